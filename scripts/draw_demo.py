@@ -1,0 +1,171 @@
+"""Draw the demo: a small plate and a small movie plate whose truth is known.
+
+    python scripts/draw_demo.py --out demo --seed 1
+
+Files are named as ImageXpress names them (B02_s1_w1.tif; w1 dna, w2 reporter, w3 spots); the
+truth lies beside the images. The same seed gives the same bytes; a folder that holds this very
+drawing already is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import tifffile
+
+from cellpipe import simulate
+from cellpipe.simulate import MovieDesign, PlateDesign
+
+PLATES = {
+    "full": PlateDesign(),
+    "small": PlateDesign(
+        rows=("B", "C"),
+        columns=(2, 3, 4),
+        doses=(0.5,),
+        n_fields=1,
+        shape=(192, 192),
+        empty_wells=("C03",),
+    ),
+}
+MOVIES = {
+    "full": MovieDesign(),
+    "small": MovieDesign(
+        wells=("B02", "C02"), slowed_wells=("C02",), n_frames=8, shape=(192, 192)
+    ),
+}
+# Wells of the movie plate that a person is supposed to have annotated, one of each condition.
+ANNOTATED = {"full": ("B02", "C03"), "small": ("B02",)}
+
+
+def write_tiff(path: Path, image: np.ndarray, pixel_size_um: float) -> None:
+    """One plane; without a date, so that the same drawing gives the same bytes."""
+    per_cm = 1e4 / pixel_size_um
+    tifffile.imwrite(
+        path, image, metadata=None, resolution=(per_cm, per_cm), resolutionunit="CENTIMETER"
+    )
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    table.to_csv(path, sep="\t", index=False, float_format="%.4f", lineterminator="\n")
+
+
+def draw_plate(folder: Path, size: str, seed: int) -> dict[str, Any]:
+    """The static plate's images, plate map and truth; returns what is true of it."""
+    design = PlateDesign(**{**vars_of(PLATES[size]), "seed": seed})
+    write_table(folder / "plate_map.tsv", simulate.plate_map(design))
+    nuclei, spots = [], []
+    for well in design.wells.index:
+        for field in range(1, design.n_fields + 1):
+            drawn = simulate.draw_field(design, well, field)
+            for w, image in enumerate(drawn.pixels, start=1):
+                path = folder / "images" / f"{well}_s{field}_w{w}.tif"
+                write_tiff(path, image, design.pixel_size_um)
+            for name in ("nuclei", "cells"):
+                labels = getattr(drawn, name).astype(np.uint16)
+                path = folder / "truth" / f"{well}_{field}_{name}.tif"
+                write_tiff(path, labels, design.pixel_size_um)
+            nuclei.append(drawn.truth)
+            spots.append(drawn.spots)
+    write_table(folder / "truth" / "nuclei.tsv", pd.concat(nuclei))
+    write_table(folder / "truth" / "spots.tsv", pd.concat(spots))
+    return {
+        **vars_of(design),
+        "channels": {"w1": "dna", "w2": "reporter", "w3": "spots"},
+        "ratio_cut": design.ratio_cut,
+        "first_field": 1,
+    }
+
+
+def draw_movies(folder: Path, size: str, seed: int) -> dict[str, Any]:
+    """The movie plate's frames, plate map and truth; returns what is true of it."""
+    design = MovieDesign(**{**vars_of(MOVIES[size]), "seed": seed})
+    write_table(folder / "plate_map.tsv", simulate.movie_map(design))
+    classes, divisions = [], {}
+    for well in design.wells:
+        drawn = simulate.draw_movie(design, well)
+        for t, image in enumerate(drawn.pixels):
+            path = folder / "images" / f"{well}_s1_t{t + 1:03d}_w1.tif"
+            write_tiff(path, image, design.pixel_size_um)
+        write_ctc(folder / "truth" / f"{well}_1_GT", drawn, design.pixel_size_um)
+        table = drawn.objects.assign(well=well, field=1)
+        classes.append(table[["well", "field", "t", "y_um", "x_um", "class"]])
+        parents = drawn.lineage["parent_track_id"]
+        divisions[well] = int(parents[parents > 0].nunique())
+    table = pd.concat(classes)
+    write_table(folder / "truth" / "classes.tsv", table)
+    annotated = table[table["well"].isin(ANNOTATED[size])]
+    write_table(folder / "truth" / "annotations.tsv", annotated)
+    return {
+        **vars_of(design),
+        "habits": dataclasses.asdict(design.habits),
+        "channels": {"w1": "dna"},
+        "divisions": divisions,
+        "annotated_wells": ANNOTATED[size],
+        "first_field": 1,
+        "first_t_in_file_names": 1,
+    }
+
+
+def write_ctc(folder: Path, drawn: simulate.Movie, pixel_size_um: float) -> None:
+    """Reference annotation as the Cell Tracking Challenge lays it out: TRA and SEG."""
+    for kind, name in (("TRA", "man_track"), ("SEG", "man_seg")):
+        (folder / kind).mkdir(parents=True)
+        for t, labels in enumerate(drawn.labels):
+            path = folder / kind / f"{name}{t:03d}.tif"
+            write_tiff(path, labels.astype(np.uint16), pixel_size_um)
+    lines = drawn.lineage[["track_id", "t_start", "t_end", "parent_track_id"]]
+    lines.to_csv(
+        folder / "TRA" / "man_track.txt", sep=" ", header=False, index=False, lineterminator="\n"
+    )
+
+
+def vars_of(design: PlateDesign | MovieDesign) -> dict[str, Any]:
+    """A design's own fields, without what it caches."""
+    return {name: getattr(design, name) for name in design.__dataclass_fields__}
+
+
+def draw_into(
+    folder: Path, draw: Callable[[Path, str, int], dict[str, Any]], size: str, seed: int
+) -> bool:
+    """Draw into a folder unless it holds this drawing; says whether anything was drawn.
+
+    ``truth.json`` is written last, so a drawing that was cut short is drawn again.
+    """
+    stamp = {"version": simulate.VERSION, "seed": seed, "size": size}
+    receipt = folder / "truth" / "truth.json"
+    if receipt.exists():
+        held = json.loads(receipt.read_text())
+        if {name: held.get(name) for name in stamp} == stamp:
+            return False
+    for part in ("images", "truth"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+        (folder / part).mkdir(parents=True)
+    truth = draw(folder, size, seed)
+    receipt.write_text(json.dumps({**truth, **stamp}, indent=1) + "\n")
+    return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder to draw into")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=("plate", "movie"), help="draw just one of the two")
+    parser.add_argument("--size", choices=("full", "small"), default="full")
+    options = parser.parse_args()
+    for name, draw in (("plate", draw_plate), ("movie", draw_movies)):
+        if options.only not in (None, name):
+            continue
+        new = draw_into(options.out / name, draw, options.size, options.seed)
+        print(f"{options.out / name}: {'drawn' if new else 'already there'}")
+
+
+if __name__ == "__main__":
+    main()
