@@ -1,0 +1,47 @@
+"""cellpipe: from microscope plates to cells, classes, tracks, hits and figures.
+
+Images of a plate are brought into one OME-Zarr plate, denoised, and segmented into nuclei and
+cells; cells are measured and classified, spots are detected, and cells and particles are linked
+over time. Plates are then summarised into well profiles and statistics, exported for other tools,
+and reported. Jobs work on blocks of fields; README.md says how to run it.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.12")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+pathvars:
+    results=RESULTS,
+    logs=f"{RESULTS}/logs",
+    benchmarks=f"{RESULTS}/benchmarks",
+
+
+include: "rules/ingest.smk"
+include: "rules/denoise.smk"
+include: "rules/segment.smk"
+include: "rules/measure.smk"
+include: "rules/classify.smk"
+include: "rules/detect.smk"
+include: "rules/track.smk"
+include: "rules/profile.smk"
+include: "rules/export.smk"
+include: "rules/report.smk"
+include: "rules/evaluate.smk"
+include: "rules/benchmark.smk"
+include: "rules/train.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        expand("<results>/{plate}/report.html", plate=PLATES),
+        expand("<results>/{plate}/verified.tsv", plate=PLATES),
+        expand("<results>/{plate}/ro-crate-metadata.json", plate=PLATES),
+        exports,

@@ -1,0 +1,75 @@
+"""Files listed in a table: for naming that no pattern can catch, and for files of many planes.
+
+The folder of images holds ``manifest.csv`` (or .tsv) with the columns path and well, and, where
+there are several, field, t, channel, z and page (the plane within a file of many planes).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+from cellpipe.layouts.wells import well_name
+
+_DEFAULTS = {"field": 1, "t": 0, "channel": "1", "z": 0, "page": 0}
+_COLUMNS = ["path", "well", *_DEFAULTS]
+
+
+def list_planes(folder: Path) -> pd.DataFrame:
+    """List the planes named in ``manifest.csv`` or ``manifest.tsv``.
+
+    Raises
+    ------
+    BadConfig
+        If there is no manifest, a column is unknown or missing, a path leaves the folder, or a
+        place is listed twice.
+    """
+    path = _manifest_path(folder)
+    table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str)
+    unknown, missing = set(table) - set(_COLUMNS), {"path", "well"} - set(table)
+    if unknown or missing:
+        raise BadConfig(
+            seen=f"the columns {', '.join(table)} in {path}",
+            wanted=f"path and well, and any of {', '.join(_DEFAULTS)}",
+            do="rename or remove columns",
+        )
+    for name, default in _DEFAULTS.items():
+        table[name] = table.get(name, pd.Series(str(default), table.index)).fillna(str(default))
+    for name in ("field", "t", "z", "page"):
+        table[name] = table[name].astype("int64")
+    table["well"] = table["well"].map(well_name)
+    _refuse_escapes(table["path"], folder, path)
+    twice = table[table.duplicated(["well", "field", "t", "channel", "z"])]
+    if len(twice):
+        first = twice.iloc[0]
+        raise BadConfig(
+            seen=f"two planes for well {first.well}, field {first.field}, channel {first.channel}",
+            wanted="one plane per well, field, time point, channel and z",
+            do=f"remove the second from {path} ('{first.path}')",
+        )
+    return table[_COLUMNS]
+
+
+def _manifest_path(folder: Path) -> Path:
+    for name in ("manifest.csv", "manifest.tsv"):
+        if (folder / name).is_file():
+            return folder / name
+    raise BadConfig(
+        seen=f"no manifest.csv or manifest.tsv in {folder}",
+        wanted="a table of planes with the columns path and well",
+        do="write one, or choose another layout in the sheet of plates",
+    )
+
+
+def _refuse_escapes(paths: pd.Series, folder: Path, manifest: Path) -> None:
+    """A manifest may come with the data: it must not make us read files elsewhere."""
+    root = folder.resolve()
+    for path in paths:
+        if not (folder / path).resolve().is_relative_to(root):
+            raise BadConfig(
+                seen=f"the path '{path}' in {manifest}",
+                wanted=f"paths below {folder}",
+                do="move the file into the folder, or correct the path",
+            )

@@ -1,0 +1,229 @@
+"""What is in a plate: found once, before any pixel is read.
+
+The inspection says which wells, fields, channels and frames there are, and which planes are
+missing (holes). Everything after it reads the inspection, never the microscope's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.errors import BadConfig, BadImage
+from cellpipe.layouts import csv, pattern
+from cellpipe.layouts.reading import Header, read_header
+
+
+def list_planes(
+    layout: str, folder: Path, own_layouts: Mapping[str, Mapping[str, Any]]
+) -> pd.DataFrame:
+    """List the planes of a folder by a layout's name (see `cellpipe.layouts`).
+
+    Raises BadConfig for a layout that is not known or a folder that is not there.
+    """
+    if not folder.is_dir():
+        raise BadConfig(
+            seen=f"no folder {folder}",
+            wanted="the folder that holds the images of the plate",
+            do="correct 'images' in the sheet of plates (environment variables are expanded)",
+        )
+    patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
+    if layout == "csv":
+        planes = csv.list_planes(folder)
+    elif layout in patterns:
+        planes = pattern.list_planes(folder, patterns[layout])
+    else:
+        raise BadConfig(
+            seen=f"the layout '{layout}' in the sheet of plates",
+            wanted=f"one of: csv, ome-zarr, {', '.join(patterns)}",
+            do="correct it, or describe the layout under 'layouts' in the config",
+        )
+    return _with_file_state(planes, folder)
+
+
+def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Add size and time of change of each file, by which a changed file is noticed."""
+    states = {}
+    for path in planes["path"].unique():
+        try:
+            state = (folder / path).stat()
+            states[path] = (state.st_size, state.st_mtime_ns)
+        except OSError:
+            states[path] = (-1, -1)
+    return planes.assign(
+        bytes=[states[p][0] for p in planes["path"]],
+        modified_ns=[states[p][1] for p in planes["path"]],
+    )
+
+
+def inspect_planes(
+    planes: pd.DataFrame,
+    channels: Mapping[str, Mapping[str, str]],
+    *,
+    plate: str,
+    read: Callable[[str, int], Header],
+    pixel_size_um: float | None,
+    time_step_s: float | None,
+    project_z: bool,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Describe a plate by its planes.
+
+    Parameters
+    ----------
+    planes : from `list_planes`
+    channels : name → ``{"source": token}``, in the order of the plate's channel axis
+    read : header of one plane, by path and page; raises BadImage
+
+    Returns
+    -------
+    inspection : dict
+        ``plate, channels, pixel_size_um, pixel_size_known, time_step_s, fields, holes, faults,
+        other_channels``
+    planes : DataFrame
+        the planes of the wanted channels, with the channel's name in place of its token
+    """
+    names = {spec["source"]: name for name, spec in channels.items()}
+    tokens = set(planes["channel"])
+    _refuse_absent_channels(names, tokens)
+    planes = planes[planes["channel"].isin(list(names))].copy()
+    planes["channel"] = planes["channel"].map(names)
+    planes = planes.sort_values(["well", "field", "t", "channel", "z"], ignore_index=True)
+    _refuse_doubles(planes)
+    fields, faults, sizes = [], [], []
+    for (well, field), group in planes.groupby(["well", "field"], sort=True):
+        header, fault = _first_header(group, read)
+        if header is None:
+            faults.append({"well": well, "field": int(field), **fault})
+            continue
+        sizes.append(header.pixel_size_um)
+        fields.append(_field(str(well), int(field), group, header, len(channels), project_z))
+    found = next((size for size in sizes if size), None)
+    inspection = {
+        "plate": plate,
+        "channels": list(channels),
+        "pixel_size_um": float(pixel_size_um or found or 1.0),
+        "pixel_size_known": bool(pixel_size_um or found),
+        "time_step_s": float(time_step_s or 1.0),
+        "fields": fields,
+        "holes": _holes(planes, list(channels)),
+        "faults": faults,
+        "other_channels": sorted(tokens - set(names)),
+    }
+    return inspection, planes
+
+
+def inspect_source(
+    source: Mapping[str, Any],
+    channels: Mapping[str, Mapping[str, str]],
+    *,
+    plate: str,
+    pixel_size_um: float | None,
+    time_step_s: float | None,
+) -> dict[str, Any]:
+    """The same description of an OME-Zarr plate that is read in place.
+
+    `source` comes from `plate_metadata.describe_source`. Channels keep the plate's own order;
+    those of its channels that the config does not name keep their own names.
+    """
+    first = source["fields"][0]
+    labels = [str(label) for label in first["channels"]]
+    names = {spec["source"]: name for name, spec in channels.items()}
+    _refuse_absent_channels(names, set(labels))
+    odd = [f for f in source["fields"] if list(f["channels"]) != first["channels"]]
+    faults = [
+        {
+            "well": f["well"],
+            "field": f["field"],
+            "file": f["source_path"],
+            "reason": f"channels {f['channels']}, unlike the rest of the plate ({labels})",
+            "remedy": "leave the field out, or name its channels like the others",
+        }
+        for f in odd
+    ]
+    return {
+        "plate": plate,
+        "source": source["source"],
+        "ngff_version": source["ngff_version"],
+        "channels": [names.get(label, label) for label in labels],
+        "pixel_size_um": float(pixel_size_um or first["pixel_size_um"]),
+        "pixel_size_known": True,
+        "time_step_s": float(time_step_s or first["time_step_s"] or 1.0),
+        "fields": [f for f in source["fields"] if f not in odd],
+        "holes": [],
+        "faults": faults,
+        "other_channels": [label for label in labels if label not in names],
+    }
+
+
+def _refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
+    absent = [token for token in names if token not in tokens]
+    if absent:
+        raise BadConfig(
+            seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the whole plate",
+            wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
+            do="correct 'source' under 'channels' in the config",
+        )
+
+
+def _refuse_doubles(planes: pd.DataFrame) -> None:
+    place = ["well", "field", "t", "channel", "z"]
+    twice = planes[planes.duplicated(place, keep=False)]
+    if len(twice):
+        a, b = twice.iloc[0], twice.iloc[1]
+        raise BadConfig(
+            seen=f"'{a.path}' and '{b.path}' both for well {a.well}, field {a.field}, {a.channel}",
+            wanted="one plane per well, field, time point, channel and z",
+            do="make the pattern of the layout tell them apart, or move one away",
+        )
+
+
+def _first_header(
+    group: pd.DataFrame, read: Callable[[str, int], Header]
+) -> tuple[Header | None, dict[str, str]]:
+    """Header of the first plane that can be read; else what was wrong with the first."""
+    fault: dict[str, str] = {}
+    for path, page in zip(group["path"], group["page"], strict=True):
+        try:
+            return read(path, int(page)), {}
+        except BadImage as bad:
+            fault = fault or {"file": path, "reason": bad.seen, "remedy": bad.do}
+    return None, fault
+
+
+def _field(
+    well: str, field: int, group: pd.DataFrame, header: Header, n_c: int, project_z: bool
+) -> dict[str, Any]:
+    n_t, n_z = int(group["t"].max()) + 1, int(group["z"].max()) + 1
+    stored_z = 1 if project_z else n_z
+    return {
+        "well": well,
+        "field": field,
+        "axes": "tczyx",
+        "shape": [n_t, n_c, stored_z, *header.shape],
+        "dtype": "uint8" if header.dtype == "bool" else np.dtype(header.dtype).newbyteorder("=").name,
+        "n_t": n_t,
+        "n_z": n_z,
+    }
+
+
+def _holes(planes: pd.DataFrame, channels: list[str]) -> list[dict[str, Any]]:
+    """Channels and frames that a field lacks, of those that it should have."""
+    holes = []
+    for (well, field), group in planes.groupby(["well", "field"], sort=True):
+        there = set(zip(group["t"], group["channel"], strict=True))
+        for t in range(int(group["t"].max()) + 1):
+            for channel in channels:
+                if (t, channel) not in there:
+                    holes.append(
+                        {"well": str(well), "field": int(field), "t": t, "channel": channel}
+                    )
+    return holes
+
+
+def read_header_below(folder: Path) -> Callable[[str, int], Header]:
+    """`read_header` for paths below `folder`."""
+    return lambda path, page: read_header(folder / path, page)

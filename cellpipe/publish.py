@@ -1,0 +1,58 @@
+"""Publish files whole or not at all: a unique temporary name, then one rename.
+
+A rename within a file system is atomic, so a reader sees the old file, or the new one, never
+half of either; and twins that write the same file at once cannot mix their bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def published(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it into place if the body ends well.
+
+    Works for files and for folders (an old folder of that name is replaced). The suffix is kept,
+    because writers choose formats by it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    try:
+        yield aside
+        if aside.is_dir():
+            _replace_folder(aside, path)
+        else:
+            os.replace(aside, path)
+    finally:
+        _remove(aside)
+
+
+def publish_text(path: str | Path, text: str) -> None:
+    """Write `text` (UTF-8) to `path`, whole or not at all."""
+    with published(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def _replace_folder(aside: Path, path: Path) -> None:
+    """Rename cannot replace a folder that is not empty: move the old one away first."""
+    if path.exists():
+        old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
+        os.rename(path, old)
+        os.rename(aside, path)
+        shutil.rmtree(old)
+    else:
+        os.rename(aside, path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    elif path.exists():
+        path.unlink()

@@ -1,0 +1,96 @@
+"""Receipts: what is finished, with the rows that it gave.
+
+A receipt is a Parquet file, renamed into place when a unit is complete. It holds the unit's rows
+and, in its metadata, the key (what it would be made from), the fingerprint (what it is) and the
+state of every frame. A block table is the receipts of a block, joined: same columns, and the list
+of units in the metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cellpipe.blocks import Unit
+from cellpipe.publish import published
+
+_META = b"cellpipe"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """State of one frame in one stage: "ok", or "quarantined" with the reason and the remedy."""
+
+    t: int
+    status: str = "ok"
+    reason: str = ""
+    remedy: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A finished unit. `key` decides whether it can be kept, `fingerprint` says what it is."""
+
+    unit: Unit
+    key: str
+    fingerprint: str
+    frames: tuple[Frame, ...]
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def good_frames(self) -> list[int]:
+        return [frame.t for frame in self.frames if frame.status == "ok"]
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @staticmethod
+    def from_dict(described: dict[str, Any]) -> Receipt:
+        return Receipt(
+            unit=Unit(**described["unit"]),
+            key=described["key"],
+            fingerprint=described["fingerprint"],
+            frames=tuple(Frame(**frame) for frame in described["frames"]),
+            extra=described.get("extra", {}),
+        )
+
+
+def write_receipts(path: Path, rows: pd.DataFrame, receipts: Sequence[Receipt]) -> None:
+    """Publish rows and receipts as one Parquet file."""
+    table = pa.Table.from_pandas(rows, preserve_index=False)
+    meta = json.dumps([receipt.as_dict() for receipt in receipts]).encode()
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), _META: meta})
+    with published(path) as aside:
+        pq.write_table(table, aside)
+
+
+def read_receipts(path: Path | str) -> list[Receipt]:
+    """Receipts in the metadata of one file, without reading its rows."""
+    meta = pq.read_schema(path).metadata[_META]
+    return [Receipt.from_dict(described) for described in json.loads(meta)]
+
+
+def read_rows(paths: Iterable[Path | str]) -> pd.DataFrame:
+    """Rows of several files, in order. Files without rows still give their columns."""
+    frames = [pq.read_table(path).to_pandas() for path in paths]
+    full = [frame for frame in frames if len(frame)]
+    if full:
+        return pd.concat(full, ignore_index=True)
+    return frames[0] if frames else pd.DataFrame()
+
+
+def kept_receipt(path: Path, key: str) -> Receipt | None:
+    """The receipt at `path` if it bears `key`; None if it is not there, torn, or of another make."""
+    try:
+        (receipt,) = read_receipts(path)
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        return None
+    return receipt if receipt.key == key else None

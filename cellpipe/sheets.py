@@ -1,0 +1,106 @@
+"""The config and the sheet of plates as the workflow uses them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellpipe.config import load_schema, validated
+from cellpipe.errors import BadConfig
+
+
+def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
+    """The config with its defaults. Raises BadConfig for a fault, also between sections."""
+    filled = validated(config, load_schema(schemas / "config.schema.yaml"), source="the config")
+    channels = filled["channels"]
+    named = {
+        "segment: nuclei: channel": filled["segment"]["nuclei"]["channel"],
+        "segment: cells: channel": filled["segment"]["cells"]["channel"],
+        "detect: channel": filled["detect"]["channel"],
+    }
+    for where, channel in named.items():
+        if channel is not None and channel not in channels:
+            raise BadConfig(
+                seen=f"'{channel}' for '{where}' in the config",
+                wanted=f"one of the channels: {', '.join(channels)}",
+                do=f"correct '{where}', or add the channel under 'channels'",
+            )
+    if filled["segment"]["cells"]["method"] == "watershed" and not named["segment: cells: channel"]:
+        raise BadConfig(
+            seen="'segment: cells: method: watershed' without a channel in the config",
+            wanted="the channel that shows the cytoplasm",
+            do="add 'channel' under 'segment: cells', or use 'method: ring'",
+        )
+    return filled
+
+
+def read_plates(sheet: str | Path, schemas: Path) -> dict[str, dict[str, Any]]:
+    """Rows of the sheet of plates, by plate. Environment variables in paths are expanded.
+
+    Raises BadConfig for a sheet that is not there, a fault in a row, or a plate named twice.
+    """
+    path = Path(sheet)
+    if not path.is_file():
+        raise BadConfig(
+            seen=f"no file {path}",
+            wanted="a sheet of plates (TSV: plate, images, layout, plate_map)",
+            do="write it, or correct 'plates' in the config",
+        )
+    schema = load_schema(schemas / "plates.schema.yaml")
+    plates: dict[str, dict[str, Any]] = {}
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        checked = validated(row, schema, source=f"{path} line {line}")
+        if checked["plate"] in plates:
+            raise BadConfig(
+                seen=f"the plate '{checked['plate']}' twice in {path}",
+                wanted="one row per plate",
+                do=f"rename or remove line {line}",
+            )
+        for key in ("images", "plate_map", "annotations", "truth"):
+            checked[key] = os.path.expandvars(checked[key])
+        _refuse_absent_files(checked, path, line)
+        plates[checked["plate"]] = checked
+    if not plates:
+        raise BadConfig(seen=f"no plate in {path}", wanted="a row per plate", do="add one")
+    return plates
+
+
+def _refuse_absent_files(row: Mapping[str, Any], sheet: Path, line: int) -> None:
+    for key in ("images", "plate_map", "annotations", "truth"):
+        if row[key] and not Path(row[key]).exists():
+            unset = " (an environment variable in it is not set)" if "$" in row[key] else ""
+            raise BadConfig(
+                seen=f"no {key.replace('_', ' ')} at {row[key]}{unset} ({sheet} line {line})",
+                wanted="a path that is there, seen from the folder where you run",
+                do=f"correct '{key}'",
+            )
+
+
+def label_names(config: Mapping[str, Any]) -> list[str]:
+    """Label layers that a plate gets."""
+    names = ["nuclei"]
+    if config["segment"]["cells"]["method"] != "off":
+        names.append("cells")
+    if config["track"]["enabled"] and config["track"]["keep_labels"]:
+        names.append("tracks")
+    return names
+
+
+def stages(config: Mapping[str, Any]) -> list[str]:
+    """Block stages that the config asks for, in the order in which they run."""
+    denoised = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
+    asked = {
+        "ingest": True,
+        "denoise": denoised,
+        "segment": True,
+        "measure": True,
+        "classify": config["classify"]["training"] != "off",
+        "detect": config["detect"]["channel"] is not None,
+        "track": config["track"]["enabled"],
+    }
+    return [stage for stage, wanted in asked.items() if wanted]

@@ -1,0 +1,48 @@
+rule train_classifier:
+    input:
+        tables=block_tables("measure"),
+        plate_map=of_plate("plate_map"),
+        annotations=of_plate("annotations"),
+    output:
+        classifier="<results>/{plate}/classifier/classifier.safetensors",
+        confusion="<results>/{plate}/classifier/confusion.tsv",
+        scores="<results>/{plate}/classifier/scores.json",
+        importance="<results>/{plate}/classifier/importance.tsv",
+    params:
+        options=config["classify"],
+        seed=config["seed"],
+        code=code_digest("classify"),
+    log:
+        "<logs>/train_classifier/{plate}.log",
+    benchmark:
+        "<benchmarks>/train_classifier/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/train_classifier.py"
+
+
+rule classify_block:
+    input:
+        classifier="<results>/{plate}/classifier/classifier.safetensors",
+        measure_table="<results>/{plate}/blocks/measure/{block}.parquet",
+    output:
+        table="<results>/{plate}/blocks/classify/{block}.parquet",
+    params:
+        code=code_digest("classify"),
+    log:
+        "<logs>/classify_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/classify_block/{plate}/{block}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/classify_block.py"

@@ -1,0 +1,130 @@
+import json
+import os
+import sys
+from pathlib import Path
+
+import pandas as pd
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, workflow.basedir)
+from cellpipe import sheets
+from cellpipe.blocks import cut_blocks, cut_field_blocks
+from cellpipe.errors import CellpipeError
+from cellpipe.provenance import code_digest
+
+# scripts import cellpipe from here, also inside conda environments and on cluster nodes
+shell.prefix(f"export PYTHONPATH='{workflow.basedir}'; ")
+
+
+try:
+    config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
+    SHEET = sheets.read_plates(config["plates"], Path(workflow.basedir, "config/schemas"))
+except CellpipeError as fault:
+    raise WorkflowError(
+        f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
+    ) from None
+
+RESULTS = config["results"]
+PLATES = list(SHEET)
+LABELS = sheets.label_names(config)
+KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
+MOVIES = config["track"]["enabled"]
+STAGES = sheets.stages(config)
+GPUS = 1 if config["device"] == "cuda" else 0
+
+
+wildcard_constraints:
+    plate="|".join(PLATES),
+    block=r"\d{4}",
+
+
+def of_plate(key):
+    """A column of the sheet of plates; no file where the sheet names none."""
+    return lambda wildcards: SHEET[wildcards.plate][key] or []
+
+
+def in_place(wildcards):
+    """Whether a plate is OME-Zarr already, and is read where it lies."""
+    return SHEET[wildcards.plate]["layout"] == "ome-zarr"
+
+
+def inspection(plate):
+    """What the inspection found in a plate; asks for the inspection first."""
+    path = checkpoints.inspect_plate.get(plate=plate).output.inspection
+    return json.loads(Path(path).read_text())
+
+
+def blocks(plate):
+    """Blocks of a plate: name → units, for stages that go frame by frame."""
+    return cut_blocks(inspection(plate)["fields"], **config["blocks"])
+
+
+def field_blocks(plate):
+    """Blocks of whole fields, for stages that need a whole movie."""
+    wanted = config["blocks"]["frames_per_block"]
+    return cut_field_blocks(inspection(plate)["fields"], frames_per_block=wanted)
+
+
+def block_units(wildcards):
+    return [unit.as_dict() for unit in blocks(wildcards.plate)[wildcards.block]]
+
+
+def field_block_units(wildcards):
+    return [unit.as_dict() for unit in field_blocks(wildcards.plate)[wildcards.block]]
+
+
+def block_tables(stage):
+    """Block tables of a stage, for a rule that gathers a plate."""
+
+    def tables(wildcards):
+        cut = field_blocks if stage == "track" else blocks
+        names = cut(wildcards.plate)
+        return [f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet" for name in names]
+
+    return tables
+
+
+def all_block_tables(wildcards):
+    """Every block table of a plate, stage by stage."""
+    return [path for stage in STAGES for path in block_tables(stage)(wildcards)]
+
+
+def covering_tables(stage):
+    """Block tables of a stage that hold any of the fields of a block of whole fields."""
+
+    def tables(wildcards):
+        if stage not in STAGES:
+            return []
+        fields = {(u["well"], u["field"]) for u in field_block_units(wildcards)}
+        names = [
+            name
+            for name, units in blocks(wildcards.plate).items()
+            if fields & {(u.well, u.field) for u in units}
+        ]
+        return [f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet" for name in names]
+
+    return tables
+
+
+def exports(wildcards):
+    """Tracks as other tools read them, where cells are linked over time."""
+    if not MOVIES:
+        return []
+    return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=["ctc", "tracks.geff"])
+
+
+def pixels_table(wildcards):
+    """Block table of the pixels that segmentation reads: denoised, if those are kept."""
+    stage = "denoise" if KEEP_DENOISED else "ingest"
+    return f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{wildcards.block}.parquet"
+
+
+def pixels_layout(wildcards):
+    """Layout of the plate whose pixels segmentation reads."""
+    name = "layout_denoised" if KEEP_DENOISED else "layout"
+    return f"{RESULTS}/{wildcards.plate}/{name}.json"
+
+
+def memory(megabytes):
+    """Memory that doubles with each attempt; the profile says how many there are."""
+    return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)

@@ -1,0 +1,51 @@
+if KEEP_DENOISED:
+
+    rule lay_out_denoised:
+        input:
+            inspection="<results>/{plate}/inspection.json",
+        output:
+            layout="<results>/{plate}/layout_denoised.json",
+        params:
+            channels=config["channels"],
+            ingest=config["ingest"],
+            labels=[],
+            store="{plate}_denoised.ome.zarr",
+            code=code_digest("plate_metadata"),
+        log:
+            "<logs>/lay_out_denoised/{plate}.log",
+        benchmark:
+            "<benchmarks>/lay_out_denoised/{plate}.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=60,
+        conda:
+            "../envs/ingest.yaml"
+        script:
+            "../scripts/lay_out_plate.py"
+
+    rule denoise_block:
+        input:
+            layout="<results>/{plate}/layout_denoised.json",
+            raw="<results>/{plate}/layout.json",
+            ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
+        output:
+            table="<results>/{plate}/blocks/denoise/{block}.parquet",
+        params:
+            units=block_units,
+            options=config["denoise"],
+            on_bad_image=config["on_bad_image"],
+            code=code_digest("denoise"),
+        log:
+            "<logs>/denoise_block/{plate}/{block}.log",
+        benchmark:
+            "<benchmarks>/denoise_block/{plate}/{block}.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=60,
+            gpu=GPUS,
+        conda:
+            "../envs/segment.yaml"
+        script:
+            "../scripts/denoise_block.py"

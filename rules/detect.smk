@@ -1,0 +1,24 @@
+rule detect_block:
+    input:
+        layout="<results>/{plate}/layout.json",
+        ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
+        segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
+    output:
+        table="<results>/{plate}/blocks/detect/{block}.parquet",
+    params:
+        units=block_units,
+        options=config["detect"],
+        on_bad_image=config["on_bad_image"],
+        code=code_digest("detect"),
+    log:
+        "<logs>/detect_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/detect_block/{plate}/{block}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/measure.yaml"
+    script:
+        "../scripts/detect_block.py"

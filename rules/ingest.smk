@@ -1,0 +1,80 @@
+checkpoint inspect_plate:
+    input:
+        images=of_plate("images"),
+        plate_map=of_plate("plate_map"),
+    output:
+        inspection="<results>/{plate}/inspection.json",
+        manifest="<results>/{plate}/manifest.parquet",
+    params:
+        plate="{plate}",
+        images=of_plate("images"),
+        layout=of_plate("layout"),
+        plate_map=of_plate("plate_map"),
+        layouts=config["layouts"],
+        channels=config["channels"],
+        ingest=config["ingest"],
+        code=code_digest("manifest", "plate_metadata"),
+    log:
+        "<logs>/inspect_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/inspect_plate/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/ingest.yaml"
+    script:
+        "../scripts/inspect_plate.py"
+
+
+rule lay_out_plate:
+    input:
+        inspection="<results>/{plate}/inspection.json",
+    output:
+        layout="<results>/{plate}/layout.json",
+    params:
+        channels=config["channels"],
+        ingest=config["ingest"],
+        labels=LABELS,
+        store="{plate}.ome.zarr",
+        code=code_digest("plate_metadata"),
+    log:
+        "<logs>/lay_out_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/lay_out_plate/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/ingest.yaml"
+    script:
+        "../scripts/lay_out_plate.py"
+
+
+rule ingest_block:
+    input:
+        layout="<results>/{plate}/layout.json",
+        manifest="<results>/{plate}/manifest.parquet",
+    output:
+        table="<results>/{plate}/blocks/ingest/{block}.parquet",
+    params:
+        units=block_units,
+        images=of_plate("images"),
+        in_place=in_place,
+        project_z=config["ingest"]["project_z"],
+        on_bad_image=config["on_bad_image"],
+        code=code_digest("ingest"),
+    log:
+        "<logs>/ingest_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/ingest_block/{plate}/{block}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/ingest.yaml"
+    script:
+        "../scripts/ingest_block.py"

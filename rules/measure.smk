@@ -1,0 +1,25 @@
+rule measure_block:
+    input:
+        layout="<results>/{plate}/layout.json",
+        ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
+        segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
+    output:
+        table="<results>/{plate}/blocks/measure/{block}.parquet",
+    params:
+        units=block_units,
+        ratios=config["measure"]["ratios"],
+        labels=LABELS,
+        on_bad_image=config["on_bad_image"],
+        code=code_digest("measure"),
+    log:
+        "<logs>/measure_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/measure_block/{plate}/{block}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/measure.yaml"
+    script:
+        "../scripts/measure_block.py"

@@ -1,0 +1,56 @@
+rule gather_plate:
+    input:
+        inspection="<results>/{plate}/inspection.json",
+        layout="<results>/{plate}/layout.json",
+        tables=all_block_tables,
+    output:
+        cells="<results>/{plate}/cells.parquet",
+        fields="<results>/{plate}/fields.parquet",
+        tracks="<results>/{plate}/tracks.parquet",
+        spots="<results>/{plate}/spots.parquet",
+        quarantine="<results>/{plate}/quarantine.tsv",
+    params:
+        options=config["detect"],
+        code=code_digest("gather", "track"),
+    log:
+        "<logs>/gather_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/gather_plate/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(4000),
+        runtime=60,
+    conda:
+        "../envs/track.yaml"
+    script:
+        "../scripts/gather_plate.py"
+
+
+rule profile_plate:
+    input:
+        cells="<results>/{plate}/cells.parquet",
+        fields="<results>/{plate}/fields.parquet",
+        tracks="<results>/{plate}/tracks.parquet",
+        plate_map=of_plate("plate_map"),
+    output:
+        wells="<results>/{plate}/wells.parquet",
+        statistics="<results>/{plate}/statistics.tsv",
+        profiles="<results>/{plate}/profiles/augmented.parquet",
+        normalised="<results>/{plate}/profiles/normalised.parquet",
+        selected="<results>/{plate}/profiles/selected.parquet",
+    params:
+        options=config["profile"],
+        seed=config["seed"],
+        code=code_digest("profiles", "statistics"),
+    log:
+        "<logs>/profile_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/profile_plate/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/profile_plate.py"

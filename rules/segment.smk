@@ -1,0 +1,26 @@
+rule segment_block:
+    input:
+        layout="<results>/{plate}/layout.json",
+        pixels=pixels_layout,
+        pixels_table=pixels_table,
+    output:
+        table="<results>/{plate}/blocks/segment/{block}.parquet",
+    params:
+        units=block_units,
+        options=config["segment"],
+        denoise=config["denoise"],
+        on_bad_image=config["on_bad_image"],
+        code=code_digest("segment", "denoise"),
+    log:
+        "<logs>/segment_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/segment_block/{plate}/{block}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=60,
+        gpu=GPUS,
+    conda:
+        "../envs/segment.yaml"
+    script:
+        "../scripts/segment_block.py"

@@ -1,0 +1,82 @@
+"""Convert the planes of a block of fields into the plate's arrays."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pandas as pd
+from snakemake.script import snakemake
+
+from cellpipe import ingest
+from cellpipe.job import BlockJob, speaking
+from cellpipe.layouts.reading import read_plane
+from cellpipe.provenance import fingerprint
+from cellpipe.stream import Work
+
+with speaking(snakemake.log[0]):
+    job = BlockJob.of(snakemake, "ingest")
+    images, project_z = Path(snakemake.params.images), snakemake.params.project_z
+    in_place = snakemake.params.in_place
+    planes = pd.read_parquet(snakemake.input.manifest)
+    of_field = {} if in_place else dict(tuple(planes.groupby(["well", "field"])))
+    digests: dict = {}
+
+    def key(unit):
+        """What the unit is made from: files as they were inspected, and where they go."""
+        place = job.plate.fields[unit.well, unit.field].as_dict()
+        files = "" if in_place else of_field[unit.well, unit.field].to_csv(index=False)
+        params = {
+            "files": hashlib.sha256(files.encode()).hexdigest(),
+            "field": place,
+            "images": str(images) if in_place else "",
+            "unit": unit.as_dict(),
+            "project_z": project_z,
+        }
+        return fingerprint("ingest", code=job.code, params=params)
+
+    def read(unit, t):
+        if in_place:
+            return job.plate.read_frame(unit.well, unit.field, t)[:, None]
+        listed = of_field[unit.well, unit.field]
+        listed = listed[listed["t"] == t]
+        return {(p.channel, p.z): read_plane(images / p.path, p.page) for p in listed.itertuples()}
+
+    def compute(unit, t, planes):
+        if in_place:
+            return planes
+        field = job.plate.fields[unit.well, unit.field]
+        n_z = int(of_field[unit.well, unit.field]["z"].max()) + 1
+        return ingest.assemble(
+            planes,
+            job.plate.channels,
+            shape=field.shape[-2:],
+            dtype=field.dtype,
+            n_z=n_z,
+            project_z=project_z,
+        )
+
+    def write(unit, t, frame):
+        if not in_place:
+            for c, stack in enumerate(frame):
+                for z, plane in enumerate(stack):
+                    job.plate.write_plane(unit.well, unit.field, t, c, z, plane)
+        digests.setdefault(unit, []).append((t, ingest.pixel_digest(frame)))
+        figures = ingest.frame_figures(frame, job.plate.channels)
+        return pd.DataFrame([{**job.place(unit, t), **figures}])
+
+    def content(unit, key):
+        """The fingerprint speaks of pixels, not of files: a copy of the folder gives the same."""
+        params = {"pixels": digests.get(unit, []), "unit": unit.as_dict()}
+        return fingerprint("ingest", code="", params=params)
+
+    work = Work(
+        key=key,
+        frames=lambda unit: range(unit.t_start, unit.t_stop),
+        read=read,
+        compute=compute,
+        write=write,
+        there=lambda unit, t: job.plate.has_frame(unit.well, unit.field, t),
+        fingerprint=content,
+        empty=pd.DataFrame(columns=["plate", "well", "field", "t"]),
+    )
+    job.run(work)

@@ -1,0 +1,67 @@
+"""List what is in a plate, without reading its pixels, and check the plate map against it."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+from snakemake.script import snakemake
+
+from cellpipe import manifest, plate_metadata
+from cellpipe.errors import BadImage
+from cellpipe.ingest import contrast_window
+from cellpipe.job import log, speaking
+from cellpipe.layouts.reading import read_plane
+from cellpipe.layouts.wells import row_and_column
+from cellpipe.profiles import validate_plate_map
+from cellpipe.publish import publish_text, published
+
+SAMPLES = 6
+
+
+def inspect(images: Path, options) -> tuple[dict, pd.DataFrame]:
+    own = {"pixel_size_um": options.ingest["pixel_size_um"], "time_step_s": options.ingest["time_step_s"]}
+    if options.layout == "ome-zarr":
+        source = plate_metadata.describe_source(images)
+        return manifest.inspect_source(source, options.channels, plate=options.plate, **own), pd.DataFrame()
+    planes = manifest.list_planes(options.layout, images, options.layouts)
+    inspection, planes = manifest.inspect_planes(
+        planes,
+        options.channels,
+        plate=options.plate,
+        read=manifest.read_header_below(images),
+        project_z=options.ingest["project_z"],
+        **own,
+    )
+    inspection["windows"] = windows(planes, images)
+    return inspection, planes
+
+
+def windows(planes: pd.DataFrame, images: Path) -> dict:
+    """Display ranges from a few planes spread over the plate; those that cannot be read are passed over."""
+    found = {}
+    for channel, group in planes.groupby("channel"):
+        samples = []
+        for row in group.iloc[:: max(1, len(group) // SAMPLES)].itertuples():
+            try:
+                samples.append(read_plane(images / row.path, row.page))
+            except BadImage:
+                continue
+        if samples:
+            found[channel] = contrast_window(samples)
+    return found
+
+
+with speaking(snakemake.log[0]):
+    options = snakemake.params
+    inspection, planes = inspect(Path(options.images), options)
+    wells = sorted({f["well"] for f in inspection["fields"]}, key=row_and_column)
+    if options.plate_map:
+        table = pd.read_csv(options.plate_map, sep=None, engine="python", dtype={"well": str})
+        validate_plate_map(table, wells)
+    with published(snakemake.output.manifest) as aside:
+        planes.to_parquet(aside, index=False)
+    publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
+    log.info(
+        "%s: %d wells, %d fields, %d holes, %d fields that cannot be read",
+        options.plate, len(wells), len(inspection["fields"]), len(inspection["holes"]), len(inspection["faults"]),
+    )

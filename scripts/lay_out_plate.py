@@ -1,0 +1,23 @@
+"""Create every group, array and label layer of a plate, with its metadata; no pixels yet."""
+
+import json
+from pathlib import Path
+
+from snakemake.script import snakemake
+
+from cellpipe.job import speaking
+from cellpipe.plate_metadata import lay_out
+
+with speaking(snakemake.log[0]):
+    options = snakemake.params
+    inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    own = {channel: spec["color"] for channel, spec in options.channels.items()}
+    lay_out(
+        Path(snakemake.output.layout),
+        inspection,
+        colors=[own.get(channel, "FFFFFF") for channel in inspection["channels"]],
+        labels=options.labels,
+        ngff_version=inspection.get("ngff_version", options.ingest["ngff_version"]),
+        chunk_px=options.ingest["chunk_px"],
+        store=options.store,
+    )

@@ -1,0 +1,46 @@
+"""Train the cell classifier of a plate on its control wells or annotations; cross-validate by well."""
+
+import json
+
+import pandas as pd
+from safetensors.numpy import save_file
+from snakemake.script import snakemake
+
+from cellpipe import classify
+from cellpipe.job import joined, log, speaking
+from cellpipe.plate_map import read_plate_map
+from cellpipe.publish import publish_text, published
+
+with speaking(snakemake.log[0]):
+    options, seed = snakemake.params.options, snakemake.params.seed
+    cells = joined(snakemake.input.tables)
+    if options["training"] == "controls":
+        training = classify.training_set_from_controls(
+            cells,
+            read_plate_map(snakemake.input.plate_map, cells["well"].unique()),
+            positive=options["positive"],
+            negative=options["negative"],
+        )
+    else:
+        annotations = pd.read_csv(snakemake.input.annotations, sep="\t")
+        training = classify.training_set_from_annotations(
+            cells, annotations, options["max_distance_um"]
+        )
+    classifier = classify.fit_classifier(training.features, training.classes, seed=seed)
+    judged = classify.cross_validate(
+        training.features, training.classes, training.groups, seed=seed, n_folds=options["folds"]
+    )
+    log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)
+    tensors, metadata = classifier.to_tensors()
+    with published(snakemake.output.classifier) as aside:
+        save_file(tensors, aside, metadata)
+    judged.confusion.to_csv(snakemake.output.confusion, sep="\t")
+    classifier.importance().to_csv(snakemake.output.importance, sep="\t", index=False)
+    scores = {
+        "accuracy": judged.accuracy,
+        "balanced_accuracy": judged.balanced_accuracy,
+        "f1_macro": judged.f1_macro,
+        "n_cells": len(training.classes),
+        "note": judged.note,
+    }
+    publish_text(snakemake.output.scores, json.dumps(scores, indent=1) + "\n")
