@@ -1,0 +1,211 @@
+"""Say of each object what it is, from what was measured: a linear classifier that can be read.
+
+Multinomial logistic regression (Hastie, Tibshirani & Friedman, The Elements of Statistical
+Learning, 2009, ch. 4.4) on standardised features, classes weighted equally. Nothing is pickled:
+a classifier is a few named arrays and a JSON card.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cellpipe.errors import BadConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# identity, position and results of later stages: a classifier that saw them would learn the layout
+# fmt: off
+NO_FEATURES = frozenset((
+    "plate", "well", "row", "column", "field", "t", "object", "label", "y_um", "x_um",
+    "touches_border", "class", "class_probability", "track_id", "parent_track_id", "generation",
+    "fingerprint", "time_s",
+))
+# fmt: on
+MAX_STANDARD = 8.0  # a standardised value beyond this is an artefact and may not rule the sum
+
+
+def feature_columns(cells: pd.DataFrame) -> list[str]:
+    """The measured numeric columns of a cells table, in table order."""
+    import pandas as pd
+
+    return [
+        str(c)
+        for c in cells
+        if c not in NO_FEATURES
+        and pd.api.types.is_numeric_dtype(cells[c])
+        and not pd.api.types.is_bool_dtype(cells[c])
+    ]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """softmax(standardised features @ weights + bias).
+
+    features, classes : names, F and K of them
+    fill, scale : (F,) training median (stands in for NaN, is subtracted) and spread
+    weights : (F, K), bias : (K,)
+    n_training : cells it was trained on
+    """
+
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    fill: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    n_training: int = 0
+
+    def probabilities(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Class probabilities (N, K) of the rows of a table that has the features.
+
+        Raises
+        ------
+        BadConfig
+            A feature that the classifier was trained on was not measured.
+        """
+        standard = standardise(_matrix(features, self.features), self.fill, self.scale)
+        score = standard @ self.weights + self.bias
+        score = np.exp(score - score.max(axis=1, keepdims=True))
+        return score / score.sum(axis=1, keepdims=True)
+
+    def predict(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Columns class (string) and class_probability (float32), index as in `features`."""
+        import pandas as pd
+
+        p = self.probabilities(features)
+        names = np.array(self.classes, dtype=object)[p.argmax(axis=1)]
+        table = pd.DataFrame({"class": pd.Series(names, index=features.index, dtype="string")})
+        table["class_probability"] = p.max(axis=1).astype(np.float32)
+        return table
+
+    def importance(self) -> pd.DataFrame:
+        """Why it decides so: per feature the weight of one standard deviation, largest first.
+
+        Columns feature, importance (root mean square over classes), weight_<class>.
+        """
+        import pandas as pd
+
+        centred = self.weights - self.weights.mean(axis=1, keepdims=True)
+        table = pd.DataFrame({"feature": self.features})
+        table["importance"] = np.sqrt((centred**2).mean(axis=1))
+        for k, name in enumerate(self.classes):
+            table[f"weight_{name}"] = centred[:, k]
+        return table.sort_values("importance", ascending=False, ignore_index=True, kind="stable")
+
+    def to_tensors(self) -> tuple[dict[str, NDArray], dict[str, str]]:
+        """(tensors, metadata) as `safetensors.numpy.save_file` takes them."""
+        tensors = {name: getattr(self, name) for name in ("fill", "scale", "weights", "bias")}
+        card = {"features": self.features, "classes": self.classes, "n_training": self.n_training}
+        return tensors, {"cellpipe_classifier": json.dumps(card, sort_keys=True)}
+
+    @classmethod
+    def from_tensors(
+        cls, tensors: Mapping[str, NDArray], metadata: Mapping[str, str] | None
+    ) -> Classifier:
+        """The classifier that `to_tensors` wrote; BadConfig for any other safetensors file."""
+        try:
+            card = json.loads((metadata or {})["cellpipe_classifier"])
+            arrays = {
+                n: np.asarray(tensors[n], float) for n in ("fill", "scale", "weights", "bias")
+            }
+            features, classes = tuple(card["features"]), tuple(card["classes"])
+            if arrays["weights"].shape != (len(features), len(classes)):
+                raise KeyError("weights of another shape")
+        except (KeyError, ValueError, TypeError) as fault:
+            raise BadConfig(
+                seen=f"a file that holds no cellpipe classifier ({fault})",
+                wanted="one written by cellpipe's classifier training",
+                do="train the classifier again, or point classify.weights to its file",
+            ) from fault
+        return cls(features, classes, **arrays, n_training=int(card.get("n_training", 0)))
+
+
+def standardise(matrix: NDArray, fill: NDArray, scale: NDArray) -> NDArray[np.float64]:
+    """(N, F) in spreads from the training median; NaN becomes 0, artefacts are clipped."""
+    standard = (np.where(np.isfinite(matrix), matrix, fill) - fill) / scale
+    return np.clip(standard, -MAX_STANDARD, MAX_STANDARD)
+
+
+def fit_classifier(
+    features: pd.DataFrame,
+    classes: ArrayLike,
+    *,
+    seed: int = 0,
+    strength: float = 1.0,
+    max_per_class: int = 20_000,
+) -> Classifier:
+    """Train on the rows of `features` (N, F) with class names `classes` (N,).
+
+    Parameters
+    ----------
+    features : DataFrame, N rows
+        All columns are used (pass ``cells[feature_columns(cells)]``); NaN is allowed.
+    classes : array of str, shape (N,)
+    seed : int
+        Draws `max_per_class` cells of each larger class; otherwise nothing is random.
+    strength : float
+        Inverse of the L2 penalty.
+
+    Raises
+    ------
+    BadConfig
+        Fewer than two classes.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    classes = np.asarray(classes, dtype=str)
+    names = tuple(sorted(set(classes.tolist())))
+    if len(names) < 2:
+        raise BadConfig(
+            seen=f"training cells of {len(names)} class: {', '.join(names) or 'none'}",
+            wanted="at least two classes with cells in them",
+            do="name positive and negative control wells in the plate map, or annotate cells",
+        )
+    chosen = _at_most(classes, max_per_class, np.random.default_rng(seed))
+    matrix, classes = _matrix(features, tuple(features.columns))[chosen], classes[chosen]
+    fill, scale = _centre_and_spread(matrix)
+    model = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000, tol=1e-6)
+    model.fit(standardise(matrix, fill, scale), classes)
+    weights, bias = model.coef_.T, model.intercept_
+    if len(names) == 2:  # scikit-learn keeps one column for two classes
+        weights, bias = np.c_[-weights / 2, weights / 2], np.r_[-bias / 2, bias / 2]
+    return Classifier(
+        tuple(map(str, features.columns)), names, fill, scale, np.ascontiguousarray(weights),
+        bias, n_training=int(chosen.size),
+    )  # fmt: skip
+
+
+def _matrix(table: pd.DataFrame, features: Sequence[str]) -> NDArray[np.float64]:
+    missing = [name for name in features if name not in table]
+    if missing:
+        raise BadConfig(
+            seen=f"cells without the feature {missing[0]!r}",
+            wanted=f"the {len(features)} features the classifier was trained on",
+            do="measure the same channels and objects as in training, or train again",
+        )
+    matrix = table[list(features)].to_numpy(dtype=float, na_value=np.nan)
+    return np.where(np.isfinite(matrix), matrix, np.nan)
+
+
+def _centre_and_spread(matrix: NDArray) -> tuple[NDArray, NDArray]:
+    known = np.isfinite(matrix)
+    empty = ~known.any(axis=0)
+    matrix = np.where(empty, 0.0, matrix)  # a feature nobody has: 0 everywhere, weight 0
+    fill = np.nanmedian(matrix, axis=0)
+    scale = np.nanstd(matrix, axis=0)
+    return fill, np.where(scale > 1e-12 * np.maximum(np.abs(fill), 1e-300), scale, 1.0)
+
+
+def _at_most(classes: NDArray, limit: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    chosen = []
+    for name in np.unique(classes):
+        own = np.flatnonzero(classes == name)
+        chosen.append(rng.permutation(own)[:limit] if own.size > limit else own)
+    return np.sort(np.concatenate(chosen))

@@ -1,0 +1,202 @@
+"""The plate map: what was done to each well, checked before any work is done.
+
+    1   2   3            A plate map names wells ("B03") and says condition, dose, control
+A  neg  0.1 pos          and whatever else. A wrong name shifts every result by a well, so
+B  neg  1.0 pos          nothing is guessed: a doubtful map is refused with the nearest right
+                         word.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from cellpipe.errors import BadConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KNOWN_COLUMNS = ("well", "condition", "dose", "control", "group")
+CONTROLS = ("negative", "positive", "")
+PLATE_SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))  # 6 to 1,536 wells
+COMPUTED = ("plate", "row", "column", "n_fields", "n_cells", "hit")  # named by the results
+_WELL = re.compile(r"([A-Za-z]{1,2})0*([1-9][0-9]?)")
+
+
+def row_column(well: str) -> tuple[int, int]:
+    """("B03") -> (2, 3): row and column of a well, both counted from 1.
+
+    Raises
+    ------
+    BadConfig
+        `well` is no well name.
+    """
+    match = _WELL.fullmatch(str(well).strip())
+    if match is None:
+        raise BadConfig(
+            seen=f"well {str(well)!r}",
+            wanted="row letters and a column number, such as B03",
+            do="correct the well's name in the plate map",
+        )
+    row = 0
+    for letter in match[1].upper():
+        row = 26 * row + ord(letter) - ord("A") + 1
+    return row, int(match[2])
+
+
+def well_name(row: int, column: int) -> str:
+    """(2, 3) -> "B03"; row 27 is "AA"."""
+    letters = chr(ord("A") + (row - 1) % 26)
+    if row > 26:
+        letters = chr(ord("A") + (row - 1) // 26 - 1) + letters
+    return f"{letters}{column:02d}"
+
+
+def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
+    """(rows, columns) of the smallest usual plate that holds all `wells`."""
+    places = [row_column(well) for well in wells]
+    rows = max((row for row, _ in places), default=1)
+    columns = max((column for _, column in places), default=1)
+    for shape in PLATE_SHAPES:
+        if rows <= shape[0] and columns <= shape[1]:
+            return shape
+    return rows, columns
+
+
+def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFrame:
+    """The plate map with clean names and types, or a refusal that names what is wrong.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As read from TSV or CSV, best as strings: `well` and any other columns; condition,
+        dose, control ("negative", "positive" or empty) and group are understood.
+    wells : iterable of str
+        The wells that were imaged. A map may describe more wells (they stay, empty) or fewer
+        (they have no condition); when it does both, names are wrong.
+
+    Returns
+    -------
+    DataFrame
+        well ("B03"), row ("B"), column (int32), condition (str), dose (float64, NaN where
+        empty), control (str), then the other columns as they were; sorted by place.
+
+    Raises
+    ------
+    BadConfig
+        No `well` column, a misspelt known column, a column that the results compute, no or
+        wrong or double well names, a control that is neither negative nor positive, a dose
+        that is no number of 0 or more.
+    """
+    import pandas as pd
+
+    table = _checked_columns(table)
+    names = [well_name(*row_column(well)) for well in table["well"].fillna("")]
+    imaged = {well_name(*row_column(well)) for well in wells}
+    _check_wells(names, imaged)
+    clean = pd.DataFrame({"well": pd.Series(names, dtype="string")})
+    places = [row_column(name) for name in names]
+    clean["row"] = pd.Series([name.rstrip("0123456789") for name in names], dtype="string")
+    clean["column"] = pd.Series([column for _, column in places], dtype="int32")
+    clean["condition"] = _text(table, "condition")
+    clean["dose"] = _doses(table, names)
+    clean["control"] = _controls(table, names)
+    for column in table.columns:
+        if column not in clean:
+            clean[column] = table[column].to_numpy()
+    order = sorted(range(len(names)), key=places.__getitem__)
+    return clean.iloc[order].reset_index(drop=True)
+
+
+def _checked_columns(table: pd.DataFrame) -> pd.DataFrame:
+    table = table.reset_index(drop=True)
+    for column in map(str, table.columns):
+        near = difflib.get_close_matches(column.lower(), KNOWN_COLUMNS, n=1, cutoff=0.8)
+        if column not in KNOWN_COLUMNS and near and near[0] not in table:
+            raise BadConfig(
+                seen=f"plate map column {column!r}",
+                wanted=f"{near[0]!r}",
+                do=f"rename the column to {near[0]!r}",
+            )
+    if "well" not in table or table.empty:
+        raise BadConfig(
+            seen=f"a plate map of {len(table)} rows with {', '.join(map(str, table.columns))}",
+            wanted="one row per well and a column named 'well'",
+            do="write wells as B03; separate columns by tab (.tsv) or comma (.csv)",
+        )
+    table = table.drop(columns=[c for c in ("row", "column") if c in table])  # said by `well`
+    for column in COMPUTED:
+        if column in table:
+            raise BadConfig(
+                seen=f"plate map column {column!r}",
+                wanted="names that the results do not use themselves",
+                do=f"rename the column, for example to 'my_{column}'",
+            )
+    return table
+
+
+def _check_wells(names: list[str], imaged: set[str]) -> None:
+    doubles = sorted({name for name in names if names.count(name) > 1})
+    if doubles:
+        raise BadConfig(
+            seen=f"plate map names {_some(doubles)} more than once",
+            wanted="one row per well",
+            do="remove or correct the double rows",
+        )
+    only_map, only_imaged = sorted(set(names) - imaged), sorted(imaged - set(names))
+    if only_map and only_imaged:
+        near = [_nearest(name, only_imaged) for name in only_map]
+        raise BadConfig(
+            seen=f"plate map wells {_some(only_map)}, of which there are no images",
+            wanted=f"the imaged wells {_some(only_imaged)} (nearest: {_some(near)})",
+            do="correct the names; a map may describe more wells than were imaged, or fewer,"
+            " but not both",
+        )
+
+
+def _nearest(name: str, candidates: list[str]) -> str:
+    return (difflib.get_close_matches(name, candidates, n=1, cutoff=0.0) or [""])[0]
+
+
+def _text(table: pd.DataFrame, column: str) -> pd.Series:
+    import pandas as pd
+
+    if column not in table:
+        return pd.Series("", index=table.index, dtype="string")
+    return table[column].astype("string").str.strip().fillna("")
+
+
+def _controls(table: pd.DataFrame, names: list[str]) -> pd.Series:
+    controls = _text(table, "control").str.lower()
+    for name, control in zip(names, controls, strict=True):
+        if control not in CONTROLS:
+            known = [kind for kind in CONTROLS if kind]
+            near = [k for k in known if k.startswith(control[:3])] or [_nearest(control, known)]
+            raise BadConfig(
+                seen=f"control {control!r} in well {name} of the plate map",
+                wanted="'negative', 'positive' or nothing",
+                do=f"write {near[0]!r} if that is meant",
+            )
+    return controls
+
+
+def _doses(table: pd.DataFrame, names: list[str]) -> pd.Series:
+    import pandas as pd
+
+    text = _text(table, "dose")
+    doses = pd.to_numeric(text.where(text != ""), errors="coerce").astype("float64")
+    for name, said, dose in zip(names, text, doses, strict=True):
+        if said and not 0 <= dose < float("inf"):
+            raise BadConfig(
+                seen=f"dose {said!r} in well {name} of the plate map",
+                wanted="a number of 0 or more in one unit for the whole plate, or nothing",
+                do="write the number alone and put the unit into the column 'condition'",
+            )
+    return doses
+
+
+def _some(names: list[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

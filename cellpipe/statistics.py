@@ -1,0 +1,203 @@
+"""Is the assay good enough? Control separation, position effects and dose response of a plate.
+
+Every function takes well values and returns numbers; what a layout cannot tell is NaN.
+
+Z′        Zhang, Chung & Oldenburg, J. Biomol. Screen. 4, 67 (1999)
+robust Z′ medians and MADs instead: Malo et al., Nat. Biotechnol. 24, 167 (2006)
+SSMD      Zhang, Genomics 89, 552 (2007)
+
+B-score and edge test: cellpipe.position_effects; curves: cellpipe.dose_response.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from cellpipe.dose_response import DoseResponse, fit_dose_response, monotonic_test
+from cellpipe.errors import BadConfig
+from cellpipe.position_effects import EdgeTest, b_score, edge_test, finite, mad
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "DoseResponse", "EdgeTest", "b_score", "cv", "edge_test", "fit_dose_response", "mad",
+    "monotonic_test", "plate_statistics", "signal_to_background", "ssmd", "z_prime",
+    "z_prime_robust",
+]  # fmt: skip
+
+NEVER = float("nan")
+
+
+def z_prime(positive: ArrayLike, negative: ArrayLike) -> float:
+    """1 - 3 (σ₊ + σ₋) / |µ₊ - µ₋| of control wells (N,), (M,); 1 is perfect, > 0.5 excellent.
+
+    NaN with fewer than two wells of either kind or equal means (Zhang 1999).
+    """
+    positive, negative = finite(positive), finite(negative)
+    if min(positive.size, negative.size) < 2:
+        return NEVER
+    noise = positive.std(ddof=1) + negative.std(ddof=1)
+    return _one_minus(3 * noise, abs(positive.mean() - negative.mean()))
+
+
+def z_prime_robust(positive: ArrayLike, negative: ArrayLike) -> float:
+    """Z′ with medians and scaled MADs, so that one bad control well cannot sink it (Malo 2006)."""
+    positive, negative = finite(positive), finite(negative)
+    if min(positive.size, negative.size) < 2:
+        return NEVER
+    noise = mad(positive) + mad(negative)
+    return _one_minus(3 * noise, abs(np.median(positive) - np.median(negative)))
+
+
+def ssmd(positive: ArrayLike, negative: ArrayLike) -> float:
+    """Strictly standardised mean difference (µ₊ - µ₋) / √(σ₊² + σ₋²), signed (Zhang 2007)."""
+    positive, negative = finite(positive), finite(negative)
+    if min(positive.size, negative.size) < 2:
+        return NEVER
+    noise = float(np.sqrt(positive.var(ddof=1) + negative.var(ddof=1)))
+    return float((positive.mean() - negative.mean()) / noise) if noise > 0 else NEVER
+
+
+def signal_to_background(positive: ArrayLike, negative: ArrayLike) -> float:
+    """µ₊ / µ₋; NaN without wells of both kinds or when the background is 0."""
+    positive, negative = finite(positive), finite(negative)
+    if min(positive.size, negative.size) < 1 or negative.mean() == 0:
+        return NEVER
+    return float(positive.mean() / negative.mean())
+
+
+def cv(values: ArrayLike) -> float:
+    """Coefficient of variation σ / |µ| as a fraction (0.05 = 5 %)."""
+    values = finite(values)
+    if values.size < 2 or values.mean() == 0:
+        return NEVER
+    return float(values.std(ddof=1) / abs(values.mean()))
+
+
+def plate_statistics(
+    wells: pd.DataFrame,
+    readouts: list[str],
+    *,
+    dose_column: str | None = "dose",
+    group_column: str | None = None,
+) -> pd.DataFrame:
+    """The plate's statistics.tsv: a row of kind "controls" per readout, then "dose_response" rows.
+
+    Parameters
+    ----------
+    wells : DataFrame
+        One row per well: well, row, column, control ("negative", "positive" or ""), readouts.
+    dose_column, group_column : str or None
+        A curve is fitted per readout and group over wells that are no positive control;
+        negative controls count as dose 0 (a group without its own shares the plate's).
+
+    Raises
+    ------
+    BadConfig
+        A readout, the dose or the group column is not in `wells`. Missing controls or doses
+        are no error: NaN, and `note` says so.
+    """
+    import pandas as pd
+
+    has_doses = dose_column is not None and dose_column in wells
+    _require_columns(wells, readouts + [c for c in (dose_column, group_column) if c and has_doses])
+    rows = [_control_row(wells, readout, dose_column) for readout in readouts]
+    if has_doses and wells[dose_column].gt(0).any():
+        for readout in readouts:
+            for group, series in _dose_groups(wells, str(dose_column), group_column):
+                fit = fit_dose_response(series[dose_column], series[readout].astype(float))
+                head = {"readout": readout, "kind": "dose_response", "group": group}
+                rows.append(head | asdict(fit))
+    table = pd.DataFrame(rows)
+    for name in DoseResponse.__dataclass_fields__:
+        if name not in table:
+            table[name] = 0 if name == "n_points" else "" if name == "note" else NEVER
+    return table
+
+
+def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> dict:
+    control = wells["control"].fillna("") if "control" in wells else None
+    values = wells[readout].astype(float)
+    positive = values[control == "positive"] if control is not None else values[:0]
+    negative = values[control == "negative"] if control is not None else values[:0]
+    lacking = [
+        kind for kind, group in (("positive", positive), ("negative", negative))
+        if finite(group).size < 2
+    ]  # fmt: skip
+    edge = edge_test(values, *_positions(wells), strata=_treatments(wells, dose_column))
+    return {
+        "readout": readout, "kind": "controls", "group": "",
+        "z_prime": z_prime(positive, negative),
+        "z_prime_robust": z_prime_robust(positive, negative),
+        "ssmd": ssmd(positive, negative),
+        "signal_to_background": signal_to_background(positive, negative),
+        "cv_negative": cv(negative), "cv_positive": cv(positive),
+        "n_negative": finite(negative).size, "n_positive": finite(positive).size,
+        "edge_p": edge.p, "edge_shift": edge.shift,
+        "note": f"fewer than two {' and '.join(lacking)} control wells" if lacking else "",
+    }  # fmt: skip
+
+
+def _positions(wells: pd.DataFrame) -> tuple[NDArray, NDArray]:
+    from cellpipe.plate_map import row_column
+
+    places = [row_column(well) for well in wells["well"]]
+    return np.array([r for r, _ in places]), np.array([c for _, c in places])
+
+
+def _treatments(wells: pd.DataFrame, dose_column: str | None) -> NDArray:
+    """Stratum of each well: wells treated alike share one, and so do a library's many samples."""
+    import pandas as pd
+
+    named = [c for c in ("control", "condition", "group", dose_column) if c and c in wells]
+    key = pd.Series("", index=wells.index)
+    for column in named:
+        key += wells[column].astype("string").fillna("").astype(str) + "\t"
+    sample = wells["control"].fillna("").eq("") if "control" in wells else key.eq(key)
+    if dose_column and dose_column in wells:
+        sample &= wells[dose_column].isna()
+    if key[sample].nunique() > sample.sum() / 3:  # one compound a well: most do nothing
+        key[sample] = "sample"
+    return pd.factorize(key)[0]
+
+
+def _dose_groups(wells: pd.DataFrame, dose_column: str, group_column: str | None) -> list:
+    """(group, wells) pairs; a group without doses of its own (say, only controls) has no curve."""
+    control = wells["control"].fillna("") if "control" in wells else wells["well"].map(lambda _: "")
+    table = wells[control != "positive"].copy()
+    untreated = (control[table.index] == "negative") & table[dose_column].isna()
+    table.loc[untreated, dose_column] = 0.0
+    if group_column is None:
+        return [("", table)]
+    shared = table[(table[dose_column] == 0)]
+    groups = []
+    for group, own in table.groupby(group_column):
+        if not own[dose_column].gt(0).any():
+            continue
+        if not own[dose_column].eq(0).any():
+            import pandas as pd
+
+            own = pd.concat([shared, own])
+        groups.append((str(group), own))
+    return groups
+
+
+def _require_columns(wells: pd.DataFrame, columns: list[str]) -> None:
+    for column in columns:
+        if column not in wells:
+            near = difflib.get_close_matches(column, map(str, wells.columns), n=1)
+            raise BadConfig(
+                seen=f"profile asks for the column {column!r}",
+                wanted=f"one of {', '.join(map(str, wells.columns))}",
+                do=f"write {near[0]!r}" if near else "name a column that was measured",
+            )
+
+
+def _one_minus(noise: float, separation: float) -> float:
+    return float(1 - noise / separation) if separation > 0 else NEVER

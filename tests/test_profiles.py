@@ -1,0 +1,259 @@
+"""Cells of drawn wells go in; counts, medians, hits and profiles come out as drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cellpipe.errors import BadConfig
+from cellpipe.plate_map import plate_shape, row_column, validate_plate_map, well_name
+from cellpipe.profiles import (
+    aggregate_tracks,
+    aggregate_wells,
+    call_hits,
+    compartment_name,
+    normalise_profiles,
+    normalise_wells,
+    select_profile_features,
+    well_profiles,
+)
+
+#      A01 negative  A02 negative  A03 negative  A04 sample  A05 positive  A06 positive  A07 empty
+LEVELS = {"A01": 9.0, "A02": 10.0, "A03": 11.0, "A04": 15.0, "A05": 20.0, "A06": 20.0}
+CONTROL = {"A01": "negative", "A02": "negative", "A03": "negative"} | dict.fromkeys(
+    ("A05", "A06"), "positive"
+)
+
+
+def draw_map() -> pd.DataFrame:
+    wells = [*LEVELS, "A07"]
+    table = pd.DataFrame({"well": wells, "control": [CONTROL.get(w, "") for w in wells]})
+    return validate_plate_map(table, LEVELS)
+
+
+def draw_cells(n_per_field: int = 10, n_fields: int = 2, frames: int = 1) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = [
+        {"plate": "P", "well": well, "field": field, "t": t, "object": "nuclei", "label": i + 1}
+        | {"ratio": level + (i - n_per_field // 2) * 0.01, "dna_mean": rng.normal(100, 5)}
+        | {"cell_gfp_mean": rng.normal(level, 1), "touches_border": False, "class": "not"}
+        for well, level in LEVELS.items()
+        for field in range(1, n_fields + 1)
+        for t in range(frames)
+        for i in range(n_per_field)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_wells_keep_their_order_and_the_empty_one_stays():
+    wells = aggregate_wells(draw_cells(), None, ["ratio"], draw_map())
+    assert wells["well"].tolist() == [*LEVELS, "A07"]
+    assert wells["n_cells"].tolist() == [20] * 6 + [0]
+    assert wells["n_fields"].tolist() == [2] * 6 + [0]
+    np.testing.assert_allclose(wells["ratio"][:6], list(LEVELS.values()), atol=0.02)
+    assert np.isnan(wells["ratio"][6])
+    assert list(wells.columns[:4]) == ["plate", "well", "row", "column"]
+
+
+def test_fields_without_cells_count_as_fields():
+    fields = pd.DataFrame(
+        {"plate": "P", "well": ["A01"] * 4 + ["A07"] * 3, "field": [1, 2, 3, 4, 1, 2, 3]}
+    )
+    wells = aggregate_wells(draw_cells(), fields, ["ratio"], draw_map()).set_index("well")
+    assert wells.loc["A01", "n_fields"] == 4
+    assert (wells.loc["A07", "n_fields"], wells.loc["A07", "n_cells"]) == (3, 0)
+
+
+def test_imaged_well_that_the_map_leaves_out_is_kept_without_condition():
+    plate_map = validate_plate_map(pd.DataFrame({"well": ["A01"], "control": ["negative"]}), LEVELS)
+    wells = aggregate_wells(draw_cells(), None, ["ratio"], plate_map)
+    assert len(wells) == 6
+    assert wells.loc[wells["well"] == "A05", "control"].item() == ""
+
+
+def test_cut_cells_are_counted_but_do_not_move_the_median():
+    cells = draw_cells()
+    cut = pd.concat([cells, cells.assign(ratio=1e6, touches_border=True)])
+    wells = aggregate_wells(cut, None, ["ratio"], draw_map())
+    assert wells["n_cells"][0] == 40
+    assert wells["ratio"][0] == pytest.approx(9, abs=0.02)
+
+
+def test_class_fractions_are_of_the_classified_cells():
+    cells = draw_cells()
+    in_well = cells["well"] == "A04"
+    cells.loc[cells.index[in_well][:5], "class"] = "mitotic"
+    cells.loc[cells.index[in_well][5:10], "class"] = ""
+    wells = aggregate_wells(cells, None, ["ratio"], draw_map()).set_index("well")
+    assert wells.loc["A04", "fraction_mitotic"] == pytest.approx(5 / 15)
+    assert wells.loc["A01", "fraction_mitotic"] == 0
+    assert np.isnan(wells.loc["A07", "fraction_mitotic"])
+
+
+def test_movie_counts_cells_per_frame_not_rows():
+    wells = aggregate_wells(draw_cells(frames=7), None, ["ratio"], draw_map())
+    assert wells["n_cells"][0] == 20
+
+
+def test_no_cells_at_all_still_gives_every_well():
+    wells = aggregate_wells(draw_cells().iloc[:0], None, ["ratio"], draw_map(), plate="P")
+    assert wells["n_cells"].tolist() == [0] * 7
+    assert wells["plate"].unique().tolist() == ["P"]
+
+
+def test_misspelt_readout_is_refused_with_the_nearest():
+    with pytest.raises(BadConfig, match="write 'ratio'"):
+        aggregate_wells(draw_cells(), None, ["rato"], draw_map())
+
+
+def test_controls_are_0_and_100_percent_and_the_sample_stands_between():
+    wells = normalise_wells(aggregate_wells(draw_cells(), None, ["ratio"], draw_map()), ["ratio"])
+    wells = wells.set_index("well")
+    assert wells.loc["A02", "ratio_normalised"] == pytest.approx(0, abs=1e-9)
+    assert wells.loc["A05", "ratio_normalised"] == pytest.approx(100)
+    assert wells.loc["A04", "ratio_normalised"] == pytest.approx(50)
+    assert wells.loc["A04", "ratio_robust_z"] == pytest.approx(5 / 1.4826)
+
+
+def test_normalised_values_do_not_depend_on_the_camera_s_gain():
+    wells = aggregate_wells(draw_cells(), None, ["ratio"], draw_map())
+    brighter = wells.assign(ratio=wells["ratio"] * 37 + 1000)
+    for column in ("ratio_normalised", "ratio_robust_z"):
+        np.testing.assert_allclose(
+            normalise_wells(wells, ["ratio"])[column], normalise_wells(brighter, ["ratio"])[column]
+        )
+
+
+def test_without_controls_nothing_is_normalised():
+    wells = aggregate_wells(draw_cells(), None, ["ratio"], draw_map()).assign(control="")
+    assert normalise_wells(wells, ["ratio"])["ratio_robust_z"].isna().all()
+
+
+def test_only_sample_wells_beyond_the_threshold_are_hits():
+    wells = normalise_wells(aggregate_wells(draw_cells(), None, ["ratio"], draw_map()), ["ratio"])
+    assert wells.loc[call_hits(wells, "ratio")["hit"], "well"].tolist() == ["A04"]
+    assert not call_hits(wells, "ratio", direction="down")["hit"].any()
+    assert not call_hits(wells, "ratio", threshold=4)["hit"].any()
+    assert not call_hits(wells, "ratio", min_cells=21)["hit"].any()
+    with pytest.raises(BadConfig, match="upward"):
+        call_hits(wells, "ratio", direction="upward")
+    with pytest.raises(BadConfig, match="ratio"):
+        call_hits(wells, "rato")
+
+
+def test_tracks_are_summed_by_well():
+    tracks = pd.DataFrame(
+        {"plate": "P", "well": ["A01", "A01", "A01", "A02"], "divides": [True, False, False, False],
+         "speed_um_s": [1.0, 2.0, 6.0, 3.0], "straightness": [0.1, 0.2, 0.3, 0.4],
+         "lifetime_s": [10, 20, 30, 40], "displacement_um": [1, 2, 3, 4]}
+    )  # fmt: skip
+    table = aggregate_tracks(tracks).set_index("well")
+    assert table.loc["A01", ["n_tracks", "n_divisions", "median_speed_um_s"]].tolist() == [3, 1, 2]
+    assert table.loc["A02", "n_divisions"] == 0
+
+
+def profile_plate():
+    rng = np.random.default_rng(1)
+    wells = [well_name(1, c) for c in range(1, 13)]
+    plate_map = validate_plate_map(
+        pd.DataFrame({"well": wells, "control": ["negative"] * 6 + [""] * 6}), wells
+    )
+    n = 30
+    cells = pd.DataFrame(
+        {"plate": "P", "well": np.repeat(wells, n), "field": 1, "t": 0, "label": 1}
+    )
+    effect = np.repeat([0.0] * 6 + [1.0] * 6, n)
+    cells["dna_mean"] = rng.normal(100, 1, len(cells))
+    cells["cell_gfp_mean"] = rng.normal(50, 1, len(cells)) + 20 * effect
+    cells["cell_gfp_sum"] = cells["cell_gfp_mean"] * 3
+    cells["area_um2"] = 7.0
+    return cells, plate_map
+
+
+def test_profiles_bear_metadata_and_compartments():
+    cells, plate_map = profile_plate()
+    profiles = well_profiles(cells, plate_map)
+    assert len(profiles) == 12
+    assert {"Metadata_Plate", "Metadata_Well", "Metadata_control", "Metadata_Object_Count"} <= set(
+        profiles
+    )
+    assert {"Nuclei_dna_mean", "Cells_gfp_mean", "Nuclei_area_um2"} <= set(profiles)
+    assert profiles["Metadata_Object_Count"].eq(30).all()
+    expected = cells[cells["well"] == "A04"]["dna_mean"].median()
+    found = profiles.loc[profiles["Metadata_Well"] == "A04", "Nuclei_dna_mean"].item()
+    assert found == pytest.approx(expected)
+
+
+def test_normalised_profiles_show_the_effect_and_selection_drops_what_says_nothing():
+    cells, plate_map = profile_plate()
+    normalised = normalise_profiles(well_profiles(cells, plate_map))
+    treated = normalised["Metadata_control"] == ""
+    assert (normalised.loc[treated, "Cells_gfp_mean"] > 10).all()
+    assert abs(normalised.loc[~treated, "Nuclei_dna_mean"].median()) < 1e-6
+    kept = select_profile_features(normalised)
+    assert "Nuclei_area_um2" not in kept  # constant
+    assert ("Cells_gfp_mean" in kept) != ("Cells_gfp_sum" in kept)  # the same twice
+    assert "Metadata_Well" in kept
+
+
+def test_compartment_names():
+    names = [compartment_name(c) for c in ("cell_x", "cytoplasm_x", "dna_mean")]
+    assert names == ["Cells_x", "Cytoplasm_x", "Nuclei_dna_mean"]
+
+
+@pytest.mark.parametrize("place", [(1, 1), (8, 12), (16, 24), (26, 2), (27, 1), (32, 48)])
+def test_well_names_and_places_are_each_other_s_inverse(place):
+    assert row_column(well_name(*place)) == place
+
+
+def test_plate_shape_is_the_smallest_usual_plate():
+    assert plate_shape(["A01", "B03"]) == (2, 3)
+    assert plate_shape(["F12"]) == (8, 12)
+    assert plate_shape(["A13"]) == (16, 24)
+
+
+def plate_map(**columns):
+    return pd.DataFrame(columns)
+
+
+def test_plate_map_is_cleaned_and_sorted():
+    table = plate_map(
+        well=["b3", "A1"], dose=["0.5", ""], control=["", "Negative"], note=["x", "y"]
+    )
+    clean = validate_plate_map(table, ["A01", "B03"])
+    assert clean["well"].tolist() == ["A01", "B03"]
+    assert clean["control"].tolist() == ["negative", ""]
+    assert clean["dose"].tolist()[1] == 0.5
+    assert np.isnan(clean["dose"][0])
+    assert clean["note"].tolist() == ["y", "x"]
+    assert clean["column"].tolist() == [1, 3]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (plate_map(wells=["A01"]), "rename the column to 'well'"),
+        (plate_map(position=["A01"]), "column named 'well'"),
+        (plate_map(well=["A01"], Dose=["1"]), "rename the column to 'dose'"),
+        (plate_map(well=["A01", "a1"]), "A01 more than once"),
+        (plate_map(well=["A01", "1B"]), "well '1B'"),
+        (plate_map(well=["A01", ""]), "well ''"),
+        (plate_map(well=["A01", "B30"]), "nearest: B03"),
+        (plate_map(well=["A01"], control=["pos"]), "write 'positive'"),
+        (plate_map(well=["A01"], control=["untreated"]), "control 'untreated' in well A01"),
+        (plate_map(well=["A01"], dose=["10 nM"]), "dose '10 nM' in well A01"),
+        (plate_map(well=["A01"], dose=["-6.5"]), "dose '-6.5' in well A01"),
+        (plate_map(well=["A01"], n_cells=["5"]), "my_n_cells"),
+        (plate_map(well=[]), "0 rows"),
+    ],
+)
+def test_wrong_plate_map_is_refused_by_name(table, said):
+    with pytest.raises(BadConfig, match=said):
+        validate_plate_map(table, ["A01", "A02", "B03"])
+
+
+def test_map_of_the_whole_plate_or_of_a_part_of_it_is_welcome():
+    whole = plate_map(well=[well_name(r, c) for r in range(1, 9) for c in range(1, 13)])
+    assert len(validate_plate_map(whole, ["A01", "B03"])) == 96
+    assert len(validate_plate_map(plate_map(well=["A01"]), ["A01", "B03"])) == 1
