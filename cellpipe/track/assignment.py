@@ -1,0 +1,144 @@
+"""Who belongs to whom at the greatest total gain, solved piece by piece.
+
+Candidate links form a sparse graph that falls apart into many small connected components.
+Each is solved on its own, so time grows with the number of cells and not with its cube, and
+most components are solved without any solver at all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import LinearConstraint, linear_sum_assignment, milp
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
+
+DENSE_LIMIT = 1_000_000  # entries of a component's matrix above which it stays sparse
+
+
+def best_matching(
+    rows: np.ndarray, cols: np.ndarray, gain: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """Choose links so that each row and column is used once at most and the gain is greatest.
+
+    Parameters
+    ----------
+    rows, cols : int arrays, shape (E,)
+        The candidate links.
+    gain : float array, shape (E,)
+        What a link is better than no link; candidates with gain <= 0 are never chosen.
+    shape : (n_rows, n_cols)
+
+    Returns
+    -------
+    bool array, shape (E,)
+        The chosen candidates.
+    """
+    chosen = np.zeros(len(gain), bool)
+    kept = np.flatnonzero(gain > 0)
+    if len(kept) == 0:
+        return chosen
+    component = _components(rows[kept], cols[kept], shape)
+    easy = _without_conflict(rows[kept], cols[kept], gain[kept], component, shape)
+    chosen[kept[easy]] = True
+    solved = np.zeros(component.max() + 1, bool)
+    solved[component[easy]] = True
+    hard = kept[~solved[component]]
+    hard = hard[np.argsort(component[~solved[component]], kind="stable")]
+    pieces = np.flatnonzero(np.diff(np.sort(component[~solved[component]]))) + 1
+    for piece in np.split(hard, pieces):
+        if len(piece):
+            chosen[piece[_solve(rows[piece], cols[piece], gain[piece])]] = True
+    return chosen
+
+
+def _components(rows: np.ndarray, cols: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    n_nodes = shape[0] + shape[1]
+    ones = np.ones(len(rows), np.int8)
+    graph = coo_array((ones, (rows, cols + shape[0])), shape=(n_nodes, n_nodes))
+    return connected_components(graph, directed=False)[1][rows]
+
+
+def _without_conflict(
+    rows: np.ndarray,
+    cols: np.ndarray,
+    gain: np.ndarray,
+    component: np.ndarray,
+    shape: tuple[int, int],
+) -> np.ndarray:
+    """Each row's best link, in the components where no two rows want the same column.
+
+    The sum of the rows' best gains bounds every matching from above, so where these links do
+    not collide they are the optimum.
+    """
+    order = np.lexsort((cols, -gain, rows))
+    first = np.r_[True, np.diff(rows[order]) > 0]
+    best = order[first]
+    wanted = np.bincount(cols[best], minlength=shape[1])
+    collides = np.zeros(component.max() + 1, bool)
+    collides[component[best[wanted[cols[best]] > 1]]] = True
+    return best[~collides[component[best]]]
+
+
+def _solve(rows: np.ndarray, cols: np.ndarray, gain: np.ndarray) -> np.ndarray:
+    """Indices of the optimal links of one component."""
+    row_ids, r = np.unique(rows, return_inverse=True)
+    col_ids, c = np.unique(cols, return_inverse=True)
+    n, m = len(row_ids), len(col_ids)
+    if n * m > DENSE_LIMIT:
+        return _solve_sparse(r, c, gain, n, m)
+    dense = np.zeros((n, m))
+    dense[r, c] = gain
+    picked_r, picked_c = linear_sum_assignment(dense, maximize=True)
+    partner = np.full(n, -1)
+    partner[picked_r] = picked_c
+    return np.flatnonzero(partner[r] == c)
+
+
+def _solve_sparse(r: np.ndarray, c: np.ndarray, gain: np.ndarray, n: int, m: int) -> np.ndarray:
+    # every row may take a column of its own instead of a partner, at gain 0
+    top = gain.max() + 1.0
+    cost = np.r_[top - gain, np.full(n, top)]
+    graph = csr_array(
+        (cost, (np.r_[r, np.arange(n)], np.r_[c, m + np.arange(n)])), shape=(n, m + n)
+    )
+    picked_r, picked_c = min_weight_full_bipartite_matching(graph)
+    partner = np.full(n, -1)
+    partner[picked_r] = picked_c
+    return np.flatnonzero(partner[r] == c)
+
+
+def best_packing(uses: list[np.ndarray], gain: np.ndarray, n_items: int) -> np.ndarray:
+    """Choose events of greatest total gain so that no item is used twice.
+
+    Parameters
+    ----------
+    uses : list of int arrays, each shape (E,)
+        The items that each event uses; -1 where an event uses none in that place.
+    gain : float array, shape (E,)
+        Gains, all > 0.
+    n_items : int
+
+    Returns
+    -------
+    bool array, shape (E,)
+    """
+    if len(gain) == 0:
+        return np.zeros(0, bool)
+    event = np.concatenate([np.flatnonzero(u >= 0) for u in uses])
+    item = np.concatenate([u[u >= 0] for u in uses])
+    contested = np.bincount(item, minlength=n_items)[item] > 1
+    chosen = np.ones(len(gain), bool)
+    disputed = np.unique(event[contested])
+    if len(disputed) == 0:
+        return chosen
+    index = np.searchsorted(disputed, event[contested])
+    _, rows = np.unique(item[contested], return_inverse=True)
+    table = csr_array((np.ones(len(rows)), (rows, index)), shape=(rows.max() + 1, len(disputed)))
+    answer = milp(
+        -gain[disputed],
+        integrality=np.ones(len(disputed)),
+        bounds=(0, 1),
+        constraints=LinearConstraint(table, ub=1),
+    )
+    chosen[disputed] = answer.x > 0.5
+    return chosen

@@ -1,0 +1,138 @@
+"""Cells linked over time, through gaps and divisions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from cellpipe.errors import BadConfig
+from cellpipe.track.detections import Detections, from_table
+from cellpipe.track.events import find_events
+from cellpipe.track.frames import link_frames
+from cellpipe.track.motion import drift, learn
+
+
+def link_cells(
+    cells: pd.DataFrame,
+    *,
+    max_distance_um: float = 15.0,
+    max_gap_frames: int = 2,
+    divisions: bool = True,
+) -> pd.DataFrame:
+    """Follow the cells of one field through time.
+
+    Frame-to-frame assignment, then gap closing and divisions (Jaqaman et al., Nature Methods
+    5:695, 2008). Costs are log-likelihoods whose scales (step, persistence, how far area and
+    intensity change) are learned from the movie; the field's drift is taken out first.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        One row per cell and frame of one field: t, label, y_um, x_um; where present, area_um2
+        and ``<channel>_mean`` support links, and class "mitotic" supports divisions.
+    max_distance_um : float
+        The farthest a cell can go from one frame to the next, daughters included.
+    max_gap_frames : int
+        The most frames in a row in which a cell may be missed.
+    divisions : bool
+        Whether cells may divide.
+
+    Returns
+    -------
+    DataFrame
+        t (int32), label (uint32), track_id, parent_track_id (int64), with the index and in the
+        order of `cells`. Tracks count from 1 in order of first appearance; a track ends where
+        its cell divides, and the daughters name it as their parent (0: none seen).
+
+    Raises
+    ------
+    BadConfig
+        If a parameter is out of range.
+    CellpipeError
+        If columns are missing, a position is not finite, or a label stands twice in a frame.
+    """
+    _check(max_distance_um, max_gap_frames)
+    detections, order = from_table(cells)
+    source, target = _links(detections, max_distance_um, max_gap_frames, divisions)
+    track, parent = name_tracks(source, target, len(detections))
+    back = np.empty(len(order), int)
+    back[order] = np.arange(len(order))
+    return pd.DataFrame(
+        {
+            "t": cells["t"].to_numpy(np.int32),
+            "label": cells["label"].to_numpy(np.uint32),
+            "track_id": track[back],
+            "parent_track_id": parent[back],
+        },
+        index=cells.index,
+    )
+
+
+def _links(
+    detections: Detections, max_distance_um: float, max_gap_frames: int, divisions: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """All links (source row, target row); a source with two targets divides."""
+    if len(detections) == 0:
+        return np.zeros(0, int), np.zeros(0, int)
+    moved_um = drift(detections, max_distance_um)[detections.t - detections.t[0]]
+    detections = replace(detections, position_um=detections.position_um - moved_um)
+    motion = learn(detections, max_distance_um)
+    successor, cost = link_frames(detections, motion, max_distance_um)
+    events = find_events(
+        detections,
+        motion,
+        successor,
+        cost,
+        max_distance_um=max_distance_um,
+        max_gap_frames=max_gap_frames,
+        divisions=divisions,
+    )
+    successor[events.source] = events.first
+    linked = np.flatnonzero(successor >= 0)
+    second = events.second >= 0
+    return (
+        np.r_[linked, events.source[second]],
+        np.r_[successor[linked], events.second[second]],
+    )
+
+
+def name_tracks(
+    source: np.ndarray, target: np.ndarray, n_detections: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Track and parent ids, each int64 (N,), from links among rows sorted by time.
+
+    A track is a longest chain without a branch; ids count from 1 in order of first rows.
+    """
+    divides = np.bincount(source, minlength=n_detections) > 1
+    chain = ~divides[source]
+    graph = coo_array(
+        (np.ones(chain.sum(), np.int8), (source[chain], target[chain])),
+        shape=(n_detections, n_detections),
+    )
+    piece = connected_components(graph, directed=False)[1]
+    _, first, inverse = np.unique(piece, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(1, len(first) + 1)
+    track = rank[inverse] if n_detections else np.zeros(0, np.int64)
+    parent_of = np.zeros(len(first) + 1, np.int64)
+    parent_of[track[target[~chain]]] = track[source[~chain]]
+    return track, parent_of[track]
+
+
+def _check(max_distance_um: float, max_gap_frames: int) -> None:
+    if not max_distance_um > 0:
+        raise BadConfig(
+            seen=f"track.max_distance_um {max_distance_um}",
+            wanted="a distance above 0 µm",
+            do="give the farthest a cell goes between two frames",
+        )
+    if max_gap_frames < 0:
+        raise BadConfig(
+            seen=f"track.max_gap_frames {max_gap_frames}",
+            wanted="0 or more frames",
+            do="give 0 to close no gaps",
+        )

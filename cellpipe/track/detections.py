@@ -1,0 +1,101 @@
+"""What one field's linker sees: detections in order of time, as arrays."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.errors import CellpipeError
+
+MITOTIC = "mitotic"
+_NOT_FEATURES = ("cell_", "cytoplasm_", "nucleus_")
+
+
+@dataclass(frozen=True)
+class Detections:
+    """N detections of one field, sorted by time and label.
+
+    Attributes
+    ----------
+    t : int array, shape (N,)
+    position_um : float array, shape (N, 2)
+        y and x of the centroids.
+    features : float array, shape (N, F)
+        Logarithms of area and of mean intensities; F may be 0.
+    area_um2 : float array, shape (N,), or None
+    mitotic : bool array, shape (N,), or None
+        None where no classifier spoke of mitosis.
+    """
+
+    t: np.ndarray
+    position_um: np.ndarray
+    features: np.ndarray
+    area_um2: np.ndarray | None = None
+    mitotic: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.t)
+
+    def frames(self) -> list[slice]:
+        """Rows of every frame from the first to the last, empty ones included."""
+        if len(self) == 0:
+            return []
+        edges = np.searchsorted(self.t, np.arange(self.t[0], self.t[-1] + 2))
+        return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
+
+    def density_per_um2(self) -> float:
+        """Cells per µm² of the area they span, averaged over frames that hold any."""
+        extent_um = np.maximum(np.ptp(self.position_um, axis=0), 1e-6)
+        n_frames = max(len(np.unique(self.t)), 1)
+        return max(len(self) / n_frames, 1.0) / float(extent_um.prod())
+
+
+def from_table(cells: pd.DataFrame) -> tuple[Detections, np.ndarray]:
+    """Detections of a cells table, and the order (N,) that sorts its rows by t and label."""
+    _check(cells)
+    order = np.lexsort((cells["label"].to_numpy(), cells["t"].to_numpy()))
+    rows = cells.iloc[order]
+    area = rows["area_um2"].to_numpy(float) if "area_um2" in rows else None
+    names = [n for n in rows if n.endswith("_mean") and not n.startswith(_NOT_FEATURES)]
+    columns = [rows[n].to_numpy(float) for n in ["area_um2"] * (area is not None) + sorted(names)]
+    logs = [np.log(np.maximum(np.nan_to_num(c), _floor(c))) for c in columns]
+    mitotic = (rows["class"] == MITOTIC).to_numpy(bool) if "class" in rows else None
+    return Detections(
+        t=rows["t"].to_numpy(np.int64),
+        position_um=rows[["y_um", "x_um"]].to_numpy(float),
+        features=np.stack(logs, axis=1) if logs else np.zeros((len(rows), 0)),
+        area_um2=area,
+        mitotic=mitotic if mitotic is not None and mitotic.any() else None,
+    ), order
+
+
+def _floor(values: np.ndarray) -> float:
+    # a background-subtracted mean may be 0 or below: its logarithm must not run away
+    finite = values[np.isfinite(values)]
+    return max(float(np.percentile(np.abs(finite), 5)), 1e-6) if len(finite) else 1.0
+
+
+def _check(cells: pd.DataFrame) -> None:
+    missing = [c for c in ("t", "label", "y_um", "x_um") if c not in cells]
+    if missing:
+        raise CellpipeError(
+            seen=f"a cells table without {', '.join(missing)}",
+            wanted="columns t, label, y_um, x_um",
+            do="measure the field before tracking it",
+        )
+    if not np.isfinite(cells[["y_um", "x_um"]].to_numpy(float)).all():
+        raise CellpipeError(
+            seen="a cell whose position is not a number",
+            wanted="finite y_um and x_um",
+            do="drop the rows without a centroid",
+        )
+    if cells.duplicated(["t", "label"]).any():
+        first = cells.loc[cells.duplicated(["t", "label"]), ["t", "label"]].iloc[0]
+        raise CellpipeError(
+            seen=f"label {int(first['label'])} twice in frame {int(first['t'])}",
+            wanted="one row per label and frame, of one field",
+            do="link one field at a time",
+        )

@@ -1,0 +1,171 @@
+"""How cells of this movie move, learned from the movie itself.
+
+Nearest neighbours that choose each other in consecutive frames are right often enough to tell
+the stage's drift, the typical step, its persistence, and how far area and intensity of one
+cell change from frame to frame. So one set of defaults serves slow and fast, sparse and
+crowded movies.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from cellpipe.track.detections import Detections
+
+MIN_PAIRS_FOR_DRIFT = 10
+HEAVY_SHARE, HEAVY_SCALE = 0.1, 3.0  # one step in ten comes from a three times wider law
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What is known of the movie's motion.
+
+    Attributes
+    ----------
+    sigma_um : float
+        Standard deviation of one coordinate of a step (after drift).
+    sigma_predicted_um : float
+        The same about the predicted position, for cells whose last step is known.
+    persistence : float
+        Share of the last step that the next one keeps, -0.5 … 1.
+    feature_weight : float array, shape (F,)
+        Nats per squared difference of each log feature; 0 for a feature that tells nothing.
+    feature_cap : float array, shape (F,)
+        Squared difference beyond which a feature says no more (segmentation does slip).
+    """
+
+    sigma_um: float
+    sigma_predicted_um: float
+    persistence: float
+    feature_weight: np.ndarray
+    feature_cap: np.ndarray
+
+
+def mutual_pairs(
+    a_um: np.ndarray, b_um: np.ndarray, max_distance_um: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of points in (N, 2) and (M, 2) that are each other's nearest neighbours."""
+    if len(a_um) == 0 or len(b_um) == 0:
+        return np.zeros(0, int), np.zeros(0, int)
+    tree_a, tree_b = cKDTree(a_um), cKDTree(b_um)
+    distance, to_b = tree_b.query(a_um, distance_upper_bound=max_distance_um)
+    _, to_a = tree_a.query(b_um)
+    i = np.flatnonzero(np.isfinite(distance))
+    i = i[to_a[to_b[i]] == i]
+    return i, to_b[i]
+
+
+def drift(detections: Detections, max_distance_um: float) -> np.ndarray:
+    """Position of the whole field against its first frame, shape (frames, 2), in µm.
+
+    The most voted displacement among all neighbours opens, the median of mutual neighbours
+    refines. Too few cells, or a median within its own error, count as no drift.
+    """
+    frames = detections.frames()
+    steps = np.zeros((len(frames), 2))
+    for k in range(1, len(frames)):
+        a = detections.position_um[frames[k - 1]]
+        b = detections.position_um[frames[k]]
+        steps[k] = _shift(a, b, max_distance_um)
+    return np.cumsum(steps, axis=0)
+
+
+def _shift(a: np.ndarray, b: np.ndarray, max_distance_um: float) -> np.ndarray:
+    if min(len(a), len(b)) < MIN_PAIRS_FOR_DRIFT:
+        return np.zeros(2)
+    shift = _most_voted(a, b, max_distance_um)
+    for _ in range(2):
+        i, j = mutual_pairs(a + shift, b, max_distance_um)
+        if len(i) < MIN_PAIRS_FOR_DRIFT:
+            return np.zeros(2)
+        shift = np.median(b[j] - a[i], axis=0)
+    residual = b[j] - a[i] - shift
+    error = 1.25 * 1.48 * np.median(np.abs(residual), axis=0) / np.sqrt(len(i))
+    return shift if (np.abs(shift) > 3 * error).any() else np.zeros(2)
+
+
+def _most_voted(a: np.ndarray, b: np.ndarray, max_distance_um: float) -> np.ndarray:
+    """Centre of the displacement bin that most pairs share; zero unless it clearly wins."""
+    k = min(8, len(b))
+    distance, j = cKDTree(b).query(a, k=k, distance_upper_bound=max_distance_um)
+    i, column = np.nonzero(np.isfinite(distance))
+    d = b[j[i, column]] - a[i]
+    edges = np.linspace(-max_distance_um, max_distance_um, 18)
+    votes, _, _ = np.histogram2d(d[:, 0], d[:, 1], bins=(edges, edges))
+    centre = (edges[:-1] + edges[1:]) / 2
+    y, x = np.unravel_index(votes.argmax(), votes.shape)
+    at_rest = votes[len(centre) // 2, len(centre) // 2]
+    if votes[y, x] < at_rest + 4 * np.sqrt(max(at_rest, 1.0)):
+        return np.zeros(2)
+    return np.array([centre[y], centre[x]])
+
+
+def learn(detections: Detections, max_distance_um: float) -> Motion:
+    """Motion of a movie whose drift is already taken out."""
+    frames, position = detections.frames(), detections.position_um
+    last_step = np.full((len(detections), 2), np.nan)
+    pairs, before, after = [], [], []
+    for a, b in itertools.pairwise(frames):
+        i, j = mutual_pairs(position[a], position[b], max_distance_um)
+        i, j = i + a.start, j + b.start
+        last_step[j] = position[j] - position[i]
+        known = np.isfinite(last_step[i, 0])
+        before.append(last_step[i[known]])
+        after.append(last_step[j[known]])
+        pairs.append(np.stack([i, j], axis=1))
+    links = np.concatenate(pairs) if pairs else np.zeros((0, 2), int)
+    steps = position[links[:, 1]] - position[links[:, 0]]
+    floor_um, ceiling_um = max_distance_um / 30, max_distance_um / 2
+    sigma_um = float(np.clip(_spread(steps, ceiling_um), floor_um, ceiling_um))
+    persistence, sigma_predicted_um = _persistence(before, after, sigma_um, floor_um)
+    weight, cap = _feature_weights(detections, links)
+    return Motion(sigma_um, sigma_predicted_um, persistence, weight, cap)
+
+
+def _spread(steps: np.ndarray, otherwise: float) -> float:
+    """Standard deviation per coordinate from the median length (Rayleigh), outliers aside."""
+    if len(steps) < 5:
+        return otherwise
+    return float(np.sqrt(np.median((steps**2).sum(axis=1)) / (2 * np.log(2))))
+
+
+def _persistence(
+    before: list[np.ndarray], after: list[np.ndarray], sigma_um: float, floor_um: float
+) -> tuple[float, float]:
+    v, w = (np.concatenate(x) if x else np.zeros((0, 2)) for x in (before, after))
+    if len(v) < 30:
+        return 0.0, sigma_um
+    length = np.maximum((v**2).sum(axis=1), (w**2).sum(axis=1))
+    core = length <= np.percentile(length, 90)  # the longest steps are mostly wrong pairs
+    kept = float((v[core] * w[core]).sum() / max((v[core] ** 2).sum(), 1e-12))
+    kept = float(np.clip(kept, -0.5, 1.0))
+    sigma = _spread(w - kept * v, sigma_um)
+    return (kept, max(sigma, floor_um)) if sigma < sigma_um else (0.0, sigma_um)
+
+
+def _feature_weights(detections: Detections, links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log-likelihood ratio of 'same cell' against 'any two cells', per squared difference."""
+    n_features = detections.features.shape[1]
+    if len(links) < 30 or n_features == 0:
+        return np.zeros(n_features), np.ones(n_features)
+    f = detections.features
+    same = 1.48 * np.median(np.abs(f[links[:, 1]] - f[links[:, 0]]), axis=0)
+    any_two = np.sqrt(2) * 1.48 * np.median(np.abs(f - np.median(f, axis=0)), axis=0)
+    same = np.maximum(same, 0.02)
+    any_two = np.maximum(any_two, same)
+    # intensities of several channels and area go together: share the say among them
+    weight = (1 / (2 * same**2) - 1 / (2 * any_two**2)) / n_features
+    return weight, (3 * same) ** 2
+
+
+def step_cost(squared_um2: np.ndarray, sigma_um: np.ndarray) -> np.ndarray:
+    """-log density (per µm²) of a step, from a two-Gaussian law with a heavy tail."""
+    variance = sigma_um**2
+    wide = HEAVY_SCALE**2
+    narrow_part = (1 - HEAVY_SHARE) * np.exp(-squared_um2 / (2 * variance))
+    wide_part = HEAVY_SHARE / wide * np.exp(-squared_um2 / (2 * variance * wide))
+    return np.log(2 * np.pi * variance) - np.log(np.maximum(narrow_part + wide_part, 1e-300))

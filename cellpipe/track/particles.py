@@ -1,0 +1,81 @@
+"""Particles linked over time with trackpy (Crocker & Grier, J. Colloid Interface Sci. 1996)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.errors import BadConfig, CellpipeError
+
+
+def link_particles(
+    spots: pd.DataFrame, *, max_distance_um: float = 2.0, max_gap_frames: int = 1
+) -> pd.DataFrame:
+    """Follow the spots of one field.
+
+    Parameters
+    ----------
+    spots : DataFrame
+        One row per spot and frame of one field: t, y_um, x_um.
+    max_distance_um : float
+        The farthest a particle goes from one frame to the next.
+    max_gap_frames : int
+        The most frames in a row in which it may blink.
+
+    Returns
+    -------
+    DataFrame
+        A copy of `spots` with track_id (int64, from 1 in order of first appearance).
+
+    Raises
+    ------
+    BadConfig
+        If max_distance_um is not above 0.
+    CellpipeError
+        If there are too many particles within reach of each other to tell them apart.
+    """
+    if not max_distance_um > 0:
+        raise BadConfig(
+            seen=f"max_distance_um {max_distance_um}",
+            wanted="a distance above 0 µm",
+            do="give the farthest a particle goes between two frames",
+        )
+    linked = spots.copy()
+    linked["track_id"] = np.zeros(len(spots), np.int64)
+    if len(spots) == 0:
+        return linked
+    order = np.lexsort((spots["x_um"].to_numpy(), spots["y_um"].to_numpy(), spots["t"].to_numpy()))
+    particle = _trackpy(spots.iloc[order], max_distance_um, max_gap_frames)
+    _, first, inverse = np.unique(particle, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(1, len(first) + 1)
+    track = np.empty(len(spots), np.int64)
+    track[order] = rank[inverse]
+    linked["track_id"] = track
+    return linked
+
+
+def _trackpy(rows: pd.DataFrame, max_distance_um: float, max_gap_frames: int) -> np.ndarray:
+    """Particle ids (N,) of rows sorted by time."""
+    import logging
+
+    import trackpy
+
+    logging.getLogger("trackpy").setLevel(logging.WARNING)  # it reports every frame
+    points = pd.DataFrame(
+        {
+            "frame": rows["t"].to_numpy(int),
+            "y": rows["y_um"].to_numpy(float),
+            "x": rows["x_um"].to_numpy(float),
+        }
+    )
+    try:
+        return trackpy.link(
+            points, search_range=max_distance_um, memory=max_gap_frames, pos_columns=["y", "x"]
+        )["particle"].to_numpy(np.int64)
+    except trackpy.SubnetOversizeException as crowd:
+        raise CellpipeError(
+            seen=f"particles too close to each other for a reach of {max_distance_um} µm",
+            wanted="steps shorter than the distance between particles",
+            do="lower detect.spots.max_distance_um, or raise the detection threshold",
+        ) from crowd
