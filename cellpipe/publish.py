@@ -12,6 +12,10 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @contextmanager
@@ -38,6 +42,15 @@ def publish_text(path: str | Path, text: str) -> None:
     """Write `text` (UTF-8) to `path`, whole or not at all."""
     with published(path) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def publish_table(path: str | Path, table: pd.DataFrame) -> None:
+    """Write a table as Parquet, or, for ``.tsv``, as text; whole or not at all."""
+    with published(path) as aside:
+        if aside.suffix == ".tsv":
+            table.to_csv(aside, sep="\t", index=False)
+        else:
+            table.to_parquet(aside, index=False)
 
 
 def _replace_folder(aside: Path, path: Path) -> None:

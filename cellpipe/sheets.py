@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from cellpipe.config import load_schema, validated
 from cellpipe.errors import BadConfig
+from cellpipe.plate_map import validate_plate_map
 
 
 def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
@@ -79,6 +80,26 @@ def _refuse_absent_files(row: Mapping[str, Any], sheet: Path, line: int) -> None
                 wanted="a path that is there, seen from the folder where you run",
                 do=f"correct '{key}'",
             )
+
+
+def read_sheet(path: str | Path) -> pd.DataFrame:
+    """Read a TSV or CSV, by its suffix."""
+    return pd.read_csv(path, sep="," if Path(path).suffix == ".csv" else "\t")
+
+
+def read_plate_map(path: str | Path | None, wells: Iterable[str]) -> pd.DataFrame:
+    """The plate map of a plate, checked against its wells; without one, the bare wells.
+
+    Raises BadConfig, see `plate_map.validate_plate_map`.
+    """
+    if not path:
+        return validate_plate_map(pd.DataFrame({"well": sorted(wells)}), wells)
+    separator = "," if Path(path).suffix == ".csv" else "\t"
+    table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
+    try:
+        return validate_plate_map(table, wells)
+    except BadConfig as fault:
+        raise BadConfig(seen=f"{fault.seen} ({path})", wanted=fault.wanted, do=fault.do) from None
 
 
 def label_names(config: Mapping[str, Any]) -> list[str]:

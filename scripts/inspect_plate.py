@@ -12,8 +12,8 @@ from cellpipe.ingest import contrast_window
 from cellpipe.job import log, speaking
 from cellpipe.layouts.reading import read_plane
 from cellpipe.layouts.wells import row_and_column
-from cellpipe.profiles import validate_plate_map
-from cellpipe.publish import publish_text, published
+from cellpipe.publish import publish_table, publish_text
+from cellpipe.sheets import read_plate_map
 
 SAMPLES = 6
 
@@ -56,10 +56,8 @@ with speaking(snakemake.log[0]):
     inspection, planes = inspect(Path(options.images), options)
     wells = sorted({f["well"] for f in inspection["fields"]}, key=row_and_column)
     if options.plate_map:
-        table = pd.read_csv(options.plate_map, sep=None, engine="python", dtype={"well": str})
-        validate_plate_map(table, wells)
-    with published(snakemake.output.manifest) as aside:
-        planes.to_parquet(aside, index=False)
+        read_plate_map(options.plate_map, wells)
+    publish_table(snakemake.output.manifest, planes)
     publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
     log.info(
         "%s: %d wells, %d fields, %d holes, %d fields that cannot be read",

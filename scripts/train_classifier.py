@@ -2,14 +2,13 @@
 
 import json
 
-import pandas as pd
 from safetensors.numpy import save_file
 from snakemake.script import snakemake
 
 from cellpipe import classify
 from cellpipe.job import joined, log, speaking
-from cellpipe.plate_map import read_plate_map
 from cellpipe.publish import publish_text, published
+from cellpipe.sheets import read_plate_map, read_sheet
 
 with speaking(snakemake.log[0]):
     options, seed = snakemake.params.options, snakemake.params.seed
@@ -22,7 +21,7 @@ with speaking(snakemake.log[0]):
             negative=options["negative"],
         )
     else:
-        annotations = pd.read_csv(snakemake.input.annotations, sep="\t")
+        annotations = read_sheet(snakemake.input.annotations)
         training = classify.training_set_from_annotations(
             cells, annotations, options["max_distance_um"]
         )

@@ -1,0 +1,105 @@
+"""Join what the stages found into the tables of a plate: one row per cell, spot, frame.
+
+    measure ─┬─ classify ─┬─ detect (counts) ─┬─ track        →  cells
+             ·            ·                   ·                (by well, field, t, label)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from cellpipe.receipts import Receipt
+
+OBJECT = ["well", "field", "t", "label"]
+FRAME = ["well", "field", "t"]
+
+
+def join_cells(
+    measured: pd.DataFrame,
+    *,
+    classes: pd.DataFrame | None = None,
+    spots: pd.DataFrame | None = None,
+    links: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """One row per cell and time, in plate order.
+
+    Parameters
+    ----------
+    measured : rows of `measure`
+    classes : ``well field t label class class_probability``
+    spots : rows of `detect`, with the ``label`` that holds each spot (0: none)
+    links : ``well field t label track_id parent_track_id``
+    """
+    cells = measured
+    if classes is not None:
+        cells = cells.merge(classes[[*OBJECT, "class", "class_probability"]], how="left", on=OBJECT)
+    if spots is not None:
+        counts = spots[spots["label"] > 0].groupby(OBJECT).size().rename("spot_count").reset_index()
+        cells = cells.merge(counts, how="left", on=OBJECT)
+        cells["spot_count"] = cells["spot_count"].fillna(0).astype("int32")
+    if links is not None:
+        wanted = [*OBJECT, "track_id", "parent_track_id"]
+        cells = cells.merge(links[wanted], how="left", on=OBJECT)
+        for name in ("track_id", "parent_track_id"):
+            cells[name] = cells[name].fillna(0).astype("int64")
+    cells = cells.sort_values(OBJECT, ignore_index=True)
+    return cells[[name for name in cells if name != "fingerprint"] + ["fingerprint"]]
+
+
+def join_fields(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row per field and frame: figures of ingest, counts and image quality of segment.
+
+    `tables` are rows by stage, of those stages that give one row per frame.
+    """
+    joined: pd.DataFrame | None = None
+    for stage, rows in tables.items():
+        rows = rows.rename(columns={"fingerprint": f"{stage}_fingerprint"})
+        if joined is None:
+            joined = rows
+        else:
+            rows = rows.drop(columns=["plate"], errors="ignore")
+            joined = joined.merge(rows, how="left", on=FRAME)
+    if joined is None:
+        return pd.DataFrame(columns=["plate", *FRAME])
+    return joined.sort_values(FRAME, ignore_index=True)
+
+
+def quarantine(
+    plate: str, inspection: Mapping[str, Any], receipts: Mapping[str, Iterable[Receipt]]
+) -> pd.DataFrame:
+    """Every file, field or frame that was left out: where, at which stage, why, and the remedy."""
+    rows = [
+        {
+            "well": fault["well"],
+            "field": fault["field"],
+            "t": "",
+            "stage": "inspect",
+            "reason": f"{fault['file']}: {fault['reason']}",
+            "remedy": fault["remedy"],
+        }
+        for fault in inspection["faults"]
+    ]
+    for stage, of_stage in receipts.items():
+        for receipt in of_stage:
+            rows += [
+                {
+                    "well": receipt.unit.well,
+                    "field": receipt.unit.field,
+                    "t": frame.t,
+                    "stage": stage,
+                    "reason": frame.reason,
+                    "remedy": frame.remedy,
+                }
+                for frame in receipt.frames
+                if frame.status != "ok"
+            ]
+    columns = ["plate", "well", "field", "t", "stage", "reason", "remedy"]
+    return pd.DataFrame(rows).assign(plate=plate)[columns] if rows else pd.DataFrame(columns=columns)
+
+
+def stage_seconds(receipts: Iterable[Receipt]) -> float:
+    """Seconds that a stage worked on frames, summed over frames."""
+    return sum(frame.seconds for receipt in receipts for frame in receipt.frames)

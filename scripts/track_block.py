@@ -1,0 +1,50 @@
+"""Link the cells of whole movies over time, through divisions."""
+
+import numpy as np
+import pandas as pd
+from snakemake.script import snakemake
+
+from cellpipe import gather, track
+from cellpipe.job import BlockJob, joined, log, speaking
+from cellpipe.provenance import fingerprint
+from cellpipe.receipts import Frame, Receipt, read_receipts, write_receipts
+
+
+def linked_field(cells, unit):
+    """Links of one field, with the field's place."""
+    links = track.link_cells(cells, **options)
+    place = {"plate": job.plate.name, "well": unit.well, "field": unit.field}
+    return links.assign(**place)[["plate", *gather.OBJECT, "track_id", "parent_track_id"]]
+
+
+def write_tracked_labels(unit, links):
+    """Store labels in which a cell keeps its value over time."""
+    for t in range(unit.t_start, unit.t_stop):
+        if not job.plate.has_frame(unit.well, unit.field, t, "nuclei"):
+            continue
+        nuclei = job.plate.read_labels(unit.well, unit.field, t, "nuclei")
+        values = np.zeros(int(nuclei.max()) + 1, np.uint32)
+        of_frame = links[links["t"] == t]
+        values[of_frame["label"].to_numpy(np.int64)] = of_frame["track_id"].to_numpy(np.uint32)
+        job.plate.write_labels(unit.well, unit.field, t, "tracks", values[nuclei])
+
+
+with speaking(snakemake.log[0]):
+    job = BlockJob.of(snakemake, "track")
+    options = {k: v for k, v in snakemake.params.options.items() if k not in ("enabled", "keep_labels")}
+    classes = joined(snakemake.input.classes) if snakemake.input.classes else None
+    cells = gather.join_cells(joined(snakemake.input.cells), classes=classes)
+    upstream = [r for path in snakemake.input.cells for r in read_receipts(path)]
+    tables, receipts = [], []
+    for unit in job.units:
+        of_field = cells[(cells["well"] == unit.well) & (cells["field"] == unit.field)]
+        links = linked_field(of_field, unit)
+        if snakemake.params.options["keep_labels"]:
+            write_tracked_labels(unit, links)
+        inputs = [r.fingerprint for r in upstream if (r.unit.well, r.unit.field) == (unit.well, unit.field)]
+        key = fingerprint("track", code=job.code, params=options, inputs=inputs)
+        frames = tuple(Frame(t) for t in range(unit.t_start, unit.t_stop))
+        receipts.append(Receipt(unit, key, key, frames))
+        tables.append(links.assign(fingerprint=key))
+        log.info("%s: %d links, %d tracks", unit.name, len(links), links["track_id"].nunique())
+    write_receipts(job.table, pd.concat(tables, ignore_index=True), receipts)
