@@ -9,11 +9,12 @@ B  neg  1.0 pos          nothing is guessed: a doubtful map is refused with the 
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from cellpipe.errors import BadConfig
+from cellpipe.layouts.wells import row_and_column, row_name, row_number, well_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,36 +23,17 @@ KNOWN_COLUMNS = ("well", "condition", "dose", "control", "group")
 CONTROLS = ("negative", "positive", "")
 PLATE_SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))  # 6 to 1,536 wells
 COMPUTED = ("plate", "row", "column", "n_fields", "n_cells", "hit")  # named by the results
-_WELL = re.compile(r"([A-Za-z]{1,2})0*([1-9][0-9]?)")
 
 
 def row_column(well: str) -> tuple[int, int]:
-    """("B03") -> (2, 3): row and column of a well, both counted from 1.
-
-    Raises
-    ------
-    BadConfig
-        `well` is no well name.
-    """
-    match = _WELL.fullmatch(str(well).strip())
-    if match is None:
-        raise BadConfig(
-            seen=f"well {str(well)!r}",
-            wanted="row letters and a column number, such as B03",
-            do="correct the well's name in the plate map",
-        )
-    row = 0
-    for letter in match[1].upper():
-        row = 26 * row + ord(letter) - ord("A") + 1
-    return row, int(match[2])
+    """("B03") -> (2, 3): row and column of a well, both counted from 1; BadConfig for no well."""
+    row, column = row_and_column(well_name(well))
+    return row_number(row), column
 
 
-def well_name(row: int, column: int) -> str:
+def well_at(row: int, column: int) -> str:
     """(2, 3) -> "B03"; row 27 is "AA"."""
-    letters = chr(ord("A") + (row - 1) % 26)
-    if row > 26:
-        letters = chr(ord("A") + (row - 1) // 26 - 1) + letters
-    return f"{letters}{column:02d}"
+    return f"{row_name(row)}{column:02d}"
 
 
 def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
@@ -63,6 +45,33 @@ def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
         if rows <= shape[0] and columns <= shape[1]:
             return shape
     return rows, columns
+
+
+def read_plate_map(path: Any, wells: Iterable[str]) -> pd.DataFrame:
+    """Read a plate map (TSV, CSV or semicolons; UTF-8) and validate it.
+
+    `path` may be empty (no plate map was given): then the imaged `wells` are the map, without
+    conditions. Raises BadConfig for a file that is no table, and as `validate_plate_map`.
+    """
+    import pandas as pd
+
+    if not path:
+        return validate_plate_map(pd.DataFrame({"well": sorted(set(wells))}), wells)
+    try:
+        lines = Path(str(path)).read_text(encoding="utf-8-sig").splitlines()
+        head = lines[0] if lines else ""
+        separator = max("\t,;", key=head.count)
+        table = pd.read_csv(
+            Path(str(path)), sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as fault:
+        raise BadConfig(
+            seen=f"plate map {path}: {str(fault).splitlines()[0]}",
+            wanted="a table in UTF-8, columns separated by tab, comma or semicolon",
+            do="save the plate map as TSV, one row per well",
+        ) from fault
+    table.columns = [str(column).strip() for column in table.columns]
+    return validate_plate_map(table, wells)
 
 
 def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFrame:
@@ -93,8 +102,8 @@ def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFram
     import pandas as pd
 
     table = _checked_columns(table)
-    names = [well_name(*row_column(well)) for well in table["well"].fillna("")]
-    imaged = {well_name(*row_column(well)) for well in wells}
+    names = [well_name(well) for well in table["well"].fillna("")]
+    imaged = {well_name(well) for well in wells}
     _check_wells(names, imaged)
     clean = pd.DataFrame({"well": pd.Series(names, dtype="string")})
     places = [row_column(name) for name in names]

@@ -17,7 +17,7 @@ from cellpipe.classify import (
     training_set_from_controls,
 )
 from cellpipe.errors import BadConfig
-from cellpipe.plate_map import well_name
+from cellpipe.plate_map import well_at
 
 
 def blobs(seed=0, n=300, distance=4.0, n_classes=2):
@@ -27,7 +27,7 @@ def blobs(seed=0, n=300, distance=4.0, n_classes=2):
     features = pd.DataFrame(rng.normal(size=(n, 5)), columns=list("abcde"))
     for k in range(1, n_classes):
         features.iloc[:, k - 1] += distance * (classes == k)
-    wells = np.array([f"P/{well_name(1, i % 12 + 1)}" for i in range(n)])
+    wells = np.array([f"P/{well_at(1, i % 12 + 1)}" for i in range(n)])
     return features * [1, 1e-6, 1e6, 1, 1], np.array([f"c{k}" for k in classes]), wells
 
 
@@ -147,7 +147,7 @@ def dose_cells(seed=8, n=120):
     """A row of wells with 0, 0, 10, 20 ... 90, 100, 100 % of cells translocated."""
     rng = np.random.default_rng(seed)
     share = np.r_[0, 0, np.arange(0.1, 1, 0.1), 1, 1]
-    wells = [well_name(1, c + 1) for c in range(share.size)]
+    wells = [well_at(1, c + 1) for c in range(share.size)]
     cells = pd.DataFrame({"plate": "P", "well": np.repeat(wells, n), "field": 1, "t": 0})
     cells["label"] = np.tile(np.arange(1, n + 1), share.size)
     cells["y_um"], cells["x_um"] = rng.uniform(0, 400, (2, len(cells)))

@@ -7,7 +7,13 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.plate_map import plate_shape, row_column, validate_plate_map, well_name
+from cellpipe.plate_map import (
+    plate_shape,
+    read_plate_map,
+    row_column,
+    validate_plate_map,
+    well_at,
+)
 from cellpipe.profiles import (
     aggregate_tracks,
     aggregate_wells,
@@ -155,7 +161,7 @@ def test_tracks_are_summed_by_well():
 
 def profile_plate():
     rng = np.random.default_rng(1)
-    wells = [well_name(1, c) for c in range(1, 13)]
+    wells = [well_at(1, c) for c in range(1, 13)]
     plate_map = validate_plate_map(
         pd.DataFrame({"well": wells, "control": ["negative"] * 6 + [""] * 6}), wells
     )
@@ -203,8 +209,8 @@ def test_compartment_names():
 
 
 @pytest.mark.parametrize("place", [(1, 1), (8, 12), (16, 24), (26, 2), (27, 1), (32, 48)])
-def test_well_names_and_places_are_each_other_s_inverse(place):
-    assert row_column(well_name(*place)) == place
+def test_well_ats_and_places_are_each_other_s_inverse(place):
+    assert row_column(well_at(*place)) == place
 
 
 def test_plate_shape_is_the_smallest_usual_plate():
@@ -237,8 +243,8 @@ def test_plate_map_is_cleaned_and_sorted():
         (plate_map(position=["A01"]), "column named 'well'"),
         (plate_map(well=["A01"], Dose=["1"]), "rename the column to 'dose'"),
         (plate_map(well=["A01", "a1"]), "A01 more than once"),
-        (plate_map(well=["A01", "1B"]), "well '1B'"),
-        (plate_map(well=["A01", ""]), "well ''"),
+        (plate_map(well=["A01", "1B"]), "well name '1B'"),
+        (plate_map(well=["A01", ""]), "well name ''"),
         (plate_map(well=["A01", "B30"]), "nearest: B03"),
         (plate_map(well=["A01"], control=["pos"]), "write 'positive'"),
         (plate_map(well=["A01"], control=["untreated"]), "control 'untreated' in well A01"),
@@ -254,6 +260,32 @@ def test_wrong_plate_map_is_refused_by_name(table, said):
 
 
 def test_map_of_the_whole_plate_or_of_a_part_of_it_is_welcome():
-    whole = plate_map(well=[well_name(r, c) for r in range(1, 9) for c in range(1, 13)])
+    whole = plate_map(well=[well_at(r, c) for r in range(1, 9) for c in range(1, 13)])
     assert len(validate_plate_map(whole, ["A01", "B03"])) == 96
     assert len(validate_plate_map(plate_map(well=["A01"]), ["A01", "B03"])) == 1
+
+
+@pytest.mark.parametrize("separator", ["\t", ",", ";"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_plate_map_is_read_as_spreadsheets_write_it(tmp_path, separator, encoding):
+    rows = [["well", "dose", "control"], ["A1", "0.5", ""], ["B3", "", "negative"]]
+    path = tmp_path / "a map; of 'mine'.tsv"
+    path.write_text("\n".join(separator.join(row) for row in rows), encoding=encoding)
+    read = read_plate_map(path, ["A01", "B03"])
+    assert read["well"].tolist() == ["A01", "B03"]
+    assert read["dose"][0] == 0.5
+    assert read["control"].tolist() == ["", "negative"]
+
+
+def test_no_plate_map_leaves_the_imaged_wells_without_condition():
+    assert read_plate_map([], ["B03", "A01"])["well"].tolist() == ["A01", "B03"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00well", b'well\tdose\n"A1\t1\n'])
+def test_a_plate_map_that_is_no_table_is_refused(tmp_path, content):
+    path = tmp_path / "map.tsv"
+    path.write_bytes(content)
+    with pytest.raises(BadConfig, match="plate map"):
+        read_plate_map(path, ["A01"])
+    with pytest.raises(BadConfig, match=r"none\.tsv"):
+        read_plate_map(tmp_path / "none.tsv", ["A01"])

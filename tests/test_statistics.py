@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.plate_map import well_name
+from cellpipe.plate_map import well_at
 from cellpipe.statistics import (
     b_score,
     cv,
@@ -204,7 +204,7 @@ def dose_plate(seed=14, rows=(1, 2, 5, 6), noise=0.03):
         value[11] = 3 + rng.normal(0, noise)
         kinds = ["negative"] * 2 + [""] * 9 + ["positive"]
         wells += [
-            (well_name(row, c + 1), well_name(row, c + 1)[0], c + 1, kinds[c], doses[c], value[c])
+            (well_at(row, c + 1), well_at(row, c + 1)[0], c + 1, kinds[c], doses[c], value[c])
             for c in range(12)
         ]
     return pd.DataFrame(wells, columns=["well", "row", "column", "control", "dose", "ratio"])
