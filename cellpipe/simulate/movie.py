@@ -92,13 +92,14 @@ def draw_movie(design: MovieDesign, well: str, field: int = 1) -> Movie:
     ValueError
         If the design has no such well.
     """
-    rng = np.random.default_rng([design.seed, 7, design.wells.index(well), field])
+    # lives and camera draw from generators of their own: other noise, same lives
+    lives, noise = np.random.default_rng([design.seed, 7, design.wells.index(well), field]).spawn(2)
     camera = Camera(gain=3.0, read_noise=4.0)
     pixels, clean, frames = [], [], []
-    for frame, cells in enumerate(live(design, well, rng)):
+    for frame, cells in enumerate(live(design, well, lives)):
         expected, owner = draw_frame(design, cells, frame)
         frames.append((cells, owner))
-        pixels.append(expose(expected, camera, rng))
+        pixels.append(expose(expected, camera, noise))
         clean.append((camera.offset + expected).astype(np.float32))
     truth: Truth = tell_tracks(frames, design.pixel_size_um)
     return Movie(

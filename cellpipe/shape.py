@@ -1,0 +1,161 @@
+"""Shapes of all objects of a frame at once: ellipses, perimeters, convex hulls.
+
+Objects are ranks 0 .. N-1; ``y``, ``x`` and ``owner`` list the pixels of all objects, sorted by
+owner and in raster order within each. Definitions are those of ``skimage.measure.regionprops``,
+against which the tests hold them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Perimeter of a shape by the 2 x 2 patterns along its outline: intersections with lines in four
+# directions after Cauchy-Crofton (Legland, Kieu & Devaux, Image Anal. Stereol. 26, 2007). The
+# pattern of a window is the sum of 8, 2, 4, 1 over its top-left, top-right, bottom-left and
+# bottom-right pixels that belong to the object.
+_DIAGONAL, _STRAIGHT = np.pi / (4 * np.sqrt(2)), np.pi / 4
+CROFTON = np.array(
+    [0, _STRAIGHT + _DIAGONAL, _DIAGONAL, 2 * _DIAGONAL]
+    + [0, _STRAIGHT + _DIAGONAL, 0, _DIAGONAL]
+    + [_STRAIGHT, 2 * _STRAIGHT, _DIAGONAL, _DIAGONAL]
+    + [_STRAIGHT, 2 * _STRAIGHT, 0, 0]
+)
+
+
+@dataclass(frozen=True)
+class Ellipses:
+    """Centroid, full axes (pixels) and eccentricity of N objects, each of shape (N,)."""
+
+    y_px: np.ndarray
+    x_px: np.ndarray
+    major_px: np.ndarray
+    minor_px: np.ndarray
+    eccentricity: np.ndarray
+
+
+def ellipse(y: np.ndarray, x: np.ndarray, owner: np.ndarray, count: np.ndarray) -> Ellipses:
+    """The ellipse that has the same second moments as each object."""
+    n = len(count)
+    y_px = np.bincount(owner, y, n) / count
+    x_px = np.bincount(owner, x, n) / count
+    dy, dx = y - y_px[owner], x - x_px[owner]
+    yy = np.bincount(owner, dy * dy, n) / count
+    xx = np.bincount(owner, dx * dx, n) / count
+    xy = np.bincount(owner, dy * dx, n) / count
+    middle, spread = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
+    large, small = middle + spread, np.maximum(middle - spread, 0)
+    # a single pixel has no axes: it counts as round
+    flatness = np.divide(small, large, out=np.ones(n), where=large > 0)
+    return Ellipses(
+        y_px, x_px, 4 * np.sqrt(large), 4 * np.sqrt(small), np.sqrt(np.maximum(1 - flatness, 0))
+    )
+
+
+def ranked(shape: tuple[int, int], flat: np.ndarray, owner: np.ndarray) -> np.ndarray:
+    """Image of ranks with a rim of background, int64, shape (Y + 2, X + 2); -1 background."""
+    ranks = np.full((shape[0] + 2, shape[1] + 2), -1, dtype=np.int64)
+    y, x = np.divmod(flat, shape[1])
+    ranks[y + 1, x + 1] = owner
+    return ranks
+
+
+def touches_border(ranks: np.ndarray, n: int) -> np.ndarray:
+    """Whether an object has a pixel in the frame's outermost rows or columns, bool, (N,)."""
+    touching = np.zeros(n + 1, dtype=bool)  # the last entry takes the background's rank, -1
+    for edge in (ranks[1], ranks[-2], ranks[:, 1], ranks[:, -2]):
+        touching[edge] = True
+    return touching[:n]
+
+
+def perimeter(ranks: np.ndarray, n: int) -> np.ndarray:
+    """Crofton perimeter of each object in pixels, (N,); neighbours do not disturb each other."""
+    corners = (ranks[:-1, :-1], ranks[:-1, 1:], ranks[1:, :-1], ranks[1:, 1:])
+    outline = np.zeros(corners[0].shape, dtype=bool)
+    for corner in corners[1:]:
+        outline |= corner != corners[0]
+    windows = [corner[outline] for corner in corners]  # four of shape (W,)
+    total = np.zeros(n)
+    for place, rank in enumerate(windows):
+        # each object once per window: at the first of its corners
+        first = rank >= 0
+        for earlier in windows[:place]:
+            first &= rank != earlier
+        pattern = np.zeros(len(rank), dtype=np.int64)
+        for other, weight in zip(windows, (8, 2, 4, 1), strict=True):
+            pattern += weight * (other == rank)
+        total += np.bincount(rank[first], CROFTON[pattern[first]], n)
+    return total
+
+
+def hull_area(
+    y: np.ndarray, x: np.ndarray, start: np.ndarray, count: np.ndarray
+) -> np.ndarray:
+    """Number of pixels in each object's convex hull, int64, (N,).
+
+    The hull is that of the midpoints of all pixel edges; a pixel counts when its centre lies in
+    it. Each object's left and right outlines are lists of points that run down its rows, and all
+    lists stand one after the other, so that every object's hull is found in the same few passes.
+    """
+    if not len(start):
+        return np.zeros(0, dtype=np.int64)
+    top, bottom = y[start], y[start + count - 1]
+    height = bottom - top + 1
+    offset = np.concatenate([[0], np.cumsum(height)[:-1]])
+    row = np.repeat(offset - top, count) + y
+    left = np.full(height.sum(), np.inf)
+    right = np.full(height.sum(), -np.inf)
+    # within a row pixels run from left to right, and the last assignment stands
+    right[row] = x
+    left[row[::-1]] = x[::-1]
+    # the right side is the left side of the mirror image
+    first, last = first_in_hull(left, offset, height), -first_in_hull(-right, offset, height)
+    return np.add.reduceat(last - first + 1, offset)
+
+
+def first_in_hull(side: np.ndarray, offset: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """Leftmost pixel of the hull in every row of every object, int64, shape (R,).
+
+    Parameters
+    ----------
+    side : array, shape (R,)
+        Leftmost pixel of each row, object after object; inf in a row without any.
+    offset, height : arrays, shape (N,)
+        Where each object's rows begin, and how many they are.
+    """
+    y, x, fixed = edge_points(side, offset, height)
+    while True:
+        # A point on or right of the line between its neighbours is no corner of the hull; as
+        # this holds whichever points go with it, all such points go at once.
+        slope = (x[2:] - x[:-2]) / (y[2:] - y[:-2])
+        line = x[:-2] + slope * (y[1:-1] - y[:-2])
+        keep = np.ones(len(x), dtype=bool)
+        keep[1:-1] = (x[1:-1] < line - 1e-9) | fixed[1:-1]
+        if keep.all():
+            break
+        y, x, fixed = y[keep], x[keep], fixed[keep]
+    rows = np.arange(len(side)) + np.repeat(np.arange(len(offset)), height)
+    return np.ceil(np.interp(rows, y, x) - 1e-9).astype(np.int64)
+
+
+def edge_points(
+    side: np.ndarray, offset: np.ndarray, height: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Midpoints of the pixel edges along one side: y, x and whether it ends an object's list.
+
+    Objects stand one below the other with one row between them, so y ascends throughout.
+    """
+    n = len(offset)
+    gap = np.arange(n)
+    middle = np.arange(len(side)) + np.repeat(gap, height)
+    # the upper and lower edges of a row lie half a pixel right of its side edge
+    y = np.concatenate([middle - 0.5, middle, middle + 0.5]).astype(np.float64)
+    x = np.concatenate([side, side - 0.5, side])
+    order = np.lexsort((x, y))
+    y, x = y[order], x[order]
+    # two rows share an edge: the outer of the two points stands
+    single = np.isfinite(x) & (np.diff(y, prepend=-1) > 0)
+    y, x = y[single], x[single]
+    top = offset + gap - 0.5
+    return y, x, np.isin(y, np.concatenate([top, top + height]))
