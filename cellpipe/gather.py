@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.layouts.wells import row_and_column
 from cellpipe.receipts import Receipt
 
 OBJECT = ["well", "field", "t", "label"]
@@ -46,6 +47,10 @@ def join_cells(
         for name in ("track_id", "parent_track_id"):
             cells[name] = cells[name].fillna(0).astype("int64")
     cells = cells.sort_values(OBJECT, ignore_index=True)
+    after = cells.columns.get_loc("well") + 1
+    places = [row_and_column(well) for well in cells["well"]]
+    cells.insert(after, "row", pd.Series([row for row, _ in places], cells.index, dtype="str"))
+    cells.insert(after + 1, "column", pd.Series([c for _, c in places], cells.index, dtype="int32"))
     return cells[[name for name in cells if name != "fingerprint"] + ["fingerprint"]]
 
 

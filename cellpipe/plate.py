@@ -11,6 +11,7 @@ Axes are T, C, Z, Y, X, or the subset that a plate read in place has.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -38,7 +39,19 @@ class Field:
         return self.shape[self.axes.index(axis)] if axis in self.axes else 1
 
     def as_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "shape": list(self.shape), "levels": list(self.levels)}
+        return {
+            **self.__dict__,
+            "shape": list(self.shape),
+            "levels": list(self.levels),
+            "n_t": self.size("t"),
+        }
+
+    @staticmethod
+    def from_dict(described: Mapping[str, Any]) -> Field:
+        known = {name: described[name] for name in Field.__dataclass_fields__}
+        return Field(
+            **{**known, "shape": tuple(known["shape"]), "levels": tuple(known["levels"])}
+        )
 
 
 class Plate:
@@ -64,10 +77,7 @@ class Plate:
     @cached_property
     def fields(self) -> dict[tuple[str, int], Field]:
         """Fields by (well, field)."""
-        described = (
-            Field(**{**f, "shape": tuple(f["shape"]), "levels": tuple(f["levels"])})
-            for f in self._described["fields"]
-        )
+        described = (Field.from_dict(f) for f in self._described["fields"])
         return {(f.well, f.field): f for f in described}
 
     def channel_index(self, channel: str) -> int:

@@ -71,7 +71,10 @@ def read_plate_map(path: Any, wells: Iterable[str]) -> pd.DataFrame:
             do="save the plate map as TSV, one row per well",
         ) from fault
     table.columns = [str(column).strip() for column in table.columns]
-    return validate_plate_map(table, wells)
+    try:
+        return validate_plate_map(table, wells)
+    except BadConfig as fault:
+        raise BadConfig(seen=f"{fault.seen} ({path})", wanted=fault.wanted, do=fault.do) from None
 
 
 def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFrame:

@@ -94,6 +94,22 @@ def _common(
     }
 
 
+def write_provenance(layout: Path, made: Mapping[tuple[str, int], Mapping[str, Any]]) -> None:
+    """Note in the attributes of each field's image and labels what made them.
+
+    `made` is (well, field) → layer ("pixels", "nuclei", …) → fingerprint, versions and weights.
+    """
+    from cellpipe.plate import Plate
+
+    plate = Plate(layout)
+    for place, layers in made.items():
+        image = plate.path / plate.fields[place].path
+        for layer, facts in layers.items():
+            group = zarr.open_group(image if layer == "pixels" else image / "labels" / layer, mode="r+")
+            if group.attrs.get("cellpipe") != facts:
+                group.attrs["cellpipe"] = facts
+
+
 def describe_source(path: Path) -> dict[str, Any]:
     """Fields, channels and pixel size of an OME-Zarr plate (0.4 or 0.5) that is read in place.
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cellpipe.config import load_schema, validated
 from cellpipe.errors import BadConfig
+from cellpipe.models.card import load_card
 from cellpipe.plate_map import validate_plate_map
 
 
@@ -30,9 +31,9 @@ def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
                 wanted=f"one of the channels: {', '.join(channels)}",
                 do=f"correct '{where}', or add the channel under 'channels'",
             )
-    if filled["segment"]["cells"]["method"] == "watershed" and not named["segment: cells: channel"]:
+    if filled["segment"]["cells"]["method"] == "grow" and not named["segment: cells: channel"]:
         raise BadConfig(
-            seen="'segment: cells: method: watershed' without a channel in the config",
+            seen="'segment: cells: method: grow' without a channel in the config",
             wanted="the channel that shows the cytoplasm",
             do="add 'channel' under 'segment: cells', or use 'method: ring'",
         )
@@ -110,6 +111,19 @@ def label_names(config: Mapping[str, Any]) -> list[str]:
     if config["track"]["enabled"] and config["track"]["keep_labels"]:
         names.append("tracks")
     return names
+
+
+def weights_digest(config: Mapping[str, Any]) -> str:
+    """sha256 of the weights that segmentation uses, so that other weights mean other results.
+
+    Raises CellpipeError for weights that are missing or do not match their card.
+    """
+    used = []
+    if config["segment"]["nuclei"]["engine"] == "network":
+        used.append(config["segment"]["nuclei"]["weights"])
+    if config["denoise"]["method"] == "learned":
+        used.append("denoise")
+    return " ".join(load_card(name).sha256 for name in used)
 
 
 def stages(config: Mapping[str, Any]) -> list[str]:

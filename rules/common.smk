@@ -31,6 +31,7 @@ KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "of
 MOVIES = config["track"]["enabled"]
 STAGES = sheets.stages(config)
 GPUS = 1 if config["device"] == "cuda" else 0
+WEIGHTS = sheets.weights_digest(config)
 
 
 wildcard_constraints:
@@ -48,21 +49,21 @@ def in_place(wildcards):
     return SHEET[wildcards.plate]["layout"] == "ome-zarr"
 
 
-def inspection(plate):
-    """What the inspection found in a plate; asks for the inspection first."""
-    path = checkpoints.inspect_plate.get(plate=plate).output.inspection
-    return json.loads(Path(path).read_text())
+def fields(plate):
+    """Fields of a plate, with their numbers of frames; asks for the plate to be laid out first."""
+    layout = checkpoints.lay_out_plate.get(plate=plate).output.layout
+    return json.loads(Path(layout).read_text())["fields"]
 
 
 def blocks(plate):
     """Blocks of a plate: name → units, for stages that go frame by frame."""
-    return cut_blocks(inspection(plate)["fields"], **config["blocks"])
+    return cut_blocks(fields(plate), **config["blocks"])
 
 
 def field_blocks(plate):
     """Blocks of whole fields, for stages that need a whole movie."""
     wanted = config["blocks"]["frames_per_block"]
-    return cut_field_blocks(inspection(plate)["fields"], frames_per_block=wanted)
+    return cut_field_blocks(fields(plate), frames_per_block=wanted)
 
 
 def block_units(wildcards):
@@ -95,11 +96,11 @@ def covering_tables(stage):
     def tables(wildcards):
         if stage not in STAGES:
             return []
-        fields = {(u["well"], u["field"]) for u in field_block_units(wildcards)}
+        wanted = {(u["well"], u["field"]) for u in field_block_units(wildcards)}
         names = [
             name
             for name, units in blocks(wildcards.plate).items()
-            if fields & {(u.well, u.field) for u in units}
+            if wanted & {(u.well, u.field) for u in units}
         ]
         return [f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet" for name in names]
 

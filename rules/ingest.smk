@@ -1,4 +1,4 @@
-checkpoint inspect_plate:
+rule inspect_plate:
     input:
         images=of_plate("images"),
         plate_map=of_plate("plate_map"),
@@ -28,7 +28,7 @@ checkpoint inspect_plate:
         "../scripts/inspect_plate.py"
 
 
-rule lay_out_plate:
+checkpoint lay_out_plate:
     input:
         inspection="<results>/{plate}/inspection.json",
     output:

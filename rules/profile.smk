@@ -54,3 +54,28 @@ rule profile_plate:
         "../envs/analysis.yaml"
     script:
         "../scripts/profile_plate.py"
+
+
+rule verify_plate:
+    input:
+        layout="<results>/{plate}/layout.json",
+        cells="<results>/{plate}/cells.parquet",
+        ingest=block_tables("ingest"),
+        segment=block_tables("segment"),
+    output:
+        verified="<results>/{plate}/verified.tsv",
+    params:
+        weights=WEIGHTS,
+        code=code_digest("verify"),
+    log:
+        "<logs>/verify_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/verify_plate/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/ingest.yaml"
+    script:
+        "../scripts/verify_plate.py"

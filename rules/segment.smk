@@ -9,8 +9,10 @@ rule segment_block:
         units=block_units,
         options=config["segment"],
         denoise=config["denoise"],
+        device=config["device"],
+        weights=WEIGHTS,
         on_bad_image=config["on_bad_image"],
-        code=code_digest("segment", "denoise"),
+        code=code_digest("segment", "cells", "denoise", "quality"),
     log:
         "<logs>/segment_block/{plate}/{block}.log",
     benchmark:

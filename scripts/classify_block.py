@@ -1,11 +1,10 @@
 """Give every cell of a block its class and the probability of it."""
 
 from safetensors import safe_open
-from snakemake.script import snakemake
 
 from cellpipe import classify
-from cellpipe.job import joined, speaking
-from cellpipe.receipts import read_receipts, write_receipts
+from cellpipe.job import speaking
+from cellpipe.receipts import read_receipts, read_rows, write_receipts
 
 PLACE = ["plate", "well", "field", "t", "label"]
 
@@ -13,7 +12,7 @@ with speaking(snakemake.log[0]):
     with safe_open(snakemake.input.classifier, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         classifier = classify.Classifier.from_tensors(tensors, file.metadata())
-    cells = joined([snakemake.input.measure_table])
+    cells = read_rows([snakemake.input.measure_table])
     rows = classify.classify_cells(classifier, cells)[[*PLACE, "class", "class_probability"]]
     write_receipts(
         snakemake.output.table, rows, read_receipts(snakemake.input.measure_table)

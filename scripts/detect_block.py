@@ -1,7 +1,6 @@
 """Detect the spots of a block of fields, and find the cell that holds each."""
 
 import numpy as np
-from snakemake.script import snakemake
 
 from cellpipe import detect
 from cellpipe.job import BlockJob, speaking

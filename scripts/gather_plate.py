@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from snakemake.script import snakemake
 
 from cellpipe import gather, track
-from cellpipe.job import joined, log, speaking
+from cellpipe.job import log, speaking
 from cellpipe.plate import Plate
 from cellpipe.publish import publish_table
-from cellpipe.receipts import read_receipts
+from cellpipe.receipts import read_receipts, read_rows
 
 
 def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
@@ -26,7 +25,7 @@ with speaking(snakemake.log[0]):
     paths: dict[str, list[str]] = {}
     for path in snakemake.input.tables:
         paths.setdefault(Path(path).parent.name, []).append(path)
-    rows = {stage: joined(of_stage) for stage, of_stage in paths.items()}
+    rows = {stage: read_rows(of_stage) for stage, of_stage in paths.items()}
     receipts = {stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()}
     plate = Plate(snakemake.input.layout)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from snakemake.script import snakemake
 
 from cellpipe import ingest
 from cellpipe.job import BlockJob, speaking

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from snakemake.script import snakemake
 
 from cellpipe import manifest, plate_metadata
 from cellpipe.errors import BadImage

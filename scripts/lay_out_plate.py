@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from snakemake.script import snakemake
 
 from cellpipe.job import speaking
 from cellpipe.plate_metadata import lay_out

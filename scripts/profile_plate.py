@@ -1,7 +1,6 @@
 """Summarise a plate: one row per well, statistics per readout, well profiles."""
 
 import pandas as pd
-from snakemake.script import snakemake
 
 from cellpipe import profiles, statistics
 from cellpipe.job import log, speaking

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from snakemake.script import snakemake
 
 from cellpipe import gather, track
-from cellpipe.job import BlockJob, joined, log, speaking
+from cellpipe.job import BlockJob, log, speaking
 from cellpipe.provenance import fingerprint
-from cellpipe.receipts import Frame, Receipt, read_receipts, write_receipts
+from cellpipe.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
 
 
 def linked_field(cells, unit):
@@ -32,8 +31,8 @@ def write_tracked_labels(unit, links):
 with speaking(snakemake.log[0]):
     job = BlockJob.of(snakemake, "track")
     options = {k: v for k, v in snakemake.params.options.items() if k not in ("enabled", "keep_labels")}
-    classes = joined(snakemake.input.classes) if snakemake.input.classes else None
-    cells = gather.join_cells(joined(snakemake.input.cells), classes=classes)
+    classes = read_rows(snakemake.input.classes) if snakemake.input.classes else None
+    cells = gather.join_cells(read_rows(snakemake.input.cells), classes=classes)
     upstream = [r for path in snakemake.input.cells for r in read_receipts(path)]
     tables, receipts = [], []
     for unit in job.units:

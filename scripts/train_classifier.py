@@ -3,16 +3,16 @@
 import json
 
 from safetensors.numpy import save_file
-from snakemake.script import snakemake
 
 from cellpipe import classify
-from cellpipe.job import joined, log, speaking
+from cellpipe.job import log, speaking
 from cellpipe.publish import publish_text, published
+from cellpipe.receipts import read_rows
 from cellpipe.sheets import read_plate_map, read_sheet
 
 with speaking(snakemake.log[0]):
     options, seed = snakemake.params.options, snakemake.params.seed
-    cells = joined(snakemake.input.tables)
+    cells = read_rows(snakemake.input.tables)
     if options["training"] == "controls":
         training = classify.training_set_from_controls(
             cells,

@@ -1,0 +1,42 @@
+# make demo   draw two plates, run the whole chain on them, compare with what is true
+# make test   pass the tests
+PYTHON ?= python3
+BIN := .venv/bin
+SNAKEMAKE := $(BIN)/snakemake
+READY := .venv/.ready
+
+.PHONY: demo test lint format clean
+
+demo: $(READY)
+	@$(BIN)/python scripts/draw_demo.py --out demo --seed 1
+	@$(SNAKEMAKE) --configfile config/examples/demo-plate.yaml -- all evaluate
+	@$(SNAKEMAKE) --configfile config/examples/demo-movie.yaml -- all evaluate
+	@$(BIN)/python scripts/compare_demo.py --demo demo --results results
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules
+	$(SNAKEMAKE) --configfile config/examples/demo-plate.yaml --lint
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+# torch first and alone: an open range in another package would pull gigabytes of CUDA
+$(READY): requirements.lock pyproject.toml
+	@echo "Setting up .venv (once; a few minutes)"
+	$(PYTHON) -c 'import sys; sys.exit("cellpipe needs Python 3.11 or later, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $(READY)
+
+clean:
+	rm -rf results demo .snakemake

@@ -1,0 +1,61 @@
+"""Whether what the tables state is there: every chunk, every label."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.errors import BadImage
+from cellpipe.plate import Plate
+from cellpipe.receipts import Receipt
+
+COLUMNS = ["well", "field", "t", "layer", "fault"]
+
+
+def verify_frames(
+    plate: Plate, receipts: Mapping[str, Iterable[Receipt]], cells: pd.DataFrame
+) -> tuple[pd.DataFrame, int]:
+    """Check every frame that a receipt calls good, and the labels of every row of `cells`.
+
+    Returns
+    -------
+    faults : DataFrame with ``well field t layer fault``, empty if all is well
+    n_frames : frames that were checked
+    """
+    by_frame = {key: group["label"] for key, group in cells.groupby(["well", "field", "t"])}
+    faults: list[dict[str, object]] = []
+    n_frames = 0
+    for receipt in receipts["segment"]:
+        for t in receipt.good_frames:
+            place = (receipt.unit.well, receipt.unit.field, t)
+            n_frames += 1
+            for layer, fault in _frame_faults(plate, place, by_frame.get(place)):
+                faults.append(dict(zip(COLUMNS, (*place, layer, fault), strict=True)))
+    return pd.DataFrame(faults, columns=COLUMNS), n_frames
+
+
+def _frame_faults(
+    plate: Plate, place: tuple[str, int, int], stated: pd.Series | None
+) -> Iterable[tuple[str, str]]:
+    if not plate.has_frame(*place):
+        yield "pixels", "a chunk is missing"
+    for name in (name for name in plate.label_names if name != "tracks"):
+        try:
+            labels = plate.read_labels(*place, name)
+        except BadImage as bad:
+            yield name, bad.seen
+            continue
+        except Exception as fault:  # a torn chunk can fail in any decoder
+            yield name, f"cannot be read ({type(fault).__name__})"
+            continue
+        absent = _absent(labels, stated)
+        if len(absent):
+            yield name, f"{len(absent)} label(s) of the cell table are not in it, such as {absent[0]}"
+
+
+def _absent(labels: np.ndarray, stated: pd.Series | None) -> np.ndarray:
+    if stated is None or not len(stated):
+        return np.zeros(0, np.uint32)
+    return np.setdiff1d(stated.to_numpy(), np.unique(labels))

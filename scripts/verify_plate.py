@@ -1,0 +1,40 @@
+"""Check that everything the tables state is there, then note in the plate what made it."""
+
+import pandas as pd
+
+from cellpipe import plate_metadata
+from cellpipe.errors import BadImage
+from cellpipe.job import log, speaking
+from cellpipe.plate import Plate
+from cellpipe.provenance import versions
+from cellpipe.publish import publish_table
+from cellpipe.receipts import read_receipts
+from cellpipe.verify import verify_frames
+
+with speaking(snakemake.log[0]):
+    plate = Plate(snakemake.input.layout)
+    receipts = {
+        stage: [r for path in snakemake.input[stage] for r in read_receipts(path)]
+        for stage in ("ingest", "segment")
+    }
+    cells = pd.read_parquet(snakemake.input.cells, columns=["well", "field", "t", "label"])
+    faults, n_frames = verify_frames(plate, receipts, cells)
+    if len(faults):
+        first = faults.iloc[0]
+        raise BadImage(
+            seen=f"{len(faults)} fault(s) in {plate.path}, such as {first.well} field {first.field} "
+            f"frame {first.t}, {first.layer}: {first.fault}",
+            wanted="every chunk and label that the tables state",
+            do="remove the block table of that field, then run again: only what is gone is redone",
+        )
+    facts = {"versions": versions(), "weights": snakemake.params.weights}
+    made: dict = {}
+    layers = {"ingest": ["pixels"], "segment": [n for n in plate.label_names if n != "tracks"]}
+    for stage, of_stage in receipts.items():
+        for receipt in of_stage:
+            place = made.setdefault((receipt.unit.well, receipt.unit.field), {})
+            for layer in layers[stage]:
+                place.setdefault(layer, {"fingerprints": [], **facts})["fingerprints"].append(receipt.fingerprint)
+    plate_metadata.write_provenance(plate.layout, made)
+    log.info("%d frames verified", n_frames)
+    publish_table(snakemake.output.verified, faults)
