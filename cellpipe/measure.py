@@ -46,11 +46,6 @@ class Members:
     start: np.ndarray
     count: np.ndarray
 
-    @property
-    def owner(self) -> np.ndarray:
-        """The object (0 .. N-1) of each entry of ``flat``, shape (P,)."""
-        return np.repeat(np.arange(len(self.label)), self.count)
-
 
 def measure_objects(
     labels: np.ndarray, pixels: np.ndarray, channels: Sequence[str], pixel_size_um: float
@@ -122,13 +117,11 @@ def measure_cells(
     """
     table = measure_objects(nuclei, pixels, channels, pixel_size_um)
     if cells is not None:
-        cytoplasm = np.where(nuclei > 0, 0, cells)
-        label = pd.Index(table["label"])
-        for name, labels in (("cell", cells), ("cytoplasm", cytoplasm)):
-            part = measure_part(labels, pixels, channels, pixel_size_um).add_prefix(f"{name}_")
-            part = part.reindex(label)
-            part[f"{name}_area_um2"] = part[f"{name}_area_um2"].fillna(0.0)
-            table = table.assign(**{column: part[column].to_numpy() for column in part})
+        check_together(cells, pixels, channels)
+        whole = gather(cells)
+        for name, part in (("cell", whole), ("cytoplasm", without(whole, nuclei > 0))):
+            columns = measure_part(part, table["label"], pixels, channels, pixel_size_um)
+            table = table.assign(**{f"{name}_{key}": column for key, column in columns.items()})
     return table.assign(**divide(table, ratios or {}))
 
 
@@ -169,12 +162,36 @@ def check_together(labels: np.ndarray, pixels: np.ndarray, channels: Sequence[st
 def gather(labels: np.ndarray) -> Members:
     """Sort the labelled pixels of an image by object, keeping raster order within each."""
     flat = np.flatnonzero(labels)
-    value = labels.ravel()[flat]
-    order = np.argsort(value, kind="stable")
-    value, flat = value[order], flat[order]
-    start = np.flatnonzero(np.diff(value, prepend=value.dtype.type(0)))
-    count = np.diff(start, append=len(value))
-    return Members(value[start].astype(np.uint32), flat, start, count)
+    label, owner = ranks_of(labels.ravel()[flat])
+    if len(label) < 2**16:
+        owner = owner.astype(np.uint16)  # numpy sorts 16 bits by radix, ten times faster
+    flat = flat[np.argsort(owner, kind="stable")]
+    count = np.bincount(owner, minlength=len(label))
+    return Members(label.astype(np.uint32), flat, np.cumsum(count) - count, count)
+
+
+def ranks_of(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct values in order, and the place of each value among them."""
+    largest = int(value.max(initial=0))
+    if largest > max(10 * len(value), 2**20):
+        # a table from values to places would be larger than the image: sort instead
+        return np.unique(value, return_inverse=True)
+    place = np.zeros(largest + 1, dtype=np.int64)
+    place[value] = 1
+    label = np.flatnonzero(place)
+    place[label] = np.arange(len(label))
+    return label, place[value]
+
+
+def without(members: Members, covered: np.ndarray) -> Members:
+    """The same objects less the pixels that a mask (Y, X) covers; objects left empty go."""
+    kept = ~covered.ravel()[members.flat]
+    # running number of kept pixels, so that its steps over an object count those of the object
+    running = np.concatenate([[0], np.cumsum(kept)])
+    count = running[members.start + members.count] - running[members.start]
+    left = count > 0
+    count = count[left]
+    return Members(members.label[left], members.flat[kept], np.cumsum(count) - count, count)
 
 
 def measure_shape(
@@ -182,9 +199,8 @@ def measure_shape(
 ) -> dict[str, np.ndarray]:
     """Columns of ``SHAPE_COLUMNS``, each of shape (N,)."""
     y, x = np.divmod(members.flat, labels.shape[1])
-    owner = members.owner
-    ellipse = shape.ellipse(y, x, owner, members.count)
-    ranks = shape.ranked(labels.shape, members.flat, owner)
+    ellipse = shape.ellipse(y, x, members.start, members.count)
+    ranks = shape.ranked(labels.shape, y, x, members.count)
     return {
         "y_um": ellipse.y_px * pixel_size_um,
         "x_um": ellipse.x_px * pixel_size_um,
@@ -204,16 +220,12 @@ def measure_intensity(
     """Columns <channel>_<statistic> for every channel, float64, each of shape (N,)."""
     columns: dict[str, np.ndarray] = {}
     for channel, image in zip(channels, pixels, strict=True):
-        if not len(members.label):
-            # reduceat refuses an empty list of starts
-            columns.update({f"{channel}_{name}": np.zeros(0) for name in STATISTICS})
-            continue
-        value = image.ravel()[members.flat].astype(np.float64)
+        value = image.ravel().take(members.flat).astype(np.float64)
         total = np.add.reduceat(value, members.start)
         mean = total / members.count
         # deviations from the object's own mean: sums of squares would cancel for bright objects
         deviation = value - np.repeat(mean, members.count)
-        variance = np.add.reduceat(deviation**2, members.start) / members.count
+        variance = np.add.reduceat(deviation * deviation, members.start) / members.count
         statistics = {
             "mean": mean,
             "std": np.sqrt(variance),
@@ -226,14 +238,22 @@ def measure_intensity(
 
 
 def measure_part(
-    labels: np.ndarray, pixels: np.ndarray, channels: Sequence[str], pixel_size_um: float
-) -> pd.DataFrame:
-    """Area and intensities only, indexed by label."""
-    check_together(labels, pixels, channels)
-    members = gather(labels)
-    area = {"area_um2": members.count * pixel_size_um**2}
-    columns = area | measure_intensity(members, pixels, channels)
-    return pd.DataFrame(columns, index=pd.Index(members.label, name="label"))
+    members: Members,
+    label: pd.Series,
+    pixels: np.ndarray,
+    channels: Sequence[str],
+    pixel_size_um: float,
+) -> dict[str, np.ndarray]:
+    """Area and intensities of a part of each labelled object: area 0 and NaN where it has none."""
+    columns = {"area_um2": members.count * pixel_size_um**2}
+    columns |= measure_intensity(members, pixels, channels)
+    place = pd.Index(members.label).get_indexer(pd.Index(label))
+    found = place >= 0
+    aligned = {}
+    for name, column in columns.items():
+        aligned[name] = np.full(len(label), 0.0 if name == "area_um2" else np.nan)
+        aligned[name][found] = column[place[found]]
+    return aligned
 
 
 def divide(

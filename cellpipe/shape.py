@@ -1,7 +1,7 @@
 """Shapes of all objects of a frame at once: ellipses, perimeters, convex hulls.
 
-Objects are ranks 0 .. N-1; ``y``, ``x`` and ``owner`` list the pixels of all objects, sorted by
-owner and in raster order within each. Definitions are those of ``skimage.measure.regionprops``,
+Objects are ranks 0 .. N-1; ``y`` and ``x`` list the pixels of all objects, object after object and
+in raster order within each: object ``i`` has ``count[i]`` of them from ``start[i]``. Definitions are those of ``skimage.measure.regionprops``,
 against which the tests hold them.
 """
 
@@ -35,29 +35,30 @@ class Ellipses:
     eccentricity: np.ndarray
 
 
-def ellipse(y: np.ndarray, x: np.ndarray, owner: np.ndarray, count: np.ndarray) -> Ellipses:
+def ellipse(y: np.ndarray, x: np.ndarray, start: np.ndarray, count: np.ndarray) -> Ellipses:
     """The ellipse that has the same second moments as each object."""
-    n = len(count)
-    y_px = np.bincount(owner, y, n) / count
-    x_px = np.bincount(owner, x, n) / count
-    dy, dx = y - y_px[owner], x - x_px[owner]
-    yy = np.bincount(owner, dy * dy, n) / count
-    xx = np.bincount(owner, dx * dx, n) / count
-    xy = np.bincount(owner, dy * dx, n) / count
+
+    def mean(value: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(value, start) / count
+
+    y_px, x_px = mean(y), mean(x)
+    dy, dx = y - np.repeat(y_px, count), x - np.repeat(x_px, count)
+    yy, xx, xy = mean(dy * dy), mean(dx * dx), mean(dy * dx)
     middle, spread = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
     large, small = middle + spread, np.maximum(middle - spread, 0)
     # a single pixel has no axes: it counts as round
-    flatness = np.divide(small, large, out=np.ones(n), where=large > 0)
+    flatness = np.divide(small, large, out=np.ones(len(count)), where=large > 0)
     return Ellipses(
         y_px, x_px, 4 * np.sqrt(large), 4 * np.sqrt(small), np.sqrt(np.maximum(1 - flatness, 0))
     )
 
 
-def ranked(shape: tuple[int, int], flat: np.ndarray, owner: np.ndarray) -> np.ndarray:
-    """Image of ranks with a rim of background, int64, shape (Y + 2, X + 2); -1 background."""
-    ranks = np.full((shape[0] + 2, shape[1] + 2), -1, dtype=np.int64)
-    y, x = np.divmod(flat, shape[1])
-    ranks[y + 1, x + 1] = owner
+def ranked(
+    shape: tuple[int, ...], y: np.ndarray, x: np.ndarray, count: np.ndarray
+) -> np.ndarray:
+    """Image of ranks with a rim of background, int32, shape (Y + 2, X + 2); -1 background."""
+    ranks = np.full((shape[0] + 2, shape[1] + 2), -1, dtype=np.int32)
+    ranks[y + 1, x + 1] = np.repeat(np.arange(len(count), dtype=np.int32), count)
     return ranks
 
 
@@ -99,10 +100,10 @@ def hull_area(
     lists stand one after the other, so that every object's hull is found in the same few passes.
     """
     if not len(start):
-        return np.zeros(0, dtype=np.int64)
+        return np.zeros(0, dtype=np.int64)  # there is nothing to interpolate in an empty frame
     top, bottom = y[start], y[start + count - 1]
     height = bottom - top + 1
-    offset = np.concatenate([[0], np.cumsum(height)[:-1]])
+    offset = np.cumsum(height) - height
     row = np.repeat(offset - top, count) + y
     left = np.full(height.sum(), np.inf)
     right = np.full(height.sum(), -np.inf)
