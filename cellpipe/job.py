@@ -204,18 +204,3 @@ def _duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def load_networks(wanted: Mapping[str, str | None], device: str, threads: int) -> dict[str, Any]:
-    """Load the weights named in `wanted` (use → weights, None for none), once per job.
-
-    A job whose methods need no network never imports torch.
-    """
-    if not any(wanted.values()):
-        return dict.fromkeys(wanted)
-    import torch
-
-    from cellpipe.models.load import load_network
-
-    torch.set_num_threads(threads)
-    return {use: load_network(name, device) if name else None for use, name in wanted.items()}

@@ -45,8 +45,10 @@ def fingerprint(
 
 
 @cache
-def code_digest(*modules: str) -> str:
+def code_digest(*modules: str, alone: tuple[str, ...] = ()) -> str:
     """Digest of the source of `modules` and of every cellpipe module that they import.
+
+    Modules in `alone` count without what they import.
 
     Snakemake notices a changed script, but not a changed package: rules pass this digest as a
     parameter. Names are dotted, without the package: ``"segment"``, ``"models.unet"``. Imports
@@ -61,6 +63,10 @@ def code_digest(*modules: str) -> str:
             continue
         sources[name] = path.read_bytes()
         waiting.extend(_imported(sources[name]))
+    for name in alone:
+        path = _source_path(f"cellpipe.{name}")
+        assert path is not None, f"no module cellpipe.{name}"
+        sources[f"cellpipe.{name}"] = path.read_bytes()
     digest = hashlib.sha256()
     for name in sorted(sources):
         digest.update(name.encode() + b"\0" + sources[name] + b"\0")

@@ -28,6 +28,7 @@ RESULTS = config["results"]
 PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
 KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
+DENOISE_ON_THE_WAY = {**config["denoise"], "method": "off"} if KEEP_DENOISED else config["denoise"]
 MOVIES = config["track"]["enabled"]
 STAGES = sheets.stages(config)
 GPUS = 1 if config["device"] == "cuda" else 0
@@ -124,6 +125,11 @@ def pixels_layout(wildcards):
     """Layout of the plate whose pixels segmentation reads."""
     name = "layout_denoised" if KEEP_DENOISED else "layout"
     return f"{RESULTS}/{wildcards.plate}/{name}.json"
+
+
+def frame_code(*modules):
+    """Digest of the code of a stage that goes frame by frame, with its part in `chain`."""
+    return code_digest(*modules, alone=("chain",))
 
 
 def memory(megabytes):

@@ -34,8 +34,10 @@ if KEEP_DENOISED:
         params:
             units=block_units,
             options=config["denoise"],
+            device=config["device"],
+            weights=WEIGHTS,
             on_bad_image=config["on_bad_image"],
-            code=code_digest("denoise"),
+            code=frame_code("denoise"),
         log:
             "<logs>/denoise_block/{plate}/{block}.log",
         benchmark:

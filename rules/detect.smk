@@ -9,7 +9,7 @@ rule detect_block:
         units=block_units,
         options=config["detect"],
         on_bad_image=config["on_bad_image"],
-        code=code_digest("detect"),
+        code=frame_code("detect"),
     log:
         "<logs>/detect_block/{plate}/{block}.log",
     benchmark:

@@ -10,7 +10,7 @@ rule measure_block:
         ratios=config["measure"]["ratios"],
         labels=LABELS,
         on_bad_image=config["on_bad_image"],
-        code=code_digest("measure"),
+        code=frame_code("measure"),
     log:
         "<logs>/measure_block/{plate}/{block}.log",
     benchmark:

@@ -8,11 +8,11 @@ rule segment_block:
     params:
         units=block_units,
         options=config["segment"],
-        denoise=config["denoise"],
+        denoise=DENOISE_ON_THE_WAY,
         device=config["device"],
         weights=WEIGHTS,
         on_bad_image=config["on_bad_image"],
-        code=code_digest("segment", "cells", "denoise", "quality"),
+        code=frame_code("segment", "cells", "denoise", "quality"),
     log:
         "<logs>/segment_block/{plate}/{block}.log",
     benchmark:

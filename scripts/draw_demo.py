@@ -37,9 +37,7 @@ PLATES = {
 }
 MOVIES = {
     "full": MovieDesign(),
-    "small": MovieDesign(
-        wells=("B02", "C02"), slowed_wells=("C02",), n_frames=8, shape=(192, 192)
-    ),
+    "small": MovieDesign(wells=("B02", "C02"), slowed_wells=("C02",), n_frames=8, shape=(192, 192)),
 }
 # Wells of the movie plate that a person is supposed to have annotated, one of each condition.
 ANNOTATED = {"full": ("B02", "C03"), "small": ("B02",)}

@@ -2,41 +2,37 @@
 
 import numpy as np
 
+from cellpipe.chain import measure_frame
 from cellpipe.job import BlockJob, speaking
-from cellpipe.measure import measure_cells
 from cellpipe.stream import Work
 
 with speaking(snakemake.log[0]):
     job = BlockJob.of(snakemake, "measure")
-    ratios, with_cells = snakemake.params.ratios, "cells" in snakemake.params.labels
+    plate, ratios = job.plate, snakemake.params.ratios
+    with_cells = "cells" in plate.label_names
 
     def read(unit, t):
         place = (unit.well, unit.field, t)
-        cells = job.plate.read_labels(*place, "cells") if with_cells else None
-        return job.plate.read_labels(*place, "nuclei"), cells, job.plate.read_frame(*place)
+        cells = plate.read_labels(*place, "cells") if with_cells else None
+        return plate.read_labels(*place, "nuclei"), cells, plate.read_frame(*place)
 
     def compute(unit, t, frame):
-        nuclei, cells, pixels = frame
-        size = job.plate.pixel_size_um
-        table = measure_cells(nuclei, cells, pixels, job.plate.channels, size, ratios)
-        table.insert(0, "object", "nuclei")
-        return table
+        return measure_frame(*frame, plate.channels, plate.pixel_size_um, ratios)
 
     def write(unit, t, rows):
         return job.placed(rows, unit, t)
 
-    def no_cells():
+    def no_rows():
         blank = np.zeros((8, 8), np.uint32)
-        pixels = np.zeros((len(job.plate.channels), 8, 8), np.uint16)
-        rows = compute(None, 0, (blank, blank if with_cells else None, pixels))
-        return job.placed(rows, job.units[0], 0)
+        frame = blank, blank if with_cells else None, np.zeros((len(plate.channels), 8, 8))
+        return write(job.units[0], 0, compute(job.units[0], 0, frame))
 
     work = Work(
-        key=job.keys({"ratios": ratios, "with_cells": with_cells}),
+        key=job.keys({"ratios": ratios}),
         frames=job.frames,
         read=read,
         compute=compute,
         write=write,
-        empty=no_cells(),
+        empty=no_rows(),
     )
     job.run(work)

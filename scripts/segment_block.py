@@ -1,65 +1,39 @@
 """Find nuclei, and the cells around them, in a block of fields."""
 
-import numpy as np
 import pandas as pd
 
-from cellpipe.cells import grow_cells
-from cellpipe.denoise import denoise
-from cellpipe.job import BlockJob, load_networks, speaking
+from cellpipe import chain
+from cellpipe.job import BlockJob, speaking
 from cellpipe.plate import Plate
-from cellpipe.quality import image_quality
-from cellpipe.segment import segment_nuclei
 from cellpipe.stream import Work
 
 with speaking(snakemake.log[0]):
     job = BlockJob.of(snakemake, "segment")
-    pixels_of = Plate(snakemake.input.pixels)
-    nuclei_options = dict(snakemake.params.options["nuclei"])
-    cell_options = dict(snakemake.params.options["cells"])
-    denoise_options = snakemake.params.denoise
-    channels = [c for c in (nuclei_options.pop("channel"), cell_options.pop("channel")) if c]
-    weights = nuclei_options.pop("weights")
-    networks = load_networks(
-        {
-            "nuclei": weights if nuclei_options["engine"] == "network" else None,
-            "denoise": "denoise" if denoise_options["method"] == "learned" else None,
-        },
-        snakemake.params.device,
-        snakemake.threads,
-    )
+    source = Plate(snakemake.input.pixels)
+    options, denoising = snakemake.params.options, snakemake.params.denoise
+    networks = chain.load_networks(options, denoising, snakemake.params.device, snakemake.threads)
+    channels = chain.segmented_channels(options)
+    layers = [name for name in job.plate.label_names if name != "tracks"]
 
     def read(unit, t):
-        return pixels_of.read_frame(unit.well, unit.field, t, channels)
+        return source.read_frame(unit.well, unit.field, t, channels)
 
     def compute(unit, t, pixels):
-        size = job.plate.pixel_size_um
-        pixels = [denoise(channel, **denoise_options, network=networks["denoise"]) for channel in pixels]
-        nuclei = segment_nuclei(pixels[0], size, **nuclei_options, network=networks["nuclei"])
-        layers = {"nuclei": nuclei.labels}
-        if cell_options["method"] != "off":
-            cytoplasm = pixels[1] if len(pixels) > 1 else None
-            layers["cells"] = grow_cells(nuclei.labels, cytoplasm, pixel_size_um=size, **cell_options)
-        figures = {
-            "n_nuclei": len(nuclei.probability),
-            "nuclei_probability": float(np.mean(nuclei.probability)) if len(nuclei.probability) else np.nan,
-        }
-        return layers, {**figures, **image_quality(pixels[0])}
+        clean = chain.denoise_frame(pixels, denoising, networks)
+        return chain.segment_frame(clean, job.plate.pixel_size_um, options, networks)
 
     def write(unit, t, result):
-        layers, figures = result
-        for name, labels in layers.items():
-            job.plate.write_labels(unit.well, unit.field, t, name, labels)
+        labels, figures = result
+        for name in layers:
+            job.plate.write_labels(unit.well, unit.field, t, name, labels[name])
         return pd.DataFrame([{**job.place(unit, t), **figures}])
 
     def there(unit, t):
-        names = ["nuclei"] if cell_options["method"] == "off" else ["nuclei", "cells"]
-        return all(job.plate.has_frame(unit.well, unit.field, t, name) for name in names)
+        return all(job.plate.has_frame(unit.well, unit.field, t, name) for name in layers)
 
+    params = {"options": options, "denoise": denoising}
     work = Work(
-        key=job.keys(
-            {"options": snakemake.params.options, "denoise": denoise_options},
-            weights=snakemake.params.weights,
-        ),
+        key=job.keys(params, weights=snakemake.params.weights),
         frames=job.frames,
         read=read,
         compute=compute,

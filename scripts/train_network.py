@@ -21,8 +21,14 @@ def main(config: str, data: str, out: str, work: str, log: str | None, threads: 
 
 if "snakemake" in globals():
     job = globals()["snakemake"]
-    main(job.input.config, job.input.data, job.output.weights, job.params.work, job.log[0],
-         job.threads)
+    main(
+        job.input.config,
+        job.input.data,
+        job.output.weights,
+        job.params.work,
+        job.log[0],
+        job.threads,
+    )
 elif __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)

@@ -1,0 +1,108 @@
+"""The computation of each stage on one frame, as the config asks for it.
+
+Scripts stream frames through these functions, and the benchmark times them on arrays in memory:
+both run the same code, so the difference between the two is what moving data costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.cells import grow_cells
+from cellpipe.denoise import denoise
+from cellpipe.detect import assign_spots, detect_spots
+from cellpipe.measure import measure_cells
+from cellpipe.quality import image_quality
+from cellpipe.segment import segment_nuclei
+
+Options = Mapping[str, Any]
+
+
+def load_networks(segment: Options, denoising: Options, device: str, threads: int) -> Options:
+    """The networks that the config asks for, by use ("nuclei", "denoise"); None for none.
+
+    Without any, torch is not imported.
+    """
+    nuclei = segment["nuclei"]
+    wanted = {
+        "nuclei": nuclei["weights"] if nuclei["engine"] == "network" else None,
+        "denoise": "denoise" if denoising["method"] == "learned" else None,
+    }
+    if not any(wanted.values()):
+        return wanted
+    import torch
+
+    from cellpipe.models.load import load_network
+
+    torch.set_num_threads(threads)
+    return {use: load_network(name, device) if name else None for use, name in wanted.items()}
+
+
+def denoise_frame(pixels: np.ndarray, denoising: Options, networks: Options) -> np.ndarray:
+    """Denoise each channel of a frame (C, Y, X)."""
+    options = {key: value for key, value in denoising.items() if key != "keep"}
+    return np.stack([denoise(plane, **options, network=networks["denoise"]) for plane in pixels])
+
+
+def segmented_channels(segment: Options) -> list[str]:
+    """Channels that segmentation reads: nuclei, and cytoplasm where cells are grown on it."""
+    channels = [segment["nuclei"]["channel"], segment["cells"]["channel"]]
+    return [channel for channel in channels if channel]
+
+
+def segment_frame(
+    pixels: np.ndarray, pixel_size_um: float, segment: Options, networks: Options
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Nuclei, and cells around them, of one frame.
+
+    Parameters
+    ----------
+    pixels : array, shape (C, Y, X), the channels of `segmented_channels`
+
+    Returns
+    -------
+    layers : name → labels uint32 (Y, X)
+    figures : number of nuclei, their mean probability, image quality
+    """
+    options = {k: v for k, v in segment["nuclei"].items() if k not in ("channel", "weights")}
+    nuclei = segment_nuclei(pixels[0], pixel_size_um, **options, network=networks["nuclei"])
+    layers = {"nuclei": nuclei.labels}
+    growing = {k: v for k, v in segment["cells"].items() if k != "channel"}
+    if growing["method"] != "off":
+        cytoplasm = pixels[1] if len(pixels) > 1 else None
+        layers["cells"] = grow_cells(
+            nuclei.labels, cytoplasm, pixel_size_um=pixel_size_um, **growing
+        )
+    n = len(nuclei.probability)
+    figures = {
+        "n_nuclei": n,
+        "nuclei_probability": float(np.mean(nuclei.probability)) if n else float("nan"),
+    }
+    return layers, {**figures, **image_quality(pixels[0])}
+
+
+def measure_frame(
+    nuclei: np.ndarray,
+    cells: np.ndarray | None,
+    pixels: np.ndarray,
+    channels: Sequence[str],
+    pixel_size_um: float,
+    ratios: Mapping[str, Options],
+) -> pd.DataFrame:
+    """One row per nucleus of a frame, with its cell and cytoplasm."""
+    rows = measure_cells(nuclei, cells, pixels, channels, pixel_size_um, ratios)
+    rows.insert(0, "object", pd.Series("nuclei", rows.index, dtype="str"))
+    return rows
+
+
+def detect_frame(
+    pixels: np.ndarray, holders: np.ndarray, pixel_size_um: float, detecting: Options
+) -> pd.DataFrame:
+    """Spots of one frame (Y, X), with the object of `holders` that each lies in."""
+    options = {key: detecting[key] for key in ("diameter_um", "engine", "threshold")}
+    spots = detect_spots(pixels, pixel_size_um=pixel_size_um, **options)
+    return assign_spots(spots, holders, pixel_size_um=pixel_size_um).reset_index(drop=True)

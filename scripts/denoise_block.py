@@ -1,0 +1,38 @@
+"""Denoise a block of fields and keep the pixels, in a plate beside the raw one."""
+
+import pandas as pd
+
+from cellpipe import chain
+from cellpipe.job import BlockJob, speaking
+from cellpipe.plate import Plate
+from cellpipe.stream import Work
+
+with speaking(snakemake.log[0]):
+    job = BlockJob.of(snakemake, "denoise")
+    raw, denoising = Plate(snakemake.input.raw), snakemake.params.options
+    no_nuclei = {"nuclei": {"engine": "classical", "weights": ""}}
+    networks = chain.load_networks(no_nuclei, denoising, snakemake.params.device, snakemake.threads)
+
+    def read(unit, t):
+        return raw.read_frame(unit.well, unit.field, t)
+
+    def compute(unit, t, pixels):
+        clean = chain.denoise_frame(pixels, denoising, networks)
+        return pixels.mean(), clean.astype(pixels.dtype), (clean - pixels).std()
+
+    def write(unit, t, result):
+        mean, clean, removed = result
+        for c, plane in enumerate(clean):
+            job.plate.write_plane(unit.well, unit.field, t, c, 0, plane)
+        return pd.DataFrame([{**job.place(unit, t), "mean": mean, "removed_sigma": removed}])
+
+    work = Work(
+        key=job.keys({"options": denoising}, weights=snakemake.params.weights),
+        frames=job.frames,
+        read=read,
+        compute=compute,
+        write=write,
+        there=lambda unit, t: job.plate.has_frame(unit.well, unit.field, t),
+        empty=pd.DataFrame(columns=["plate", "well", "field", "t"]),
+    )
+    job.run(work)
