@@ -1,0 +1,77 @@
+"""What is known of a file of weights, without loading torch.
+
+A card is JSON beside the weights: name, kind, architecture, sha256, licence, normalisation,
+working scale, data, split and scores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from cellpipe.errors import CellpipeError
+
+
+@dataclass(frozen=True)
+class Card:
+    """The card of one network. `extra` holds what only people read (data, split, scores)."""
+
+    name: str
+    kind: str  # "segmentation" | "denoise"
+    architecture: dict
+    sha256: str
+    licence: str
+    normalisation: str
+    diameter_px: tuple[float, float] | None  # object diameters that were trained on
+    extra: dict = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+def weights_path(name_or_path: str | Path) -> Path:
+    """Where the weights are: a shipped name ("nuclei"), or a path to a .safetensors file."""
+    text = str(name_or_path)
+    if text.endswith(".safetensors"):
+        path = Path(text)
+    else:
+        path = Path(str(resources.files("cellpipe"))) / "weights" / f"{text}.safetensors"
+    if not path.is_file():
+        raise CellpipeError(
+            seen=f"weights {text!r}",
+            wanted=f"one of {', '.join(shipped()) or 'no shipped weights'}, or a .safetensors file",
+            do="correct weights in the config, or train them (snakemake train)",
+        )
+    return path
+
+
+def shipped() -> list[str]:
+    """Names of the weights that come with cellpipe."""
+    folder = Path(str(resources.files("cellpipe"))) / "weights"
+    return sorted(path.stem for path in folder.glob("*.safetensors"))
+
+
+def load_card(name_or_path: str | Path) -> Card:
+    """Read the card beside the weights and check that it is theirs, by sha256."""
+    weights = weights_path(name_or_path)
+    path = weights.with_suffix(".json")
+    try:
+        fields = json.loads(path.read_text())
+        card = Card(**fields)
+    except (OSError, ValueError, TypeError) as error:
+        raise CellpipeError(
+            seen=f"card {path.name}: {error}",
+            wanted="a JSON card written by train_network beside the weights",
+            do="copy the card together with the weights",
+        ) from error
+    found = hashlib.sha256(weights.read_bytes()).hexdigest()
+    if found != card.sha256:
+        raise CellpipeError(
+            seen=f"{weights.name} with sha256 {found[:12]}…",
+            wanted=f"sha256 {card.sha256[:12]}… as its card says",
+            do="fetch weights and card again, together",
+        )
+    return card

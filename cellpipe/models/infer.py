@@ -1,0 +1,97 @@
+"""A network over a plane of any size: one grey scale, one working scale, tiles, labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from cellpipe.errors import CellpipeError
+from cellpipe.models.instances import labels_from_maps, object_probability
+from cellpipe.models.load import Network
+from cellpipe.models.normalise import intensity_range, normalise
+from cellpipe.models.predict import image_maps
+from cellpipe.tiles import Tile, stitch, tile_grid
+
+HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
+
+
+def network_labels(
+    pixels: np.ndarray,
+    network: Network,
+    *,
+    diameter_px: float | None = None,
+    probability_threshold: float = 0.5,
+    tile_px: int = 2048,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels uint32 (Y, X) and the mean foreground probability of each object, float32 (n,)."""
+    _check_kind(network, "segmentation")
+    limits = grey_limits(pixels)
+    size = working_shape(pixels.shape, network, diameter_px)
+    plane = pixels if size == pixels.shape else resize(pixels, size)
+
+    def segment(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+        maps = image_maps(network.module, normalise(plane[tile.outer], limits))
+        labels = labels_from_maps(maps, probability_threshold=probability_threshold)
+        return labels, object_probability(labels, maps[0])
+
+    labels, probability = stitch(size, tile_grid(size, tile_px, HALO_PX), segment)
+    if size != pixels.shape:
+        labels = nearest(labels, pixels.shape)
+    return labels, probability
+
+
+def network_denoised(pixels: np.ndarray, network: Network, *, tile_px: int = 2048) -> np.ndarray:
+    """The plane less the noise that the network sees in it; float32 (Y, X), same scale."""
+    _check_kind(network, "denoise")
+    low, high = grey_limits(pixels)
+    out = np.empty(pixels.shape, np.float32)
+    for tile in tile_grid((pixels.shape[0], pixels.shape[1]), tile_px, HALO_PX):
+        noise = image_maps(network.module, normalise(pixels[tile.outer], (low, high)))[0]
+        inner = tuple(
+            slice(c.start - o.start, c.stop - o.start)
+            for c, o in zip(tile.core, tile.outer, strict=True)
+        )
+        out[tile.core] = pixels[tile.core] - noise[inner] * np.float32(high - low)
+    return out
+
+
+def grey_limits(pixels: np.ndarray) -> tuple[float, float]:
+    """Percentile range, or the full range where only a few pixels differ from one grey value."""
+    low, high = intensity_range(pixels)
+    return (low, high) if high > low else (float(pixels.min()), float(pixels.max()))
+
+
+def _check_kind(network: Network, kind: str) -> None:
+    if network.card.kind != kind:
+        raise CellpipeError(
+            seen=f"weights {network.card.name!r} of kind {network.card.kind!r}",
+            wanted=f"weights of kind {kind!r}",
+            do="correct the name of the weights in the config",
+        )
+
+
+def working_shape(
+    shape: tuple[int, ...], network: Network, diameter_px: float | None
+) -> tuple[int, int]:
+    """The plane's shape at a scale where nuclei have a diameter that was trained on."""
+    scale = 1.0
+    if diameter_px is not None and network.card.diameter_px is not None:
+        low, high = network.card.diameter_px
+        scale = min(max(diameter_px, low), high) / diameter_px
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def resize(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Linear interpolation, with smoothing before a reduction; float32."""
+    x = torch.from_numpy(pixels.astype(np.float32))[None, None]
+    return F.interpolate(x, shape, mode="bilinear", antialias=True)[0, 0].numpy()
+
+
+def nearest(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Labels at another resolution, by nearest pixel centre."""
+    y, x = (
+        ((np.arange(n) + 0.5) * (old / n)).astype(np.intp)
+        for n, old in zip(shape, labels.shape, strict=True)
+    )
+    return labels[y[:, None], x[None, :]]

@@ -1,0 +1,60 @@
+"""Weights to a network that is ready to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.models.card import Card, load_card, weights_path
+from cellpipe.models.unet import UNet, UNetConfig
+
+
+class Network(NamedTuple):
+    """A network in inference form and what is known of it."""
+
+    module: UNet
+    card: Card
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.module.parameters()).device
+
+
+def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
+    """Load weights (safetensors only, never pickles) as a network for inference.
+
+    Parameters
+    ----------
+    name_or_path : a shipped name ("nuclei"), or a path to .safetensors with its card beside it
+    device : "cpu", "cuda" or "cuda:1"
+
+    Raises
+    ------
+    CellpipeError : no such weights, another file than the card tells of, or another network.
+    BadConfig : a device this machine does not have. There is no silent fall back to the CPU.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise BadConfig(
+            seen=f"device {device!r}",
+            wanted="cpu, or a machine with a CUDA device",
+            do="set the device to cpu, or run where a GPU is",
+        )
+    card = load_card(name_or_path)
+    path = weights_path(name_or_path)
+    try:
+        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in card.architecture.items()}
+        module = UNet(UNetConfig(**fields))
+        module.load_state_dict(load_file(path))
+    except (SafetensorError, TypeError, RuntimeError) as error:
+        raise CellpipeError(
+            seen=f"{path.name}: {str(error).splitlines()[0]}",
+            wanted=f"weights of the network its card describes ({card.architecture})",
+            do="use weights and card that train_network wrote together",
+        ) from error
+    module.requires_grad_(False).folded()
+    return Network(module.to(device, memory_format=torch.channels_last), card)

@@ -1,0 +1,110 @@
+"""Overlapping tiles of a plane, and labels put together again without seams.
+
+Each tile is a core and a halo around it. An object belongs to the tile whose core holds its
+centroid; the halo is wide enough that this tile sees all of it, so nothing is cut and nothing
+is merged. Cores start at multiples of `align_px`, so a network's strides fall on the same pixels
+whatever the tile size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from cellpipe.errors import BadConfig
+
+SLACK_PX = 3.0  # two tiles may disagree about a centroid by less than this
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Half-open ranges in pixels: core within outer within the image."""
+
+    core: tuple[slice, slice]
+    outer: tuple[slice, slice]
+
+
+def tile_grid(
+    shape: tuple[int, int], tile_px: int, halo_px: int, align_px: int = 16
+) -> Iterator[Tile]:
+    """Tiles that cover `shape`; outer edges are at most `tile_px` long.
+
+    An image that fits one tile is one tile, without a halo.
+    """
+    if max(shape) <= tile_px:
+        whole = (slice(0, shape[0]), slice(0, shape[1]))
+        yield Tile(whole, whole)
+        return
+    core_px = (tile_px - 2 * halo_px) // align_px * align_px
+    if core_px < align_px or halo_px % align_px:
+        raise BadConfig(
+            seen=f"tile_px {tile_px} with a halo of {halo_px}",
+            wanted=f"at least {2 * halo_px + align_px}, and a halo in steps of {align_px}",
+            do="enlarge segment.tile_px",
+        )
+    for y in range(0, shape[0], core_px):
+        for x in range(0, shape[1], core_px):
+            starts = zip((y, x), shape, strict=True)
+            core, outer = zip(
+                *(
+                    (
+                        slice(start, min(start + core_px, size)),
+                        slice(max(0, start - halo_px), min(start + core_px + halo_px, size)),
+                    )
+                    for start, size in starts
+                ),
+                strict=True,
+            )
+            yield Tile((core[0], core[1]), (outer[0], outer[1]))
+
+
+def stitch(
+    shape: tuple[int, int],
+    tiles: Iterator[Tile],
+    segment: Callable[[Tile], tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels of a whole plane from labels of its tiles.
+
+    Parameters
+    ----------
+    segment : called once per tile; returns labels of the outer region (values 1..n) and one
+        figure per object, shape (n,)
+
+    Returns
+    -------
+    labels uint32 (Y, X), values 1..N without gaps, and the figures (N,) in that order
+    """
+    whole = np.zeros(shape, np.uint32)
+    figures: list[np.ndarray] = []
+    count = 0
+    for tile in tiles:
+        labels, figure = segment(tile)
+        if labels.shape == shape:  # a single tile
+            return labels.astype(np.uint32, copy=False), figure
+        place = whole[tile.outer]
+        new = _own(labels, tile, place)
+        table = np.zeros(int(labels.max()) + 1, np.uint32)
+        table[new] = np.arange(count + 1, count + 1 + len(new))
+        fresh = table[labels]
+        np.copyto(place, fresh, where=(place == 0) & (fresh > 0))
+        figures.append(figure[new - 1])
+        count += len(new)
+    return whole, np.concatenate(figures)
+
+
+def _own(labels: np.ndarray, tile: Tile, place: np.ndarray) -> np.ndarray:
+    """Values of the objects this tile owns and that no earlier tile has written."""
+    y, x = np.nonzero(labels)
+    values = labels[y, x]
+    n = int(labels.max()) + 1
+    area = np.bincount(values, minlength=n)
+    taken = np.bincount(values, place[y, x] > 0, minlength=n)
+    inside = np.ones(n, bool)
+    for axis, position in enumerate((y, x)):
+        centre = np.bincount(values, position, minlength=n) / np.maximum(area, 1)
+        centre += tile.outer[axis].start
+        core = tile.core[axis]
+        inside &= (centre >= core.start - SLACK_PX) & (centre < core.stop + SLACK_PX)
+    return np.flatnonzero((area > 0) & inside & (2 * taken < area))

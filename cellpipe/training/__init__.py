@@ -1,0 +1,1 @@
+"""Training: pairs of images and labels, targets, augmentation, one loop."""

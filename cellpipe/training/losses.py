@@ -1,0 +1,53 @@
+"""One number per batch: how far the drawn maps are from the targets."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cellpipe.training.targets import OFFSET_SCALE_PX, contact_mask
+
+CONTACT_WEIGHT = 3.0  # pixels between touching nuclei decide whether they are split
+
+
+def segmentation_loss(maps: Tensor, targets: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    """Losses per head.
+
+    Parameters
+    ----------
+    maps : (B, 5, Y, X) network output: foreground, distance, contact, offset y, x
+    targets : (B, 4, Y, X): labels, distance, offset y and x in pixels
+    valid : (B, 1, Y, X): 0 where the crop reaches beyond the image
+    """
+    maps = maps.float()
+    labels = targets[:, :1]  # (B, 1, Y, X)
+    foreground = (labels > 0).float()
+    contact = contact_mask(labels) * valid
+    weight = valid * (1 + CONTACT_WEIGHT * contact)
+
+    logit = maps[:, :1]
+    cross = F.binary_cross_entropy_with_logits(logit, foreground, reduction="none")
+    probability = torch.sigmoid(logit) * valid
+    overlap = 2 * (probability * foreground).sum((1, 2, 3)) + 1
+    dice = 1 - overlap / (probability.sum((1, 2, 3)) + (foreground * valid).sum((1, 2, 3)) + 1)
+
+    distance = F.smooth_l1_loss(maps[:, 1:2], targets[:, 1:2], beta=0.1, reduction="none")
+    touching = F.binary_cross_entropy_with_logits(
+        maps[:, 2:3], contact, reduction="none", pos_weight=maps.new_tensor(4.0)
+    )
+    offset = F.smooth_l1_loss(
+        maps[:, 3:5], targets[:, 2:4] / OFFSET_SCALE_PX, beta=0.1, reduction="none"
+    )
+    inside = foreground * valid
+    return {
+        "foreground": _mean(cross, weight),
+        "dice": 0.5 * dice.mean(),
+        "distance": 2.0 * _mean(distance, weight),
+        "contact": 0.5 * _mean(touching, valid),
+        "offset": 0.5 * _mean(offset.mean(1, keepdim=True), inside),
+    }
+
+
+def _mean(values: Tensor, weight: Tensor) -> Tensor:
+    return (values * weight).sum() / weight.sum().clamp_min(1.0)

@@ -1,0 +1,54 @@
+"""What the network is asked to draw, from instance labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+OFFSET_SCALE_PX = 16.0  # offsets are divided by this, so that every output is of order one
+CONTACT_WINDOW_PX = 5
+
+
+def centre_maps(labels: np.ndarray) -> np.ndarray:
+    """Maps that need whole objects and so are made before any crop.
+
+    Parameters
+    ----------
+    labels : integer array, shape (Y, X), 0 background
+
+    Returns
+    -------
+    float32 array, shape (3, Y, X): distance to the object's border over its largest value
+    (1 at the centre, 0 outside), and the offset in pixels (y, x) to the object's centroid.
+    """
+    out = np.zeros((3, *labels.shape), np.float32)
+    for value, box in enumerate(ndimage.find_objects(labels.astype(np.int32)), start=1):
+        if box is None:
+            continue
+        mask = labels[box] == value
+        # the frame's edge is no border of an object: a cut nucleus keeps rising towards it
+        pad = [(int(s.start > 0), int(s.stop < n)) for s, n in zip(box, labels.shape, strict=True)]
+        inside = tuple(slice(lo, lo + n) for (lo, _), n in zip(pad, mask.shape, strict=True))
+        padded = np.pad(mask, pad)
+        # scipy needs one background pixel; an object that fills the frame has none
+        distance = (
+            ndimage.distance_transform_edt(padded)[inside] if not padded.all() else mask * 1.0
+        )
+        y, x = np.nonzero(mask)
+        region = out[(slice(None), *box)]
+        region[0][mask] = (distance / distance.max())[mask]
+        region[1][mask] = y.mean() - y
+        region[2][mask] = x.mean() - x
+    return out
+
+
+def contact_mask(labels: Tensor) -> Tensor:
+    """Pixels that see two different objects within a small window; (B, 1, Y, X) of {0, 1}."""
+    window, pad = CONTACT_WINDOW_PX, CONTACT_WINDOW_PX // 2
+    highest = F.max_pool2d(labels, window, 1, pad)
+    far = torch.where(labels > 0, labels, torch.full_like(labels, 1e9))
+    lowest = -F.max_pool2d(-far, window, 1, pad)
+    return ((highest > 0) & (lowest < highest)).float()
