@@ -15,8 +15,9 @@ Watts, Nonlinear Regression Analysis, 1988, ch. 6): it may be lopsided, or open 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,6 +50,12 @@ class DoseResponse:
     monotonic_p: float = _NEVER
     n_points: int = 0
     note: str = ""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> DoseResponse:
+        """The curve that a row of statistics.tsv describes."""
+        known = {name: row[name] for name in cls.__dataclass_fields__ if name in row}
+        return cls(**known)
 
     def predict(self, dose: ArrayLike) -> NDArray[np.float64]:
         """Response (N,) of the curve at `dose` (N,); NaN where the curve is not determined."""

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 MAD_TO_SD = 1.4826  # a normal distribution's standard deviation in units of its MAD
 NEVER = float("nan")
@@ -96,6 +95,8 @@ def edge_test(
     shape : (rows, columns), optional
         Of the plate; without it the outermost wells given are the rim.
     """
+    from scipy import stats
+
     values, rows, columns = (np.asarray(v, float) for v in (values, rows, columns))
     strata = np.zeros(values.size, int) if strata is None else np.asarray(strata)
     n_rows, n_columns = shape or (rows.max(initial=0), columns.max(initial=0))

@@ -1,0 +1,88 @@
+"""A field small enough to look at 96 of them, with the outlines of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
+DEFAULT_COLOURS: tuple[Colour, ...] = (
+    (0.25, 0.55, 1.0),  # blue that is bright enough to see, as for DNA
+    (0.2, 1.0, 0.4),
+    (1.0, 0.35, 0.55),
+    (1.0, 0.85, 0.25),
+)
+
+
+def thumbnail_with_outlines(
+    pixels: NDArray,
+    labels: NDArray | None = None,
+    *,
+    colours: Sequence[Colour] | None = None,
+    limits: Sequence[tuple[float, float]] | None = None,
+    size_px: int = 160,
+    outline: Colour = (1.0, 0.86, 0.35),
+) -> NDArray[np.uint8]:
+    """One RGB picture of a field.
+
+    Parameters
+    ----------
+    pixels : array, shape (Y, X) or (C, Y, X)
+    labels : array of int, shape (Y, X), optional
+        Objects to outline, 0 background.
+    colours : one per channel
+        A single channel is grey without it.
+    limits : (dark, bright) per channel
+        Give all fields of a plate the same so that they can be compared; without it the 0.5 to
+        99.8 percentile of this field.
+    size_px : int
+        The longer side is at most this.
+
+    Returns
+    -------
+    array, shape (y, x, 3), uint8
+    """
+    stack = np.asarray(pixels)
+    stack = stack[None] if stack.ndim == 2 else stack
+    small = np.stack([shrink(plane, size_px) for plane in stack])  # (C, y, x)
+    if colours is None:
+        colours = DEFAULT_COLOURS if len(stack) > 1 else ((1.0, 1.0, 1.0),)
+    rgb = np.zeros((*small.shape[1:], 3))
+    for c, plane in enumerate(small):
+        dark, bright = limits[c] if limits else np.percentile(plane, (0.5, 99.8))
+        shade = np.clip((plane - dark) / max(float(bright - dark), 1e-12), 0, 1)
+        rgb += shade[..., None] * np.asarray(colours[c % len(colours)])
+    rgb = np.clip(rgb, 0, 1)
+    if labels is not None:
+        rgb[outlines(nearest(np.asarray(labels), rgb.shape[:2]))] = outline
+    return (rgb * 255 + 0.5).astype(np.uint8)
+
+
+def shrink(plane: NDArray, size_px: int) -> NDArray[np.float64]:
+    """Mean over blocks of whole pixels, so that the longer side is at most `size_px`."""
+    step = -(-max(plane.shape) // size_px)
+    y, x = (max(n // step, 1) for n in plane.shape)
+    cut = plane[: y * step, : x * step].astype(float)
+    block = (min(step, cut.shape[0]), min(step, cut.shape[1]))
+    return cut.reshape(y, block[0], x, block[1]).mean(axis=(1, 3))
+
+
+def nearest(labels: NDArray, shape: tuple[int, int]) -> NDArray:
+    """Labels at the middle of each of `shape` blocks; a mean of labels would mean nothing."""
+    rows, columns = (
+        ((np.arange(n) + 0.5) * full / n).astype(int)
+        for n, full in zip(shape, labels.shape, strict=True)
+    )
+    return labels[np.ix_(rows, columns)]
+
+
+def outlines(labels: NDArray) -> NDArray[np.bool_]:
+    """(Y, X) True on pixels of an object with a 4-neighbour that is not of it."""
+    inside = np.pad(labels, 1, mode="edge")
+    centre = inside[1:-1, 1:-1]
+    differs = np.zeros(centre.shape, bool)
+    for other in (inside[:-2, 1:-1], inside[2:, 1:-1], inside[1:-1, :-2], inside[1:-1, 2:]):
+        differs |= other != centre
+    return differs & (centre > 0)
