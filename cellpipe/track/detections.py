@@ -46,9 +46,12 @@ class Detections:
         edges = np.searchsorted(self.t, np.arange(self.t[0], self.t[-1] + 2))
         return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
 
-    def density_per_um2(self) -> float:
-        """Cells per µm² of the area they span, averaged over frames that hold any."""
-        extent_um = np.maximum(np.ptp(self.position_um, axis=0), 1e-6)
+    def density_per_um2(self, max_distance_um: float) -> float:
+        """Cells per µm² of the area they span, averaged over frames that hold any.
+
+        The area is at least one that a cell can cross, or a lone cell would seem a crowd.
+        """
+        extent_um = np.maximum(np.ptp(self.position_um, axis=0), 2 * max_distance_um)
         n_frames = max(len(np.unique(self.t)), 1)
         return max(len(self) / n_frames, 1.0) / float(extent_um.prod())
 

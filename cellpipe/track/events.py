@@ -28,6 +28,7 @@ from cellpipe.track.motion import Motion, step_cost
 
 P_MISSED = 0.03  # a detection missed in one frame
 P_DIVISION = 0.01  # a cell divides in a frame
+P_DIVISION_BLIND = 0.05  # without areas no division looks sure: ask less, or all are missed
 NEIGHBOURS = 5
 SISTER_SPREAD = 0.25  # log area ratio of sisters, standard deviation
 SHARE_MEAN, SHARE_SPREAD = 0.1, 0.4  # log of (sisters' area / mother's): she may be condensed
@@ -59,49 +60,59 @@ def find_events(
     divisions: bool,
 ) -> Events:
     """The chosen gaps, splits and partings; arguments as `frames.link_frames` returned them."""
-    pieces = _Pieces(detections, successor)
-    found = [_gaps(detections, motion, pieces, max_distance_um, max_gap_frames)]
+    pieces = _Pieces(detections, motion, successor, cost, max_distance_um)
+    found = [_gaps(pieces, max_gap_frames)]
     if divisions:
-        found.append(_splits(detections, motion, pieces, successor, cost, max_distance_um))
-        found.append(_partings(detections, motion, pieces, max_distance_um))
-    events = Events(*(np.concatenate(part) for part in zip(*map(_columns, found), strict=True)))
-    worth = np.flatnonzero(events.gain > 0)
-    events = _select(events, worth)
+        found += [_splits(pieces), _partings(pieces)]
+    events = _joined(found)
+    events = _select(events, events.gain > 0)
+    # a mother may be used once, a start may be used once; a linked daughter is no start
     n = len(detections)
-    starts = [np.where(np.isin(s, pieces.starts), s, -1) for s in (events.first, events.second)]
-    starts = [np.where(s >= 0, s + n, -1) for s in starts]
-    return _select(
-        events, np.flatnonzero(best_packing([events.source, *starts], events.gain, 2 * n))
-    )
+    starts = [np.where(np.isin(s, pieces.starts), s + n, -1) for s in (events.first, events.second)]
+    return _select(events, best_packing([events.source, *starts], events.gain, 2 * n))
 
 
 class _Pieces:
-    """Ends and starts of the pieces, and what is known at each."""
+    """Ends and starts of the pieces, and what is known of the movie around them."""
 
-    def __init__(self, detections: Detections, successor: np.ndarray) -> None:
+    def __init__(
+        self,
+        detections: Detections,
+        motion: Motion,
+        successor: np.ndarray,
+        cost: np.ndarray,
+        max_distance_um: float,
+    ) -> None:
+        self.detections, self.motion, self.reach_um = detections, motion, max_distance_um
+        self.successor, self.cost = successor, cost
         linked = np.flatnonzero(successor >= 0)
-        self.predecessor = np.full(len(successor), -1)
-        self.predecessor[successor[linked]] = linked
-        t, last = detections.t, detections.t[-1]
-        self.ends = np.flatnonzero((successor < 0) & (t < last))
-        self.starts = np.flatnonzero((self.predecessor < 0) & (t > detections.t[0]))
-        self.blinks = (successor < 0) & (self.predecessor < 0) & (t < last)
-        before = self.predecessor
-        self.step = np.where(
-            before[:, None] >= 0, detections.position_um - detections.position_um[before], 0.0
-        )
+        before = np.full(len(successor), -1)
+        before[successor[linked]] = linked
+        t, position = detections.t, detections.position_um
+        self.predecessor = before
+        self.ends = np.flatnonzero((successor < 0) & (t < t[-1]))
+        self.starts = np.flatnonzero((before < 0) & (t > t[0]))
+        self.blinks = (successor < 0) & (before < 0) & (t < t[-1])
+        self.step = np.where(before[:, None] >= 0, position - position[before], 0.0)
+        density = detections.density_per_um2(max_distance_um)
+        self.start_nats = -np.log(P_START * density)
+        if detections.area_um2 is not None:
+            self.diameter_um = float(2 * np.sqrt(np.median(detections.area_um2) / np.pi))
+        else:  # half the distance between cells is all that is known of their size
+            self.diameter_um = float(max(0.5 / np.sqrt(density), 2 * motion.sigma_um))
 
 
-def _columns(events: Events) -> tuple[np.ndarray, ...]:
-    return events.source, events.first, events.second, events.gain
+def _joined(found: list[Events]) -> Events:
+    nothing = np.zeros(0, int)
+    columns = zip(*((e.source, e.first, e.second, e.gain) for e in found), strict=True)
+    source, first, second, gain = (np.concatenate([nothing, *column]) for column in columns)
+    return Events(source, first, second, gain)
 
 
-def _select(events: Events, index: np.ndarray) -> Events:
-    return Events(*(column[index] for column in _columns(events)))
-
-
-def _none() -> Events:
-    return Events(*(np.zeros(0, int) for _ in range(3)), np.zeros(0))
+def _select(events: Events, which: np.ndarray) -> Events:
+    return Events(
+        events.source[which], events.first[which], events.second[which], events.gain[which]
+    )
 
 
 def _near(
@@ -117,115 +128,87 @@ def _near(
 
 
 def _by_frame(rows: np.ndarray, t: np.ndarray) -> dict[int, np.ndarray]:
+    if len(rows) == 0:
+        return {}
     frames, first = np.unique(t[rows], return_index=True)
     return dict(zip(frames.tolist(), np.split(rows, first[1:]), strict=True))
 
 
-def _gaps(
-    detections: Detections,
-    motion: Motion,
-    pieces: _Pieces,
-    max_distance_um: float,
-    max_gap_frames: int,
-) -> Events:
-    position, t = detections.position_um, detections.t
-    starts_at = _by_frame(pieces.starts, t)
-    no_event = -np.log(P_END) - np.log(P_START * detections.density_per_um2())
-    found = [_none()]
-    for frame, ends in _by_frame(pieces.ends, t).items():
+def _gaps(pieces: _Pieces, max_gap_frames: int) -> Events:
+    """An end and a start one to `max_gap_frames` frames after it was missed."""
+    detections, motion = pieces.detections, pieces.motion
+    position, nobody = detections.position_um, np.zeros(0, int)
+    starts_at = _by_frame(pieces.starts, detections.t)
+    found = [Events(nobody, nobody, nobody, np.zeros(0))]
+    for frame, ends in _by_frame(pieces.ends, detections.t).items():
+        expected = position[ends] + motion.persistence * pieces.step[ends]
         for missed in range(1, max_gap_frames + 1):
-            starts = starts_at.get(frame + missed + 1, np.zeros(0, int))
-            expected = position[ends] + motion.persistence * pieces.step[ends]
-            # steps add up like a random walk
-            reach_um = max_distance_um * np.sqrt(missed + 1)
-            i, j = _near(expected, position[starts], reach_um)
+            starts = starts_at.get(frame + missed + 1, nobody)
+            longer = np.sqrt(missed + 1)  # steps add up like a random walk
+            i, j = _near(expected, position[starts], pieces.reach_um * longer)
             squared_um2 = ((position[starts[j]] - expected[i]) ** 2).sum(axis=1)
-            price = step_cost(squared_um2, motion.sigma_um * np.sqrt(missed + 1))
+            price = step_cost(squared_um2, np.full(len(i), motion.sigma_um * longer))
             price += feature_cost(detections, motion, ends[i], starts[j])
-            gain = no_event - price + missed * np.log(P_MISSED)
+            gain = pieces.start_nats - np.log(P_END) - price + missed * np.log(P_MISSED)
             found.append(Events(ends[i], starts[j], np.full(len(i), -1), gain))
-    return Events(*(np.concatenate(c) for c in zip(*map(_columns, found), strict=True)))
+    return _joined(found)
 
 
-def _splits(
-    detections: Detections,
-    motion: Motion,
-    pieces: _Pieces,
-    successor: np.ndarray,
-    cost: np.ndarray,
-    max_distance_um: float,
-) -> Events:
+def _splits(pieces: _Pieces) -> Events:
     """A start s beside the link m → d."""
-    position, t = detections.position_um, detections.t
-    mothers_at = _by_frame(np.flatnonzero(successor >= 0), t)
-    no_event = -np.log(P_START * detections.density_per_um2())
-    found = [_none()]
+    position, t = pieces.detections.position_um, pieces.detections.t
+    mothers_at = _by_frame(np.flatnonzero(pieces.successor >= 0), t)
+    nobody = np.zeros(0, int)
+    found = [Events(nobody, nobody, nobody, np.zeros(0))]
     for frame, starts in _by_frame(pieces.starts, t).items():
-        mothers = mothers_at.get(frame - 1, np.zeros(0, int))
-        j, i = _near(position[starts], position[mothers], max_distance_um)
+        mothers = mothers_at.get(frame - 1, nobody)
+        j, i = _near(position[starts], position[mothers], pieces.reach_um)
         m, s = mothers[i], starts[j]
-        d = successor[m]
-        gain = no_event + cost[m] - _division_cost(detections, motion, pieces, m, d, s)
+        d = pieces.successor[m]
+        gain = pieces.start_nats + pieces.cost[m] - _division_cost(pieces, m, d, s)
         found.append(Events(m, d, s, gain))
-    return Events(*(np.concatenate(c) for c in zip(*map(_columns, found), strict=True)))
+    return _joined(found)
 
 
-def _partings(
-    detections: Detections, motion: Motion, pieces: _Pieces, max_distance_um: float
-) -> Events:
+def _partings(pieces: _Pieces) -> Events:
     """An end m with starts s and r in the next frame."""
-    position, t = detections.position_um, detections.t
+    position, t = pieces.detections.position_um, pieces.detections.t
     starts_at = _by_frame(pieces.starts, t)
-    no_event = -np.log(P_END) - 2 * np.log(P_START * detections.density_per_um2())
-    found = [_none()]
+    nobody = np.zeros(0, int)
+    found = [Events(nobody, nobody, nobody, np.zeros(0))]
     for frame, ends in _by_frame(pieces.ends, t).items():
-        starts = starts_at.get(frame + 1, np.zeros(0, int))
-        i, j = _near(position[ends], position[starts], max_distance_um)
+        starts = starts_at.get(frame + 1, nobody)
+        i, j = _near(position[ends], position[starts], pieces.reach_um)
         m, s, r = _couples(ends[i], starts[j])
-        gain = no_event - _division_cost(detections, motion, pieces, m, s, r)
+        gain = 2 * pieces.start_nats - np.log(P_END) - _division_cost(pieces, m, s, r)
         found.append(Events(m, s, r, gain))
-    return Events(*(np.concatenate(c) for c in zip(*map(_columns, found), strict=True)))
+    return _joined(found)
 
 
-def _couples(mother: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, ...]:
+def _couples(mother: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """All pairs of starts that share a mother; `mother` comes in runs."""
-    found = []
-    for shift in range(1, NEIGHBOURS):
-        same = np.flatnonzero(mother[shift:] == mother[:-shift]) if len(mother) > shift else []
-        same = np.asarray(same, int)
+    found = [np.zeros((3, 0), int)]
+    for shift in range(1, min(NEIGHBOURS, len(mother))):
+        same = np.flatnonzero(mother[shift:] == mother[:-shift])
         found.append(np.stack([mother[same], start[same], start[same + shift]]))
     m, s, r = np.concatenate(found, axis=1)
     return m, s, r
 
 
-def _division_cost(
-    detections: Detections,
-    motion: Motion,
-    pieces: _Pieces,
-    m: np.ndarray,
-    s: np.ndarray,
-    r: np.ndarray,
-) -> np.ndarray:
+def _division_cost(pieces: _Pieces, m: np.ndarray, s: np.ndarray, r: np.ndarray) -> np.ndarray:
     """-log density of mother m dividing into s and r: their midpoint, distance and areas."""
+    detections, sigma_um = pieces.detections, pieces.motion.sigma_um
     position = detections.position_um
-    diameter_um = _diameter_um(detections, motion)
-    middle_sigma = np.hypot(motion.sigma_um, 0.1 * diameter_um)
-    apart_sigma = np.hypot(diameter_um, 2 * motion.sigma_um)
+    middle_sigma = np.hypot(sigma_um, 0.1 * pieces.diameter_um)
+    apart_sigma = np.hypot(pieces.diameter_um, 2 * sigma_um)
     middle = (position[s] + position[r]) / 2 - position[m]
     apart = position[s] - position[r]
     cost = step_cost((middle**2).sum(axis=1), np.full(len(m), middle_sigma))
+    # either sister may be named first: half the plane is enough
     cost += np.log(np.pi * apart_sigma**2) + (apart**2).sum(axis=1) / (2 * apart_sigma**2)
-    cost -= np.log(P_DIVISION)
-    cost += _area_cost(detections, m, s, r)
-    cost -= _mitosis(detections, pieces, m, s, r)
+    cost -= np.log(P_DIVISION if detections.area_um2 is not None else P_DIVISION_BLIND)
+    cost += _area_cost(detections, m, s, r) - _mitosis(pieces, m, s, r)
     return cost + BLINK_PENALTY * (pieces.blinks[s] | pieces.blinks[r])
-
-
-def _diameter_um(detections: Detections, motion: Motion) -> float:
-    if detections.area_um2 is None:
-        # without areas, half the distance between cells is all that is known of their size
-        return max(0.5 / np.sqrt(detections.density_per_um2()), 2 * motion.sigma_um)
-    return float(2 * np.sqrt(np.median(detections.area_um2) / np.pi))
 
 
 def _area_cost(detections: Detections, m: np.ndarray, s: np.ndarray, r: np.ndarray) -> np.ndarray:
@@ -236,7 +219,7 @@ def _area_cost(detections: Detections, m: np.ndarray, s: np.ndarray, r: np.ndarr
     population = max(1.48 * float(np.median(np.abs(np.log(area / np.median(area))))), 0.1)
     sisters = np.log(area[s] / area[r])
     share = np.log((area[s] + area[r]) / area[m])
-    strangers = np.hypot(np.sqrt(2) * population, SISTER_SPREAD)
+    strangers = float(np.hypot(np.sqrt(2) * population, SISTER_SPREAD))
     cost = _nats(sisters, SISTER_SPREAD) - _nats(sisters, strangers)
     return cost + _nats(share - SHARE_MEAN, SHARE_SPREAD) - _nats(share - np.log(2), SHARE_SPREAD)
 
@@ -246,13 +229,11 @@ def _nats(deviation: np.ndarray, sigma: float) -> np.ndarray:
     return np.minimum(deviation**2 / (2 * sigma**2), 4.5) + np.log(sigma)
 
 
-def _mitosis(
-    detections: Detections, pieces: _Pieces, m: np.ndarray, s: np.ndarray, r: np.ndarray
-) -> np.ndarray:
+def _mitosis(pieces: _Pieces, m: np.ndarray, s: np.ndarray, r: np.ndarray) -> np.ndarray:
     """What the classifier's word on mother (now or a frame ago) and daughters is worth."""
-    if detections.mitotic is None:
+    mitotic = pieces.detections.mitotic
+    if mitotic is None:
         return np.zeros(len(m))
     before = pieces.predecessor[m]
-    seen = detections.mitotic[m] | detections.mitotic[s] | detections.mitotic[r]
-    seen |= np.where(before >= 0, detections.mitotic[before], False)
+    seen = mitotic[m] | mitotic[s] | mitotic[r] | ((before >= 0) & mitotic[before])
     return np.where(seen, MITOSIS_SEEN, MITOSIS_MISSED)

@@ -37,7 +37,7 @@ def link_frames(
     cost = np.full(len(detections), np.nan)
     step = np.zeros_like(position)
     known = np.zeros(len(detections), bool)
-    no_link = -np.log(P_END) - np.log(P_START * detections.density_per_um2())
+    no_link = -np.log(P_END) - np.log(P_START * detections.density_per_um2(max_distance_um))
     frames = detections.frames()
     for a, b in itertools.pairwise(frames):
         if a.stop == a.start or b.stop == b.start:
