@@ -154,7 +154,8 @@ def _index(axes: str, **at: int) -> tuple[slice, ...]:
 
 @lru_cache(maxsize=512)
 def _opened(path: str) -> zarr.Array:
-    return zarr.open_array(path, mode="r+", config={"write_empty_chunks": True})
+    # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards
+    return zarr.open_array(path, mode="r+").with_config({"write_empty_chunks": True})
 
 
 def _missing_chunks(array: zarr.Array, index: tuple[slice, ...]) -> list[Path]:

@@ -36,8 +36,7 @@ with speaking(snakemake.log[0]):
         spots=rows.get("detect"),
         links=rows.get("track"),
     )
-    linked = "track" in rows
-    tracks = track.track_table(cells if linked else cells.iloc[:0], plate.time_step_s)
+    tracks = track.track_table(cells, plate.time_step_s) if "track" in rows else pd.DataFrame()
     spots = linked_spots(rows["detect"], snakemake.params.options) if "detect" in rows else pd.DataFrame()
     fields = gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     faults = gather.quarantine(plate.name, inspection, receipts)
