@@ -1,0 +1,1 @@
+"""Tracks, tables and labels as other tools read them: one module per format."""
