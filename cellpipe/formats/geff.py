@@ -1,0 +1,237 @@
+"""GEFF, the Graph Exchange File Format: cells are nodes, links are edges, in one Zarr group.
+
+Positions are in pixels, as in the labels they refer to, and each axis states its scale: µm per
+pixel, seconds per frame. Specification: https://liveimagetrackingtools.org/geff
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.errors import BadImage
+from cellpipe.publish import published
+from cellpipe.track.cells import name_tracks
+
+if TYPE_CHECKING:
+    from geff_spec import GeffMetadata
+
+PLACE = ("plate", "well", "field")
+_GRAPH = ("t", "label", "y_um", "x_um", "track_id", "parent_track_id")
+LABEL, TRACKLET, LINEAGE = "label", "tracklet_id", "lineage_id"
+
+
+def write_geff(
+    path: str | Path,
+    cells: pd.DataFrame,
+    *,
+    pixel_size_um: float,
+    time_step_s: float,
+    labels_path: str | Path | None = None,
+) -> None:
+    """Write linked cells as a GEFF of Zarr v3, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        The group, best named ``*.geff``; replaced if it exists.
+    cells : DataFrame
+        t, label, y_um, x_um, track_id, parent_track_id; all other columns of numbers, truth
+        values or words become node properties. Where plate, well or field are columns, tracks
+        of different fields are kept apart. Rows with track_id 0 are nodes without links.
+    pixel_size_um, time_step_s : float
+        Scales of the axes.
+    labels_path : path, optional
+        The labels (a Zarr array or an OME-Zarr label image) whose values `label` holds; stored
+        relative to `path`, so the two can be moved together.
+    """
+    from geff.core_io import write_arrays
+
+    nodes = _sorted(cells)
+    source, target = edges_of(nodes)
+    divides = np.bincount(source, minlength=len(nodes)) > 1
+    ids = np.arange(1, len(nodes) + 1, dtype=np.uint64)
+    edge_ids = np.stack([ids[source], ids[target]], axis=1)
+    props = _node_props(nodes, source, target, pixel_size_um)
+    with published(path) as aside, warnings.catch_warnings():
+        # zarr's way to store words in v3 has no final specification; geff reads it all the same
+        warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
+        write_arrays(
+            str(aside),
+            ids,
+            {name: {"values": values, "missing": None} for name, values in props.items()},
+            edge_ids,
+            {"division": {"values": divides[source], "missing": None}},
+            _metadata(Path(path), pixel_size_um, time_step_s, labels_path),
+            zarr_format=3,
+        )
+
+
+def read_geff(path: str | Path) -> pd.DataFrame:
+    """Read a GEFF of any writer as linked cells.
+
+    Returns
+    -------
+    DataFrame
+        t (int32), label (uint32), y_um, x_um, track_id, parent_track_id (int64), and the other
+        node properties that are columns. A z axis becomes z_um. Without scales, positions are
+        as they stand in the file; without labels, nodes are numbered within their frame;
+        tracks are read from the edges unless cellpipe wrote them.
+
+    Raises
+    ------
+    BadImage
+        If there is no valid GEFF, or its axes are not named or typed as time and space.
+    """
+    from geff.core_io import read_to_memory
+
+    try:
+        graph = read_to_memory(str(path))
+    except (ValueError, KeyError, OSError) as fault:
+        raise BadImage(
+            seen=f"{path}: {fault}", wanted="a valid GEFF group", do="check it with `geff validate`"
+        ) from fault
+    props = sorted(graph["node_props"].items())
+    cells = pd.DataFrame({name: _column(prop) for name, prop in props if prop["values"].ndim == 1})
+    cells = _named_axes(cells, graph["metadata"], Path(path))
+    cells["label"] = _labels(cells, graph["metadata"])
+    cells["node"] = graph["node_ids"]
+    cells = cells.sort_values(["t", "node"], kind="stable", ignore_index=True)
+    if not {"track_id", "parent_track_id"} <= set(cells):
+        row = pd.Series(np.arange(len(cells)), index=cells["node"])
+        links = row.to_numpy()[row.index.get_indexer(graph["edge_ids"].ravel())].reshape(-1, 2)
+        tracks = name_tracks(links[:, 0], links[:, 1], len(cells))
+        cells["track_id"], cells["parent_track_id"] = tracks
+    types = {"t": np.int32, "label": np.uint32, "track_id": np.int64, "parent_track_id": np.int64}
+    rest = [c for c in cells if c not in (*_GRAPH, "node", TRACKLET, LINEAGE)]
+    return cells[[*_GRAPH, *rest]].astype(types)
+
+
+def edges_of(nodes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Links (source row, target row) that tracks and parents state, in order of the target.
+
+    `nodes` has t, track_id, parent_track_id and place columns, and a plain range as index.
+    """
+    rows = nodes[nodes["track_id"] > 0]
+    place = [c for c in PLACE if c in nodes]
+    rows = rows.sort_values([*place, "track_id", "t"], kind="stable")
+    first = ~rows.duplicated([*place, "track_id"]).to_numpy()
+    index = rows.index.to_numpy()
+    before = np.r_[-1, index[:-1]][: len(index)]
+    last = rows[np.r_[first[1:], True][: len(first)]]
+    key = pd.MultiIndex.from_frame(last[[*place, "track_id"]])
+    wanted = rows.loc[first, [*place, "parent_track_id"]]
+    mother = key.get_indexer(pd.MultiIndex.from_frame(wanted))
+    before[first] = np.where(mother >= 0, last.index.to_numpy()[mother], -1) if len(last) else -1
+    linked = before >= 0
+    order = np.argsort(index[linked], kind="stable")
+    return before[linked][order].astype(int), index[linked][order].astype(int)
+
+
+def _sorted(cells: pd.DataFrame) -> pd.DataFrame:
+    place = [c for c in PLACE if c in cells]
+    return cells.sort_values([*place, "t", "label"], kind="stable", ignore_index=True)
+
+
+def _node_props(
+    nodes: pd.DataFrame, source: np.ndarray, target: np.ndarray, pixel_size_um: float
+) -> dict[str, np.ndarray]:
+    tracklet, mother = name_tracks(source, target, len(nodes))
+    props = {
+        "t": nodes["t"].to_numpy(np.int64),
+        "y": nodes["y_um"].to_numpy(float) / pixel_size_um,
+        "x": nodes["x_um"].to_numpy(float) / pixel_size_um,
+        LABEL: nodes["label"].to_numpy(np.uint32),
+        "track_id": nodes["track_id"].to_numpy(np.int64),
+        "parent_track_id": nodes["parent_track_id"].to_numpy(np.int64),
+        TRACKLET: tracklet,
+        LINEAGE: _lineages(tracklet, mother),
+    }
+    for name in nodes:
+        if name not in props and name not in _GRAPH:
+            props[name] = _array(nodes[name])
+    return props
+
+
+def _lineages(tracklet: np.ndarray, mother: np.ndarray) -> np.ndarray:
+    """The first ancestor of every node's tracklet."""
+    mother_of = np.zeros(int(tracklet.max(initial=0)) + 1, np.int64)
+    mother_of[tracklet] = mother
+    ancestor = np.arange(len(mother_of))
+    while mother_of[ancestor].any():  # one round per generation
+        ancestor = np.where(mother_of[ancestor] > 0, mother_of[ancestor], ancestor)
+    return ancestor[tracklet]
+
+
+def _array(column: pd.Series) -> np.ndarray:
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return column.to_numpy()
+    return column.fillna("").astype(str).to_numpy(dtype=np.str_)
+
+
+def _column(prop: Any) -> pd.Series:
+    """A node property; what the file marks as missing is NaN (or None among words)."""
+    column = pd.Series(prop["values"])
+    return column if prop["missing"] is None else column.mask(prop["missing"])
+
+
+def _metadata(
+    path: Path, pixel_size_um: float, time_step_s: float, labels_path: str | Path | None
+) -> GeffMetadata:
+    from geff_spec import Axis, GeffMetadata, RelatedObject
+
+    pixel: dict[str, Any] = {
+        "type": "space",
+        "unit": "pixel",
+        "scale": pixel_size_um,
+        "scaled_unit": "micrometer",
+    }
+    frame: dict[str, Any] = {
+        "type": "time",
+        "unit": "frame",
+        "scale": time_step_s,
+        "scaled_unit": "second",
+    }
+    related = None
+    if labels_path is not None:
+        where = Path(os.path.relpath(labels_path, path)).as_posix()
+        related = [RelatedObject(type="labels", path=where, label_prop=LABEL)]
+    return GeffMetadata(
+        directed=True,
+        axes=[Axis(name="t", **frame), Axis(name="y", **pixel), Axis(name="x", **pixel)],
+        node_props_metadata={},
+        edge_props_metadata={},
+        track_node_props={"tracklet": TRACKLET, "lineage": LINEAGE},
+        related_objects=related,
+    )
+
+
+def _named_axes(cells: pd.DataFrame, metadata: GeffMetadata, path: Path) -> pd.DataFrame:
+    """Time as t in frames, space as (z_um,) y_um, x_um, whatever the file calls them."""
+    axes = metadata.axes or []
+    time = [a for a in axes if a.type == "time"]
+    space = [a for a in axes if a.type == "space"]
+    if len(time) != 1 or len(space) not in (2, 3):
+        raise BadImage(
+            seen=f"{path} with {len(time)} time and {len(space)} space axes",
+            wanted="one time axis and two or three of space",
+            do="write the axes' types into the file's metadata",
+        )
+    names = {time[0].name: "t"}
+    for axis, name in zip(space, ("z_um", "y_um", "x_um")[-len(space) :], strict=True):
+        cells[axis.name] = cells[axis.name] * (axis.scale or 1.0)
+        names[axis.name] = name
+    return cells.rename(columns=names)
+
+
+def _labels(cells: pd.DataFrame, metadata: GeffMetadata) -> pd.Series:
+    stated = [o.label_prop for o in metadata.related_objects or [] if o.label_prop]
+    for name in (*stated, LABEL, "seg_id"):
+        if name in cells:
+            return cells[name]
+    return cells.groupby("t").cumcount() + 1
