@@ -1,7 +1,7 @@
 """Join what the stages found into the tables of a plate: one row per cell, spot, frame.
 
-    measure ─┬─ classify ─┬─ detect (counts) ─┬─ track        →  cells
-             ·            ·                   ·                (by well, field, t, label)
+measure ─┬─ classify ─┬─ detect (counts) ─┬─ track        →  cells
+         ·            ·                   ·                (by well, field, t, label)
 """
 
 from __future__ import annotations
@@ -102,7 +102,9 @@ def quarantine(
                 if frame.status != "ok"
             ]
     columns = ["plate", "well", "field", "t", "stage", "reason", "remedy"]
-    return pd.DataFrame(rows).assign(plate=plate)[columns] if rows else pd.DataFrame(columns=columns)
+    return (
+        pd.DataFrame(rows).assign(plate=plate)[columns] if rows else pd.DataFrame(columns=columns)
+    )
 
 
 def stage_seconds(receipts: Iterable[Receipt]) -> float:

@@ -1,7 +1,7 @@
 """What every script of a rule does around its science: say, log, count, and fail in words.
 
-    with speaking(snakemake.log[0]):                 any job
-    job = BlockJob.of(snakemake, "segment")          a job on a block of fields
+with speaking(snakemake.log[0]):                 any job
+job = BlockJob.of(snakemake, "segment")          a job on a block of fields
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ def speaking(log_file: str | Path) -> Iterator[None]:
         log.info("done")
     except CellpipeError as fault:
         log.error("%s", fault)
-        _say(f"cellpipe stopped.\n  seen:   {fault.seen}\n  wanted: {fault.wanted}\n  do:     {fault.do}")
+        _say(
+            f"cellpipe stopped.\n  seen:   {fault.seen}\n  wanted: {fault.wanted}\n  do:     {fault.do}"
+        )
         sys.exit(1)
     except Exception as error:
         log.error("%s", traceback.format_exc())
@@ -185,12 +187,18 @@ class _Progress:
             self._line(f"{self.n_units}/{len(self.job.units)} of block {self.job.table.stem}")
 
     def end(self, n_bad: int) -> None:
-        self._line(f"block {self.job.table.stem} done" + (f", {n_bad} quarantined" if n_bad else ""))
+        self._line(
+            f"block {self.job.table.stem} done" + (f", {n_bad} quarantined" if n_bad else "")
+        )
 
     def _line(self, what: str) -> None:
         done = min(self._done(), self.total)
         rate = (done - self.at_start) / max(time.monotonic() - self.started, 1e-3)
-        left = f" · {_duration((self.total - done) / rate)} left" if rate > 0 and done < self.total else ""
+        left = (
+            f" · {_duration((self.total - done) / rate)} left"
+            if rate > 0 and done < self.total
+            else ""
+        )
         bar = "━" * round(20 * done / max(self.total, 1))
         _say(
             f"{self.job.stage:>8} {self.job.plate.name:<12} {bar:<20} "

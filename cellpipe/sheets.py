@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pandas as pd
 from cellpipe.config import load_schema, validated
 from cellpipe.errors import BadConfig
 from cellpipe.models.card import load_card
-from cellpipe.plate_map import validate_plate_map
 
 
 def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
@@ -88,21 +87,6 @@ def read_sheet(path: str | Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="," if Path(path).suffix == ".csv" else "\t")
 
 
-def read_plate_map(path: str | Path | None, wells: Iterable[str]) -> pd.DataFrame:
-    """The plate map of a plate, checked against its wells; without one, the bare wells.
-
-    Raises BadConfig, see `plate_map.validate_plate_map`.
-    """
-    if not path:
-        return validate_plate_map(pd.DataFrame({"well": sorted(wells)}), wells)
-    separator = "," if Path(path).suffix == ".csv" else "\t"
-    table = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-    try:
-        return validate_plate_map(table, wells)
-    except BadConfig as fault:
-        raise BadConfig(seen=f"{fault.seen} ({path})", wanted=fault.wanted, do=fault.do) from None
-
-
 def label_names(config: Mapping[str, Any]) -> list[str]:
     """Label layers that a plate gets."""
     names = ["nuclei"]
@@ -113,17 +97,27 @@ def label_names(config: Mapping[str, Any]) -> list[str]:
     return names
 
 
+def networks(config: Mapping[str, Any]) -> dict[str, str]:
+    """Weights that the config asks for → what they are used for."""
+    used = {}
+    if config["segment"]["nuclei"]["engine"] == "network":
+        used[config["segment"]["nuclei"]["weights"]] = "segment"
+    if config["denoise"]["method"] == "learned":
+        used["denoise"] = "denoise"
+    return used
+
+
 def weights_digest(config: Mapping[str, Any]) -> str:
-    """sha256 of the weights that segmentation uses, so that other weights mean other results.
+    """sha256 of the weights in use, so that other weights mean other results.
 
     Raises CellpipeError for weights that are missing or do not match their card.
     """
-    used = []
-    if config["segment"]["nuclei"]["engine"] == "network":
-        used.append(config["segment"]["nuclei"]["weights"])
-    if config["denoise"]["method"] == "learned":
-        used.append("denoise")
-    return " ".join(load_card(name).sha256 for name in used)
+    return " ".join(load_card(name).sha256 for name in networks(config))
+
+
+def readouts(config: Mapping[str, Any]) -> list[str]:
+    """Columns of the table of wells that are shown: those asked for, else the number of cells."""
+    return config["profile"]["readouts"] or ["n_cells"]
 
 
 def stages(config: Mapping[str, Any]) -> list[str]:

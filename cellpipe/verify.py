@@ -52,7 +52,10 @@ def _frame_faults(
             continue
         absent = _absent(labels, stated)
         if len(absent):
-            yield name, f"{len(absent)} label(s) of the cell table are not in it, such as {absent[0]}"
+            yield (
+                name,
+                f"{len(absent)} label(s) of the cell table are not in it, such as {absent[0]}",
+            )
 
 
 def _absent(labels: np.ndarray, stated: pd.Series | None) -> np.ndarray:

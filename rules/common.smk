@@ -31,6 +31,9 @@ KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "of
 DENOISE_ON_THE_WAY = {**config["denoise"], "method": "off"} if KEEP_DENOISED else config["denoise"]
 MOVIES = config["track"]["enabled"]
 STAGES = sheets.stages(config)
+NETWORKS = sheets.networks(config)
+READOUTS = sheets.readouts(config)
+JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
 GPUS = 1 if config["device"] == "cuda" else 0
 WEIGHTS = sheets.weights_digest(config)
 
@@ -112,7 +115,22 @@ def exports(wildcards):
     """Tracks as other tools read them, where cells are linked over time."""
     if not MOVIES:
         return []
-    return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=["ctc", "tracks.geff"])
+    return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=["ctc", "geff.tsv"])
+
+
+def exported_ctc(wildcards):
+    """Tracks to be judged, where cells are linked over time."""
+    return f"{RESULTS}/{wildcards.plate}/ctc" if MOVIES else []
+
+
+def of_classifier(name):
+    """A file of the classifier's training, where cells are classified."""
+
+    def path(wildcards):
+        trained = "classify" in STAGES
+        return f"{RESULTS}/{wildcards.plate}/classifier/{name}" if trained else []
+
+    return path
 
 
 def pixels_table(wildcards):
@@ -130,6 +148,18 @@ def pixels_layout(wildcards):
 def frame_code(*modules):
     """Digest of the code of a stage that goes frame by frame, with its part in `chain`."""
     return code_digest(*modules, alone=("chain",))
+
+
+# what each stage is made of, for the report: digest of its code, and its options
+MADE = {
+    "ingest": (code_digest("ingest"), config["ingest"]),
+    "denoise": (frame_code("denoise"), config["denoise"]),
+    "segment": (frame_code("segment", "cells", "denoise", "quality"), config["segment"]),
+    "measure": (frame_code("measure"), config["measure"]),
+    "classify": (code_digest("classify"), config["classify"]),
+    "detect": (frame_code("detect"), config["detect"]),
+    "track": (code_digest("track"), config["track"]),
+}
 
 
 def memory(megabytes):

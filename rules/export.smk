@@ -25,7 +25,7 @@ rule export_geff:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
     output:
-        geff=directory("<results>/{plate}/tracks.geff"),
+        listing="<results>/{plate}/geff.tsv",
     params:
         code=code_digest("formats.geff"),
     log:

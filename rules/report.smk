@@ -1,0 +1,90 @@
+rule draw_figures:
+    input:
+        cells="<results>/{plate}/cells.parquet",
+        wells="<results>/{plate}/wells.parquet",
+        tracks="<results>/{plate}/tracks.parquet",
+        statistics="<results>/{plate}/statistics.tsv",
+        confusion=of_classifier("confusion.tsv"),
+    output:
+        folder=directory("<results>/{plate}/figures"),
+    params:
+        readouts=READOUTS,
+        dose_group=config["profile"]["dose_group"],
+        code=code_digest("figures"),
+    log:
+        "<logs>/draw_figures/{plate}.log",
+    benchmark:
+        "<benchmarks>/draw_figures/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/draw_figures.py"
+
+
+rule write_report:
+    input:
+        layout="<results>/{plate}/layout.json",
+        inspection="<results>/{plate}/inspection.json",
+        tables=all_block_tables,
+        wells="<results>/{plate}/wells.parquet",
+        fields="<results>/{plate}/fields.parquet",
+        tracks="<results>/{plate}/tracks.parquet",
+        statistics="<results>/{plate}/statistics.tsv",
+        quarantine="<results>/{plate}/quarantine.tsv",
+        confusion=of_classifier("confusion.tsv"),
+        scores=of_classifier("scores.json"),
+        importance=of_classifier("importance.tsv"),
+    output:
+        report="<results>/{plate}/report.html",
+    params:
+        images=of_plate("images"),
+        readouts=READOUTS,
+        dose_group=config["profile"]["dose_group"],
+        made=MADE,
+        networks=NETWORKS,
+        code=code_digest("report", "figures"),
+    log:
+        "<logs>/write_report/{plate}.log",
+    benchmark:
+        "<benchmarks>/write_report/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=60,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/write_report.py"
+
+
+rule write_crate:
+    input:
+        cells="<results>/{plate}/cells.parquet",
+        wells="<results>/{plate}/wells.parquet",
+        statistics="<results>/{plate}/statistics.tsv",
+        quarantine="<results>/{plate}/quarantine.tsv",
+        report="<results>/{plate}/report.html",
+        figures="<results>/{plate}/figures",
+    output:
+        crate="<results>/{plate}/ro-crate-metadata.json",
+    params:
+        images=of_plate("images"),
+        made=MADE,
+        networks=NETWORKS,
+        code=code_digest("formats.ro_crate"),
+    log:
+        "<logs>/write_crate/{plate}.log",
+    benchmark:
+        "<benchmarks>/write_crate/{plate}.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    conda:
+        "../envs/analysis.yaml"
+    script:
+        "../scripts/write_crate.py"

@@ -1,0 +1,28 @@
+rule train:
+    input:
+        expand(
+            "training/{network}/{network}.safetensors", network=["nuclei", "denoise"]
+        ),
+
+
+rule train_network:
+    input:
+        config="config/training/{network}.yaml",
+        data=os.environ.get("CELLPIPE_DATA", "data"),
+    output:
+        weights="training/{network}/{network}.safetensors",
+        card="training/{network}/{network}.json",
+    params:
+        work="training/{network}/run",
+    log:
+        "<logs>/train_network/{network}.log",
+    benchmark:
+        "<benchmarks>/train_network/{network}.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=180,
+    conda:
+        "../envs/segment.yaml"
+    script:
+        "../scripts/train_network.py"

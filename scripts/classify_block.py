@@ -14,6 +14,4 @@ with speaking(snakemake.log[0]):
         classifier = classify.Classifier.from_tensors(tensors, file.metadata())
     cells = read_rows([snakemake.input.measure_table])
     rows = classify.classify_cells(classifier, cells)[[*PLACE, "class", "class_probability"]]
-    write_receipts(
-        snakemake.output.table, rows, read_receipts(snakemake.input.measure_table)
-    )
+    write_receipts(snakemake.output.table, rows, read_receipts(snakemake.input.measure_table))

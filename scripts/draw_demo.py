@@ -13,6 +13,7 @@ import argparse
 import dataclasses
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,17 +136,21 @@ def draw_into(
 ) -> bool:
     """Draw into a folder unless it holds this drawing; says whether anything was drawn.
 
-    ``truth.json`` is written last, so a drawing that was cut short is drawn again.
+    ``truth.json`` says what is being drawn first and is completed last, so a drawing that was cut
+    short is drawn again.
     """
-    stamp = {"version": simulate.VERSION, "seed": seed, "size": size}
+    stamp = {"version": simulate.VERSION, "seed": seed, "size": size, "complete": True}
     receipt = folder / "truth" / "truth.json"
     if receipt.exists():
         held = json.loads(receipt.read_text())
         if {name: held.get(name) for name in stamp} == stamp:
             return False
+    elif folder.exists() and any(folder.iterdir()):
+        sys.exit(f"{folder} holds files that are no drawing; name another folder with --out")
     for part in ("images", "truth"):
         shutil.rmtree(folder / part, ignore_errors=True)
         (folder / part).mkdir(parents=True)
+    receipt.write_text(json.dumps({**stamp, "complete": False}) + "\n")
     truth = draw(folder, size, seed)
     receipt.write_text(json.dumps({**truth, **stamp}, indent=1) + "\n")
     return True

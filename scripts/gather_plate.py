@@ -17,7 +17,9 @@ def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
     if not options["track"] or spots.empty:
         return spots
     limits = {key: options[key] for key in ("max_distance_um", "max_gap_frames")}
-    fields = [track.link_particles(group, **limits) for _, group in spots.groupby(["well", "field"])]
+    fields = [
+        track.link_particles(group, **limits) for _, group in spots.groupby(["well", "field"])
+    ]
     return pd.concat(fields, ignore_index=True)
 
 
@@ -26,7 +28,9 @@ with speaking(snakemake.log[0]):
     for path in snakemake.input.tables:
         paths.setdefault(Path(path).parent.name, []).append(path)
     rows = {stage: read_rows(of_stage) for stage, of_stage in paths.items()}
-    receipts = {stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()}
+    receipts = {
+        stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()
+    }
     plate = Plate(snakemake.input.layout)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
 
@@ -37,7 +41,11 @@ with speaking(snakemake.log[0]):
         links=rows.get("track"),
     )
     tracks = track.track_table(cells, plate.time_step_s) if "track" in rows else pd.DataFrame()
-    spots = linked_spots(rows["detect"], snakemake.params.options) if "detect" in rows else pd.DataFrame()
+    spots = (
+        linked_spots(rows["detect"], snakemake.params.options)
+        if "detect" in rows
+        else pd.DataFrame()
+    )
     fields = gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     faults = gather.quarantine(plate.name, inspection, receipts)
     for table, path in (

@@ -11,17 +11,22 @@ from cellpipe.ingest import contrast_window
 from cellpipe.job import log, speaking
 from cellpipe.layouts.reading import read_plane
 from cellpipe.layouts.wells import row_and_column
+from cellpipe.plate_map import read_plate_map
 from cellpipe.publish import publish_table, publish_text
-from cellpipe.sheets import read_plate_map
 
 SAMPLES = 6
 
 
 def inspect(images: Path, options) -> tuple[dict, pd.DataFrame]:
-    own = {"pixel_size_um": options.ingest["pixel_size_um"], "time_step_s": options.ingest["time_step_s"]}
+    own = {
+        "pixel_size_um": options.ingest["pixel_size_um"],
+        "time_step_s": options.ingest["time_step_s"],
+    }
     if options.layout == "ome-zarr":
         source = plate_metadata.describe_source(images)
-        return manifest.inspect_source(source, options.channels, plate=options.plate, **own), pd.DataFrame()
+        return manifest.inspect_source(
+            source, options.channels, plate=options.plate, **own
+        ), pd.DataFrame()
     planes = manifest.list_planes(options.layout, images, options.layouts)
     inspection, planes = manifest.inspect_planes(
         planes,
@@ -60,5 +65,9 @@ with speaking(snakemake.log[0]):
     publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
     log.info(
         "%s: %d wells, %d fields, %d holes, %d fields that cannot be read",
-        options.plate, len(wells), len(inspection["fields"]), len(inspection["holes"]), len(inspection["faults"]),
+        options.plate,
+        len(wells),
+        len(inspection["fields"]),
+        len(inspection["holes"]),
+        len(inspection["faults"]),
     )

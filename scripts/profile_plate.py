@@ -4,8 +4,8 @@ import pandas as pd
 
 from cellpipe import profiles, statistics
 from cellpipe.job import log, speaking
+from cellpipe.plate_map import read_plate_map
 from cellpipe.publish import publish_table
-from cellpipe.sheets import read_plate_map
 
 
 with speaking(snakemake.log[0]):
@@ -21,7 +21,9 @@ with speaking(snakemake.log[0]):
     readouts = [*options["readouts"], *(c for c in wells if c.startswith("fraction_"))]
     wells = profiles.normalise_wells(wells, readouts)
     if options["hit_readout"]:
-        wells = profiles.call_hits(wells, options["hit_readout"], threshold=options["hit_threshold"])
+        wells = profiles.call_hits(
+            wells, options["hit_readout"], threshold=options["hit_threshold"]
+        )
     publish_table(output.wells, wells)
     dose = "dose" if "dose" in plate_map else None
     table = statistics.plate_statistics(

@@ -30,7 +30,9 @@ def write_tracked_labels(unit, links):
 
 with speaking(snakemake.log[0]):
     job = BlockJob.of(snakemake, "track")
-    options = {k: v for k, v in snakemake.params.options.items() if k not in ("enabled", "keep_labels")}
+    options = {
+        k: v for k, v in snakemake.params.options.items() if k not in ("enabled", "keep_labels")
+    }
     classes = read_rows(snakemake.input.classes) if snakemake.input.classes else None
     cells = gather.join_cells(read_rows(snakemake.input.cells), classes=classes)
     upstream = [r for path in snakemake.input.cells for r in read_receipts(path)]
@@ -40,7 +42,11 @@ with speaking(snakemake.log[0]):
         links = linked_field(of_field, unit)
         if snakemake.params.options["keep_labels"]:
             write_tracked_labels(unit, links)
-        inputs = [r.fingerprint for r in upstream if (r.unit.well, r.unit.field) == (unit.well, unit.field)]
+        inputs = [
+            r.fingerprint
+            for r in upstream
+            if (r.unit.well, r.unit.field) == (unit.well, unit.field)
+        ]
         key = fingerprint("track", code=job.code, params=options, inputs=inputs)
         frames = tuple(Frame(t) for t in range(unit.t_start, unit.t_stop))
         receipts.append(Receipt(unit, key, key, frames))

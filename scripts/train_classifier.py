@@ -6,9 +6,10 @@ from safetensors.numpy import save_file
 
 from cellpipe import classify
 from cellpipe.job import log, speaking
+from cellpipe.plate_map import read_plate_map
 from cellpipe.publish import publish_text, published
 from cellpipe.receipts import read_rows
-from cellpipe.sheets import read_plate_map, read_sheet
+from cellpipe.sheets import read_sheet
 
 with speaking(snakemake.log[0]):
     options, seed = snakemake.params.options, snakemake.params.seed

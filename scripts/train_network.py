@@ -9,7 +9,8 @@ from pathlib import Path
 import torch
 import yaml
 
-from cellpipe.training.segmentation import read_plan, train
+from cellpipe.training.plan import read_plan
+from cellpipe.training.run import train
 
 
 def main(config: str, data: str, out: str, work: str, log: str | None, threads: int) -> None:

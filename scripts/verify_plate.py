@@ -34,7 +34,9 @@ with speaking(snakemake.log[0]):
         for receipt in of_stage:
             place = made.setdefault((receipt.unit.well, receipt.unit.field), {})
             for layer in layers[stage]:
-                place.setdefault(layer, {"fingerprints": [], **facts})["fingerprints"].append(receipt.fingerprint)
+                place.setdefault(layer, {"fingerprints": [], **facts})["fingerprints"].append(
+                    receipt.fingerprint
+                )
     plate_metadata.write_provenance(plate.layout, made)
     log.info("%d frames verified", n_frames)
     publish_table(snakemake.output.verified, faults)

@@ -1,0 +1,46 @@
+"""Draw the figures of a plate: heat maps, dose responses, controls, confusion, lineages."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cellpipe import figures
+from cellpipe.job import log, speaking
+from cellpipe.publish import published
+
+
+def drawn(readouts):
+    """Name → figure, of those that the plate's tables allow."""
+    wells = pd.read_parquet(snakemake.input.wells)
+    statistics = pd.read_csv(snakemake.input.statistics, sep="\t")
+    for readout in readouts:
+        yield f"heat_map_{readout}", figures.plate_heat_map(wells, readout)
+        if (wells["control"] != "").any():
+            yield f"controls_{readout}", figures.control_distributions(wells, readout)
+        fits = statistics[
+            (statistics["readout"] == readout) & (statistics["kind"] == "dose_response")
+        ]
+        if len(fits):
+            yield (
+                f"dose_response_{readout}",
+                figures.dose_response_curve(
+                    wells, fits, readout, group_column=snakemake.params.dose_group
+                ),
+            )
+    if snakemake.input.confusion:
+        confusion = pd.read_csv(snakemake.input.confusion, sep="\t", index_col=0)
+        yield "confusion_matrix", figures.confusion_matrix(confusion)
+    tracks = pd.read_parquet(snakemake.input.tracks)
+    if len(tracks):
+        cells = pd.read_parquet(snakemake.input.cells)
+        for (well, field), of_field in tracks.groupby(["well", "field"]):
+            here = cells[(cells["well"] == well) & (cells["field"] == field)]
+            yield f"lineages_{well}_{field}", figures.lineage_tree(of_field)
+            yield f"paths_{well}_{field}", figures.track_paths(here)
+
+
+with speaking(snakemake.log[0]), published(snakemake.output.folder) as aside:
+    aside.mkdir()
+    for name, figure in drawn(snakemake.params.readouts):
+        Path(aside, f"{name}.svg").write_bytes(figures.figure_bytes(figure, "svg"))
+        log.info("%s", name)

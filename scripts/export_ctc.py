@@ -1,0 +1,24 @@
+"""Write the tracks of each field as a Cell Tracking Challenge result."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cellpipe.formats.ctc import write_ctc
+from cellpipe.job import speaking
+from cellpipe.plate import Plate
+from cellpipe.publish import published
+
+with speaking(snakemake.log[0]):
+    plate = Plate(snakemake.input.layout)
+    cells = pd.read_parquet(snakemake.input.cells)
+    with published(snakemake.output.folder) as aside:
+        aside.mkdir()
+        for (well, field), where in plate.fields.items():
+            here = cells[(cells["well"] == well) & (cells["field"] == field)]
+            frames = (
+                (t, plate.read_labels(well, field, t, "nuclei"))
+                for t in range(where.size("t"))
+                if plate.has_frame(well, field, t, "nuclei")
+            )
+            write_ctc(Path(aside, f"{well}_{field}_RES"), frames, here)

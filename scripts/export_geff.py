@@ -1,0 +1,31 @@
+"""Write the tracks of each field in the graph exchange format, related to the plate's labels."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+from cellpipe.formats.geff import write_geff
+from cellpipe.job import speaking
+from cellpipe.plate import Plate
+from cellpipe.publish import publish_table
+
+with speaking(snakemake.log[0]):
+    plate = Plate(snakemake.input.layout)
+    cells = pd.read_parquet(snakemake.input.cells)
+    folder = Path(snakemake.output.listing).parent
+    written = []
+    for (well, field), where in plate.fields.items():
+        here = cells[(cells["well"] == well) & (cells["field"] == field)]
+        name = f"{plate.name}_{well}_{field}.geff"
+        write_geff(
+            folder / name,
+            here,
+            plate.pixel_size_um,
+            plate.time_step_s,
+            labels_path=f"../{plate.path.name}/{where.path}/labels/nuclei",
+        )
+        written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
+    for other in set(folder.glob("*.geff")) - {folder / row["geff"] for row in written}:
+        shutil.rmtree(other)  # a field that is gone leaves nothing behind
+    publish_table(snakemake.output.listing, pd.DataFrame(written))

@@ -1,0 +1,118 @@
+"""Write the page of a plate: what was found, how good it is, and what it was made with."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cellpipe import figures, provenance
+from cellpipe.errors import BadImage
+from cellpipe.job import speaking
+from cellpipe.models.card import load_card
+from cellpipe.plate import Plate
+from cellpipe.publish import publish_text
+from cellpipe.receipts import read_receipts
+from cellpipe.report import ReportContent, render_report
+from cellpipe.report.content import StageRecord, WeightsRecord
+
+THUMBNAIL_PX = 160
+
+
+def facts(plate, inspection):
+    known = "" if inspection["pixel_size_known"] else " (not known: pixels are counted)"
+    wells = {well for well, _ in plate.fields}
+    return {
+        "images": snakemake.params.images,
+        "wells": str(len(wells)),
+        "fields": str(len(plate.fields)),
+        "frames": str(max(field.size("t") for field in plate.fields.values())),
+        "channels": ", ".join(plate.channels),
+        "pixel size": f"{plate.pixel_size_um:g} µm{known}",
+        "missing planes": str(len(inspection["holes"])),
+    }
+
+
+def colour(rgb):
+    return tuple(int(rgb[i : i + 2], 16) / 255 for i in (0, 2, 4))
+
+
+def thumbnails(plate, inspection):
+    """One picture per well: its first field, the middle frame, with the outlines of nuclei."""
+    first = {}
+    for well, field in plate.fields:
+        first.setdefault(well, field)
+    pictures = {}
+    limits = [inspection.get("windows", {}).get(c) for c in plate.channels]
+    for well, field in first.items():
+        t = plate.fields[well, field].size("t") // 2
+        try:
+            pixels = plate.read_frame(well, field, t)
+            labels = plate.read_labels(well, field, t, "nuclei")
+        except BadImage:
+            continue  # quarantined: the table below the pictures says so
+        pictures[well] = figures.thumbnail_with_outlines(
+            pixels,
+            labels,
+            colours=[colour(rgb) for rgb in plate.colors],
+            limits=[
+                tuple(w) if w else tuple(np.percentile(p, (1, 99.9)))
+                for w, p in zip(limits, pixels, strict=True)
+            ],
+            size_px=THUMBNAIL_PX,
+        )
+    return pictures
+
+
+def stages():
+    """What each stage was run with, and its seconds on frames."""
+    paths = {}
+    for path in snakemake.input.tables:
+        paths.setdefault(Path(path).parent.name, []).append(path)
+    for stage, of_stage in paths.items():
+        receipts = [r for path in of_stage for r in read_receipts(path)]
+        seconds = sum(frame.seconds for r in receipts for frame in r.frames)
+        code, parameters = snakemake.params.made[stage]
+        yield StageRecord(stage, seconds, len(receipts), code, parameters)
+
+
+def weights():
+    for name, used_by in snakemake.params.networks.items():
+        card = load_card(name)
+        data = card.extra.get("data", "")
+        trained_on = data if isinstance(data, str) else ", ".join(map(str, data))
+        yield WeightsRecord(card.name, card.sha256, card.licence, trained_on, used_by)
+
+
+def optional(path, read):
+    return read(path) if path else None
+
+
+with speaking(snakemake.log[0]):
+    plate = Plate(snakemake.input.layout)
+    inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    tracks = pd.read_parquet(snakemake.input.tracks)
+    content = ReportContent(
+        plate=plate.name,
+        facts=facts(plate, inspection),
+        wells=pd.read_parquet(snakemake.input.wells),
+        readouts=snakemake.params.readouts,
+        statistics=pd.read_csv(snakemake.input.statistics, sep="\t"),
+        group_column=snakemake.params.dose_group,
+        confusion=optional(
+            snakemake.input.confusion, lambda p: pd.read_csv(p, sep="\t", index_col=0)
+        ),
+        classifier_scores=optional(
+            snakemake.input.scores, lambda p: json.loads(Path(p).read_text())
+        )
+        or {},
+        importance=optional(snakemake.input.importance, lambda p: pd.read_csv(p, sep="\t")),
+        thumbnails=thumbnails(plate, inspection),
+        fields=pd.read_parquet(snakemake.input.fields),
+        tracks=tracks if len(tracks) else None,
+        quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
+        stages=list(stages()),
+        weights=list(weights()),
+        versions=provenance.versions(),
+    )
+    publish_text(snakemake.output.report, render_report(content))
