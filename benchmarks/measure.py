@@ -1,6 +1,6 @@
 """Objects measured per second, beside scikit-image's regionprops_table on the same labels.
 
-    python benchmarks/measure.py [--side 2048] [--repeats 3]
+python benchmarks/measure.py [--side 2048] [--repeats 3]
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from skimage.measure import regionprops_table
 from cellpipe.measure import measure_cells, measure_objects
 from cellpipe.simulate import PlateDesign, draw_field
 
-PROPERTIES = (
-    "label centroid area perimeter_crofton eccentricity axis_major_length axis_minor_length "
-    "solidity intensity_mean intensity_std intensity_min intensity_max"
-).split()
+PROPERTIES = [
+    *("label", "centroid", "area", "perimeter_crofton", "eccentricity", "solidity"),
+    *("axis_major_length", "axis_minor_length"),
+    *("intensity_mean", "intensity_std", "intensity_min", "intensity_max"),
+]
 
 
 def best_of(call: Callable[[], object], repeats: int) -> float:

@@ -256,9 +256,7 @@ def measure_part(
     return aligned
 
 
-def divide(
-    table: pd.DataFrame, ratios: Mapping[str, Mapping[str, str]]
-) -> dict[str, np.ndarray]:
+def divide(table: pd.DataFrame, ratios: Mapping[str, Mapping[str, str]]) -> dict[str, np.ndarray]:
     """Ratio columns; a denominator of 0 has no ratio."""
     check_ratios(ratios, list(table.columns))
     columns = {}

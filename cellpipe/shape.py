@@ -1,8 +1,8 @@
 """Shapes of all objects of a frame at once: ellipses, perimeters, convex hulls.
 
 Objects are ranks 0 .. N-1; ``y`` and ``x`` list the pixels of all objects, object after object and
-in raster order within each: object ``i`` has ``count[i]`` of them from ``start[i]``. Definitions are those of ``skimage.measure.regionprops``,
-against which the tests hold them.
+in raster order within each: object ``i`` has ``count[i]`` of them from ``start[i]``. Definitions
+are those of ``skimage.measure.regionprops``, against which the tests hold them.
 """
 
 from __future__ import annotations
@@ -15,12 +15,9 @@ import numpy as np
 # directions after Cauchy-Crofton (Legland, Kieu & Devaux, Image Anal. Stereol. 26, 2007). The
 # pattern of a window is the sum of 8, 2, 4, 1 over its top-left, top-right, bottom-left and
 # bottom-right pixels that belong to the object.
-_DIAGONAL, _STRAIGHT = np.pi / (4 * np.sqrt(2)), np.pi / 4
+_D, _S = np.pi / (4 * np.sqrt(2)), np.pi / 4  # diagonal and straight lines
 CROFTON = np.array(
-    [0, _STRAIGHT + _DIAGONAL, _DIAGONAL, 2 * _DIAGONAL]
-    + [0, _STRAIGHT + _DIAGONAL, 0, _DIAGONAL]
-    + [_STRAIGHT, 2 * _STRAIGHT, _DIAGONAL, _DIAGONAL]
-    + [_STRAIGHT, 2 * _STRAIGHT, 0, 0]
+    [0, _S + _D, _D, 2 * _D, 0, _S + _D, 0, _D, _S, 2 * _S, _D, _D, _S, 2 * _S, 0, 0]
 )
 
 
@@ -53,9 +50,7 @@ def ellipse(y: np.ndarray, x: np.ndarray, start: np.ndarray, count: np.ndarray) 
     )
 
 
-def ranked(
-    shape: tuple[int, ...], y: np.ndarray, x: np.ndarray, count: np.ndarray
-) -> np.ndarray:
+def ranked(shape: tuple[int, ...], y: np.ndarray, x: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Image of ranks with a rim of background, int32, shape (Y + 2, X + 2); -1 background."""
     ranks = np.full((shape[0] + 2, shape[1] + 2), -1, dtype=np.int32)
     ranks[y + 1, x + 1] = np.repeat(np.arange(len(count), dtype=np.int32), count)
@@ -90,9 +85,7 @@ def perimeter(ranks: np.ndarray, n: int) -> np.ndarray:
     return total
 
 
-def hull_area(
-    y: np.ndarray, x: np.ndarray, start: np.ndarray, count: np.ndarray
-) -> np.ndarray:
+def hull_area(y: np.ndarray, x: np.ndarray, start: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Number of pixels in each object's convex hull, int64, (N,).
 
     The hull is that of the midpoints of all pixel edges; a pixel counts when its centre lies in

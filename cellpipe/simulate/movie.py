@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,7 @@ class MovieDesign:
     pixel_size_um: float = 0.65
     time_step_s: float = 300.0
     cells_per_mm2: float = 520.0
-    habits: Habits = Habits()
+    habits: Habits = field(default_factory=Habits)
     slowed_speed_um_s: float = 0.002
     bleaching: float = 0.15  # share of fluorescence lost from first to last frame
     drift_um: float = 0.15  # standard deviation of the stage's step from frame to frame
@@ -102,9 +102,7 @@ def draw_movie(design: MovieDesign, well: str, field: int = 1) -> Movie:
         pixels.append(expose(expected, camera, noise))
         clean.append((camera.offset + expected).astype(np.float32))
     truth: Truth = tell_tracks(frames, design.pixel_size_um)
-    return Movie(
-        np.stack(pixels), np.stack(clean), truth.labels, truth.lineage, truth.objects
-    )
+    return Movie(np.stack(pixels), np.stack(clean), truth.labels, truth.lineage, truth.objects)
 
 
 def live(design: MovieDesign, well: str, rng: np.random.Generator) -> Iterator[list[Cell]]:
@@ -125,9 +123,7 @@ def live(design: MovieDesign, well: str, rng: np.random.Generator) -> Iterator[l
         yield seen
 
 
-def draw_frame(
-    design: MovieDesign, cells: list[Cell], frame: int
-) -> tuple[np.ndarray, np.ndarray]:
+def draw_frame(design: MovieDesign, cells: list[Cell], frame: int) -> tuple[np.ndarray, np.ndarray]:
     """Expected counts (Y, X) and the owner of each pixel: 1 + place in ``cells``, else 0."""
     insides = [look_inside(outline(c, frame, design.pixel_size_um), design.shape) for c in cells]
     owner, _ = owners(insides, design.shape)

@@ -116,12 +116,10 @@ def put_beside(
     return False
 
 
-def paint(
-    nuclei: np.ndarray, placed: list[Outline], outline: Outline, clearance_px: int
-) -> bool:
+def paint(nuclei: np.ndarray, placed: list[Outline], outline: Outline, clearance_px: int) -> bool:
     """Add a nucleus with the next label if its pixels (and a margin) are free."""
     inside = look_inside(outline, nuclei.shape)
-    centred = all(0 <= c < n for c, n in zip((outline.y_px, outline.x_px), nuclei.shape))
+    centred = 0 <= outline.y_px < nuclei.shape[0] and 0 <= outline.x_px < nuclei.shape[1]
     if inside is None or not centred:
         return False
     mask = inside.rho < 1

@@ -42,9 +42,7 @@ def stain_dna(rng: np.random.Generator, people: Population) -> np.ndarray:
     return image
 
 
-def stain_reporter(
-    rng: np.random.Generator, people: Population, ratios: np.ndarray
-) -> np.ndarray:
+def stain_reporter(rng: np.random.Generator, people: Population, ratios: np.ndarray) -> np.ndarray:
     """A protein shared between nucleus and cytoplasm, shape (Y, X).
 
     Each cell's amount is kept while it moves: the mean over its nucleus divided by the mean over
