@@ -50,6 +50,11 @@ def _fill_defaults(document: dict[str, Any], schema: Mapping[str, Any]) -> None:
             document[key] = copy.deepcopy(part["default"])
         if isinstance(document.get(key), dict):
             _fill_defaults(document[key], part)
+    others = schema.get("additionalProperties")
+    if isinstance(others, dict):  # sections with names of the user's own: channels, layouts, ratios
+        for key, value in document.items():
+            if key not in schema.get("properties", {}) and isinstance(value, dict):
+                _fill_defaults(value, others)
 
 
 def _depth(fault: ValidationError) -> tuple[int, str]:
