@@ -32,7 +32,7 @@ class Habits:
 
     speed_um_s: float = 0.006
     persistence_s: float = 1500.0
-    cycle_s: float = 8 * 3600.0
+    cycle_s: float = 6 * 3600.0
     cycle_spread: float = 0.15
     birth_area_um2: float = 105.0
 
