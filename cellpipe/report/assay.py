@@ -1,0 +1,134 @@
+"""Controls, dose response and classes: does the assay tell what it should?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from markupsafe import Markup
+
+from cellpipe.report import svg
+from cellpipe.report.content import ReportContent
+from cellpipe.report.parts import Chart, Table, rows_of_kind
+from cellpipe.report.wording import count, number, p_value, percent, spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def controls_table(content: ReportContent) -> Table | None:
+    """How far apart the controls are, readout by readout, with every well as a dot."""
+    rows = rows_of_kind(content.statistics, "controls")
+    if rows is None or rows.empty or content.wells is None:
+        return None
+    if "control" not in content.wells or not content.wells["control"].fillna("").ne("").any():
+        return None
+    columns = ["readout", "wells", "Z′", "robust Z′", "SSMD", "S / B", "CV −", "CV +", "edge p"]
+    body = [
+        [
+            spoken(row["readout"]),
+            _control_strip(content.wells, row["readout"]),
+            number(row["z_prime"], 2),
+            number(row["z_prime_robust"], 2),
+            number(row["ssmd"]),
+            number(row["signal_to_background"]),
+            percent(row["cv_negative"]),
+            percent(row["cv_positive"]),
+            p_value(row["edge_p"]),
+        ]
+        for _, row in rows.iterrows()
+    ]
+    return Table(columns, body, [False, False] + [True] * 7)
+
+
+def _control_strip(wells: pd.DataFrame, readout: str) -> Markup:
+    if readout not in wells:
+        return Markup("")
+    control = wells["control"].fillna("")
+    names = {"sample": "", "negative": "negative", "positive": "positive"}
+    return svg.strip({css: wells.loc[control == kind, readout] for css, kind in names.items()})
+
+
+def dose_charts(content: ReportContent, most: int = 4) -> list[Chart]:
+    """A chart per readout that answers to dose (at most `most`), with its curves in a table."""
+    fits = rows_of_kind(content.statistics, "dose_response")
+    if fits is None or fits.empty or content.wells is None:
+        return []
+    charts: list[Chart] = []
+    for readout, own in fits.groupby("readout", sort=False):
+        if own["ec50"].isna().all() and charts:
+            continue
+        axis = spoken(readout)
+        picture = svg.dose_chart(
+            content.wells, own, str(readout), dose_column=content.dose_column,
+            group_column=content.group_column, axis=axis,
+            dose_axis=f"dose ({content.dose_unit})" if content.dose_unit else "dose",
+        )  # fmt: skip
+        charts.append(Chart(axis, picture, _fit_table(own, content)))
+    return charts[:most]
+
+
+def _curve_name(i: int, group: str) -> Markup:
+    colour = f"s{i % svg.N_SERIES_COLOURS}"
+    return Markup('<i class="swatch {}"></i>{}').format(colour, group or "all wells")
+
+
+def _fit_table(fits: pd.DataFrame, content: ReportContent) -> Table:
+    unit = f" ({content.dose_unit})" if content.dose_unit else ""
+    columns = [
+        content.group_column or "curve",
+        f"EC50{unit}",
+        "95 % interval",
+        "Hill",
+        "R²",
+        "τ",
+        "p",
+    ]
+    noted = bool(fits["note"].fillna("").ne("").any())
+    rows = []
+    for i, (_, fit) in enumerate(fits.iterrows()):
+        ends = [number(fit[end]) for end in ("ec50_low", "ec50_high")]
+        interval = f"{ends[0]} to {ends[1]}" if np.isfinite(fit["ec50"]) else "–"
+        row = [
+            _curve_name(i, str(fit["group"] or "")),
+            number(fit["ec50"]),
+            interval,
+            number(fit["hill"], 2),
+        ]
+        row += [
+            number(fit["r_squared"]),
+            number(fit["monotonic_tau"], 2),
+            p_value(fit["monotonic_p"]),
+        ]
+        rows.append(row + ([str(fit["note"] or "")] if noted else []))
+    columns += ["note"] if noted else []
+    return Table(columns, rows, [False] + [True] * 6 + [False] * noted)
+
+
+def confusion_cells(
+    confusion: pd.DataFrame,
+) -> list[tuple[str, list[tuple[str, str, float, bool]]]]:
+    """Per true class: (count, share, shade 0 to 1, whether right) of each predicted class."""
+    counts = confusion.to_numpy(float)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return [
+        (str(name), [
+            (count(counts[i, j]), percent(share[i, j]), float(share[i, j]), i == j)
+            for j in range(counts.shape[1])
+        ])
+        for i, name in enumerate(confusion.index)
+    ]  # fmt: skip
+
+
+def class_scores(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, value) of the classifier's scores that are known, in the words of the field."""
+    names = {"f1_macro": "F1, mean of classes", "brier": "Brier score", "n_cells": "training cells"}
+    said = []
+    for name, value in scores.items():
+        text = str(value) if isinstance(value, str) else number(value)
+        if name == "n_cells":
+            text = count(value)
+        if text not in ("", "–"):
+            said.append((names.get(name, spoken(name)), text))
+    return said

@@ -1,0 +1,70 @@
+"""What a report is made of. Everything but the plate's name may be missing; the page copes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """One stage as it was run: what decided its result, and how long it took."""
+
+    stage: str
+    seconds: float = float("nan")
+    n_units: int = 0
+    code: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WeightsRecord:
+    """Weights that a stage used, as their card names them."""
+
+    name: str
+    sha256: str = ""
+    licence: str = ""
+    trained_on: str = ""
+    used_by: str = ""
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """The tables of a plate, as the results folder holds them.
+
+    facts : name → value, shown under the title (images, channels, pixel size …)
+    wells : the wells table; readouts : its columns to show, the most telling one first
+    statistics : statistics.tsv
+    confusion, classifier_scores, importance : of the cross-validated classifier
+    thumbnails : well → uint8 RGB (y, x, 3), from `figures.thumbnail_with_outlines`
+    fields : one row per field (and frame) with counts and image quality; `flag` "" where fine
+    tracks : the tracks table of a movie plate; evaluation : score name → value
+    quarantine : well field t stage reason remedy of whatever was left out
+    stages, weights, versions : what was run with what
+    """
+
+    plate: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    wells: pd.DataFrame | None = None
+    readouts: Sequence[str] = ()
+    statistics: pd.DataFrame | None = None
+    dose_column: str = "dose"
+    group_column: str | None = None
+    dose_unit: str = ""
+    confusion: pd.DataFrame | None = None
+    classifier_scores: Mapping[str, Any] = field(default_factory=dict)
+    importance: pd.DataFrame | None = None
+    thumbnails: Mapping[str, NDArray] = field(default_factory=dict)
+    fields: pd.DataFrame | None = None
+    tracks: pd.DataFrame | None = None
+    evaluation: Mapping[str, float] = field(default_factory=dict)
+    quarantine: pd.DataFrame | None = None
+    stages: Sequence[StageRecord] = ()
+    weights: Sequence[WeightsRecord] = ()
+    versions: Mapping[str, str] = field(default_factory=dict)

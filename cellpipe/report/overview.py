@@ -1,0 +1,64 @@
+"""The head of the page: the few numbers that a reader wants first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cellpipe.report.content import ReportContent
+from cellpipe.report.parts import KeyNumber, rows_of_kind
+from cellpipe.report.wording import count, number, percent, plural, spoken
+
+
+def key_numbers(content: ReportContent) -> list[KeyNumber]:
+    """What a reader wants to know first."""
+    numbers = [*_plate_numbers(content), *_assay_numbers(content)]
+    tracks = content.tracks
+    if tracks is not None and len(tracks):
+        divisions = int(tracks["divides"].sum())
+        numbers.append(KeyNumber("Tracks", count(len(tracks)), plural(divisions, "division")))
+    left_out = 0 if content.quarantine is None else len(content.quarantine)
+    if content.quarantine is not None:
+        hint = "see what and why" if left_out else "every image was used"
+        numbers.append(KeyNumber("Left out", count(left_out), hint))
+    return numbers
+
+
+def _plate_numbers(content: ReportContent) -> list[KeyNumber]:
+    wells = content.wells
+    if wells is None or wells.empty:
+        return []
+    used = int((wells["n_cells"] > 0).sum())
+    hint = "all with cells" if used == len(wells) else f"{used} with cells"
+    per_well = wells.loc[wells["n_cells"] > 0, "n_cells"].median()
+    return [
+        KeyNumber(
+            "Wells", count(len(wells)), f"{hint}, {plural(int(wells['n_fields'].sum()), 'field')}"
+        ),
+        KeyNumber("Cells", count(wells["n_cells"].sum()), f"median {number(per_well)} per well"),
+    ]
+
+
+def _assay_numbers(content: ReportContent) -> list[KeyNumber]:
+    numbers = []
+    first = content.readouts[0] if content.readouts else None
+    control = rows_of_kind(content.statistics, "controls", first)
+    if control is not None and len(control) and np.isfinite(control["z_prime"].iloc[0]):
+        row = control.iloc[0]
+        numbers.append(KeyNumber("Z′", number(row["z_prime"], 2), f"of {spoken(first)}"))
+    doses = rows_of_kind(content.statistics, "dose_response", first)
+    if doses is not None and len(doses):
+        known = doses["ec50"].dropna()
+        value = "–" if known.empty else " – ".join(
+            dict.fromkeys(number(v, 2) for v in (known.min(), known.max()))
+        )  # fmt: skip
+        unit = f" {content.dose_unit}" if content.dose_unit and len(known) else ""
+        hint = f"{plural(len(known), 'curve')} of {len(doses)}"
+        numbers.append(KeyNumber("EC50", value + unit, hint))
+    if "balanced_accuracy" in content.classifier_scores:
+        accuracy = content.classifier_scores["balanced_accuracy"]
+        numbers.append(
+            KeyNumber("Classes", percent(accuracy), "balanced accuracy on left-out wells")
+        )
+    if content.wells is not None and "hit" in content.wells:
+        numbers.append(KeyNumber("Hits", count(content.wells["hit"].sum()), "wells"))
+    return numbers

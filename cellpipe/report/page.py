@@ -1,0 +1,121 @@
+"""Fill the template: one string of HTML that needs nothing beside it."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from cellpipe.report import assay, overview, record
+from cellpipe.report.content import ReportContent
+from cellpipe.report.plate_view import contact_sheet, plate_view
+from cellpipe.report.wording import number, percent, plural, spoken
+
+
+def render_report(content: ReportContent) -> str:
+    """The report of one plate as one HTML page.
+
+    Everything is inline (style, script, pictures), so the page opens without a network; what
+    comes from users is escaped, so names with quotes or tags are only names. The same content
+    gives the same page.
+    """
+    return _template().render(
+        page=content,
+        style=Markup(_part("report.css")),
+        script=Markup(_part("report.js")),
+        key_numbers=overview.key_numbers(content),
+        **_plate(content),
+        **_assay(content),
+        **_dynamics(content),
+        **_record(content),
+    )
+
+
+def _plate(content: ReportContent) -> dict[str, Any]:
+    wells = content.wells
+    view, pictures = None, None
+    if wells is not None and len(wells):
+        view = plate_view(wells, layer_columns(content))
+    if content.thumbnails:
+        pictures = contact_sheet(content.thumbnails, wells)
+    return {"view": view, "view_data": view and as_json(view.data), "contact": pictures}
+
+
+def layer_columns(content: ReportContent) -> list[str]:
+    """Columns the plate can be coloured by: readouts, their normalised forms, the cell count."""
+    wells = content.wells
+    if wells is None:
+        return []
+    forms = [f"{r}{s}" for s in ("", "_normalised", "_robust_z") for r in content.readouts]
+    return [c for c in [*forms, "n_cells"] if c in wells and wells[c].notna().any()]
+
+
+def _assay(content: ReportContent) -> dict[str, Any]:
+    confusion = content.confusion
+    usable = confusion is not None and confusion.to_numpy().sum() > 0
+    importance = content.importance
+    top = [] if importance is None else importance.head(10).to_dict("records")
+    largest = max((float(row["importance"]) for row in top), default=0.0) or 1.0
+    return {
+        "controls": assay.controls_table(content),
+        "doses": assay.dose_charts(content),
+        "confusion": assay.confusion_cells(confusion) if usable else None,
+        "class_scores": assay.class_scores(content.classifier_scores),
+        "features": [
+            (spoken(row["feature"]), number(row["importance"], 2), row["importance"] / largest)
+            for row in top
+        ],
+    }
+
+
+def _dynamics(content: ReportContent) -> dict[str, Any]:
+    tracks = content.tracks
+    tracked = tracks is not None and len(tracks) > 0
+    fields = content.fields
+    strips, flagged = ([], None) if fields is None or fields.empty else record.quality(fields)
+    return {
+        "tracks": record.tracks_table(tracks) if tracked and tracks is not None else None,
+        "lineage": record.busiest_lineage(tracks) if tracked and tracks is not None else None,
+        "scores": [(name, number(value)) for name, value in content.evaluation.items()],
+        "quality": strips,
+        "flagged": flagged,
+    }
+
+
+def _record(content: ReportContent) -> dict[str, Any]:
+    quarantine = content.quarantine
+    return {
+        "quarantine": None if quarantine is None else record.quarantine_table(quarantine),
+        "stages": record.stage_table(content),
+        "parameters": [
+            (s.stage, json.dumps(dict(s.parameters), indent=2, ensure_ascii=False, default=str))
+            for s in content.stages
+            if s.parameters
+        ],
+    }
+
+
+def as_json(value: Any) -> Markup:
+    """JSON that may stand inside a script element: no tag can end it early."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def _part(name: str) -> str:
+    return resources.files("cellpipe.report").joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(number=number, percent=percent, spoken=spoken)
+    environment.globals["plural"] = plural
+    return environment.from_string(_part("report.html"))

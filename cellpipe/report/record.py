@@ -1,0 +1,132 @@
+"""What was seen and what was run: tracks, image quality, what was left out, stages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from markupsafe import Markup
+
+from cellpipe.report import svg
+from cellpipe.report.content import ReportContent
+from cellpipe.report.parts import MAX_ROWS, Chart, Table
+from cellpipe.report.wording import count, duration, number, plural, spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds"}
+
+
+def tracks_table(tracks: pd.DataFrame) -> Table:
+    """Dynamics well by well."""
+    from cellpipe.profiles import aggregate_tracks
+
+    wells = aggregate_tracks(tracks)
+    rows = [
+        [
+            well["well"], count(well["n_tracks"]), count(well["n_divisions"]),
+            number(3600 * well["median_speed_um_s"]), duration(well["median_lifetime_s"]),
+            number(well["median_displacement_um"]),
+        ]
+        for _, well in wells.head(MAX_ROWS).iterrows()
+    ]  # fmt: skip
+    columns = ["well", "tracks", "divisions", "speed (µm/h)", "lifetime", "displacement (µm)"]
+    return Table(columns, rows, [False] + [True] * 5, max(len(wells) - MAX_ROWS, 0))
+
+
+def busiest_lineage(tracks: pd.DataFrame) -> Chart | None:
+    """The trees of the field with the most divisions."""
+    divisions = tracks.groupby(["well", "field"])["divides"].sum()
+    if divisions.empty or not divisions.max():
+        return None
+    well, frame_field = divisions.idxmax()
+    own = tracks[(tracks["well"] == well) & (tracks["field"] == frame_field)]
+    title = f"Well {well}, field {frame_field}: {plural(int(divisions.max()), 'division')}"
+    return Chart(title, svg.lineage(own))
+
+
+def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table | None]:
+    """(a strip per figure of merit, the flagged fields): image quality over all fields."""
+    import pandas as pd
+
+    flagged = fields["flag"].fillna("").ne("") if "flag" in fields else fields["well"].isna()
+    flags = [c for c in fields if str(c).endswith("_flag")]
+    for column in flags:
+        flagged |= fields[column].fillna("").ne("")
+    metrics = [
+        c
+        for c in fields
+        if c not in NO_QUALITY
+        and pd.api.types.is_numeric_dtype(fields[c])
+        and not pd.api.types.is_bool_dtype(fields[c])
+    ]
+    strips = [
+        (
+            spoken(c),
+            svg.strip(
+                {"sample": fields.loc[~flagged, c], "bad": fields.loc[flagged, c]}, width=320
+            ),
+            f"{_figure(fields[c].min())} to {_figure(fields[c].max())}",
+        )
+        for c in metrics
+        if fields[c].notna().any()
+    ]
+    bad = fields[flagged]
+    if bad.empty:
+        return strips, None
+    named = [c for c in ("flag", *flags) if c in fields]
+    rows = [
+        [row["well"], str(row["field"]), ", ".join(_flags(row, named))]
+        + [_figure(row[c]) for c in metrics]
+        for _, row in bad.head(MAX_ROWS).iterrows()
+    ]
+    columns = ["well", "field", "flag", *map(spoken, metrics)]
+    numeric = [False, True, False] + [True] * len(metrics)
+    return strips, Table(columns, rows, numeric, max(len(bad) - MAX_ROWS, 0))
+
+
+def _figure(value: float) -> str:
+    whole = np.isfinite(value) and value == round(value)
+    return count(value) if whole else number(value)
+
+
+def _flags(row: pd.Series, columns: list[str]) -> list[str]:
+    said = []
+    for column in columns:
+        if row[column] and row[column] == row[column]:
+            channel = column.removesuffix("flag").rstrip("_")
+            said.append(f"{channel} {row[column]}".strip())
+    return said
+
+
+def quarantine_table(quarantine: pd.DataFrame) -> Table:
+    """Everything that was left out: where, why, and what to do."""
+    known = [
+        c for c in ("well", "field", "t", "stage", "file", "reason", "remedy") if c in quarantine
+    ]
+    titles = {"t": "frame", "reason": "why", "remedy": "what to do"}
+    shown = quarantine.head(MAX_ROWS)
+    rows = [
+        ["" if v != v else str(v) for v in row] for row in shown[known].astype(object).to_numpy()
+    ]
+    columns = [titles.get(c, c) for c in known]
+    return Table(columns, rows, [c in ("field", "t") for c in known], len(quarantine) - len(shown))
+
+
+def code_digest(code: str) -> Markup:
+    """The digest in the type of code."""
+    return Markup("<code>{}</code>").format(code) if code else Markup("–")
+
+
+def stage_table(content: ReportContent) -> Table | None:
+    """What ran, how long, by which code; parameters follow in the template."""
+    if not content.stages:
+        return None
+    rows = [
+        [s.stage, count(s.n_units) if s.n_units else "–", duration(s.seconds), code_digest(s.code)]
+        for s in content.stages
+    ]
+    return Table(
+        ["stage", "units", "computing time", "code digest"], rows, [False, True, True, False]
+    )
