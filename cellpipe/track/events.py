@@ -97,7 +97,10 @@ class _Pieces:
         density = detections.density_per_um2(max_distance_um)
         self.start_nats = -np.log(P_START * density)
         if detections.area_um2 is not None:
-            self.diameter_um = float(2 * np.sqrt(np.median(detections.area_um2) / np.pi))
+            typical = max(float(np.median(detections.area_um2)), 1e-6)
+            self.diameter_um = 2 * float(np.sqrt(typical / np.pi))
+            self.log_area = np.log(np.maximum(detections.area_um2, 1e-6) / typical)
+            self.area_spread = max(1.48 * float(np.median(np.abs(self.log_area))), 0.1)
         else:  # half the distance between cells is all that is known of their size
             self.diameter_um = float(max(0.5 / np.sqrt(density), 2 * motion.sigma_um))
 
@@ -207,19 +210,17 @@ def _division_cost(pieces: _Pieces, m: np.ndarray, s: np.ndarray, r: np.ndarray)
     # either sister may be named first: half the plane is enough
     cost += np.log(np.pi * apart_sigma**2) + (apart**2).sum(axis=1) / (2 * apart_sigma**2)
     cost -= np.log(P_DIVISION if detections.area_um2 is not None else P_DIVISION_BLIND)
-    cost += _area_cost(detections, m, s, r) - _mitosis(pieces, m, s, r)
+    cost += _area_cost(pieces, m, s, r) - _mitosis(pieces, m, s, r)
     return cost + BLINK_PENALTY * (pieces.blinks[s] | pieces.blinks[r])
 
 
-def _area_cost(detections: Detections, m: np.ndarray, s: np.ndarray, r: np.ndarray) -> np.ndarray:
+def _area_cost(pieces: _Pieces, m: np.ndarray, s: np.ndarray, r: np.ndarray) -> np.ndarray:
     """Sisters are alike and together about their mother; against two unrelated cells."""
-    if detections.area_um2 is None:
+    if pieces.detections.area_um2 is None:
         return np.zeros(len(m))
-    area = np.maximum(detections.area_um2, 1e-6)
-    population = max(1.48 * float(np.median(np.abs(np.log(area / np.median(area))))), 0.1)
-    sisters = np.log(area[s] / area[r])
-    share = np.log((area[s] + area[r]) / area[m])
-    strangers = float(np.hypot(np.sqrt(2) * population, SISTER_SPREAD))
+    sisters = pieces.log_area[s] - pieces.log_area[r]
+    share = np.logaddexp(pieces.log_area[s], pieces.log_area[r]) - pieces.log_area[m]
+    strangers = float(np.hypot(np.sqrt(2) * pieces.area_spread, SISTER_SPREAD))
     cost = _nats(sisters, SISTER_SPREAD) - _nats(sisters, strangers)
     return cost + _nats(share - SHARE_MEAN, SHARE_SPREAD) - _nats(share - np.log(2), SHARE_SPREAD)
 

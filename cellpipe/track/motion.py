@@ -17,6 +17,7 @@ from scipy.spatial import cKDTree
 from cellpipe.track.detections import Detections
 
 MIN_PAIRS_FOR_DRIFT = 10
+SAMPLE = 2000  # cells of a frame that are asked
 HEAVY_SHARE, HEAVY_SCALE = 0.1, 3.0  # one step in ten comes from a three times wider law
 
 
@@ -46,17 +47,24 @@ class Motion:
 
 
 def mutual_pairs(
-    a_um: np.ndarray, b_um: np.ndarray, max_distance_um: float
+    a_um: np.ndarray, b_um: np.ndarray, max_distance_um: float, asked: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of points in (N, 2) and (M, 2) that are each other's nearest neighbours."""
+    """Indices of points in (N, 2) and (M, 2) that are each other's nearest neighbours.
+
+    With `asked`, indices of a, only these points of a are considered.
+    """
     if len(a_um) == 0 or len(b_um) == 0:
         return np.zeros(0, int), np.zeros(0, int)
-    tree_a, tree_b = cKDTree(a_um), cKDTree(b_um)
-    distance, to_b = tree_b.query(a_um, distance_upper_bound=max_distance_um)
-    _, to_a = tree_a.query(b_um)
-    i = np.flatnonzero(np.isfinite(distance))
-    i = i[to_a[to_b[i]] == i]
-    return i, to_b[i]
+    i = np.arange(len(a_um)) if asked is None else asked
+    distance, j = cKDTree(b_um).query(a_um[i], distance_upper_bound=max_distance_um)
+    i, j = i[np.isfinite(distance)], j[np.isfinite(distance)]
+    mutual = cKDTree(a_um).query(b_um[j])[1] == i
+    return i[mutual], j[mutual]
+
+
+def _sample(n: int) -> np.ndarray:
+    """Some of n cells, evenly: enough for a median, and no more however large the frame."""
+    return np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).astype(int)) if n else np.zeros(0, int)
 
 
 def drift(detections: Detections, max_distance_um: float) -> np.ndarray:
@@ -77,9 +85,10 @@ def drift(detections: Detections, max_distance_um: float) -> np.ndarray:
 def _shift(a: np.ndarray, b: np.ndarray, max_distance_um: float) -> np.ndarray:
     if min(len(a), len(b)) < MIN_PAIRS_FOR_DRIFT:
         return np.zeros(2)
-    shift = _most_voted(a, b, max_distance_um)
+    asked = _sample(len(a))
+    shift = _most_voted(a[asked], b, max_distance_um)
     for _ in range(2):
-        i, j = mutual_pairs(a + shift, b, max_distance_um)
+        i, j = mutual_pairs(a + shift, b, max_distance_um, asked)
         if len(i) < MIN_PAIRS_FOR_DRIFT:
             return np.zeros(2)
         shift = np.median(b[j] - a[i], axis=0)
@@ -109,9 +118,13 @@ def learn(detections: Detections, max_distance_um: float) -> Motion:
     frames, position = detections.frames(), detections.position_um
     last_step = np.full((len(detections), 2), np.nan)
     pairs, before, after = [], [], []
+    found = np.zeros(0, int)
     for a, b in itertools.pairwise(frames):
-        i, j = mutual_pairs(position[a], position[b], max_distance_um)
-        i, j = i + a.start, j + b.start
+        # who was just found is asked again: two steps of one cell tell its persistence
+        asked = np.union1d(found, _sample(a.stop - a.start))
+        i, found = mutual_pairs(position[a], position[b], max_distance_um, asked)
+        i, j = i + a.start, found + b.start
+        found = found[:SAMPLE]
         last_step[j] = position[j] - position[i]
         known = np.isfinite(last_step[i, 0])
         before.append(last_step[i[known]])
