@@ -31,7 +31,7 @@ from cellpipe.simulate.tracks import lineage_of
 DRAW_DEMO = Path(__file__).parents[1] / "scripts" / "draw_demo.py"
 DESIGN = PlateDesign(shape=(320, 320))
 # faster cycles than a demo's: more divisions to look at
-MOVIE = MovieDesign(n_frames=24, habits=Habits(cycle_s=4 * 3600.0))
+MOVIE = MovieDesign(n_frames=20, shape=(288, 288), habits=Habits(cycle_s=3 * 3600.0))
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,8 @@ def test_reporter_bears_the_ratio_of_its_truth_before_lens_and_camera():
 def test_ratio_and_class_follow_the_dose():
     assert response(DESIGN.ec50, DESIGN.ec50, 2.0) == pytest.approx(0.5)
     assert response(0.0, 1.0, 1.0) == 0
-    small = dataclasses.replace(DESIGN, shape=(512, 512), n_fields=1)
-    for well in ("B02", "B04", "B06", "B09"):
+    small = dataclasses.replace(DESIGN, shape=(400, 400), n_fields=1)
+    for well in ("B02", "B06", "B09"):
         truth = draw_field(small, well, 1).truth
         dose = small.wells.loc[well, "dose"]
         assert np.median(truth["ratio"]) == pytest.approx(small.mean_ratio(dose), rel=0.12)
@@ -182,9 +182,9 @@ def test_movie_same_seed_same_bytes(movie):
     again = draw_movie(MOVIE, "B03")
     assert again.pixels.tobytes() == movie.pixels.tobytes()
     assert again.labels.tobytes() == movie.labels.tobytes()
-    assert draw_movie(dataclasses.replace(MOVIE, seed=9), "B03").pixels.tobytes() != (
-        movie.pixels.tobytes()
-    )
+    short = dataclasses.replace(MOVIE, n_frames=2)
+    other = dataclasses.replace(short, seed=9)
+    assert (draw_movie(short, "B03").pixels != draw_movie(other, "B03").pixels).mean() > 0.5
 
 
 def test_every_track_is_there_in_every_frame_of_its_life_and_in_no_other(movie):

@@ -134,10 +134,10 @@ def draw_frame(design: MovieDesign, cells: list[Cell], frame: int) -> tuple[np.n
         mask = owner[inside.window] == place
         share = cell.condensation(frame)
         waves = random_grain(np.random.default_rng([cell.seed, 1]), 0.13 * (1 - 0.6 * share))
-        brightness = grain(inside.u, inside.v, waves)
-        brightness *= 1 - 0.3 * np.clip(inside.rho, 0, 1) ** 4
+        brightness = grain(inside.u[mask], inside.v[mask], waves)
+        brightness *= 1 - 0.3 * inside.rho[mask] ** 4
         brightness *= NUCLEUS_COUNTS * cell.level * (1 + CONDENSED_GAIN * share)
-        dna[inside.window][mask] = brightness[mask]
+        dna[inside.window][mask] = brightness
     fading = (1 - design.bleaching) ** (frame / max(design.n_frames - 1, 1))
     lamp = uneven_light(design.shape, drop=0.12, centre=(0.47, 0.54))
     return lamp * (GLOW_COUNTS + fading * through_lens(dna, sigma_px=0.9)), owner
