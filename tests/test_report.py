@@ -18,6 +18,7 @@ from drawn_report import draw_content
 from cellpipe.report import ReportContent, StageRecord, render_report
 from cellpipe.report import plate_view as plate_view_module
 from cellpipe.report.plate_view import contact_sheet
+from cellpipe.report.record import busiest_lineage
 from cellpipe.report.svg import dose_chart, lineage, nice_ticks, strip
 from cellpipe.report.wording import count, duration, number, p_value, percent, spoken
 
@@ -213,6 +214,49 @@ def test_chart_has_a_dot_per_well_and_a_line_per_curve():
     assert drawn.count("<circle") == 48 - 4 - 1  # without positive controls and the empty well
     undosed = content().wells.assign(dose=np.nan)
     assert dose_chart(undosed, fits, "gfp_ratio", **options) == ""
+
+
+def test_statistics_read_from_a_file_give_the_same_page(tmp_path):
+    """Empty groups and notes come back as NaN, whole-number groups as floats."""
+    drawn = content()
+    for group in ("row", "column", None):
+        own = drawn.statistics.copy()
+        own["group"] = {"row": own["group"], "column": "3"}.get(group, "")
+        own.to_csv(tmp_path / "s.tsv", sep="\t", index=False)
+        read = pd.read_csv(tmp_path / "s.tsv", sep="\t")
+        pages = [
+            render_report(replace(drawn, statistics=s, group_column=group)) for s in (own, read)
+        ]
+        assert pages[0] == pages[1]
+        assert ">nan<" not in pages[0]
+
+
+def test_a_screen_of_many_compounds_gets_several_charts():
+    drawn = content()
+    one = drawn.statistics.query("kind == 'dose_response' and readout == 'gfp_ratio'").iloc[0]
+    many = pd.DataFrame([one.to_dict() | {"group": f"compound {i}"} for i in range(20)])
+    read = Reader(render_report(replace(drawn, statistics=many)))
+    assert {f"compound {i}" for i in range(20)} <= set(read.text)
+
+
+def test_more_values_than_dots_can_show_become_a_heap():
+    values = np.random.default_rng(0).normal(size=20_000)
+    drawn = strip({"sample": values, "bad": values[:3]})
+    assert drawn.count("<circle") == 3
+    assert drawn.count("<polygon") == 1
+    assert len(drawn) < 10_000
+
+
+def test_a_crowded_lineage_shows_the_families_that_divided():
+    n = 400
+    table = pd.DataFrame({"track_id": range(1, n + 1), "well": "A01", "field": 1})
+    table["parent_track_id"] = [0] * (n - 4) + [1, 1, 2, 2]
+    table["t_start"] = [0] * (n - 4) + [5] * 4
+    table["t_end"] = [4, 4] + [9] * (n - 2)
+    table["divides"] = table["track_id"] <= 2
+    chart = busiest_lineage(table)
+    assert chart.picture.count("<line") == 6 + 4
+    assert "6 of 400 tracks shown" in chart.title
 
 
 def test_lineage_has_a_line_per_track_and_per_daughter():

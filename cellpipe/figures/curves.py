@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellpipe.dose_response import DoseResponse
-from cellpipe.figures.style import COLUMN_INCHES, MARKERS, PALETTE, house_style, new_figure, spoken
+from cellpipe.figures.style import (
+    COLUMN_INCHES,
+    MARKERS,
+    PALETTE,
+    as_text,
+    house_style,
+    new_figure,
+    spoken,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +58,7 @@ def dose_response_curve(
         for i, (_, row) in enumerate(fits.iterrows()):
             own = table
             if group_column:
-                own = table[table[group_column].astype(str) == str(row["group"])]
+                own = table[table[group_column].astype(str) == as_text(row["group"])]
             x = own["dose"].where(own["dose"] > 0, zero_at)
             colour, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
             axes.plot(x, own[readout], marker, ms=3.5, color=colour, mew=0, alpha=0.85)
@@ -106,7 +114,8 @@ def _draw_interval(axes: Axes, row: pd.Series, i: int, colour: str) -> None:
 
 
 def _legend(row: pd.Series) -> str:
-    head = f"{row['group']}: " if row["group"] else ""
+    group = as_text(row["group"])
+    head = f"{group}: " if group else ""
     if not np.isfinite(row["ec50"]):
         return f"{head}EC50 not determined"
     ends = [f"{v:.3g}" if np.isfinite(v) else "?" for v in (row["ec50_low"], row["ec50_high"])]

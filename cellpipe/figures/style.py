@@ -66,3 +66,12 @@ def figure_bytes(figure: Figure, kind: str = "svg") -> bytes:
 def spoken(column: str) -> str:
     """ "nuclear_cytoplasmic_ratio_robust_z" -> "nuclear cytoplasmic ratio robust z", for axes."""
     return str(column).replace("_um2", " (µm²)").replace("_um", " (µm)").replace("_", " ")
+
+
+def as_text(value: Any) -> str:
+    """A cell of a table that was read from a file: nothing is "", and 3.0 was written "3"."""
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return ""
+    return str(int(value)) if value == round(value) else str(value)

@@ -50,23 +50,39 @@ def _control_strip(wells: pd.DataFrame, readout: str) -> Markup:
     return svg.strip({css: wells.loc[control == kind, readout] for css, kind in names.items()})
 
 
-def dose_charts(content: ReportContent, most: int = 4) -> list[Chart]:
-    """A chart per readout that answers to dose (at most `most`), with its curves in a table."""
+def dose_charts(content: ReportContent, most: int = 16) -> list[Chart]:
+    """Charts of the readouts that answer to dose, each with its curves in a table.
+
+    A chart holds as many curves as there are colours; a screen of many compounds gets several,
+    of its first readout only.
+    """
     fits = rows_of_kind(content.statistics, "dose_response")
     if fits is None or fits.empty or content.wells is None:
         return []
     charts: list[Chart] = []
     for readout, own in fits.groupby("readout", sort=False):
-        if own["ec50"].isna().all() and charts:
+        silent = own["ec50"].isna().all() or len(own) > svg.N_SERIES_COLOURS
+        if charts and silent:
             continue
-        axis = spoken(readout)
-        picture = svg.dose_chart(
-            content.wells, own, str(readout), dose_column=content.dose_column,
-            group_column=content.group_column, axis=axis,
-            dose_axis=f"dose ({content.dose_unit})" if content.dose_unit else "dose",
-        )  # fmt: skip
-        charts.append(Chart(axis, picture, _fit_table(own, content)))
+        for start in range(0, len(own), svg.N_SERIES_COLOURS):
+            part = own.iloc[start : start + svg.N_SERIES_COLOURS]
+            charts.append(_dose_chart(content, str(readout), part))
     return charts[:most]
+
+
+def _dose_chart(content: ReportContent, readout: str, fits: pd.DataFrame) -> Chart:
+    assert content.wells is not None
+    unit = f" ({content.dose_unit})" if content.dose_unit else ""
+    picture = svg.dose_chart(
+        content.wells,
+        fits,
+        readout,
+        dose_column=content.dose_column,
+        group_column=content.group_column,
+        axis=spoken(readout),
+        dose_axis=f"dose{unit}",
+    )
+    return Chart(spoken(readout), picture, _fit_table(fits, content))
 
 
 def _curve_name(i: int, group: str) -> Markup:

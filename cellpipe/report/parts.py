@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
+from cellpipe.figures.style import as_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -48,4 +50,6 @@ def rows_of_kind(
     if statistics is None or statistics.empty:
         return None
     chosen = statistics["kind"] == kind
-    return statistics[chosen & (statistics["readout"] == readout) if readout else chosen]
+    rows = statistics[chosen & (statistics["readout"] == readout) if readout else chosen]
+    texts = {c: rows[c].map(as_text) for c in ("group", "note") if c in rows}
+    return rows.assign(**texts)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
+from numpy.typing import NDArray
 
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
@@ -15,6 +16,7 @@ from cellpipe.report.wording import count, duration, number, plural, spoken
 if TYPE_CHECKING:
     import pandas as pd
 
+MAX_TRACKS = 120  # of a lineage that can still be read
 NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds"}
 
 
@@ -36,14 +38,31 @@ def tracks_table(tracks: pd.DataFrame) -> Table:
 
 
 def busiest_lineage(tracks: pd.DataFrame) -> Chart | None:
-    """The trees of the field with the most divisions."""
+    """The trees of the field with the most divisions; of a crowded one, families that divided."""
     divisions = tracks.groupby(["well", "field"])["divides"].sum()
     if divisions.empty or not divisions.max():
         return None
     well, frame_field = divisions.idxmax()
     own = tracks[(tracks["well"] == well) & (tracks["field"] == frame_field)]
     title = f"Well {well}, field {frame_field}: {plural(int(divisions.max()), 'division')}"
-    return Chart(title, svg.lineage(own))
+    shown = own if len(own) <= MAX_TRACKS else own[_in_divided_families(own)]
+    if len(shown) < len(own):
+        title += f", {len(shown)} of {len(own)} tracks shown"
+    return Chart(title, svg.lineage(shown))
+
+
+def _in_divided_families(tracks: pd.DataFrame) -> NDArray[np.bool_]:
+    """(N,) whether a track is of a family that divided; at most `MAX_TRACKS`, founders in order."""
+    parent = dict(zip(tracks["track_id"], tracks["parent_track_id"], strict=True))
+    founders = []
+    for track in tracks["track_id"]:
+        while parent.get(parent[track]) is not None:
+            track = parent[track]
+        founders.append(track)
+    founder = np.array(founders)
+    names, sizes = np.unique(founder, return_counts=True)
+    kept = names[sizes > 1][np.cumsum(sizes[sizes > 1]) <= MAX_TRACKS]
+    return np.isin(founder, kept)
 
 
 def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table | None]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 N_SERIES_COLOURS = 7
+MAX_DOTS = 400  # of one kind on one line
 
 
 def strip(groups: Mapping[str, NDArray], *, width: int = 210, height: int = 34) -> Markup:
@@ -29,12 +30,15 @@ def strip(groups: Mapping[str, NDArray], *, width: int = 210, height: int = 34) 
         return Markup("")
     low, high = known.min(), known.max()
     span = (high - low) or 1.0
-    dots = []
+    parts = []
     for kind, values in groups.items():
         values = finite(values)
         x = 5 + (values - low) / span * (width - 10)
+        if values.size > MAX_DOTS:
+            parts.append(_heap(kind, x, width, height))
+            continue
         y = height / 2 + spread_points(values) * height * 1.1
-        dots += [
+        parts += [
             f'<circle class="{escape(kind)}" cx="{a:.1f}" cy="{b:.1f}" r="2.6"/>'
             for a, b in zip(x, y, strict=True)
         ]
@@ -43,8 +47,18 @@ def strip(groups: Mapping[str, NDArray], *, width: int = 210, height: int = 34) 
         f'<svg class="strip" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
         f' role="img" aria-label="Values {label}">'
         f'<line class="rule" x1="0" x2="{width}" y1="{height / 2}" y2="{height / 2}"/>'
-        f"{''.join(dots)}</svg>"
+        f"{''.join(parts)}</svg>"
     )
+
+
+def _heap(kind: str, x: NDArray, width: int, height: int) -> str:
+    """A mirrored histogram, for more values than dots can show."""
+    counts, edges = np.histogram(x, bins=width // 4, range=(0, width))
+    half = counts / counts.max() * (height / 2 - 1)
+    middles = (edges[:-1] + edges[1:]) / 2
+    upper = [f"{a:.1f},{height / 2 - h:.1f}" for a, h in zip(middles, half, strict=True)]
+    lower = [f"{a:.1f},{height / 2 + h:.1f}" for a, h in zip(middles, half, strict=True)]
+    return f'<polygon class="{escape(kind)}" points="{" ".join(upper + lower[::-1])}"/>'
 
 
 class _Frame:
@@ -90,7 +104,11 @@ def dose_chart(
     )
     parts = [_grid(frame, first, last, zero_at), _axis_name(frame, dose_axis)]
     for i, (_, fit) in enumerate(fits.iterrows()):
-        own = table if not group_column else table[table[group_column].astype(str) == fit["group"]]
+        own = (
+            table
+            if not group_column
+            else table[table[group_column].astype(str) == str(fit["group"])]
+        )
         colour = f"s{i % N_SERIES_COLOURS}"
         parts.append(_curve(frame, DoseResponse.from_row(fit.to_dict()), first, last, colour))
         for well, dose, value in zip(own["well"], own["dose"], own[readout], strict=True):
