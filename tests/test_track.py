@@ -220,6 +220,36 @@ def test_moved_and_turned_movies_give_the_same_tracks() -> None:
     pd.testing.assert_frame_equal(link_cells(cells), link_cells(turned))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_seen_makes_a_family_tree(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 40, rng.integers(1, 12)) * (rng.random() < 0.8)
+    t = np.repeat(np.arange(len(counts)) * 1, counts)
+    cells = pd.DataFrame({"t": t, "label": np.arange(len(t)) + 1})
+    cells[["y_um", "x_um"]] = rng.uniform(0, 10 ** rng.uniform(0, 3), (len(t), 2)).round(1)
+    if rng.random() < 0.5:
+        cells["area_um2"] = rng.lognormal(4, 1, len(t)) * (rng.random(len(t)) < 0.95)
+        cells["dna_mean"] = rng.normal(1, 1, len(t))
+        cells["class"] = rng.choice(["mitotic", "interphase"], len(t))
+    gap = int(rng.integers(0, 4))
+    linked = link_cells(cells, max_gap_frames=gap)
+    pd.testing.assert_frame_equal(linked, link_cells(cells, max_gap_frames=gap))
+    assert not linked.duplicated(["t", "track_id"]).any()
+    tracks = linked.groupby("track_id").agg(
+        start=("t", "min"),
+        end=("t", "max"),
+        parent=("parent_track_id", "first"),
+        parents=("parent_track_id", "nunique"),
+        gap=("t", lambda x: x.diff().max()),
+    )
+    assert tracks.index.tolist() == list(range(1, len(tracks) + 1))
+    assert (tracks["parents"] == 1).all()
+    assert not (tracks["gap"] > gap + 1).any()
+    daughters = tracks[tracks["parent"] > 0]
+    assert (daughters.groupby("parent").size() == 2).all()
+    assert (daughters["start"].to_numpy() == tracks["end"][daughters["parent"]] + 1).all()
+
+
 def test_faults_are_named() -> None:
     cells = cells_in([STEADY])
     with pytest.raises(CellpipeError, match="y_um"):
