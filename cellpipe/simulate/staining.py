@@ -54,7 +54,7 @@ def stain_reporter(rng: np.random.Generator, people: Population, ratios: np.ndar
         nucleus = people.nuclei[inside.window] == place
         cytoplasm = cell & ~nucleus
         n_nucleus, n_cytoplasm = nucleus.sum(), cytoplasm.sum()
-        amount = 420 * np.exp(rng.normal(0, 0.2)) * (n_nucleus + n_cytoplasm)
+        amount = 1500 * np.exp(rng.normal(0, 0.2)) * (n_nucleus + n_cytoplasm)
         level = amount / (ratios[place - 1] * n_nucleus + n_cytoplasm)
         waves = random_grain(rng, 0.08)
         for part, mean in ((nucleus, level * ratios[place - 1]), (cytoplasm, level)):
