@@ -10,9 +10,12 @@ is a stretch of consecutive units, of about the same number of frames in every b
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+_NAME = re.compile(r"([A-Z]+\d+)_f(\d+)_t(\d+)-(\d+)")
 
 
 @dataclass(frozen=True, order=True)
@@ -31,6 +34,12 @@ class Unit:
     @property
     def n_frames(self) -> int:
         return self.t_stop - self.t_start
+
+    @staticmethod
+    def from_name(name: str) -> Unit | None:
+        """The unit of that name; None for a text that names none."""
+        found = _NAME.fullmatch(name)
+        return Unit(found[1], *map(int, found.groups()[1:])) if found else None
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,8 +10,9 @@ Axes are T, C, Z, Y, X, or the subset that a plate read in place has.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -49,9 +50,7 @@ class Field:
     @staticmethod
     def from_dict(described: Mapping[str, Any]) -> Field:
         known = {name: described[name] for name in Field.__dataclass_fields__}
-        return Field(
-            **{**known, "shape": tuple(known["shape"]), "levels": tuple(known["levels"])}
-        )
+        return Field(**{**known, "shape": tuple(known["shape"]), "levels": tuple(known["levels"])})
 
 
 class Plate:
@@ -73,6 +72,9 @@ class Plate:
         self.pixel_size_um: float = self._described["pixel_size_um"]
         self.time_step_s: float = self._described["time_step_s"]
         self.label_names: list[str] = self._described["labels"]
+        self.in_place: bool = bool(self._described.get("source"))
+        # kept per plate, not per process: a plate that is laid out anew has new arrays
+        self._open = lru_cache(maxsize=512)(_opened)
 
     @cached_property
     def fields(self) -> dict[tuple[str, int], Field]:
@@ -91,56 +93,96 @@ class Plate:
         Raises BadImage where a chunk was never written, because zarr would give zeros.
         """
         where = self.fields[well, field]
-        array = _opened(str(self.path / where.path / where.levels[level]))
-        wanted = [self.channel_index(c) for c in (channels or self.channels)]
+        array = self._open(self.path / where.path / where.levels[level])
+        what = f"{self.name} {well} field {field} frame {t}"
         planes = []
-        for c in wanted:
+        for c in [self.channel_index(name) for name in channels or self.channels]:
             index = _index(where.axes, t=t, c=c)
-            _refuse_missing_chunks(array, index, f"{self.name} {well} field {field} frame {t}")
-            stack = np.asarray(array[index]).reshape(-1, *array.shape[-2:])
+            self._refuse_missing(where, level, index, what)
+            stack = _read(array, index, what)
             planes.append(stack[0] if len(stack) == 1 else stack.max(axis=0))
         return np.stack(planes)
 
-    def write_plane(self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray) -> None:
-        """Write one plane (Y, X) and its pyramid (means of 2 × 2)."""
+    def write_plane(
+        self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray
+    ) -> None:
+        """Write one plane (Y, X) and its pyramid: means over 2 × 2, 4 × 4 … pixels of it."""
+        if self.in_place:
+            raise ValueError("a plate that is read in place is never written to")
         where = self.fields[well, field]
-        for level in where.levels:
-            array = _opened(str(self.path / where.path / level))
-            pixels = pixels[: array.shape[-2], : array.shape[-1]]
-            array[_index(where.axes, t=t, c=c, z=z)] = pixels.reshape(
-                (1,) * (array.ndim - 2) + pixels.shape
-            )
-            pixels = _halved_mean(pixels)
+        for level, coarse in zip(where.levels, _means(pixels), strict=False):
+            array = self._open(self.path / where.path / level)
+            coarse = coarse[: array.shape[-2], : array.shape[-1]]
+            array[_index(where.axes, t=t, c=c, z=z)] = _as_plane(coarse, array)
 
     def read_labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> np.ndarray:
         """Labels of one frame, shape (Y, X), uint32. Raises BadImage where they are missing."""
         array, index = self._label_array(well, field, t, name, level)
-        _refuse_missing_chunks(array, index, f"{name} of {self.name} {well} field {field} frame {t}")
-        return np.asarray(array[index]).reshape(array.shape[-2:])
+        what = f"{name} of {self.name} {well} field {field} frame {t}"
+        _refuse_missing_chunks(_missing_chunks(array, index), what)
+        return _read(array, index, what)[0]
 
     def write_labels(self, well: str, field: int, t: int, name: str, labels: np.ndarray) -> None:
-        """Write the labels (Y, X) of one frame and their pyramid (nearest pixel of level 0)."""
+        """Write the labels (Y, X) of one frame and their pyramid (pixels of level 0)."""
         for level in range(len(self.fields[well, field].levels)):
             array, index = self._label_array(well, field, t, name, level)
-            step = 2**level
-            coarse = labels[::step, ::step][: array.shape[-2], : array.shape[-1]]
-            array[index] = coarse.astype(np.uint32).reshape((1,) * (array.ndim - 2) + coarse.shape)
+            rows, columns = (
+                np.minimum(np.arange(coarse) * round(full / coarse), full - 1)
+                for full, coarse in zip(labels.shape, array.shape[-2:], strict=True)
+            )
+            nearest = labels if level == 0 else labels[np.ix_(rows, columns)]
+            array[index] = _as_plane(nearest.astype(np.uint32, copy=False), array)
 
     def has_frame(self, well: str, field: int, t: int, name: str | None = None) -> bool:
         """Whether every full-resolution chunk of a frame (or of its labels) has been written."""
         where = self.fields[well, field]
         if name:
             array, index = self._label_array(well, field, t, name, 0)
-        else:
-            array = _opened(str(self.path / where.path / where.levels[0]))
-            index = _index(where.axes, t=t)
-        return not _missing_chunks(array, index)
+            return not _missing_chunks(array, index)
+        return not self._missing(where, 0, _index(where.axes, t=t))
+
+    def erase_frame(self, well: str, field: int, t: int, name: str | None = None) -> None:
+        """Remove what an earlier run stored of a frame (or of its labels), at every level."""
+        where = self.fields[well, field]
+        if name is None and self.in_place:
+            return
+        for level in range(len(where.levels)):
+            if name:
+                array, index = self._label_array(well, field, t, name, level)
+            else:
+                array = self._open(self.path / where.path / where.levels[level])
+                index = _index(where.axes, t=t)
+            for chunk in _chunks(array, index):
+                chunk.unlink(missing_ok=True)
+
+    def _refuse_missing(
+        self, where: Field, level: int, index: tuple[slice, ...], what: str
+    ) -> None:
+        _refuse_missing_chunks(self._missing(where, level, index), what)
+
+    def _missing(self, where: Field, level: int, index: tuple[slice, ...]) -> list[Path]:
+        """Missing chunks of an image under `index`.
+
+        Other writers leave out chunks that are all zero. In a plate that is read in place, a
+        chunk is therefore missing only if its coarsest level says that there was something.
+        """
+        array = self._open(self.path / where.path / where.levels[level])
+        missing = _missing_chunks(array, index)
+        if not missing or not self.in_place or level + 1 >= len(where.levels):
+            return missing
+        coarsest = self._open(self.path / where.path / where.levels[-1])
+        places = zip(_chunks(array, index), _chunk_indices(array, index), strict=True)
+        lost = []
+        for path, place in places:
+            if path in missing and np.asarray(coarsest[_scaled(place, array, coarsest)]).any():
+                lost.append(path)
+        return lost
 
     def _label_array(
         self, well: str, field: int, t: int, name: str, level: int
     ) -> tuple[zarr.Array, tuple[slice, ...]]:
         where = self.fields[well, field]
-        array = _opened(str(self.path / where.path / "labels" / name / str(level)))
+        array = self._open(self.path / where.path / "labels" / name / str(level))
         return array, _index(where.axes.replace("c", ""), t=t)
 
 
@@ -152,29 +194,76 @@ def _index(axes: str, **at: int) -> tuple[slice, ...]:
     )
 
 
-@lru_cache(maxsize=512)
-def _opened(path: str) -> zarr.Array:
+def _opened(path: Path) -> zarr.Array:
     # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards
-    return zarr.open_array(path, mode="r+").with_config({"write_empty_chunks": True})
+    return zarr.open_array(str(path), mode="r+").with_config({"write_empty_chunks": True})
+
+
+def _read(array: zarr.Array, index: tuple[slice, ...], what: str) -> np.ndarray:
+    """Planes under `index`, shape (Z, Y, X). Raises BadImage for a chunk that is torn."""
+    try:
+        _refuse_torn(array, index)
+        return np.asarray(array[index]).reshape(-1, *array.shape[-2:])
+    except Exception as fault:  # a torn chunk can fail in any decoder
+        raise BadImage(
+            seen=f"a chunk of {what} cannot be decoded ({fault})",
+            wanted="whole chunks",
+            do="remove the block table of that field and its receipt, then run again",
+        ) from fault
+
+
+def _refuse_torn(array: zarr.Array, index: tuple[slice, ...]) -> None:
+    """Refuse chunks shorter than Blosc's header says: its decoder reads on past their end."""
+    if array.shards or not array.compressors or "Blosc" not in type(array.compressors[-1]).__name__:
+        return
+    for path in _chunks(array, index):
+        if path.is_file():
+            with path.open("rb") as file:
+                header = file.read(16)
+                size = file.seek(0, 2)
+            stated = int.from_bytes(header[12:16], "little")
+            if size < 16 or size != stated:
+                raise ValueError(f"{path} has {size} bytes of {stated}")
+
+
+def _as_plane(pixels: np.ndarray, array: zarr.Array) -> np.ndarray:
+    return pixels.reshape((1,) * (array.ndim - 2) + pixels.shape)
+
+
+def _chunks(array: zarr.Array, index: tuple[slice, ...]) -> list[Path]:
+    """Files of the chunks under `index`."""
+    root = Path(str(array.store_path).removeprefix("file://"))
+    encode = array.metadata.encode_chunk_key
+    return [root / encode(place) for place in _chunk_indices(array, index)]
+
+
+def _chunk_indices(array: zarr.Array, index: tuple[slice, ...]) -> list[tuple[int, ...]]:
+    """Places in the grid of chunks (or shards) of those under `index`."""
+    ranges = []
+    for cut, size, edge in zip(index, array.shape, _edges(array), strict=True):
+        start, stop, _ = cut.indices(size)
+        ranges.append(range(start // edge, -(-stop // edge)))
+    return list(itertools.product(*ranges))
+
+
+def _edges(array: zarr.Array) -> tuple[int, ...]:
+    return array.shards or array.chunks
+
+
+def _scaled(place: tuple[int, ...], array: zarr.Array, coarse: zarr.Array) -> tuple[slice, ...]:
+    """The part of a coarser level that shows a chunk of `array`."""
+    cut = []
+    for i, edge, full, size in zip(place, _edges(array), array.shape, coarse.shape, strict=True):
+        stop = min((i + 1) * edge, full)
+        cut.append(slice(i * edge * size // full, max(-(-stop * size // full), 1)))
+    return tuple(cut)
 
 
 def _missing_chunks(array: zarr.Array, index: tuple[slice, ...]) -> list[Path]:
-    """Files of the chunks under `index` that are not there."""
-    import itertools
-
-    grid = array.shards or array.chunks
-    ranges = []
-    for cut, size, edge in zip(index, array.shape, grid, strict=True):
-        start, stop, _ = cut.indices(size)
-        ranges.append(range(start // edge, -(-stop // edge)))
-    root = Path(str(array.store_path).removeprefix("file://"))
-    encode = array.metadata.encode_chunk_key
-    keys = (encode(coordinates) for coordinates in itertools.product(*ranges))
-    return [root / key for key in keys if not (root / key).is_file()]
+    return [path for path in _chunks(array, index) if not path.is_file()]
 
 
-def _refuse_missing_chunks(array: zarr.Array, index: tuple[slice, ...], what: str) -> None:
-    missing = _missing_chunks(array, index)
+def _refuse_missing_chunks(missing: Sequence[Path], what: str) -> None:
     if missing:
         raise BadImage(
             seen=f"{len(missing)} missing chunk(s) of {what}, such as {missing[0]}",
@@ -183,15 +272,20 @@ def _refuse_missing_chunks(array: zarr.Array, index: tuple[slice, ...], what: st
         )
 
 
-def _halved_mean(pixels: np.ndarray) -> np.ndarray:
-    """Mean over 2 × 2 pixels, shape (ceil(Y/2), ceil(X/2)), same dtype; the rim is repeated."""
-    y, x = pixels.shape
-    even = np.pad(pixels, ((0, y % 2), (0, x % 2)), mode="edge")
-    if even.dtype.kind == "f":
-        total = even[::2, ::2] + even[1::2, ::2] + even[::2, 1::2] + even[1::2, 1::2]
-        return (total / 4).astype(pixels.dtype)
-    total = even[::2, ::2].astype(np.uint32)
-    total += even[1::2, ::2]
-    total += even[::2, 1::2]
-    total += even[1::2, 1::2]
-    return ((total + 2) >> 2).astype(pixels.dtype)
+def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:
+    """The plane, then its means over 2 × 2, 4 × 4 … pixels, each from the full resolution.
+
+    Sums are carried along, so that rounding is done once; a rim that is left over is repeated.
+    """
+    yield pixels
+    integer = pixels.dtype.kind in "ui"
+    wide = np.uint64 if pixels.dtype.itemsize > 2 else np.uint32
+    total: Any = pixels.astype(wide) if integer else pixels
+    for level in itertools.count(1):
+        y, x = total.shape
+        even = np.pad(total, ((0, y % 2), (0, x % 2)), mode="edge") if y % 2 or x % 2 else total
+        total = even[::2, ::2] + even[1::2, ::2]
+        total += even[::2, 1::2]
+        total += even[1::2, 1::2]
+        mean = (total + 2 ** (2 * level - 1)) >> (2 * level) if integer else total / 4**level
+        yield mean.astype(pixels.dtype)

@@ -1,26 +1,31 @@
 """Lay out an OME-Zarr plate: every group, array and label layer, before any pixel is written.
 
-One job does this for a whole plate, so that metadata has one writer. Plates that are OME-Zarr
-already are read in place: the new plate links to their arrays and adds label layers of its own,
-so that the original stays as it was.
-
-Specification: NGFF 0.5 (0.4 on request), https://ngff.openmicroscopy.org
+One job does this for a whole plate, so that metadata has one writer. It can be done again at any
+time: what has the right shape stays, with its pixels. Plates that are OME-Zarr already are read
+in place: the new plate links to their arrays and has label layers of its own, so that the
+original stays as it was.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 
-from cellpipe.errors import BadConfig
-from cellpipe.layouts.wells import row_and_column, well_name
-from cellpipe.plate import Field
+from cellpipe import ngff
+from cellpipe.layouts.wells import row_and_column
+from cellpipe.ngff_disk import (
+    bring_image,
+    bring_labels,
+    link_image,
+    note_provenance,
+    remove,
+    write_group,
+)
+from cellpipe.plate import Field, Plate
 from cellpipe.publish import publish_text
 
 COARSEST_PX = 256  # pyramids end when the shorter side is no longer than this
@@ -39,8 +44,8 @@ def lay_out(
 ) -> None:
     """Create (or bring up to date) the plate that an inspection describes; write `layout`.
 
-    What already has the right shape stays, with its pixels; label layers that are no longer
-    wanted are removed. `layout` is written last.
+    Arrays of the right shape and type stay, with their pixels; what is no longer wanted is
+    removed. `layout` is written last.
 
     Parameters
     ----------
@@ -51,36 +56,20 @@ def lay_out(
     """
     store = store or f"{inspection['plate']}.ome.zarr"
     root = layout.parent / store
-    common = _common(inspection, store, colors, labels, ngff_version, chunk_px)
-    known = _known_fields(layout, common)
-    _create_plate(root, inspection, ngff_version)
-    fields = []
-    for done, described in enumerate(inspection["fields"]):
-        wanted = _field(described, inspection.get("source"))
-        if known.get((wanted.well, wanted.field)) != wanted or not (root / wanted.path).is_dir():
-            shutil.rmtree(root / wanted.path, ignore_errors=True)
-            if inspection.get("source"):
-                _link_image(Path(inspection["source"]) / described["source_path"], root / wanted.path)
-            else:
-                _create_image(root / wanted.path, wanted, inspection, colors, ngff_version, chunk_px)
-        _update_labels(root / wanted.path, wanted, labels, chunk_px)
-        fields.append(wanted)
-        progress(done + 1, len(inspection["fields"]))
+    fields = [_field(described) for described in inspection["fields"]]
     _remove_other_fields(root, fields)
-    description = {**common, "fields": [field.as_dict() for field in fields]}
-    publish_text(layout, json.dumps(description, indent=1) + "\n")
-
-
-def _common(
-    inspection: Mapping[str, Any],
-    store: str,
-    colors: Sequence[str],
-    labels: Sequence[str],
-    ngff_version: str,
-    chunk_px: int,
-) -> dict[str, Any]:
-    """What holds for every field of a plate."""
-    return {
+    for path, files in _plate_tree(inspection["plate"], fields, ngff_version).items():
+        write_group(root / path, files)
+    for done, (field, described) in enumerate(zip(fields, inspection["fields"], strict=True)):
+        scales = described.get("scales") or _scales(field, inspection)
+        if inspection.get("source"):
+            link_image(Path(inspection["source"]) / described["source_path"], root / field.path)
+        else:
+            tree = _image_tree(field, inspection, colors, scales, ngff_version, chunk_px)
+            bring_image(root / field.path, tree)
+        bring_labels(root / field.path, _label_tree(field, labels, scales, ngff_version, chunk_px))
+        progress(done + 1, len(fields))
+    description = {
         "store": store,
         "plate": inspection["plate"],
         "source": inspection.get("source"),
@@ -91,7 +80,9 @@ def _common(
         "ngff_version": ngff_version,
         "chunk_px": chunk_px,
         "labels": list(labels),
+        "fields": [field.as_dict() for field in fields],
     }
+    publish_text(layout, json.dumps(description, indent=1) + "\n")
 
 
 def write_provenance(layout: Path, made: Mapping[tuple[str, int], Mapping[str, Any]]) -> None:
@@ -99,79 +90,22 @@ def write_provenance(layout: Path, made: Mapping[tuple[str, int], Mapping[str, A
 
     `made` is (well, field) → layer ("pixels", "nuclei", …) → fingerprint, versions and weights.
     """
-    from cellpipe.plate import Plate
-
     plate = Plate(layout)
     for place, layers in made.items():
         image = plate.path / plate.fields[place].path
         for layer, facts in layers.items():
-            group = zarr.open_group(image if layer == "pixels" else image / "labels" / layer, mode="r+")
-            if group.attrs.get("cellpipe") != facts:
-                group.attrs["cellpipe"] = facts
+            note_provenance(image if layer == "pixels" else image / "labels" / layer, facts)
 
 
-def describe_source(path: Path) -> dict[str, Any]:
-    """Fields, channels and pixel size of an OME-Zarr plate (0.4 or 0.5) that is read in place.
-
-    Raises BadConfig if `path` is no OME-Zarr plate.
-    """
-    import ngio
-
-    try:
-        plate = ngio.open_ome_zarr_plate(str(path), mode="r")
-        wells = plate.get_wells()
-    except Exception as fault:  # ngio, zarr and pydantic raise errors of many kinds
-        raise BadConfig(
-            seen=f"{path} ({type(fault).__name__})",
-            wanted="an OME-Zarr plate (NGFF 0.4 or 0.5)",
-            do="point 'images' at the .zarr folder of a plate, or choose another layout",
-        ) from fault
-    fields = []
-    for well_path, well in wells.items():
-        row, column = well_path.split("/")[:2]
-        for number, image_path in enumerate(well.paths()):
-            source_path = f"{well_path}/{image_path}"
-            image = ngio.open_ome_zarr_container(str(path / source_path), mode="r")
-            fields.append(
-                _described_image(image, well_name(f"{row}{column}"), number + 1, source_path)
-            )
-    return {"source": str(path), "fields": fields, "ngff_version": _version_of(path)}
-
-
-def _described_image(image: Any, well: str, field: int, source_path: str) -> dict[str, Any]:
-    pixels = image.get_image()
-    axes = "".join(pixels.axes)
-    sizes = dict(zip(axes, pixels.shape, strict=True))
-    pixel_size = pixels.pixel_size
-    return {
-        "well": well,
-        "field": field,
-        "source_path": source_path,
-        "axes": axes,
-        "shape": list(pixels.shape),
-        "levels": list(image.level_paths),
-        "dtype": str(pixels.dtype),
-        "n_t": sizes.get("t", 1),
-        "n_z": sizes.get("z", 1),
-        "channels": list(image.channel_labels),
-        "pixel_size_um": float(pixel_size.x),
-        "time_step_s": float(pixel_size.t) if sizes.get("t", 1) > 1 else None,
-    }
-
-
-def _version_of(path: Path) -> str:
-    return "0.5" if (path / "zarr.json").is_file() else "0.4"
-
-
-def _field(described: Mapping[str, Any], source: str | None) -> Field:
+def _field(described: Mapping[str, Any]) -> Field:
     row, column = row_and_column(described["well"])
-    shape, axes = tuple(described["shape"]), described["axes"]
+    shape = tuple(described["shape"])
     levels = described.get("levels") or [str(i) for i in range(_n_levels(shape))]
     return Field(
         well=described["well"],
         field=described["field"],
         path=f"{row}/{column:02d}/{described['field']}",
-        axes=axes,
+        axes=described["axes"],
         shape=shape,
         dtype=described["dtype"],
         levels=tuple(levels),
@@ -185,125 +119,82 @@ def _n_levels(shape: Sequence[int]) -> int:
     return levels
 
 
-def _known_fields(layout: Path, common: Mapping[str, Any]) -> dict[tuple[str, int], Field]:
-    """Fields of an earlier layout that can stay: none if their metadata would differ now."""
-    from cellpipe.plate import Plate
-
-    try:
-        earlier = json.loads(layout.read_text(encoding="utf-8"))
-        if any(earlier[key] != common[key] for key in common if key != "labels"):
-            return {}
-        return Plate(layout).fields
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+def _scales(field: Field, inspection: Mapping[str, Any]) -> list[list[float]]:
+    """Size of a pixel along each axis, a row per level: a coarse pixel is 2 × 2 finer ones."""
+    size = {"t": inspection["time_step_s"], "c": 1.0, "z": 1.0}
+    return [
+        [size.get(axis, inspection["pixel_size_um"] * 2**level) for axis in field.axes]
+        for level in range(len(field.levels))
+    ]
 
 
-def _create_plate(root: Path, inspection: Mapping[str, Any], ngff_version: str) -> None:
-    """Write the plate's and the wells' metadata; images below stay."""
-    import ngio
-
-    places = []
-    for field in inspection["fields"]:
-        row, column = row_and_column(field["well"])
-        places.append(
-            ngio.ImageInWellPath(row=row, column=f"{column:02d}", path=str(field["field"]))
-        )
-    # built beside the plate, then its metadata files moved in one by one: images are kept
-    aside = root.with_name(f".{root.name}.metadata")
-    shutil.rmtree(aside, ignore_errors=True)
-    ngio.create_empty_plate(
-        str(aside), name=inspection["plate"], images=places, ngff_version=ngff_version  # type: ignore[arg-type]
-    )
-    for file in aside.rglob("*"):
-        if file.is_file():
-            target = root / file.relative_to(aside)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            file.replace(target)
-    shutil.rmtree(aside)
+def _plate_tree(name: str, fields: Sequence[Field], version: str) -> ngff.Tree:
+    """The plate, its rows and its wells."""
+    wells: dict[str, list[str]] = {}
+    for field in fields:
+        wells.setdefault(field.path.rpartition("/")[0], []).append(field.path.rpartition("/")[2])
+    places = [(path.split("/")[0], path.split("/")[1]) for path in wells]
+    most = max((len(images) for images in wells.values()), default=1)
+    tree = {".": ngff.plate(name, places, most, version)}
+    tree |= {row: ngff.group({}, version) for row, _ in places}
+    return tree | {path: ngff.well(images, version) for path, images in wells.items()}
 
 
-def _create_image(
-    path: Path,
+def _image_tree(
     field: Field,
     inspection: Mapping[str, Any],
     colors: Sequence[str],
-    ngff_version: str,
+    scales: Sequence[Sequence[float]],
+    version: str,
     chunk_px: int,
-) -> None:
-    import ngio
-
-    windows = inspection.get("windows", {})
-    full = np.iinfo(field.dtype).max if np.dtype(field.dtype).kind in "ui" else 1.0
-    channels = []
-    for name, color in zip(inspection["channels"], colors, strict=True):
-        start, end = windows.get(name, (0, full))
-        channels.append(
-            ngio.Channel.default_init(
-                label=name, wavelength_id=name, color=color, start=start, end=end
-            )
-        )
-    ngio.create_empty_ome_zarr(
-        str(path),
-        shape=field.shape,
-        pixelsize=inspection["pixel_size_um"],
-        time_spacing=inspection["time_step_s"],
-        levels=len(field.levels),
-        axes_names=list(field.axes),
-        channels_meta=channels,
-        ngff_version=ngff_version,  # type: ignore[arg-type]
-        chunks=_chunks(field.shape, chunk_px),
-        dtype=field.dtype,
-        compressors=_compressor(ngff_version),
-    )
+) -> ngff.Tree:
+    integer = np.dtype(field.dtype).kind in "ui"
+    full = (0.0, float(np.iinfo(field.dtype).max) if integer else 1.0)
+    attributes = {
+        **ngff.multiscales(field.axes, scales, f"{field.well}_{field.field}", version),
+        **ngff.omero(inspection["channels"], colors, inspection.get("windows", {}), full, version),
+    }
+    tree = {".": ngff.group(attributes, version)}
+    for k, level in enumerate(field.levels):
+        shape = _coarse(field.shape, k)
+        tree[level] = ngff.array(shape, field.dtype, field.axes, chunk_px, version)
+    return tree
 
 
-def _chunks(shape: Sequence[int], chunk_px: int) -> tuple[int, ...]:
-    y, x = (min(side, chunk_px) for side in shape[-2:])
-    return (1,) * (len(shape) - 2) + (y, x)
-
-
-def _compressor(ngff_version: str) -> Any:
-    """Zstandard 1 with byte shuffle: on 16-bit fields of nuclei it is the smallest of those measured."""
-    if ngff_version == "0.4":
-        from numcodecs import Blosc
-
-        return Blosc(cname="zstd", clevel=1, shuffle=Blosc.SHUFFLE)
-    return zarr.codecs.BloscCodec(cname="zstd", clevel=1, shuffle="shuffle")
-
-
-def _update_labels(path: Path, field: Field, labels: Sequence[str], chunk_px: int) -> None:
-    """Make the label layers of one image exactly `labels`; layers that are there keep their pixels."""
-    import ngio
-
-    image = ngio.open_ome_zarr_container(str(path), mode="r+")
-    there = set(image.list_labels())
-    for name in sorted(there - set(labels)):
-        image.delete_label(name)
-    flat = [1 if axis in "cz" else size for axis, size in zip(field.axes, field.shape, strict=True)]
+def _label_tree(
+    field: Field,
+    labels: Sequence[str],
+    scales: Sequence[Sequence[float]],
+    version: str,
+    chunk_px: int,
+) -> ngff.Tree:
+    """Label layers of an image: its pyramid, without channels and with one plane in z."""
+    if not labels:
+        return {}
+    axes = field.axes.replace("c", "")
+    flat = [field.size(axis) if axis != "z" else 1 for axis in axes]
+    kept = [i for i, axis in enumerate(field.axes) if axis != "c"]
+    own_scales = [[scale[i] for i in kept] for scale in scales]
+    tree = {".": ngff.label_layers(labels, version)}
     for name in labels:
-        if name not in there:
-            image.derive_label(
-                name,
-                shape=flat,
-                chunks=_chunks(flat, chunk_px),
-                dtype="uint32",
-                compressors=_compressor(_version_of(path)),
-            )
+        tree[name] = ngff.group(ngff.label_layer(axes, own_scales, name, version), version)
+        for k, scale in enumerate(own_scales):
+            finer = [round(coarse / own) for coarse, own in zip(scale, own_scales[0], strict=True)]
+            shape = [max(1, side // factor) for side, factor in zip(flat, finer, strict=True)]
+            tree[f"{name}/{k}"] = ngff.array(shape, "uint32", axes, chunk_px, version)
+    return tree
 
 
-def _link_image(source: Path, path: Path) -> None:
-    """Make an image group whose arrays are links to those of `source`, and that has no labels."""
-    path.mkdir(parents=True)
-    for entry in sorted(source.iterdir()):
-        if entry.is_file():
-            shutil.copyfile(entry, path / entry.name)
-        elif entry.name not in {"labels", "tables"}:
-            (path / entry.name).symlink_to(entry.resolve(), target_is_directory=True)
+def _coarse(shape: Sequence[int], level: int) -> tuple[int, ...]:
+    return (*shape[:-2], *(side // 2**level for side in shape[-2:]))
 
 
-def _remove_other_fields(root: Path, fields: Iterable[Field]) -> None:
-    """Fields of an earlier layout that are gone leave nothing behind."""
+def _remove_other_fields(root: Path, fields: Sequence[Field]) -> None:
+    """Fields and wells of an earlier layout that are gone leave nothing behind."""
     kept = {field.path for field in fields}
-    for path in root.glob("[A-Z]*/[0-9]*/*"):
-        if path.is_dir() and str(path.relative_to(root)) not in kept:
-            shutil.rmtree(path)
+    kept |= {path.rpartition("/")[0] for path in kept}
+    kept |= {path.rpartition("/")[0] for path in kept}
+    for depth in ("[A-Z]*", "[A-Z]*/[0-9]*", "[A-Z]*/[0-9]*/[0-9]*"):
+        for path in root.glob(depth):
+            if path.is_dir() and path.relative_to(root).as_posix() not in kept:
+                remove(path)

@@ -49,6 +49,10 @@ class Receipt:
     def good_frames(self) -> list[int]:
         return [frame.t for frame in self.frames if frame.status == "ok"]
 
+    @property
+    def bad_frames(self) -> list[Frame]:
+        return [frame for frame in self.frames if frame.status != "ok"]
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -63,6 +67,26 @@ class Receipt:
         )
 
 
+def receipt_path(folder: Path, unit: Unit) -> Path:
+    """Where the receipt of a unit lies."""
+    return folder / f"{unit.name}.parquet"
+
+
+def remove_overlapping(folder: Path, units: Sequence[Unit]) -> None:
+    """Remove receipts of the same fields that were cut otherwise (other `frames_per_unit`)."""
+    own = {unit.name for unit in units}
+    spans: dict[tuple[str, int], list[tuple[int, int]]] = {}
+    for unit in units:
+        spans.setdefault((unit.well, unit.field), []).append((unit.t_start, unit.t_stop))
+    for path in folder.glob("*.parquet"):
+        other = Unit.from_name(path.stem)
+        if other is None or other.name in own:
+            continue
+        near = spans.get((other.well, other.field), [])
+        if any(other.t_start < stop and start < other.t_stop for start, stop in near):
+            path.unlink(missing_ok=True)
+
+
 def write_receipts(path: Path, rows: pd.DataFrame, receipts: Sequence[Receipt]) -> None:
     """Publish rows and receipts as one Parquet file."""
     table = pa.Table.from_pandas(rows, preserve_index=False)
@@ -74,7 +98,7 @@ def write_receipts(path: Path, rows: pd.DataFrame, receipts: Sequence[Receipt]) 
 
 def read_receipts(path: Path | str) -> list[Receipt]:
     """Receipts in the metadata of one file, without reading its rows."""
-    meta = pq.read_schema(path).metadata[_META]
+    meta = (pq.read_schema(path).metadata or {})[_META]
     return [Receipt.from_dict(described) for described in json.loads(meta)]
 
 

@@ -1,9 +1,9 @@
 """Read ahead → compute → write behind: how a block job goes through its frames.
 
             reader thread        the job's thread         writer thread
-    frame 5   read                                                        (bounded queues: a few
-    frame 4                        compute                                 frames in memory,
-    frame 3                                                 write          however long the movie)
+    frame 5   read                                                        (a few frames in
+    frame 4                        compute                                 memory, however
+    frame 3                                                 write          long the movie)
 
 Units whose receipt bears the right key are skipped; a unit gets its receipt when its last frame
 is written. A frame that cannot be used is quarantined with reason and remedy, and the block goes
@@ -12,21 +12,29 @@ on (or stops, if the config says so). Nothing here knows what the stages do.
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cellpipe.blocks import Unit
-from cellpipe.errors import BadImage
-from cellpipe.receipts import Frame, Receipt, kept_receipt, read_rows, write_receipts
+from cellpipe.errors import BadImage, CellpipeError
+from cellpipe.receipts import (
+    Frame,
+    Receipt,
+    kept_receipt,
+    read_rows,
+    receipt_path,
+    remove_overlapping,
+    write_receipts,
+)
 
-AHEAD = 3  # frames read before they are wanted
+AHEAD = 3  # frames read before they are wanted, and frames computed that wait to be written
 
 
 @dataclass(frozen=True)
@@ -37,7 +45,8 @@ class Work:
     frames : the frames of a unit that can be used (upstream did not quarantine them)
     read : (unit, t) → input, in the reader thread; may raise BadImage
     compute : (unit, t, input) → result, in the job's own thread; may raise BadImage
-    write : (unit, t, result) → rows of the block table, in the writer thread
+    write : (unit, t, result) → rows of the block table, in the writer thread; may raise BadImage
+    erase : (unit, t), for a frame that is quarantined: takes away what an earlier run stored
     there : whether the pixels that a receipt speaks of are still there
     fingerprint : of a finished unit, from its key and the extra that `write` noted
     empty : columns of the rows when a unit has none
@@ -49,14 +58,17 @@ class Work:
     compute: Callable[[Unit, int, Any], Any]
     write: Callable[[Unit, int, Any], pd.DataFrame]
     empty: pd.DataFrame = field(default_factory=pd.DataFrame)
+    erase: Callable[[Unit, int], None] = lambda unit, t: None
     there: Callable[[Unit, int], bool] = lambda unit, t: True
     fingerprint: Callable[[Unit, str], str] = lambda unit, key: key
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Item:
+    """One frame on its way; `t` is None for the mark that ends a unit."""
+
     unit: Unit
-    t: int
+    t: int | None
     value: Any = None
     fault: BadImage | None = None
     seconds: float = 0.0
@@ -83,26 +95,41 @@ def run_block(
     Raises
     ------
     BadImage
-        For the first bad frame, if `on_bad_image` is "stop".
+        For the first bad frame, if `on_bad_image` is "stop". What was computed before it is kept.
+    CellpipeError
+        If another run with other settings writes the same units at the same time.
     """
+    stop = on_bad_image == "stop"
     keys = {unit: work.key(unit) for unit in units}
-    waiting = []
-    for unit in units:
-        receipt = kept_receipt(_receipt_path(receipts, unit), keys[unit])
-        if receipt and all(work.there(unit, t) for t in receipt.good_frames):
-            progress(1)
-        else:
-            waiting.append(unit)
-    collector = _Collector(work, keys, receipts, progress)
-    _flow(waiting, work, collector, stop_on_fault=on_bad_image == "stop")
-    done = [_receipt_path(receipts, unit) for unit in units]
-    finished = [kept_receipt(path, keys[unit]) for path, unit in zip(done, units, strict=True)]
-    write_receipts(table, read_rows(done), [receipt for receipt in finished if receipt])
-    return [receipt for receipt in finished if receipt]
+    waiting = [unit for unit in units if not _finished(unit, keys[unit], work, receipts, stop)]
+    if len(waiting) < len(units):
+        progress(len(units) - len(waiting))
+    collector = _Collector(work, keys, receipts, progress, stop)
+    _flow(waiting, work, collector)
+    finished = [_kept(unit, keys[unit], receipts) for unit in units]
+    remove_overlapping(receipts, units)
+    rows = read_rows([receipt_path(receipts, unit) for unit in units])
+    write_receipts(table, rows, finished)
+    return finished
 
 
-def _receipt_path(folder: Path, unit: Unit) -> Path:
-    return folder / f"{unit.name}.parquet"
+def _finished(unit: Unit, key: str, work: Work, receipts: Path, stop: bool) -> bool:
+    """Whether a unit can be skipped: its receipt is right, and what it speaks of is there."""
+    receipt = kept_receipt(receipt_path(receipts, unit), key)
+    if receipt is None or (stop and receipt.bad_frames):
+        return False  # a run that is to stop at bad frames must meet them again
+    return all(work.there(unit, t) for t in receipt.good_frames)
+
+
+def _kept(unit: Unit, key: str, receipts: Path) -> Receipt:
+    receipt = kept_receipt(receipt_path(receipts, unit), key)
+    if receipt is None:
+        raise CellpipeError(
+            seen=f"the receipt of {unit.name} in {receipts} was replaced while this job ran",
+            wanted="one run at a time on a results folder",
+            do="end the other run (on a cluster, look for its jobs too), then run again",
+        )
+    return receipt
 
 
 class _Collector:
@@ -111,127 +138,110 @@ class _Collector:
     def __init__(
         self,
         work: Work,
-        keys: dict[Unit, str],
+        keys: Mapping[Unit, str],
         receipts: Path,
         progress: Callable[[int], None],
+        stop: bool,
     ) -> None:
-        self.work, self.keys, self.receipts, self.progress = work, keys, receipts, progress
-        self.rows: dict[Unit, list[pd.DataFrame]] = {}
-        self.frames: dict[Unit, list[Frame]] = {}
+        self.work, self.keys, self.receipts = work, keys, receipts
+        self.progress, self.stop = progress, stop
+        self.rows: list[pd.DataFrame] = []
+        self.frames: list[Frame] = []
+        self.broken = False
 
     def take(self, item: _Item) -> None:
-        """Write one frame's result and note its state."""
-        rows, frames = self.rows.setdefault(item.unit, []), self.frames.setdefault(item.unit, [])
-        started = time.perf_counter()
-        fault = item.fault
-        if fault is None:
-            try:
-                rows.append(self.work.write(item.unit, item.t, item.value))
-            except BadImage as bad:
-                fault = bad
-        seconds = item.seconds + time.perf_counter() - started
-        if fault is None:
-            frames.append(Frame(item.t, seconds=seconds))
-        else:
-            frames.append(Frame(item.t, "quarantined", fault.seen, fault.do, seconds))
+        """Write one item; after an error nothing more, so that no receipt lacks a frame."""
+        if self.broken:
+            return
+        try:
+            if item.t is None:
+                self._finish(item.unit)
+            else:
+                self._write(item, item.t)
+        except BaseException:
+            self.broken = True
+            raise
 
-    def finish(self, unit: Unit) -> None:
+    def _write(self, item: _Item, t: int) -> None:
+        if item.fault is None:
+            item = _attempt(self.work.write, item)
+        if item.fault is None:
+            self.rows.append(item.value)
+            self.frames.append(Frame(t, seconds=item.seconds))
+            return
+        if self.stop:
+            raise item.fault
+        self.work.erase(item.unit, t)
+        reason = f"{item.fault.seen}; wanted: {item.fault.wanted}"
+        self.frames.append(Frame(t, "quarantined", reason, item.fault.do, item.seconds))
+
+    def _finish(self, unit: Unit) -> None:
         """Publish the receipt of a unit."""
-        rows = [r for r in self.rows.pop(unit, []) if len(r)]
-        table = pd.concat(rows, ignore_index=True) if rows else self.work.empty.iloc[:0]
+        full = [rows for rows in self.rows if len(rows)]
+        if full:
+            table = pd.concat(full, ignore_index=True)
+        else:  # rows of a frame without objects know the types of the columns best
+            table = (self.rows or [self.work.empty])[0].iloc[:0]
         key = self.keys[unit]
-        receipt = Receipt(
-            unit, key, self.work.fingerprint(unit, key), tuple(self.frames.pop(unit, []))
-        )
-        table = table.assign(fingerprint=pd.Series(receipt.fingerprint, table.index, dtype="str"))
-        write_receipts(_receipt_path(self.receipts, unit), table, [receipt])
+        made = self.work.fingerprint(unit, key)
+        table = table.assign(fingerprint=pd.Series(made, table.index, dtype="str"))
+        receipt = Receipt(unit, key, made, tuple(self.frames))
+        write_receipts(receipt_path(self.receipts, unit), table, [receipt])
+        self.rows, self.frames = [], []
         self.progress(1)
 
 
-def _flow(
-    units: Sequence[Unit], work: Work, collector: _Collector, *, stop_on_fault: bool
-) -> None:
-    """Run the three steps side by side; the first error of any of them ends all three."""
-    read: queue.Queue[_Item | Unit | None] = queue.Queue(AHEAD)
-    computed: queue.Queue[_Item | Unit | None] = queue.Queue(AHEAD)
-    broken: list[BaseException] = []
-    stop = threading.Event()
-
-    def guarded(step: Callable[[], None]) -> Callable[[], None]:
-        def body() -> None:
-            try:
-                step()
-            except BaseException as error:
-                broken.append(error)
-                stop.set()
-
-        return body
-
-    def reader() -> None:
-        for unit in units:
-            for t in work.frames(unit):
-                if not _put(read, _attempt(work.read, _Item(unit, t)), stop):
-                    return
-            if not _put(read, unit, stop):
-                return
-        _put(read, None, stop)
-
-    def writer() -> None:
-        for item in _taken(computed, stop):
-            if isinstance(item, Unit):
-                collector.finish(item)
-            else:
-                collector.take(item)
-
-    threads = [threading.Thread(target=guarded(step), daemon=True) for step in (reader, writer)]
-    for thread in threads:
-        thread.start()
-
-    def computer() -> None:
-        for item in _taken(read, stop):
-            if isinstance(item, _Item):
-                if item.fault is None:
-                    item = _attempt(work.compute, item, item.value)
-                if item.fault is not None and stop_on_fault:
-                    raise item.fault
-            if not _put(computed, item, stop):
-                return
-        _put(computed, None, stop)
-
-    guarded(computer)()
-    for thread in threads:
-        thread.join()
-    if broken:
-        raise broken[0]
+def _flow(units: Sequence[Unit], work: Work, collector: _Collector) -> None:
+    """Run the three steps side by side. The first error ends them; frames before it are written."""
+    writes: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        try:
+            for item in _read_ahead(reader, _items(units, work), work.read):
+                if item.t is not None and item.fault is None:
+                    item = _attempt(work.compute, item)
+                writes.append(writer.submit(collector.take, item))
+                if item.fault is not None and collector.stop:
+                    break  # the writer raises it, after the frames before it
+                while len(writes) > AHEAD or (writes and writes[0].done()):
+                    writes.popleft().result()
+            while writes:
+                writes.popleft().result()
+        finally:
+            reader.shutdown(cancel_futures=True)
 
 
-def _attempt(step: Callable[..., Any], item: _Item, *inputs: Any) -> _Item:
+def _items(units: Iterable[Unit], work: Work) -> Iterator[_Item]:
+    for unit in units:
+        for t in work.frames(unit):
+            yield _Item(unit, t)
+        yield _Item(unit, None)
+
+
+def _read_ahead(
+    reader: ThreadPoolExecutor, items: Iterable[_Item], read: Callable[[Unit, int], Any]
+) -> Iterator[_Item]:
+    """Items in order, with their input; those to come are read while one is worked on."""
+    reads: deque[Future[_Item]] = deque()
+    for item in items:
+        reads.append(reader.submit(_attempt_read, read, item))
+        if len(reads) > AHEAD:
+            yield reads.popleft().result()
+    while reads:
+        yield reads.popleft().result()
+
+
+def _attempt_read(read: Callable[[Unit, int], Any], item: _Item) -> _Item:
+    if item.t is None:
+        return item
+    return _attempt(lambda unit, t, nothing: read(unit, t), item)
+
+
+def _attempt(step: Callable[[Unit, Any, Any], Any], item: _Item) -> _Item:
     """Apply a step to an item; a bad image becomes the item's fault."""
     started = time.perf_counter()
     try:
-        value, fault = step(item.unit, item.t, *inputs), None
+        value, fault = step(item.unit, item.t, item.value), None
     except BadImage as bad:
         value, fault = None, bad
-    return _Item(item.unit, item.t, value, fault, item.seconds + time.perf_counter() - started)
-
-
-def _put(target: queue.Queue, item: _Item | Unit | None, stop: threading.Event) -> bool:
-    """Put with an eye on `stop`, so that no thread waits for one that has died."""
-    while not stop.is_set():
-        try:
-            target.put(item, timeout=0.2)
-            return True
-        except queue.Full:
-            continue
-    return False
-
-
-def _taken(source: queue.Queue, stop: threading.Event) -> Iterator[_Item | Unit]:
-    while not stop.is_set():
-        try:
-            item = source.get(timeout=0.2)
-        except queue.Empty:
-            continue
-        if item is None:
-            return
-        yield item
+    seconds = item.seconds + time.perf_counter() - started
+    return replace(item, value=value, fault=fault, seconds=seconds)

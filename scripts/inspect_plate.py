@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import manifest, plate_metadata
+from cellpipe import manifest
 from cellpipe.errors import BadImage
 from cellpipe.ingest import contrast_window
 from cellpipe.job import log, speaking
+from cellpipe.layouts import ome_zarr
 from cellpipe.layouts.reading import read_plane
 from cellpipe.layouts.wells import row_and_column
 from cellpipe.plate_map import read_plate_map
@@ -23,7 +24,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame]:
         "time_step_s": options.ingest["time_step_s"],
     }
     if options.layout == "ome-zarr":
-        source = plate_metadata.describe_source(images)
+        source = ome_zarr.describe_source(images)
         return manifest.inspect_source(
             source, options.channels, plate=options.plate, **own
         ), pd.DataFrame()

@@ -1,0 +1,150 @@
+"""A plate that is OME-Zarr already (NGFF 0.4 or 0.5): what is in it, to be read in place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellpipe.errors import BadConfig, BadImage
+from cellpipe.layouts.wells import row_and_column, well_name
+
+_UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "angstrom": 1e-4, "meter": 1e6}
+_S = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
+
+
+def describe_source(path: Path) -> dict[str, Any]:
+    """Fields, channels and pixel size of an OME-Zarr plate.
+
+    Of a well with several acquisitions the first is taken. Images that cannot be used are listed
+    under "faults".
+
+    Raises
+    ------
+    BadConfig
+        If `path` is no OME-Zarr plate, or holds no image that can be used.
+    """
+    plate = _attributes(path).get("plate")
+    if not isinstance(plate, dict) or not plate.get("wells"):
+        raise BadConfig(
+            seen=f"no OME-Zarr plate at {path}",
+            wanted="a folder with the metadata of a plate (NGFF 0.4 or 0.5)",
+            do="point 'images' at the .zarr folder of a plate, or choose another layout",
+        )
+    fields: list[dict[str, Any]] = []
+    faults: list[dict[str, Any]] = []
+    for well in sorted(plate["wells"], key=_place):
+        name = well_name("".join(str(well["path"]).split("/")))
+        for number, image in enumerate(_images(path, str(well["path"])), start=1):
+            place = {"well": name, "field": number}
+            try:
+                fields.append({**place, **_described(path, f"{well['path']}/{image}")})
+            except BadImage as bad:
+                faults.append({**place, "file": image, "reason": bad.seen, "remedy": bad.do})
+    if not fields:
+        raise BadConfig(
+            seen=faults[0]["reason"] if faults else f"no image in the wells of {path}",
+            wanted="a plate with images",
+            do="fetch the plate again",
+        )
+    return {
+        "source": str(path.resolve()),
+        "ngff_version": "0.5" if (path / "zarr.json").is_file() else "0.4",
+        "fields": fields,
+        "faults": faults,
+    }
+
+
+def _attributes(folder: Path) -> dict[str, Any]:
+    """OME attributes of a group, wherever its NGFF version keeps them; empty without any."""
+    for name in ("zarr.json", ".zattrs"):
+        try:
+            content = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        return content.get("attributes", {}).get("ome", {}) if name == "zarr.json" else content
+    return {}
+
+
+def _place(well: Mapping[str, Any]) -> tuple[int, str, int]:
+    row, column = row_and_column(well_name("".join(str(well["path"]).split("/"))))
+    return len(row), row, column
+
+
+def _images(path: Path, well: str) -> list[str]:
+    images = _attributes(path / well).get("well", {}).get("images", [])
+    first = min((image.get("acquisition", 0) for image in images), default=0)
+    return [str(image["path"]) for image in images if image.get("acquisition", 0) == first]
+
+
+def _described(root: Path, source_path: str) -> dict[str, Any]:
+    """One image. Raises BadImage."""
+    folder = root / source_path
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise _unusable(folder, "lies outside the plate")
+    attributes = _attributes(folder)
+    try:
+        multiscale = attributes["multiscales"][0]
+        axes = "".join(axis["name"] for axis in multiscale["axes"])
+        units = [axis.get("unit") for axis in multiscale["axes"]]
+        levels = [str(dataset["path"]) for dataset in multiscale["datasets"]]
+        scales = [_scale(multiscale, dataset, axes) for dataset in multiscale["datasets"]]
+        shape, dtype = _array(folder / levels[0])
+    except Exception as fault:  # metadata of others can be wrong in any way
+        raise _unusable(folder, f"cannot be read ({type(fault).__name__}: {fault})") from fault
+    if not axes.endswith("yx") or axes != "".join(a for a in "tczyx" if a in axes):
+        raise _unusable(folder, f"has the axes {axes}")
+    sizes = dict(zip(axes, shape, strict=True))
+    steps = {axis: scales[0][i] for i, axis in enumerate(axes)}
+    names = attributes.get("omero", {}).get("channels", [])
+    return {
+        "source_path": source_path,
+        "axes": axes,
+        "shape": shape,
+        "levels": levels,
+        "scales": scales,
+        "dtype": dtype,
+        "n_t": sizes.get("t", 1),
+        "n_z": sizes.get("z", 1),
+        "channels": _channel_labels(names, sizes.get("c", 1)),
+        "pixel_size_um": steps["x"] * _UM.get(units[axes.index("x")], 1.0),
+        "time_step_s": steps["t"] * _S.get(units[0], 1.0) if sizes.get("t", 1) > 1 else None,
+    }
+
+
+def _array(folder: Path) -> tuple[list[int], str]:
+    """Shape and dtype of an array."""
+    if (folder / "zarr.json").is_file():
+        content = json.loads((folder / "zarr.json").read_text(encoding="utf-8"))
+        return content["shape"], str(content["data_type"])
+    content = json.loads((folder / ".zarray").read_text(encoding="utf-8"))
+    return content["shape"], np.dtype(content["dtype"]).newbyteorder("=").name
+
+
+def _scale(multiscale: Mapping[str, Any], dataset: Mapping[str, Any], axes: str) -> list[float]:
+    """Size of a pixel along each axis: the level's scale times that of the whole image."""
+    total = [1.0] * len(axes)
+    for holder in (dataset, multiscale):
+        for transformation in holder.get("coordinateTransformations", []):
+            if transformation["type"] == "scale":
+                pairs = zip(total, transformation["scale"], strict=True)
+                total = [old * float(new) for old, new in pairs]
+    return total
+
+
+def _channel_labels(names: Sequence[Mapping[str, Any]], n_c: int) -> list[str]:
+    """Labels of the channels; "channel_0" … for those without."""
+    labels = [str(name.get("label") or "") for name in names[:n_c]]
+    labels += [""] * (n_c - len(labels))
+    return [label or f"channel_{i}" for i, label in enumerate(labels)]
+
+
+def _unusable(folder: Path, what: str) -> BadImage:
+    return BadImage(
+        seen=f"{folder} {what}",
+        wanted="an OME-Zarr image with axes out of t, c, z, y, x",
+        do="fetch the plate again, or remove the image from the well's metadata",
+    )

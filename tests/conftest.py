@@ -1,0 +1,30 @@
+"""What several test files share: real images where they lie, and a small drawn plate."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real images, from CELLPIPE_DATA."""
+    folder = os.environ.get("CELLPIPE_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("set CELLPIPE_DATA to the folder of real images")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny drawn plate: `plate/images` (ImageXpress names), plate map and truth."""
+    folder = tmp_path_factory.mktemp("demo")
+    draw = [sys.executable, str(ROOT / "scripts/draw_demo.py"), "--out", str(folder)]
+    subprocess.run([*draw, "--size", "small", "--seed", "1", "--only", "plate"], check=True)
+    return folder
