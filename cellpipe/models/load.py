@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.models.card import Card, load_card, weights_path
-from cellpipe.models.unet import UNet, UNetConfig
+from cellpipe.models.unet import UNet, UNetConfig, channels_last
 
 
 class Network(NamedTuple):
@@ -47,8 +47,7 @@ def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
     card = load_card(name_or_path)
     path = weights_path(name_or_path)
     try:
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in card.architecture.items()}
-        module = UNet(UNetConfig(**fields))
+        module = UNet(UNetConfig.from_dict(card.architecture))
         module.load_state_dict(load_file(path))
     except (SafetensorError, TypeError, RuntimeError) as error:
         raise CellpipeError(
@@ -57,4 +56,4 @@ def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
             do="use weights and card that train_network wrote together",
         ) from error
     module.requires_grad_(False).folded()
-    return Network(module.to(device, memory_format=torch.channels_last), card)
+    return Network(channels_last(module.to(device)), card)

@@ -8,6 +8,11 @@ LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 SAMPLE_PX = 1 << 18  # percentiles of a large image are read from an even sample of its pixels
 BRIGHTEST = 4.0  # a speck of dust is not allowed to blind the network
 
+DESCRIPTION = (
+    f"percentiles {LOW_PERCENTILE} and {HIGH_PERCENTILE} of the image to 0 and 1, "
+    f"cut at -1 and {BRIGHTEST}"
+)
+
 
 def intensity_range(pixels: np.ndarray) -> tuple[float, float]:
     """The 1st and 99.8th percentile of an image (Y, X), from at most about 2^18 pixels."""

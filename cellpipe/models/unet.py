@@ -8,7 +8,9 @@ the head trades them back. About 45 kFLOP per pixel and 0.9 M parameters as ship
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any, TypeVar, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -28,8 +30,24 @@ class UNetConfig:
         """Images must be a multiple of this, in y and in x."""
         return self.stem * 2 ** (len(self.widths) - 1)
 
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> UNetConfig:
+        """From JSON or YAML, where tuples are lists."""
+        values: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()
+        }
+        return cls(**values)
+
     def as_dict(self) -> dict:
         return asdict(self) | {"outputs": list(self.outputs), "widths": list(self.widths)}
+
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def channels_last(module: Module) -> Module:
+    """Weights in the memory order in which CPU and GPU convolve fastest, in place."""
+    return cast(Any, module).to(memory_format=torch.channels_last)
 
 
 class ConvBlock(nn.Module):
@@ -62,7 +80,8 @@ class UNet(nn.Module):
             nn.Sequential(ConvBlock(inputs[i], widths[i]), ConvBlock(widths[i], widths[i]))
             for i in range(depth)
         )
-        self.down[-1].append(ConvBlock(widths[-1], widths[-1]))  # context is cheap down here
+        # a third convolution at the coarsest level: context is cheap down there
+        cast(nn.Sequential, self.down[-1]).append(ConvBlock(widths[-1], widths[-1]))
         self.lateral = nn.ModuleList(
             nn.Conv2d(widths[i + 1], widths[i], 1) for i in range(depth - 1)
         )

@@ -55,8 +55,8 @@ def crop(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Resample one crop.
 
-    image (1, Y, X), maps (4, Y, X) = labels, distance, offset y, offset x. Returns image,
-    maps (offsets turned with the crop) and valid (1, crop, crop).
+    image (1, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root of area. Returns image,
+    maps (offsets and sizes turned and scaled with the crop) and valid (1, crop, crop).
     """
     height, width = image.shape[-2:]
     half = (crop_px - 1) / 2
@@ -78,11 +78,12 @@ def crop(
         torch.cat([image, maps[1:2]])[None], grid, "bilinear", "reflection", align_corners=False
     )[0]
     sharp = F.grid_sample(
-        maps[[0, 2, 3]][None], grid, "nearest", "reflection", align_corners=False
+        maps[[0, 2, 3, 4]][None], grid, "nearest", "reflection", align_corners=False
     )[0]
     turned = torch.tensor(np.linalg.inv(matrix), dtype=torch.float32)
-    offsets = torch.einsum("ij,jyx->iyx", turned, sharp[1:])
-    return smooth[:1], torch.cat([sharp[:1], smooth[1:], offsets]), valid
+    offsets = torch.einsum("ij,jyx->iyx", turned, sharp[1:3])
+    edge = sharp[3:] / math.sqrt(abs(np.linalg.det(matrix)))
+    return smooth[:1], torch.cat([sharp[:1], smooth[1:], offsets, edge]), valid
 
 
 def disturb(images: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:

@@ -1,7 +1,8 @@
-"""One training loop: AdamW, cosine with warm-up, averaged weights, best checkpoint kept.
+"""One training loop: AdamW, cosine with warm-up, averaged weights, the best checkpoint kept.
 
-The same seed, data and thread count give the same weights. A run that was killed goes on from
-its last checkpoint; every draw belongs to a step, so the continued run sees the same crops.
+The same seed, data and number of threads give the same weights, unless `max_seconds` ends the
+schedule early. A run that was killed goes on from its last checkpoint: every draw belongs to a
+step, so the continued run sees the crops that the undisturbed one would have seen.
 """
 
 from __future__ import annotations
@@ -10,17 +11,18 @@ import copy
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cellpipe.training.augment import Augmentation, crop, disturb, empty_field, random_affine
-
 log = logging.getLogger(__name__)
+
+Draw = Callable[[int], tuple[Tensor, Tensor, Tensor]]  # step -> images, targets, valid
+Loss = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]  # drawn, targets, valid -> parts
+Score = Callable[[nn.Module], float]  # higher is better
 
 
 @dataclass(frozen=True)
@@ -41,182 +43,128 @@ class Schedule:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class Example:
-    """One training image in memory: image (1, Y, X), maps (4, Y, X), typical diameter."""
-
-    image: Tensor
-    maps: Tensor
-    diameter_px: float
-
-
 @dataclass
 class Progress:
-    """What a checkpoint needs beside the weights."""
+    """How far a run is; stored in its checkpoints and, at the end, in the card."""
 
     step: int = 0
     seconds: float = 0.0
-    best_score: float = -1.0
+    best_score: float = -math.inf
     best_step: int = 0
     curve: list[dict] = field(default_factory=list)
 
+    def fraction(self, schedule: Schedule) -> float:
+        """Share of the schedule that is done, by steps or by time, whichever is more."""
+        done = self.step / schedule.steps
+        if schedule.max_seconds is not None:
+            done = max(done, self.seconds / schedule.max_seconds)
+        return min(done, 1.0)
 
-Loss = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]
-Score = Callable[[nn.Module], float]
 
+class Run:
+    """A network in training: its weights, their running average, the best average so far."""
 
-def draw_batch(
-    examples: Sequence[Example], schedule: Schedule, settings: Augmentation, step: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The crops of one step: images (B, 1, P, P), maps (B, 4, P, P), valid (B, 1, P, P)."""
-    rng = np.random.default_rng([schedule.seed, step])
-    share = np.sqrt([e.image.shape[-1] * e.image.shape[-2] for e in examples])
-    chosen = rng.choice(len(examples), schedule.batch, p=share / share.sum())
-    crops = []
-    for index in chosen:
-        example = examples[index]
-        matrix = random_affine(rng, settings, example.diameter_px)
-        crops.append(crop(example.image, example.maps, matrix, schedule.crop_px, rng))
-    images, maps, valid = (torch.stack(parts) for parts in zip(*crops, strict=True))
-    images = disturb(images, settings, rng)
-    for i in np.flatnonzero(rng.random(schedule.batch) < settings.empty):
-        images[i], maps[i], valid[i] = empty_field(schedule.crop_px, rng), 0.0, 1.0
-    return images, maps, valid
+    def __init__(self, network: nn.Module, schedule: Schedule, checkpoint: Path) -> None:
+        self.schedule, self.checkpoint = schedule, checkpoint
+        self.network = network.train()
+        self.average = copy.deepcopy(network).eval()
+        self.best = copy.deepcopy(self.average.state_dict())
+        self.optimizer = torch.optim.AdamW(
+            network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
+        )
+        self.progress = Progress()
+        self.losses: dict[str, float] = {}
+        if checkpoint.exists():
+            self.resume()
+
+    def step(self, batch: tuple[Tensor, Tensor, Tensor], loss: Loss) -> None:
+        """One update of the weights, and of their average."""
+        images, targets, valid = batch
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate()
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.schedule.mixed_precision):
+            drawn = self.network(images.contiguous(memory_format=torch.channels_last))
+        parts = loss(drawn.float(), targets, valid)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(parts.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+        self.optimizer.step()
+        self.progress.step += 1
+        self.update_average()
+        for name, value in parts.items():
+            value = value.detach()
+            last = self.losses.get(name, float(value))
+            self.losses[name] = 0.98 * last + 0.02 * float(value)
+
+    def learning_rate(self) -> float:
+        warm = min(1.0, (self.progress.step + 1) / self.schedule.warmup_steps)
+        done = self.progress.fraction(self.schedule)
+        return self.schedule.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * done))
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        step = self.progress.step
+        decay = min(self.schedule.average_decay, (1 + step) / (10 + step))
+        pairs = zip(
+            self.average.state_dict().values(), self.network.state_dict().values(), strict=True
+        )
+        for kept, new in pairs:
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+    def validate(self, score: Score) -> None:
+        value = score(self.average)
+        progress = self.progress
+        progress.curve.append({"step": progress.step, "score": value, **self.losses})
+        log.info("step %d score %.4f, best %.4f", progress.step, value, progress.best_score)
+        if value >= progress.best_score:
+            progress.best_score, progress.best_step = value, progress.step
+            self.best = copy.deepcopy(self.average.state_dict())
+
+    def save(self) -> None:
+        """Write the checkpoint to a temporary name and rename it: it is never half there."""
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        partial = self.checkpoint.with_suffix(".partial")
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "progress": asdict(self.progress),
+            "losses": self.losses,
+        }
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+
+    def resume(self) -> None:
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+        self.best, self.losses = state["best"], state["losses"]
+        log.info("going on from step %d", self.progress.step)
 
 
 def fit(
-    network: nn.Module,
-    examples: Sequence[Example],
-    loss: Loss,
-    score: Score,
-    schedule: Schedule,
-    settings: Augmentation,
-    checkpoint: Path,
+    network: nn.Module, draw: Draw, loss: Loss, score: Score, schedule: Schedule, checkpoint: Path
 ) -> tuple[nn.Module, Progress]:
-    """Train, and return the averaged network at its best validation score."""
-    torch.manual_seed(schedule.seed)
-    network = network.to(memory_format=torch.channels_last).train()
-    average = copy.deepcopy(network).eval()
-    best = copy.deepcopy(average.state_dict())
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-    )
-    progress = Progress()
-    if checkpoint.exists():
-        best = _resume(checkpoint, network, average, optimizer, progress)
-        log.info("going on from step %d", progress.step)
+    """Train; return the averaged network at its best validation score, and how it went."""
+    run = Run(network, schedule, checkpoint)
+    progress = run.progress
     started = time.monotonic() - progress.seconds
-    losses: dict[str, float] = {}
-    while (done := _fraction(progress, schedule)) < 1:
-        for group in optimizer.param_groups:
-            group["lr"] = schedule.learning_rate * _rate(progress.step, done, schedule)
-        parts = _step(
-            network,
-            optimizer,
-            loss,
-            draw_batch(examples, schedule, settings, progress.step),
-            schedule,
-        )
-        progress.step += 1
-        _average(average, network, schedule.average_decay, progress.step)
-        for name, value in parts.items():
-            losses[name] = 0.98 * losses.get(name, value) + 0.02 * value
+    while progress.fraction(schedule) < 1:
+        run.step(draw(progress.step), loss)
         progress.seconds = time.monotonic() - started
+        over = progress.fraction(schedule) >= 1
         if progress.step % 50 == 0:
-            log.info(
-                "step %d %.0f s %s",
-                progress.step,
-                progress.seconds,
-                " ".join(f"{k} {v:.4f}" for k, v in losses.items()),
-            )
-        last = _fraction(progress, schedule) >= 1
-        if progress.step % schedule.validate_every == 0 or last:
-            value = score(average)
-            progress.curve.append({"step": progress.step, "score": value, **losses})
-            log.info(
-                "step %d validation %.4f (best %.4f)", progress.step, value, progress.best_score
-            )
-            if value >= progress.best_score:
-                progress.best_score, progress.best_step = value, progress.step
-                best = copy.deepcopy(average.state_dict())
-        if progress.step % schedule.checkpoint_every == 0 or last:
-            _save(checkpoint, network, average, optimizer, progress, best)
-    average.load_state_dict(best)
-    return average, progress
-
-
-def _fraction(progress: Progress, schedule: Schedule) -> float:
-    done = progress.step / schedule.steps
-    if schedule.max_seconds is not None:
-        done = max(done, progress.seconds / schedule.max_seconds)
-    return done
-
-
-def _rate(step: int, done: float, schedule: Schedule) -> float:
-    warm = min(1.0, (step + 1) / schedule.warmup_steps)
-    return warm * 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-def _step(
-    network: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    loss: Loss,
-    batch: tuple[Tensor, Tensor, Tensor],
-    schedule: Schedule,
-) -> dict[str, float]:
-    images, maps, valid = batch
-    with torch.autocast("cpu", torch.bfloat16, enabled=schedule.mixed_precision):
-        drawn = network(images.contiguous(memory_format=torch.channels_last))
-    parts = loss(drawn, maps, valid)
-    optimizer.zero_grad(set_to_none=True)
-    torch.stack(list(parts.values())).sum().backward()
-    nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-    optimizer.step()
-    return {name: float(value.detach()) for name, value in parts.items()}
-
-
-@torch.no_grad()
-def _average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
-    decay = min(decay, (1 + step) / (10 + step))
-    for kept, new in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if kept.is_floating_point():
-            kept.lerp_(new, 1 - decay)
-        else:
-            kept.copy_(new)
-
-
-def _save(
-    path: Path,
-    network: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-    best: dict,
-) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    state = {
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "best": best,
-        "optimizer": optimizer.state_dict(),
-        "progress": asdict(progress),
-    }
-    partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    partial.replace(path)
-
-
-def _resume(
-    path: Path,
-    network: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    progress: Progress,
-) -> dict:
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    for name, value in state["progress"].items():
-        setattr(progress, name, value)
-    return state["best"]
+            parts = " ".join(f"{name} {value:.4f}" for name, value in run.losses.items())
+            log.info("step %d, %.0f s, %s", progress.step, progress.seconds, parts)
+        if progress.step % schedule.validate_every == 0 or over:
+            run.validate(score)
+        if progress.step % schedule.checkpoint_every == 0 or over:
+            run.save()
+    run.average.load_state_dict(run.best)
+    return run.average, progress

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cellpipe.training.targets import OFFSET_SCALE_PX, contact_mask
+from cellpipe.training.targets import OFFSET_SCALE_PX, contact_mask, size_weight
 
 CONTACT_WEIGHT = 3.0  # pixels between touching nuclei decide whether they are split
 
@@ -17,14 +17,14 @@ def segmentation_loss(maps: Tensor, targets: Tensor, valid: Tensor) -> dict[str,
     Parameters
     ----------
     maps : (B, 5, Y, X) network output: foreground, distance, contact, offset y, x
-    targets : (B, 4, Y, X): labels, distance, offset y and x in pixels
+    targets : (B, 5, Y, X): labels, distance, offset y and x, root of the object's area, in pixels
     valid : (B, 1, Y, X): 0 where the crop reaches beyond the image
     """
-    maps = maps.float()
     labels = targets[:, :1]  # (B, 1, Y, X)
     foreground = (labels > 0).float()
     contact = contact_mask(labels) * valid
-    weight = valid * (1 + CONTACT_WEIGHT * contact)
+    sized = valid * size_weight(targets[:, 4:5])
+    weight = sized + valid * CONTACT_WEIGHT * contact
 
     logit = maps[:, :1]
     cross = F.binary_cross_entropy_with_logits(logit, foreground, reduction="none")
@@ -39,7 +39,7 @@ def segmentation_loss(maps: Tensor, targets: Tensor, valid: Tensor) -> dict[str,
     offset = F.smooth_l1_loss(
         maps[:, 3:5], targets[:, 2:4] / OFFSET_SCALE_PX, beta=0.1, reduction="none"
     )
-    inside = foreground * valid
+    inside = foreground * sized
     return {
         "foreground": _mean(cross, weight),
         "dice": 0.5 * dice.mean(),

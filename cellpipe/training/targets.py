@@ -10,6 +10,8 @@ from torch import Tensor
 
 OFFSET_SCALE_PX = 16.0  # offsets are divided by this, so that every output is of order one
 CONTACT_WINDOW_PX = 5
+USUAL_EDGE_PX = 20.0  # square root of a usual nucleus's area
+LARGEST_WEIGHT = 5.0
 
 
 def centre_maps(labels: np.ndarray) -> np.ndarray:
@@ -21,10 +23,11 @@ def centre_maps(labels: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    float32 array, shape (3, Y, X): distance to the object's border over its largest value
-    (1 at the centre, 0 outside), and the offset in pixels (y, x) to the object's centroid.
+    float32 array, shape (4, Y, X): distance to the object's border over its largest value
+    (1 at the centre, 0 outside), the offset in pixels (y, x) to the object's centroid, and the
+    square root of the object's area in pixels.
     """
-    out = np.zeros((3, *labels.shape), np.float32)
+    out = np.zeros((4, *labels.shape), np.float32)
     for value, box in enumerate(ndimage.find_objects(labels.astype(np.int32)), start=1):
         if box is None:
             continue
@@ -42,6 +45,7 @@ def centre_maps(labels: np.ndarray) -> np.ndarray:
         region[0][mask] = (distance / distance.max())[mask]
         region[1][mask] = y.mean() - y
         region[2][mask] = x.mean() - x
+        region[3][mask] = np.sqrt(len(y))
     return out
 
 
@@ -52,3 +56,14 @@ def contact_mask(labels: Tensor) -> Tensor:
     far = torch.where(labels > 0, labels, torch.full_like(labels, 1e9))
     lowest = -F.max_pool2d(-far, window, 1, pad)
     return ((highest > 0) & (lowest < highest)).float()
+
+
+def size_weight(edge_px: Tensor) -> Tensor:
+    """Weight of pixels in and around objects, so that a small object counts nearly as a large one.
+
+    edge_px (B, 1, Y, X) is the square root of the object's area, 0 outside. Micronuclei of 20
+    pixels are objects too, but lose against nuclei of 600 when pixels are counted.
+    """
+    weight = (USUAL_EDGE_PX / edge_px.clamp_min(1.0)).clamp(1.0, LARGEST_WEIGHT)
+    weight = torch.where(edge_px > 0, weight, torch.ones_like(weight))
+    return F.max_pool2d(weight, 5, 1, 2)
