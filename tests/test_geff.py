@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadImage
-from cellpipe.formats.geff import edges_of, read_geff, write_geff
+from cellpipe.formats.geff import read_geff, write_geff
 
 # one letter is one object; a track is a row of letters
 #   t   0 1 2 3 4 5
@@ -190,8 +190,3 @@ def test_another_writers_file_is_read(tmp_path: Path) -> None:
 def test_no_geff_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match=r"none\.geff"):
         read_geff(tmp_path / "none.geff")
-
-
-def test_edges_of_nothing() -> None:
-    source, target = edges_of(cells().iloc[:0])
-    assert len(source) == len(target) == 0

@@ -17,11 +17,11 @@ import pandas as pd
 from cellpipe.errors import BadImage
 from cellpipe.publish import published
 from cellpipe.track.cells import name_tracks
+from cellpipe.track.lineage import PLACE, first_ancestors, links_of
 
 if TYPE_CHECKING:
     from geff_spec import GeffMetadata
 
-PLACE = ("plate", "well", "field")
 _GRAPH = ("t", "label", "y_um", "x_um", "track_id", "parent_track_id")
 LABEL, TRACKLET, LINEAGE = "label", "tracklet_id", "lineage_id"
 
@@ -53,7 +53,7 @@ def write_geff(
     from geff.core_io import write_arrays
 
     nodes = _sorted(cells)
-    source, target = edges_of(nodes)
+    source, target = links_of(nodes)
     divides = np.bincount(source, minlength=len(nodes)) > 1
     ids = np.arange(1, len(nodes) + 1, dtype=np.uint64)
     edge_ids = np.stack([ids[source], ids[target]], axis=1)
@@ -112,27 +112,6 @@ def read_geff(path: str | Path) -> pd.DataFrame:
     return cells[[*_GRAPH, *rest]].astype(types)
 
 
-def edges_of(nodes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Links (source row, target row) that tracks and parents state, in order of the target.
-
-    `nodes` has t, track_id, parent_track_id and place columns, and a plain range as index.
-    """
-    rows = nodes[nodes["track_id"] > 0]
-    place = [c for c in PLACE if c in nodes]
-    rows = rows.sort_values([*place, "track_id", "t"], kind="stable")
-    first = ~rows.duplicated([*place, "track_id"]).to_numpy()
-    index = rows.index.to_numpy()
-    before = np.r_[-1, index[:-1]][: len(index)]
-    last = rows[np.r_[first[1:], True][: len(first)]]
-    key = pd.MultiIndex.from_frame(last[[*place, "track_id"]])
-    wanted = rows.loc[first, [*place, "parent_track_id"]]
-    mother = key.get_indexer(pd.MultiIndex.from_frame(wanted))
-    before[first] = np.where(mother >= 0, last.index.to_numpy()[mother], -1) if len(last) else -1
-    linked = before >= 0
-    order = np.argsort(index[linked], kind="stable")
-    return before[linked][order].astype(int), index[linked][order].astype(int)
-
-
 def _sorted(cells: pd.DataFrame) -> pd.DataFrame:
     place = [c for c in PLACE if c in cells]
     return cells.sort_values([*place, "t", "label"], kind="stable", ignore_index=True)
@@ -150,22 +129,12 @@ def _node_props(
         "track_id": nodes["track_id"].to_numpy(np.int64),
         "parent_track_id": nodes["parent_track_id"].to_numpy(np.int64),
         TRACKLET: tracklet,
-        LINEAGE: _lineages(tracklet, mother),
+        LINEAGE: first_ancestors(tracklet, mother),
     }
     for name in nodes:
         if name not in props and name not in _GRAPH:
             props[name] = _array(nodes[name])
     return props
-
-
-def _lineages(tracklet: np.ndarray, mother: np.ndarray) -> np.ndarray:
-    """The first ancestor of every node's tracklet."""
-    mother_of = np.zeros(int(tracklet.max(initial=0)) + 1, np.int64)
-    mother_of[tracklet] = mother
-    ancestor = np.arange(len(mother_of))
-    while mother_of[ancestor].any():  # one round per generation
-        ancestor = np.where(mother_of[ancestor] > 0, mother_of[ancestor], ancestor)
-    return ancestor[tracklet]
 
 
 def _array(column: pd.Series) -> np.ndarray:

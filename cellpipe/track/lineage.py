@@ -89,3 +89,42 @@ def _generations(tracks: pd.DataFrame, place: list[str]) -> tuple[np.ndarray, np
         ancestor = np.where(ancestor >= 0, parent[ancestor], -1)
     daughters = np.bincount(parent[parent >= 0], minlength=len(tracks))
     return generation, daughters > 1
+
+
+def links_of(nodes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Links that tracks and parents state.
+
+    Parameters
+    ----------
+    nodes : DataFrame
+        t, track_id, parent_track_id and, where present, place columns; its index is 0 … N-1.
+
+    Returns
+    -------
+    source, target : int arrays
+        Rows of `nodes`, in order of the target. A source with two targets divides.
+    """
+    rows = nodes[nodes["track_id"] > 0]
+    place = [c for c in PLACE if c in nodes]
+    rows = rows.sort_values([*place, "track_id", "t"], kind="stable")
+    first = ~rows.duplicated([*place, "track_id"]).to_numpy()
+    index = rows.index.to_numpy()
+    before = np.r_[-1, index[:-1]][: len(index)]
+    last = rows[np.r_[first[1:], True][: len(first)]]
+    key = pd.MultiIndex.from_frame(last[[*place, "track_id"]])
+    wanted = rows.loc[first, [*place, "parent_track_id"]]
+    mother = key.get_indexer(pd.MultiIndex.from_frame(wanted))
+    before[first] = np.where(mother >= 0, last.index.to_numpy()[mother], -1) if len(last) else -1
+    linked = before >= 0
+    order = np.argsort(index[linked], kind="stable")
+    return before[linked][order].astype(int), index[linked][order].astype(int)
+
+
+def first_ancestors(track: np.ndarray, parent: np.ndarray) -> np.ndarray:
+    """The first ancestor of every row's track, int64 (N,); ids count from 1, parent 0 is none."""
+    mother_of = np.zeros(int(track.max(initial=0)) + 1, np.int64)
+    mother_of[track] = parent
+    ancestor = np.arange(len(mother_of))
+    while mother_of[ancestor].any():  # one round per generation
+        ancestor = np.where(mother_of[ancestor] > 0, mother_of[ancestor], ancestor)
+    return ancestor[track]
