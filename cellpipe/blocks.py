@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any
 
 _NAME = re.compile(r"([A-Z]+\d+)_f(\d+)_t(\d+)-(\d+)")
@@ -48,12 +49,13 @@ class Unit:
 def cut_units(fields: Sequence[Mapping[str, Any]], frames_per_unit: int) -> list[Unit]:
     """Cut fields (each with ``well``, ``field``, ``n_t``) into units, in plate order."""
     units = []
-    for field in sorted(fields, key=lambda f: (f["well"], f["field"])):
+    # row AA of a 1,536-well plate comes after row Z
+    for field in sorted(fields, key=lambda f: (len(f["well"]), f["well"], f["field"])):
         n_t = field["n_t"]
         # equal pieces: 101 frames at 100 a unit are 51 + 50, not 100 + 1
         pieces = -(-n_t // frames_per_unit)
         edges = [round(i * n_t / pieces) for i in range(pieces + 1)]
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             units.append(Unit(field["well"], field["field"], start, stop))
     return units
 
@@ -65,14 +67,14 @@ def cut_blocks(
     units = cut_units(fields, frames_per_unit)
     n_frames = sum(unit.n_frames for unit in units)
     n_blocks = max(1, min(len(units), -(-n_frames // frames_per_block)))
-    blocks: dict[str, list[Unit]] = {}
+    blocks: dict[int, list[Unit]] = {}
     done = 0
     for unit in units:
         # the block in which the middle of the unit falls keeps blocks even and in order
         index = int((done + unit.n_frames / 2) * n_blocks / n_frames)
-        blocks.setdefault(f"{index:04d}", []).append(unit)
+        blocks.setdefault(index, []).append(unit)
         done += unit.n_frames
-    return blocks
+    return {f"{i:04d}": block for i, block in enumerate(blocks.values())}
 
 
 def cut_field_blocks(

@@ -150,7 +150,7 @@ def plate(name: str, wells: Sequence[tuple[str, str]], field_count: int, version
         ],
         "field_count": field_count,
     }
-    return group({"plate": {**described, **_inner(version)}}, version)
+    return group({"plate": {**described, "version": version}}, version)
 
 
 def well(images: Sequence[str], version: str) -> Files:

@@ -112,7 +112,7 @@ def read_rows(paths: Iterable[Path | str]) -> pd.DataFrame:
 
 
 def kept_receipt(path: Path, key: str) -> Receipt | None:
-    """The receipt at `path` if it bears `key`; None if it is not there, torn, or of another make."""
+    """The receipt at `path` if it bears `key`; None if it is absent, torn, or of another make."""
     try:
         (receipt,) = read_receipts(path)
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
