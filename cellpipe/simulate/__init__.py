@@ -11,7 +11,7 @@ from cellpipe.simulate.movie import Movie, MovieDesign, draw_movie, movie_map
 from cellpipe.simulate.plate import Field, PlateDesign, draw_field, plate_map
 
 # Raise it whenever a drawing changes, so that drawn folders are known to be old.
-VERSION = 4
+VERSION = 6
 
 __all__ = [
     "VERSION",

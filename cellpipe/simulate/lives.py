@@ -26,13 +26,14 @@ class Habits:
 
     speed_um_s : root mean square speed
     persistence_s : how long a cell keeps its heading
-    cycle_s : mean time from birth to division; ``cycle_spread`` its coefficient of variation
+    cycle_s : mean time from birth to division (short, so that short movies hold divisions);
+        ``cycle_spread`` its coefficient of variation
     birth_area_um2 : nuclear area just after a division; it has nearly doubled before the next
     """
 
     speed_um_s: float = 0.006
     persistence_s: float = 1500.0
-    cycle_s: float = 6 * 3600.0
+    cycle_s: float = 4.5 * 3600.0
     cycle_spread: float = 0.15
     birth_area_um2: float = 105.0
 
@@ -99,8 +100,12 @@ class Colony:
         """Fill the field and its margin with cells of every age, none upon another."""
         size = np.array(self.field_um) + 2 * self.margin_um
         n_cells = int(self.rng.poisson(cells_per_mm2 * np.prod(size) * 1e-6))
-        for _ in range(n_cells):
-            self.cells.append(self.newcomer(self.rng.uniform(0, size) - self.margin_um))
+        # ages evenly spread over the cycle, so that every field has its share of divisions
+        ages = (self.rng.permutation(n_cells) + self.rng.random(n_cells)) / max(n_cells, 1)
+        for age in ages:
+            cell = self.newcomer(self.rng.uniform(0, size) - self.margin_um)
+            cell.age_s = age * cell.cycle_s
+            self.cells.append(cell)
         for _ in range(60):
             push_apart(self.cells, frame=0)
 
@@ -146,7 +151,7 @@ class Colony:
     def consider_mitosis(self, cell: Cell, frame: int) -> None:
         """Condense when the cycle is over, unless the field's border would hide a daughter."""
         due = cell.age_s >= cell.cycle_s and cell.mitosis_frame is None
-        if not due or self.straddles_border(cell.position_um, clearance_um=18.0):
+        if not due or self.straddles_border(cell.position_um, clearance_um=14.0):
             return
         cell.mitosis_frame = frame
         cell.mitosis_frames = int(self.rng.integers(1, 4))

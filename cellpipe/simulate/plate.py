@@ -10,7 +10,7 @@ import pandas as pd
 
 from cellpipe.simulate.optics import Camera, expose, through_lens, uneven_light
 from cellpipe.simulate.population import Population, populate
-from cellpipe.simulate.staining import stain_dna, stain_reporter, stain_spots
+from cellpipe.simulate.staining import Spots, stain_dna, stain_reporter, stain_spots
 
 CHANNELS = ("dna", "reporter", "spots")
 # Light is brightest a little off the middle, differently for each channel's optics.
@@ -18,6 +18,9 @@ LIGHT = {"dna": (0.12, (0.45, 0.55)), "reporter": (0.15, (0.55, 0.48)), "spots":
 BLUR_PX = {"dna": 0.9, "reporter": 1.0, "spots": 0.0}
 # Medium and plastic glow a little, in counts above the camera's offset.
 GLOW = {"dna": 40.0, "reporter": 30.0, "spots": 40.0}
+
+# Generators of one seed that never meet: those of fields and those of wells.
+FIELD_DRAWS, WELL_DRAWS = 1, 2
 
 
 @dataclass(frozen=True)
@@ -117,23 +120,17 @@ def draw_field(design: PlateDesign, well: str, field: int) -> Field:
     KeyError
         If the design has no such well.
     """
-    place = design.wells.index.get_loc(well)
-    rng = np.random.default_rng([design.seed, place, field])
+    place = int(design.wells.index.get_loc(well))
+    dose = float(design.wells.loc[well, "dose"])
+    rng = np.random.default_rng([design.seed, FIELD_DRAWS, place, field])
     n_nuclei = 0 if well in design.empty_wells else expected_nuclei(design, rng)
     people = populate(
         rng, design.shape, design.pixel_size_um, n_nuclei=n_nuclei, touching=design.touching
     )
-    dose = float(design.wells.loc[well, "dose"])
-    # a well's own deviation is the same in all its fields
-    well_rng = np.random.default_rng([design.seed, place])
-    mean = design.mean_ratio(dose) * np.exp(well_rng.normal(0, 0.02))
-    ratios = mean * np.exp(rng.normal(0, design.ratio_spread, people.n))
+    ratios = draw_ratios(design, place, dose, people.n, rng)
+    n_spots = rng.poisson(design.mean_spots(dose), people.n)
     spots = stain_spots(
-        rng,
-        people,
-        rng.poisson(design.mean_spots(dose), people.n),
-        sigma_px=design.spot_sigma_px,
-        counts=design.spot_counts,
+        rng, people, n_spots, sigma_px=design.spot_sigma_px, counts=design.spot_counts
     )
     light = {
         "dna": stain_dna(rng, people),
@@ -141,20 +138,23 @@ def draw_field(design: PlateDesign, well: str, field: int) -> Field:
         "spots": spots.image,
     }
     pixels, clean = photograph(light, rng)
-    truth = nuclei_table(design, people, ratios, spots.label)
-    where = {"well": well, "field": np.int32(field)}
-    table = pd.DataFrame(
-        {
-            **{name: np.full(len(spots.label), value) for name, value in where.items()},
-            "y_um": spots.y_px * design.pixel_size_um,
-            "x_um": spots.x_px * design.pixel_size_um,
-            "label": spots.label,
-            "intensity": spots.intensity,
-        }
-    )
-    truth.insert(0, "field", where["field"])
-    truth.insert(0, "well", well)
-    return Field(pixels, clean, people.nuclei, people.cells, truth, table)
+    tables = [
+        nuclei_table(design, people, ratios, spots.label),
+        spots_table(spots, design.pixel_size_um),
+    ]
+    for table in tables:
+        table.insert(0, "field", np.int32(field))
+        table.insert(0, "well", well)
+    return Field(pixels, clean, people.nuclei, people.cells, *tables)
+
+
+def draw_ratios(
+    design: PlateDesign, place: int, dose: float, n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Nuclear / cytoplasmic ratio of each cell, (N,): the dose's, the well's own and the cell's."""
+    # of its own generator, so that a well deviates alike in all its fields
+    of_well = np.random.default_rng([design.seed, WELL_DRAWS, place]).normal(0, 0.02)
+    return design.mean_ratio(dose) * np.exp(of_well + rng.normal(0, design.ratio_spread, n))
 
 
 def expected_nuclei(design: PlateDesign, rng: np.random.Generator) -> int:
@@ -200,5 +200,17 @@ def nuclei_table(
             "ratio": ratios,
             "spot_count": np.bincount(spot_labels, minlength=n + 1)[1:].astype(np.int32),
             "touches_border": cut[1:],
+        }
+    )
+
+
+def spots_table(spots: Spots, pixel_size_um: float) -> pd.DataFrame:
+    """What is true of each spot."""
+    return pd.DataFrame(
+        {
+            "y_um": spots.y_px * pixel_size_um,
+            "x_um": spots.x_px * pixel_size_um,
+            "label": spots.label,
+            "intensity": spots.intensity,
         }
     )

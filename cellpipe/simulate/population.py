@@ -51,7 +51,7 @@ def populate(
         if placed and rng.random() < touching:
             put_beside(rng, nuclei, placed, outline)
         else:
-            put_apart(nuclei, placed, outline)
+            paint(nuclei, placed, outline, clearance_px=3)
     insides = [i for i in (look_inside(o, shape) for o in placed) if i is not None]
     around = [look_inside(cell_outline(rng, o, pixel_size_um), shape) for o in placed]
     cells, rho = owners(around, shape)
@@ -95,14 +95,9 @@ def cell_outline(rng: np.random.Generator, nucleus: Outline, pixel_size_um: floa
     )
 
 
-def put_apart(nuclei: np.ndarray, placed: list[Outline], outline: Outline) -> bool:
-    """Draw a nucleus where it stands, if it keeps clear of all others."""
-    return paint(nuclei, placed, outline, clearance_px=3)
-
-
 def put_beside(
     rng: np.random.Generator, nuclei: np.ndarray, placed: list[Outline], outline: Outline
-) -> bool:
+) -> None:
     """Move a nucleus outward from a random neighbour until it just touches."""
     neighbour = placed[int(rng.integers(len(placed)))]
     heading = rng.uniform(0, 2 * np.pi)
@@ -112,12 +107,11 @@ def put_beside(
             neighbour.x_px + distance_px * np.cos(heading),
         )
         if paint(nuclei, placed, moved, clearance_px=0):
-            return True
-    return False
+            return
 
 
 def paint(nuclei: np.ndarray, placed: list[Outline], outline: Outline, clearance_px: int) -> bool:
-    """Add a nucleus with the next label if its pixels (and a margin) are free."""
+    """Add a nucleus with the next label if its pixels (and a margin) are free; says whether."""
     inside = look_inside(outline, nuclei.shape)
     centred = 0 <= outline.y_px < nuclei.shape[0] and 0 <= outline.x_px < nuclei.shape[1]
     if inside is None or not centred:
