@@ -110,7 +110,8 @@ def plate_statistics(
     rows = [_control_row(wells, readout, dose_column) for readout in readouts]
     if has_doses and wells[dose_column].gt(0).any():
         for readout in readouts:
-            for group, series in _dose_groups(wells, str(dose_column), group_column):
+            seen = wells[np.isfinite(wells[readout].astype(float))]
+            for group, series in _dose_groups(seen, str(dose_column), group_column):
                 fit = fit_dose_response(series[dose_column], series[readout].astype(float))
                 head = {"readout": readout, "kind": "dose_response", "group": group}
                 rows.append(head | asdict(fit))
@@ -168,7 +169,9 @@ def _treatments(wells: pd.DataFrame, dose_column: str | None) -> NDArray:
 
 
 def _dose_groups(wells: pd.DataFrame, dose_column: str, group_column: str | None) -> list:
-    """(group, wells) pairs; a group without doses of its own (say, only controls) has no curve."""
+    """(group, wells) pairs of wells that have values; a group without doses (say, only controls,
+    or wells that were not imaged) has no curve.
+    """
     control = wells["control"].fillna("") if "control" in wells else wells["well"].map(lambda _: "")
     table = wells[control != "positive"].copy()
     untreated = (control[table.index] == "negative") & table[dose_column].isna()

@@ -189,6 +189,22 @@ def test_plate_of_unknown_wells_only():
     Reader(render_report(replace(content(), wells=wells, readouts=["gfp_ratio"])))
 
 
+def test_overlapping_controls_and_hopeless_curves_are_not_dressed_up():
+    statistics = content().statistics.assign(z_prime=-1497.0, n_points=3, ec50=np.nan)
+    html = render_report(replace(content(), statistics=statistics))
+    assert "controls overlap in gfp ratio" in html
+    assert "1,497" not in html
+    assert 'id="doses"' not in html
+
+
+def test_wells_that_were_not_imaged_are_empty_places():
+    wells = content().wells.copy()
+    wells.loc[wells["well"] == "A03", ["n_fields", "n_cells"]] = 0
+    html = render_report(replace(content(), wells=wells))
+    assert html.count('class="well"') == 47
+    assert "<dt>Wells</dt><dd>47</dd>" in html
+
+
 def test_pictures_stay_within_their_budget(monkeypatch):
     monkeypatch.setattr(plate_view_module, "MAX_PICTURE_BYTES", 40_000)
     noise = np.random.default_rng(0).integers(0, 255, (256, 256, 3), dtype=np.uint8)

@@ -231,6 +231,13 @@ def test_groups_without_controls_of_their_own_share_the_plate_s():
     assert (curves["n_points"] == 9 + 8).all()
 
 
+def test_rows_that_were_not_imaged_have_no_curve():
+    wells = dose_plate()
+    wells.loc[wells["row"].isin(["E", "F"]), "ratio"] = np.nan
+    table = plate_statistics(wells, ["ratio"], group_column="row")
+    assert table.loc[table["kind"] == "dose_response", "group"].tolist() == ["A", "B"]
+
+
 def test_plate_without_controls_or_doses_gets_a_note_not_a_crash():
     wells = dose_plate().drop(columns="dose").assign(control="")
     table = plate_statistics(wells, ["ratio"])

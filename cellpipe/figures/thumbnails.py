@@ -56,7 +56,8 @@ def thumbnail_with_outlines(
         rgb += shade[..., None] * np.asarray(colours[c % len(colours)])
     rgb = np.clip(rgb, 0, 1)
     if labels is not None:
-        rgb[outlines(nearest(np.asarray(labels), rgb.shape[:2]))] = outline
+        alpha = _outline_alpha(np.asarray(labels), size_px)[..., None]
+        rgb = (1 - alpha) * rgb + alpha * np.asarray(outline)
     return (rgb * 255 + 0.5).astype(np.uint8)
 
 
@@ -69,13 +70,10 @@ def shrink(plane: NDArray, size_px: int) -> NDArray[np.float64]:
     return cut.reshape(y, block[0], x, block[1]).mean(axis=(1, 3))
 
 
-def nearest(labels: NDArray, shape: tuple[int, int]) -> NDArray:
-    """Labels at the middle of each of `shape` blocks; a mean of labels would mean nothing."""
-    rows, columns = (
-        ((np.arange(n) + 0.5) * full / n).astype(int)
-        for n, full in zip(shape, labels.shape, strict=True)
-    )
-    return labels[np.ix_(rows, columns)]
+def _outline_alpha(labels: NDArray, size_px: int) -> NDArray[np.float64]:
+    """How strongly each pixel of the small picture is outline: a smooth line, not a staircase."""
+    step = -(-max(labels.shape) // size_px)
+    return np.clip(shrink(outlines(labels), size_px) * step**0.6, 0, 1)
 
 
 def outlines(labels: NDArray) -> NDArray[np.bool_]:

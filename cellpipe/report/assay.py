@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from cellpipe.dose_response import N_PARAMETERS
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import Chart, Table, rows_of_kind
@@ -29,8 +30,8 @@ def controls_table(content: ReportContent) -> Table | None:
         [
             spoken(row["readout"]),
             _control_strip(content.wells, row["readout"]),
-            number(row["z_prime"], 2),
-            number(row["z_prime_robust"], 2),
+            z_score(row["z_prime"]),
+            z_score(row["z_prime_robust"]),
             number(row["ssmd"]),
             number(row["signal_to_background"]),
             percent(row["cv_negative"]),
@@ -40,6 +41,11 @@ def controls_table(content: ReportContent) -> Table | None:
         for _, row in rows.iterrows()
     ]
     return Table(columns, body, [False, False] + [True] * 7)
+
+
+def z_score(value: float) -> str:
+    """Z′ to two digits; far below 0 the digits say nothing but that the controls overlap."""
+    return "< −10" if value < -10 else number(value, 2)
 
 
 def _control_strip(wells: pd.DataFrame, readout: str) -> Markup:
@@ -57,8 +63,9 @@ def dose_charts(content: ReportContent, most: int = 16) -> list[Chart]:
     of its first readout only.
     """
     fits = rows_of_kind(content.statistics, "dose_response")
-    if fits is None or fits.empty or content.wells is None:
+    if fits is None or content.wells is None:
         return []
+    fits = fits[fits["n_points"] > N_PARAMETERS]  # fewer can show no curve at all
     charts: list[Chart] = []
     for readout, own in fits.groupby("readout", sort=False):
         silent = own["ec50"].isna().all() or len(own) > svg.N_SERIES_COLOURS

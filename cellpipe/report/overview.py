@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cellpipe.dose_response import N_PARAMETERS
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import KeyNumber, rows_of_kind
 from cellpipe.report.wording import count, number, percent, plural, spoken
@@ -27,14 +28,14 @@ def _plate_numbers(content: ReportContent) -> list[KeyNumber]:
     wells = content.wells
     if wells is None or wells.empty:
         return []
-    used = int((wells["n_cells"] > 0).sum())
-    hint = "all with cells" if used == len(wells) else f"{used} with cells"
+    imaged, used = int((wells["n_fields"] > 0).sum()), int((wells["n_cells"] > 0).sum())
+    hint = "all with cells" if used == imaged else f"{used} with cells"
     per_well = wells.loc[wells["n_cells"] > 0, "n_cells"].median()
     return [
         KeyNumber(
-            "Wells", count(len(wells)), f"{hint}, {plural(int(wells['n_fields'].sum()), 'field')}"
+            "Wells", count(imaged), f"{hint}, {plural(int(wells['n_fields'].sum()), 'field')}"
         ),
-        KeyNumber("Cells", count(wells["n_cells"].sum()), f"median {number(per_well)} per well"),
+        KeyNumber("Cells", count(wells["n_cells"].sum()), f"median {count(per_well)} per well"),
     ]
 
 
@@ -43,10 +44,12 @@ def _assay_numbers(content: ReportContent) -> list[KeyNumber]:
     first = content.readouts[0] if content.readouts else None
     control = rows_of_kind(content.statistics, "controls", first)
     if control is not None and len(control) and np.isfinite(control["z_prime"].iloc[0]):
-        row = control.iloc[0]
-        numbers.append(KeyNumber("Z′", number(row["z_prime"], 2), f"of {spoken(first)}"))
+        z_prime = float(control["z_prime"].iloc[0])
+        overlap = KeyNumber("Z′", "< 0", f"controls overlap in {spoken(first)}")
+        apart = KeyNumber("Z′", number(z_prime, 2), f"of {spoken(first)}")
+        numbers.append(apart if z_prime > 0 else overlap)
     doses = rows_of_kind(content.statistics, "dose_response", first)
-    if doses is not None and len(doses):
+    if doses is not None and (doses["n_points"] > N_PARAMETERS).any():
         known = doses["ec50"].dropna()
         value = "–" if known.empty else " – ".join(
             dict.fromkeys(number(v, 2) for v in (known.min(), known.max()))

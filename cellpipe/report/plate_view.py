@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cellpipe.figures.plates import colour_limits
 from cellpipe.layouts.wells import row_name
 from cellpipe.plate_map import plate_shape, row_column
-from cellpipe.report.wording import number, spoken
+from cellpipe.report.wording import count, number, spoken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,10 +71,11 @@ def shades(name: str) -> list[str]:
 def _layer(wells: pd.DataFrame, column: str) -> dict[str, Any]:
     values = wells[column].astype(float).to_numpy()
     low, high, colours = colour_limits(values, diverging=column.endswith("_robust_z"))
+    whole = np.issubdtype(wells[column].dtype, np.integer)
     return {
         "label": spoken(column),
         "values": [float(f"{v:.4g}") if np.isfinite(v) else None for v in values],
-        "text": [number(v) for v in values],
+        "text": [(count if whole else number)(v) for v in values],
         "low": low,
         "high": high,
         "ends": [number(low), number(high)],
@@ -88,6 +89,8 @@ def _tiles(wells: pd.DataFrame, layer: dict[str, Any] | None, maps: Mapping[str,
     width, height = (margin + n * (side + gap) for n in (n_columns, n_rows))
     parts = [_empty_plate(n_rows, n_columns, side, gap, margin)]
     for i, (_, well) in enumerate(wells.iterrows()):
+        if not well.get("n_fields", 1):
+            continue  # not imaged: the empty plate shows through
         row, column = row_column(well["well"])
         x, y = (margin + (k - 1) * (side + gap) for k in (column, row))
         fill = _fill(layer, i, maps)
@@ -102,6 +105,7 @@ def _tiles(wells: pd.DataFrame, layer: dict[str, Any] | None, maps: Mapping[str,
         )
     return Markup(
         f'<svg class="plate" viewBox="0 0 {width} {height}" role="group"'
+        f' style="max-width:{1.4 * width:.0f}px"'
         f' aria-label="Plate of {n_rows} rows and {n_columns} columns">'
         '<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse"'
         ' patternTransform="rotate(45)"><line x1="0" x2="0" y1="0" y2="6"/></pattern></defs>'

@@ -89,7 +89,7 @@ def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table 
             f"{_figure(fields[c].min())} to {_figure(fields[c].max())}",
         )
         for c in metrics
-        if fields[c].notna().any()
+        if fields[c].nunique() > 1
     ]
     bad = fields[flagged]
     if bad.empty:

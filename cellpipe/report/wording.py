@@ -30,8 +30,8 @@ def number(value: Any, digits: int = 3) -> str:
 def count(value: Any) -> str:
     """A whole number with thousands apart: 12,345."""
     try:
-        return f"{int(value):,}"
-    except (TypeError, ValueError):
+        return f"{round(value):,}"
+    except (TypeError, ValueError, OverflowError):
         return NOTHING
 
 
