@@ -31,7 +31,9 @@ from cellpipe.simulate.tracks import lineage_of
 DRAW_DEMO = Path(__file__).parents[1] / "scripts" / "draw_demo.py"
 DESIGN = PlateDesign(shape=(320, 320))
 # faster cycles than a demo's: more divisions to look at
-MOVIE = MovieDesign(n_frames=20, shape=(288, 288), habits=Habits(cycle_s=3 * 3600.0))
+MOVIE = MovieDesign(
+    n_frames=20, shape=(288, 288), cells_per_mm2=650, habits=Habits(cycle_s=2 * 3600.0)
+)
 
 
 @pytest.fixture(scope="module")
