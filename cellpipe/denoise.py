@@ -76,18 +76,33 @@ def denoise(
 def _non_local_means(image: np.ndarray) -> np.ndarray:
     from skimage.restoration import denoise_nl_means
 
-    from cellpipe.quality import noise_sigma
+    from cellpipe.quality import noise_model
 
-    sigma = noise_sigma(image)
-    if sigma == 0:
+    gain, offset = noise_model(image)
+    stable = stabilised(image, gain, offset)
+    if stable is None:
         return image
-    # h = 0.8 sigma is what fast mode asks for; the image is scaled so that its range is one
-    span = float(image.max() - image.min())
     smooth = denoise_nl_means(
-        (image - image.min()) / span, patch_size=5, patch_distance=6,
-        h=0.8 * sigma / span, sigma=sigma / span, fast_mode=True,
-    )  # fmt: skip
-    return (smooth * span + image.min()).astype(np.float32)
+        stable, patch_size=5, patch_distance=6, h=0.8, sigma=1.0, fast_mode=True
+    )
+    return restored(smooth, gain, offset).astype(np.float32)
+
+
+def stabilised(image: np.ndarray, gain: float, offset: float) -> np.ndarray | None:
+    """The image on a scale where noise of variance gain × intensity + offset has sigma 1.
+
+    None if there is no noise. Anscombe 1948, generalised by Starck et al. 1998.
+    """
+    if gain > 0:
+        return 2 / gain * np.sqrt(np.clip(gain * image + 0.375 * gain**2 + offset, 0, None))
+    return image / np.sqrt(offset) if offset > 0 else None
+
+
+def restored(stable: np.ndarray, gain: float, offset: float) -> np.ndarray:
+    """Back from `stabilised`; the quarter makes the mean of noisy pixels come out right."""
+    if gain > 0:
+        return gain / 4 * stable**2 - (0.375 - 0.25) * gain - offset / gain
+    return stable * np.sqrt(offset)
 
 
 @lru_cache(maxsize=1)

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from cellpipe.cells import cytoplasm, grow_cells
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.metrics import average_precision
+from cellpipe.models.card import load_card
 from cellpipe.quality import image_quality
 from cellpipe.segment import classical_nuclei, filter_labels, segment_nuclei
+from cellpipe.training.pairs import read_pair
+from cellpipe.training.plan import read_split
 
 
 def discs(
@@ -25,6 +32,13 @@ def lit(labels: np.ndarray, level: float = 900.0, noise: float = 20.0, seed: int
     return (100 + level * (labels > 0) + noise * rng.standard_normal(labels.shape)).astype(
         np.float32
     )
+
+
+def soft(labels: np.ndarray, blur_px: float = 1.2) -> np.ndarray:
+    """Discs as a lens and a camera show them."""
+    rng = np.random.default_rng(1)
+    sharp = gaussian_filter(800.0 * (labels > 0), blur_px)
+    return (100 + sharp + 15 * rng.standard_normal(labels.shape)).astype(np.float32)
 
 
 GRID = [(y + (x % 80) / 8, x) for y in range(24, 240, 48) for x in range(24, 300, 40)]
@@ -170,8 +184,6 @@ def test_noise_sigma_is_found_again():
 
 
 def test_blur_lowers_focus_and_saturation_is_counted():
-    from scipy.ndimage import gaussian_filter
-
     pixels = lit(TRUTH, noise=2.0)
     sharp, soft = image_quality(pixels), image_quality(gaussian_filter(pixels, 3.0))
     assert sharp["focus"] > 3 * soft["focus"]
@@ -181,3 +193,64 @@ def test_blur_lowers_focus_and_saturation_is_counted():
     assert quality["flag"] == "saturated"
     assert image_quality(np.zeros((5, 5), np.uint8))["flag"] == "flat"
     assert image_quality(np.zeros((1, 1), np.float32))["flag"] == "flat"
+
+
+def test_network_finds_drawn_nuclei():
+    found = segment_nuclei(soft(TRUTH), 0.5)
+    assert average_precision(TRUTH, found.labels, [0.7])[0] == 1
+    assert len(found.probability) == len(GRID)
+    assert (found.probability > 0.8).all()
+
+
+def test_network_splits_touching_nuclei():
+    truth = discs((96, 96), [(48, 38), (48, 57)], 10)
+    found = segment_nuclei(soft(truth), 0.5)
+    assert found.labels.max() == 2
+
+
+def test_network_sees_nothing_in_noise_and_gradients():
+    rng = np.random.default_rng(0)
+    noise = rng.normal(500, 20, (256, 256)).astype(np.float32)
+    assert segment_nuclei(noise, 0.5).labels.max() == 0
+    slope = noise + np.linspace(0, 400, 256)
+    assert segment_nuclei(slope, 0.5).labels.max() == 0
+
+
+def test_network_does_not_mind_exposure_offset_or_type():
+    pixels = soft(TRUTH)
+    labels = segment_nuclei(pixels, 0.5).labels
+    brighter = segment_nuclei((30 * pixels + 2000).astype(np.uint16), 0.5).labels
+    assert average_precision(labels, brighter, [0.9])[0] == 1
+
+
+def test_large_nuclei_are_brought_to_the_scale_of_the_network():
+    truth = discs((520, 520), [(140, 140), (150, 380), (380, 260)], 80)
+    found = segment_nuclei(soft(truth, blur_px=6), 0.1, diameter_um=16.0)
+    assert average_precision(truth, found.labels, [0.8])[0] == 1
+
+
+def test_tiles_do_not_show():
+    centres = [(y + (x % 7), x + (y % 5)) for y in range(20, 540, 37) for x in range(20, 580, 41)]
+    truth = discs((560, 600), centres, 13)
+    pixels = soft(truth)
+    whole = segment_nuclei(pixels, 0.5).labels
+    tiled = segment_nuclei(pixels, 0.5, tile_px=448).labels  # 12 tiles
+    assert tiled.max() == whole.max()
+    assert average_precision(whole, tiled, [0.99])[0] >= 0.999
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("name", "folder", "least"),
+    [("dsb2018-fluorescence", "nuclei-dsb2018", 0.85), ("bbbc039", "nuclei-bbbc039", 0.90)],
+)
+def test_recorded_validation_split(name, folder, least):
+    if "CELLPIPE_DATA" not in os.environ:
+        pytest.skip("CELLPIPE_DATA is not set: no real images here")
+    split = read_split(load_card("nuclei"))
+    root = Path(os.environ["CELLPIPE_DATA"], folder)
+    scores = []
+    for file in split[(split["set"] == name) & (split["side"] == "validation")]["file"]:
+        image, truth = read_pair(root / "images" / file, root / "labels" / f"{Path(file).stem}.png")
+        scores.append(average_precision(truth, segment_nuclei(image, 1.0).labels, [0.5])[0])
+    assert np.mean(scores) >= least

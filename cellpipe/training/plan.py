@@ -92,6 +92,7 @@ def write_network(
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     save_file({k: v.contiguous() for k, v in network.state_dict().items()}, out)
+    out.chmod(0o644)
     means = scores.drop(columns="file").groupby(["side", "set"]).mean().round(4)
     counts = pairs.groupby(["set", "side"]).size()
     Card(
