@@ -16,16 +16,16 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest
 
-lint: $(READY)
+lint: $(READY) .venv-lint/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile rules
+	.venv-lint/bin/snakefmt --check Snakefile rules
 	$(SNAKEMAKE) --configfile config/examples/demo-plate.yaml --lint
 
-format: $(READY)
+format: $(READY) .venv-lint/.ready
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile rules
+	.venv-lint/bin/snakefmt Snakefile rules
 
 # torch first and alone: an open range in another package would pull gigabytes of CUDA
 $(READY): requirements.lock pyproject.toml
@@ -37,6 +37,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $(READY)
+
+# snakefmt wants another click than the rest
+.venv-lint/.ready:
+	$(PYTHON) -m venv .venv-lint
+	.venv-lint/bin/python -m pip install --quiet snakefmt==2.1.0
+	@touch $@
 
 clean:
 	rm -rf results demo .snakemake

@@ -15,6 +15,7 @@ import pandas as pd
 from cellpipe.cells import grow_cells
 from cellpipe.denoise import denoise
 from cellpipe.detect import assign_spots, detect_spots
+from cellpipe.illumination import above_background
 from cellpipe.measure import measure_cells
 from cellpipe.quality import image_quality
 from cellpipe.segment import segment_nuclei
@@ -91,10 +92,12 @@ def measure_frame(
     pixels: np.ndarray,
     channels: Sequence[str],
     pixel_size_um: float,
-    ratios: Mapping[str, Options],
+    measuring: Options,
 ) -> pd.DataFrame:
     """One row per nucleus of a frame, with its cell and cytoplasm."""
-    rows = measure_cells(nuclei, cells, pixels, channels, pixel_size_um, ratios)
+    if measuring["subtract_background"]:
+        pixels = above_background(pixels, nuclei if cells is None else cells)
+    rows = measure_cells(nuclei, cells, pixels, channels, pixel_size_um, measuring["ratios"])
     rows.insert(0, "object", pd.Series("nuclei", rows.index, dtype="str"))
     return rows
 

@@ -8,20 +8,20 @@ rule train_classifier:
         confusion="<results>/{plate}/classifier/confusion.tsv",
         scores="<results>/{plate}/classifier/scores.json",
         importance="<results>/{plate}/classifier/importance.tsv",
-    params:
-        options=config["classify"],
-        seed=config["seed"],
-        code=code_digest("classify"),
     log:
         "<logs>/train_classifier/{plate}.log",
     benchmark:
         "<benchmarks>/train_classifier/{plate}.tsv"
+    conda:
+        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        options=config["classify"],
+        seed=config["seed"],
+        code=code_digest("classify"),
     script:
         "../scripts/train_classifier.py"
 
@@ -32,17 +32,17 @@ rule classify_block:
         measure_table="<results>/{plate}/blocks/measure/{block}.parquet",
     output:
         table="<results>/{plate}/blocks/classify/{block}.parquet",
-    params:
-        code=code_digest("classify"),
     log:
         "<logs>/classify_block/{plate}/{block}.log",
     benchmark:
         "<benchmarks>/classify_block/{plate}/{block}.tsv"
+    conda:
+        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        code=code_digest("classify"),
     script:
         "../scripts/classify_block.py"

@@ -18,7 +18,9 @@ shell.prefix(f"export PYTHONPATH='{workflow.basedir}'; ")
 
 try:
     config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
-    SHEET = sheets.read_plates(config["plates"], Path(workflow.basedir, "config/schemas"))
+    SHEET = sheets.read_plates(
+        config["plates"], Path(workflow.basedir, "config/schemas")
+    )
 except CellpipeError as fault:
     raise WorkflowError(
         f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
@@ -28,7 +30,9 @@ RESULTS = config["results"]
 PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
 KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
-DENOISE_ON_THE_WAY = {**config["denoise"], "method": "off"} if KEEP_DENOISED else config["denoise"]
+DENOISE_ON_THE_WAY = (
+    {**config["denoise"], "method": "off"} if KEEP_DENOISED else config["denoise"]
+)
 MOVIES = config["track"]["enabled"]
 STAGES = sheets.stages(config)
 NETWORKS = sheets.networks(config)
@@ -84,7 +88,10 @@ def block_tables(stage):
     def tables(wildcards):
         cut = field_blocks if stage == "track" else blocks
         names = cut(wildcards.plate)
-        return [f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet" for name in names]
+        return [
+            f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet"
+            for name in names
+        ]
 
     return tables
 
@@ -106,7 +113,10 @@ def covering_tables(stage):
             for name, units in blocks(wildcards.plate).items()
             if wanted & {(u.well, u.field) for u in units}
         ]
-        return [f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet" for name in names]
+        return [
+            f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet"
+            for name in names
+        ]
 
     return tables
 
@@ -115,7 +125,9 @@ def exports(wildcards):
     """Tracks as other tools read them, where cells are linked over time."""
     if not MOVIES:
         return []
-    return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=["ctc", "geff.tsv"])
+    return expand(
+        f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=["ctc", "geff.tsv"]
+    )
 
 
 def exported_ctc(wildcards):
@@ -154,8 +166,11 @@ def frame_code(*modules):
 MADE = {
     "ingest": (code_digest("ingest"), config["ingest"]),
     "denoise": (frame_code("denoise"), config["denoise"]),
-    "segment": (frame_code("segment", "cells", "denoise", "quality"), config["segment"]),
-    "measure": (frame_code("measure"), config["measure"]),
+    "segment": (
+        frame_code("segment", "cells", "denoise", "quality"),
+        config["segment"],
+    ),
+    "measure": (frame_code("measure", "illumination"), config["measure"]),
     "classify": (code_digest("classify"), config["classify"]),
     "detect": (frame_code("detect"), config["detect"]),
     "track": (code_digest("track"), config["track"]),

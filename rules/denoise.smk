@@ -5,22 +5,22 @@ if KEEP_DENOISED:
             inspection="<results>/{plate}/inspection.json",
         output:
             layout="<results>/{plate}/layout_denoised.json",
+        log:
+            "<logs>/lay_out_denoised/{plate}.log",
+        benchmark:
+            "<benchmarks>/lay_out_denoised/{plate}.tsv"
+        conda:
+            "../envs/ingest.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=60,
         params:
             channels=config["channels"],
             ingest=config["ingest"],
             labels=[],
             store="{plate}_denoised.ome.zarr",
             code=code_digest("plate_metadata"),
-        log:
-            "<logs>/lay_out_denoised/{plate}.log",
-        benchmark:
-            "<benchmarks>/lay_out_denoised/{plate}.tsv"
-        threads: 1
-        resources:
-            mem_mb=memory(2000),
-            runtime=60,
-        conda:
-            "../envs/ingest.yaml"
         script:
             "../scripts/lay_out_plate.py"
 
@@ -31,6 +31,17 @@ if KEEP_DENOISED:
             ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
         output:
             table="<results>/{plate}/blocks/denoise/{block}.parquet",
+        log:
+            "<logs>/denoise_block/{plate}/{block}.log",
+        benchmark:
+            "<benchmarks>/denoise_block/{plate}/{block}.tsv"
+        conda:
+            "../envs/segment.yaml"
+        threads: 1
+        resources:
+            mem_mb=memory(2000),
+            runtime=60,
+            gpu=GPUS,
         params:
             units=block_units,
             options=config["denoise"],
@@ -38,16 +49,5 @@ if KEEP_DENOISED:
             weights=WEIGHTS,
             on_bad_image=config["on_bad_image"],
             code=frame_code("denoise"),
-        log:
-            "<logs>/denoise_block/{plate}/{block}.log",
-        benchmark:
-            "<benchmarks>/denoise_block/{plate}/{block}.tsv"
-        threads: 1
-        resources:
-            mem_mb=memory(2000),
-            runtime=60,
-            gpu=GPUS,
-        conda:
-            "../envs/segment.yaml"
         script:
             "../scripts/denoise_block.py"

@@ -5,20 +5,20 @@ rule detect_block:
         segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
     output:
         table="<results>/{plate}/blocks/detect/{block}.parquet",
+    log:
+        "<logs>/detect_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/detect_block/{plate}/{block}.tsv"
+    conda:
+        "../envs/measure.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         units=block_units,
         options=config["detect"],
         on_bad_image=config["on_bad_image"],
         code=frame_code("detect"),
-    log:
-        "<logs>/detect_block/{plate}/{block}.log",
-    benchmark:
-        "<benchmarks>/detect_block/{plate}/{block}.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
-    conda:
-        "../envs/measure.yaml"
     script:
         "../scripts/detect_block.py"

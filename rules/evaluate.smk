@@ -7,22 +7,23 @@ rule evaluate_plate:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        spots="<results>/{plate}/spots.parquet",
         truth=of_plate("truth"),
         ctc=exported_ctc,
     output:
         scores="<results>/{plate}/evaluation/scores.tsv",
         images="<results>/{plate}/evaluation/images.tsv",
-    params:
-        code=code_digest("metrics", "tracking_metrics"),
     log:
         "<logs>/evaluate_plate/{plate}.log",
     benchmark:
         "<benchmarks>/evaluate_plate/{plate}.tsv"
+    conda:
+        "../envs/track.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/track.yaml"
+    params:
+        code=code_digest("metrics", "point_metrics", "tracking_metrics"),
     script:
         "../scripts/evaluate_plate.py"

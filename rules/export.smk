@@ -4,18 +4,18 @@ rule export_ctc:
         cells="<results>/{plate}/cells.parquet",
     output:
         folder=directory("<results>/{plate}/ctc"),
-    params:
-        code=code_digest("formats.ctc"),
     log:
         "<logs>/export_ctc/{plate}.log",
     benchmark:
         "<benchmarks>/export_ctc/{plate}.tsv"
+    conda:
+        "../envs/track.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/track.yaml"
+    params:
+        code=code_digest("formats.ctc"),
     script:
         "../scripts/export_ctc.py"
 
@@ -26,17 +26,17 @@ rule export_geff:
         cells="<results>/{plate}/cells.parquet",
     output:
         listing="<results>/{plate}/geff.tsv",
-    params:
-        code=code_digest("formats.geff"),
     log:
         "<logs>/export_geff/{plate}.log",
     benchmark:
         "<benchmarks>/export_geff/{plate}.tsv"
+    conda:
+        "../envs/track.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/track.yaml"
+    params:
+        code=code_digest("formats.geff"),
     script:
         "../scripts/export_geff.py"

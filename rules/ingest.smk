@@ -5,6 +5,16 @@ rule inspect_plate:
     output:
         inspection="<results>/{plate}/inspection.json",
         manifest="<results>/{plate}/manifest.parquet",
+    log:
+        "<logs>/inspect_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/inspect_plate/{plate}.tsv"
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         plate="{plate}",
         images=of_plate("images"),
@@ -14,16 +24,6 @@ rule inspect_plate:
         channels=config["channels"],
         ingest=config["ingest"],
         code=code_digest("manifest", "plate_metadata"),
-    log:
-        "<logs>/inspect_plate/{plate}.log",
-    benchmark:
-        "<benchmarks>/inspect_plate/{plate}.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
-    conda:
-        "../envs/ingest.yaml"
     script:
         "../scripts/inspect_plate.py"
 
@@ -33,22 +33,22 @@ checkpoint lay_out_plate:
         inspection="<results>/{plate}/inspection.json",
     output:
         layout="<results>/{plate}/layout.json",
+    log:
+        "<logs>/lay_out_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/lay_out_plate/{plate}.tsv"
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         channels=config["channels"],
         ingest=config["ingest"],
         labels=LABELS,
         store="{plate}.ome.zarr",
         code=code_digest("plate_metadata"),
-    log:
-        "<logs>/lay_out_plate/{plate}.log",
-    benchmark:
-        "<benchmarks>/lay_out_plate/{plate}.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
-    conda:
-        "../envs/ingest.yaml"
     script:
         "../scripts/lay_out_plate.py"
 
@@ -59,6 +59,16 @@ rule ingest_block:
         manifest="<results>/{plate}/manifest.parquet",
     output:
         table="<results>/{plate}/blocks/ingest/{block}.parquet",
+    log:
+        "<logs>/ingest_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/ingest_block/{plate}/{block}.tsv"
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         units=block_units,
         images=of_plate("images"),
@@ -66,15 +76,5 @@ rule ingest_block:
         project_z=config["ingest"]["project_z"],
         on_bad_image=config["on_bad_image"],
         code=code_digest("ingest"),
-    log:
-        "<logs>/ingest_block/{plate}/{block}.log",
-    benchmark:
-        "<benchmarks>/ingest_block/{plate}/{block}.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
-    conda:
-        "../envs/ingest.yaml"
     script:
         "../scripts/ingest_block.py"

@@ -5,21 +5,21 @@ rule measure_block:
         segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
     output:
         table="<results>/{plate}/blocks/measure/{block}.parquet",
-    params:
-        units=block_units,
-        ratios=config["measure"]["ratios"],
-        labels=LABELS,
-        on_bad_image=config["on_bad_image"],
-        code=frame_code("measure"),
     log:
         "<logs>/measure_block/{plate}/{block}.log",
     benchmark:
         "<benchmarks>/measure_block/{plate}/{block}.tsv"
+    conda:
+        "../envs/measure.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/measure.yaml"
+    params:
+        units=block_units,
+        options=config["measure"],
+        labels=LABELS,
+        on_bad_image=config["on_bad_image"],
+        code=frame_code("measure", "illumination"),
     script:
         "../scripts/measure_block.py"

@@ -9,19 +9,19 @@ rule gather_plate:
         tracks="<results>/{plate}/tracks.parquet",
         spots="<results>/{plate}/spots.parquet",
         quarantine="<results>/{plate}/quarantine.tsv",
-    params:
-        options=config["detect"],
-        code=code_digest("gather", "track"),
     log:
         "<logs>/gather_plate/{plate}.log",
     benchmark:
         "<benchmarks>/gather_plate/{plate}.tsv"
+    conda:
+        "../envs/track.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000),
         runtime=60,
-    conda:
-        "../envs/track.yaml"
+    params:
+        options=config["detect"],
+        code=code_digest("gather", "track"),
     script:
         "../scripts/gather_plate.py"
 
@@ -38,20 +38,20 @@ rule profile_plate:
         profiles="<results>/{plate}/profiles/augmented.parquet",
         normalised="<results>/{plate}/profiles/normalised.parquet",
         selected="<results>/{plate}/profiles/selected.parquet",
-    params:
-        options=config["profile"],
-        seed=config["seed"],
-        code=code_digest("profiles", "statistics"),
     log:
         "<logs>/profile_plate/{plate}.log",
     benchmark:
         "<benchmarks>/profile_plate/{plate}.tsv"
+    conda:
+        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        options=config["profile"],
+        seed=config["seed"],
+        code=code_digest("profiles", "statistics"),
     script:
         "../scripts/profile_plate.py"
 
@@ -64,18 +64,18 @@ rule verify_plate:
         segment=block_tables("segment"),
     output:
         verified="<results>/{plate}/verified.tsv",
-    params:
-        weights=WEIGHTS,
-        code=code_digest("verify"),
     log:
         "<logs>/verify_plate/{plate}.log",
     benchmark:
         "<benchmarks>/verify_plate/{plate}.tsv"
+    conda:
+        "../envs/ingest.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/ingest.yaml"
+    params:
+        weights=WEIGHTS,
+        code=code_digest("verify"),
     script:
         "../scripts/verify_plate.py"

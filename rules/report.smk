@@ -7,20 +7,20 @@ rule draw_figures:
         confusion=of_classifier("confusion.tsv"),
     output:
         folder=directory("<results>/{plate}/figures"),
-    params:
-        readouts=READOUTS,
-        dose_group=config["profile"]["dose_group"],
-        code=code_digest("figures"),
     log:
         "<logs>/draw_figures/{plate}.log",
     benchmark:
         "<benchmarks>/draw_figures/{plate}.tsv"
+    conda:
+        "../envs/analysis.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/analysis.yaml"
+    params:
+        readouts=READOUTS,
+        dose_group=config["profile"]["dose_group"],
+        code=code_digest("figures"),
     script:
         "../scripts/draw_figures.py"
 
@@ -40,6 +40,16 @@ rule write_report:
         importance=of_classifier("importance.tsv"),
     output:
         report="<results>/{plate}/report.html",
+    log:
+        "<logs>/write_report/{plate}.log",
+    benchmark:
+        "<benchmarks>/write_report/{plate}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=60,
     params:
         images=of_plate("images"),
         readouts=READOUTS,
@@ -47,16 +57,6 @@ rule write_report:
         made=MADE,
         networks=NETWORKS,
         code=code_digest("report", "figures"),
-    log:
-        "<logs>/write_report/{plate}.log",
-    benchmark:
-        "<benchmarks>/write_report/{plate}.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(3000),
-        runtime=60,
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/write_report.py"
 
@@ -71,20 +71,20 @@ rule write_crate:
         figures="<results>/{plate}/figures",
     output:
         crate="<results>/{plate}/ro-crate-metadata.json",
+    log:
+        "<logs>/write_crate/{plate}.log",
+    benchmark:
+        "<benchmarks>/write_crate/{plate}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
     params:
         images=of_plate("images"),
         made=MADE,
         networks=NETWORKS,
         code=code_digest("formats.ro_crate"),
-    log:
-        "<logs>/write_crate/{plate}.log",
-    benchmark:
-        "<benchmarks>/write_crate/{plate}.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
-    conda:
-        "../envs/analysis.yaml"
     script:
         "../scripts/write_crate.py"

@@ -5,6 +5,17 @@ rule segment_block:
         pixels_table=pixels_table,
     output:
         table="<results>/{plate}/blocks/segment/{block}.parquet",
+    log:
+        "<logs>/segment_block/{plate}/{block}.log",
+    benchmark:
+        "<benchmarks>/segment_block/{plate}/{block}.tsv"
+    conda:
+        "../envs/segment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(3000),
+        runtime=60,
+        gpu=GPUS,
     params:
         units=block_units,
         options=config["segment"],
@@ -13,16 +24,5 @@ rule segment_block:
         weights=WEIGHTS,
         on_bad_image=config["on_bad_image"],
         code=frame_code("segment", "cells", "denoise", "quality"),
-    log:
-        "<logs>/segment_block/{plate}/{block}.log",
-    benchmark:
-        "<benchmarks>/segment_block/{plate}/{block}.tsv"
-    threads: 1
-    resources:
-        mem_mb=memory(3000),
-        runtime=60,
-        gpu=GPUS,
-    conda:
-        "../envs/segment.yaml"
     script:
         "../scripts/segment_block.py"

@@ -5,19 +5,19 @@ rule track_block:
         classes=covering_tables("classify"),
     output:
         table="<results>/{plate}/blocks/track/{block}.parquet",
-    params:
-        units=field_block_units,
-        options=config["track"],
-        code=code_digest("track"),
     log:
         "<logs>/track_block/{plate}/{block}.log",
     benchmark:
         "<benchmarks>/track_block/{plate}/{block}.tsv"
+    conda:
+        "../envs/track.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
-    conda:
-        "../envs/track.yaml"
+    params:
+        units=field_block_units,
+        options=config["track"],
+        code=code_digest("track"),
     script:
         "../scripts/track_block.py"

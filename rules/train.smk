@@ -12,17 +12,17 @@ rule train_network:
     output:
         weights="training/{network}/{network}.safetensors",
         card="training/{network}/{network}.json",
-    params:
-        work="training/{network}/run",
     log:
         "<logs>/train_network/{network}.log",
     benchmark:
         "<benchmarks>/train_network/{network}.tsv"
+    conda:
+        "../envs/segment.yaml"
     threads: 2
     resources:
         mem_mb=6000,
         runtime=180,
-    conda:
-        "../envs/segment.yaml"
+    params:
+        work="training/{network}/run",
     script:
         "../scripts/train_network.py"

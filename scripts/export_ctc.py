@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from cellpipe.formats.ctc import write_ctc
@@ -16,9 +17,15 @@ with speaking(snakemake.log[0]):
         aside.mkdir()
         for (well, field), where in plate.fields.items():
             here = cells[(cells["well"] == well) & (cells["field"] == field)]
+            # a frame that was left out has no cells; the format wants every frame
+            blank = np.zeros(where.shape[-2:], np.uint32)
             frames = (
-                (t, plate.read_labels(well, field, t, "nuclei"))
+                (
+                    t,
+                    plate.read_labels(well, field, t, "nuclei")
+                    if plate.has_frame(well, field, t, "nuclei")
+                    else blank,
+                )
                 for t in range(where.size("t"))
-                if plate.has_frame(well, field, t, "nuclei")
             )
             write_ctc(Path(aside, f"{well}_{field}_RES"), frames, here)

@@ -21,9 +21,9 @@ with speaking(snakemake.log[0]):
         write_geff(
             folder / name,
             here,
-            plate.pixel_size_um,
-            plate.time_step_s,
-            labels_path=f"../{plate.path.name}/{where.path}/labels/nuclei",
+            pixel_size_um=plate.pixel_size_um,
+            time_step_s=plate.time_step_s,
+            labels_path=plate.path / where.path / "labels" / "nuclei",
         )
         written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
     for other in set(folder.glob("*.geff")) - {folder / row["geff"] for row in written}:

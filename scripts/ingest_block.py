@@ -1,7 +1,6 @@
 """Convert the planes of a block of fields into the plate's arrays."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -18,16 +17,21 @@ with speaking(snakemake.log[0]):
     in_place = snakemake.params.in_place
     planes = pd.read_parquet(snakemake.input.manifest)
     of_field = {} if in_place else dict(tuple(planes.groupby(["well", "field"])))
+    n_z = {} if in_place else ingest.stack_sizes(planes)
     digests: dict = {}
 
     def key(unit):
         """What the unit is made from: files as they were inspected, and where they go."""
         place = job.plate.fields[unit.well, unit.field].as_dict()
-        files = "" if in_place else of_field[unit.well, unit.field].to_csv(index=False)
+        if in_place:
+            files = str(job.plate.states(unit.well, unit.field, unit.t_start, unit.t_stop))
+        else:
+            files = of_field[unit.well, unit.field].to_csv(index=False)
         params = {
             "files": hashlib.sha256(files.encode()).hexdigest(),
             "field": place,
             "images": str(images) if in_place else "",
+            "n_z": n_z,
             "unit": unit.as_dict(),
             "project_z": project_z,
         }
@@ -37,21 +41,20 @@ with speaking(snakemake.log[0]):
         if in_place:
             return job.plate.read_frame(unit.well, unit.field, t)[:, None]
         listed = of_field[unit.well, unit.field]
-        listed = listed[listed["t"] == t]
-        return {(p.channel, p.z): read_plane(images / p.path, p.page) for p in listed.itertuples()}
+        shape = job.plate.fields[unit.well, unit.field].shape[-2:]
+        frame = {}
+        for plane in listed[listed["t"] == t].itertuples():
+            pixels = read_plane(images / plane.path, plane.page)
+            whole = ingest.refuse_other(pixels, images / plane.path, shape, plane.dtype)
+            frame[plane.channel, plane.z] = whole
+        return frame
 
     def compute(unit, t, planes):
         if in_place:
             return planes
         field = job.plate.fields[unit.well, unit.field]
-        n_z = int(of_field[unit.well, unit.field]["z"].max()) + 1
         return ingest.assemble(
-            planes,
-            job.plate.channels,
-            shape=field.shape[-2:],
-            dtype=field.dtype,
-            n_z=n_z,
-            project_z=project_z,
+            planes, job.plate.channels, dtype=field.dtype, n_z=n_z, project_z=project_z
         )
 
     def write(unit, t, frame):
@@ -74,6 +77,7 @@ with speaking(snakemake.log[0]):
         read=read,
         compute=compute,
         write=write,
+        erase=lambda unit, t: job.plate.erase_frame(unit.well, unit.field, t),
         there=lambda unit, t: job.plate.has_frame(unit.well, unit.field, t),
         fingerprint=content,
         empty=pd.DataFrame(columns=["plate", "well", "field", "t"]),

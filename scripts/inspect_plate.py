@@ -61,7 +61,8 @@ with speaking(snakemake.log[0]):
     inspection, planes = inspect(Path(options.images), options)
     wells = sorted({f["well"] for f in inspection["fields"]}, key=row_and_column)
     if options.plate_map:
-        read_plate_map(options.plate_map, wells)
+        mapped = read_plate_map(options.plate_map, wells)["well"]
+        inspection["faults"] += manifest.wells_without_images(mapped, wells)
     publish_table(snakemake.output.manifest, planes)
     publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
     log.info(

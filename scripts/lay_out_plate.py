@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-
 from cellpipe.job import speaking
 from cellpipe.plate_metadata import lay_out
 

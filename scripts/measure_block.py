@@ -8,7 +8,7 @@ from cellpipe.stream import Work
 
 with speaking(snakemake.log[0]):
     job = BlockJob.of(snakemake, "measure")
-    plate, ratios = job.plate, snakemake.params.ratios
+    plate, options = job.plate, snakemake.params.options
     with_cells = "cells" in plate.label_names
 
     def read(unit, t):
@@ -17,7 +17,7 @@ with speaking(snakemake.log[0]):
         return plate.read_labels(*place, "nuclei"), cells, plate.read_frame(*place)
 
     def compute(unit, t, frame):
-        return measure_frame(*frame, plate.channels, plate.pixel_size_um, ratios)
+        return measure_frame(*frame, plate.channels, plate.pixel_size_um, options)
 
     def write(unit, t, rows):
         return job.placed(rows, unit, t)
@@ -28,7 +28,7 @@ with speaking(snakemake.log[0]):
         return write(job.units[0], 0, compute(job.units[0], 0, frame))
 
     work = Work(
-        key=job.keys({"ratios": ratios}),
+        key=job.keys({"options": options}),
         frames=job.frames,
         read=read,
         compute=compute,

@@ -7,7 +7,6 @@ from cellpipe.job import log, speaking
 from cellpipe.plate_map import read_plate_map
 from cellpipe.publish import publish_table
 
-
 with speaking(snakemake.log[0]):
     options, output = snakemake.params.options, snakemake.output
     cells, fields = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.fields)

@@ -97,7 +97,7 @@ with speaking(snakemake.log[0]):
         facts=facts(plate, inspection),
         wells=pd.read_parquet(snakemake.input.wells),
         readouts=snakemake.params.readouts,
-        statistics=pd.read_csv(snakemake.input.statistics, sep="\t"),
+        statistics=pd.read_csv(snakemake.input.statistics, sep="\t").fillna({"group": ""}),
         group_column=snakemake.params.dose_group,
         confusion=optional(
             snakemake.input.confusion, lambda p: pd.read_csv(p, sep="\t", index_col=0)
