@@ -24,6 +24,12 @@ def mad(values: ArrayLike) -> float:
     return float(MAD_TO_SD * np.median(np.abs(values - np.median(values))))
 
 
+def median(values: ArrayLike) -> float:
+    """Median of the finite values; NaN if there are none."""
+    values = finite(values)
+    return float(np.median(values)) if values.size else NEVER
+
+
 def finite(values: ArrayLike) -> NDArray[np.float64]:
     """The finite values, flat."""
     values = np.asarray(values, dtype=float).ravel()

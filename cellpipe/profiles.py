@@ -5,7 +5,7 @@ cells (one row per nucleus and time) -> wells (one row per well, empty ones too)
       -> Metadata_* profiles in the names that pycytominer and its friends read
 
 Percent of control and robust z: Malo et al., Nat. Biotechnol. 24, 167 (2006); Birmingham et
-al., Nat. Methods 6, 569 (2009). Profiles: Serrano et al., Nat. Methods 22, 677 (2025).
+al., Nat. Methods 6, 569 (2009). Profiles: see `cellpipe.cytominer`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe.classifier import feature_columns
+from cellpipe.cytominer import (
+    normalise_profiles,
+    select_profile_features,
+    well_profiles,
+)
 from cellpipe.errors import BadConfig
 from cellpipe.plate_map import row_column, validate_plate_map
-from cellpipe.position_effects import mad
+from cellpipe.position_effects import mad, median
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +107,7 @@ def normalise_wells(wells: pd.DataFrame, readouts: list[str]) -> pd.DataFrame:
     control = wells["control"].fillna("") if "control" in wells else wells["well"].map(lambda _: "")
     for readout in readouts:
         values = wells[readout].astype("float64")
-        low, high = (values[control == kind].median() for kind in ("negative", "positive"))
+        low, high = (median(values[control == kind]) for kind in ("negative", "positive"))
         spread = mad(values[control == "negative"])
         span = high - low if high != low else np.nan
         wells[f"{readout}_normalised"] = 100 * (values - low) / span
@@ -169,70 +173,6 @@ def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
     for column in ("speed_um_s", "straightness", "lifetime_s", "displacement_um"):
         out[f"median_{column}"] = by_well[column].median().astype("float64")
     return out.reset_index()
-
-
-def well_profiles(cells: pd.DataFrame, plate_map: pd.DataFrame) -> pd.DataFrame:
-    """Augmented well profiles: Metadata_* columns, then the median of every measured feature.
-
-    Features bear the compartment first, as the field's tools expect: Nuclei_dna_mean,
-    Cells_actin_mean, Cytoplasm_actin_mean. Only wells that hold cells have a profile.
-    """
-    from pycytominer import aggregate, annotate
-
-    features = feature_columns(cells)
-    named = {column: compartment_name(column) for column in features}
-    table = cells[["plate", "well", *features]].rename(columns=named)
-    table = table.astype(dict.fromkeys(named.values(), "float64"))
-    table = table.rename(columns={"plate": "Metadata_Plate", "well": "Metadata_Well"})
-    keys = ["Metadata_Plate", "Metadata_Well"]
-    table[keys] = table[keys].astype(str)
-    table["Metadata_ObjectNumber"] = np.arange(len(table))  # what pycytominer counts
-    profiles = aggregate(
-        table, strata=keys, features=list(named.values()), operation="median",
-        compute_object_count=True,
-    )  # fmt: skip
-    metadata = plate_map.astype({"well": str}).rename(columns={"well": "Metadata_Well"})
-    return annotate(
-        profiles, platemap=metadata, join_on=["Metadata_Well", "Metadata_Well"],
-        add_metadata_id_to_platemap=True,
-    )  # fmt: skip
-
-
-def normalise_profiles(profiles: pd.DataFrame) -> pd.DataFrame:
-    """Profiles in robust standard deviations of the negative controls (of all wells without)."""
-    from pycytominer import normalize
-
-    features = profile_features(profiles)
-    controls = (profiles.get("Metadata_control", profiles["Metadata_Well"]) == "negative").sum()
-    return normalize(
-        profiles, features=features, meta_features=_metadata(profiles), method="mad_robustize",
-        samples="Metadata_control == 'negative'" if controls >= 3 else "all",
-    )  # fmt: skip
-
-
-def select_profile_features(profiles: pd.DataFrame) -> pd.DataFrame:
-    """Profiles without features that are missing, constant, extreme or tell the same as another."""
-    from pycytominer import feature_select
-
-    operations = ["drop_na_columns", "variance_threshold", "drop_outliers", "correlation_threshold"]
-    return feature_select(profiles, features=profile_features(profiles), operation=operations)
-
-
-def profile_features(profiles: pd.DataFrame) -> list[str]:
-    """Every column that is no Metadata_*."""
-    return [c for c in profiles if not str(c).startswith("Metadata_")]
-
-
-def compartment_name(column: str) -> str:
-    """cell_gfp_mean -> Cells_gfp_mean; what bears no compartment was measured in the nucleus."""
-    for prefix, compartment in (("cell_", "Cells_"), ("cytoplasm_", "Cytoplasm_")):
-        if column.startswith(prefix):
-            return compartment + column.removeprefix(prefix)
-    return f"Nuclei_{column}"
-
-
-def _metadata(profiles: pd.DataFrame) -> list[str]:
-    return [c for c in profiles if str(c).startswith("Metadata_")]
 
 
 def _plate_name(*tables: pd.DataFrame | None) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cellpipe.cytominer import compartment_name
 from cellpipe.errors import BadConfig
 from cellpipe.plate_map import (
     plate_shape,
@@ -18,7 +19,6 @@ from cellpipe.profiles import (
     aggregate_tracks,
     aggregate_wells,
     call_hits,
-    compartment_name,
     normalise_profiles,
     normalise_wells,
     select_profile_features,
@@ -201,6 +201,23 @@ def test_normalised_profiles_show_the_effect_and_selection_drops_what_says_nothi
     assert "Nuclei_area_um2" not in kept  # constant
     assert ("Cells_gfp_mean" in kept) != ("Cells_gfp_sum" in kept)  # the same twice
     assert "Metadata_Well" in kept
+
+
+@pytest.mark.parametrize("left", ["no cells", "one well", "no values", "one feature"])
+def test_plates_with_next_to_nothing_go_through(left):
+    cells, plate_map = profile_plate()
+    cells = {
+        "no cells": cells.iloc[:0],
+        "one well": cells.iloc[:3],
+        "no values": cells.assign(dna_mean=np.nan, cell_gfp_mean=np.nan, cell_gfp_sum=np.nan),
+        "one feature": cells.drop(columns=["cell_gfp_mean", "cell_gfp_sum"]),
+    }[left]
+    wells = aggregate_wells(cells, None, ["dna_mean"], plate_map, plate="P")
+    assert len(call_hits(normalise_wells(wells, ["dna_mean"]), "dna_mean")) == 12
+    profiles = well_profiles(cells, plate_map)
+    normalised = normalise_profiles(profiles)
+    assert list(normalised.columns) == list(profiles.columns)
+    assert len(select_profile_features(normalised)) == cells["well"].nunique()
 
 
 def test_compartment_names():
