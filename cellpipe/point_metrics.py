@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial import cKDTree
 
@@ -43,3 +46,45 @@ def point_scores(truth: np.ndarray, found: np.ndarray, tolerance: float) -> dict
         "recall": hits / n_truth if n_truth else float("nan"),
         "f1": 2 * hits / total if total else float("nan"),
     }
+
+
+def frame_scores(found: pd.DataFrame, true: pd.DataFrame, tolerance_um: float) -> dict[str, float]:
+    """`point_scores` of two tables, frame by frame, averaged over the frames of `true`.
+
+    Both have ``well field t y_um x_um``.
+    """
+    scores = [
+        point_scores(_positions(truth), _positions(here), tolerance_um)
+        for truth, here in _frames(true, found)
+    ]
+    return pd.DataFrame(scores).mean().to_dict()
+
+
+def class_scores(cells: pd.DataFrame, true: pd.DataFrame, tolerance_um: float) -> dict[str, float]:
+    """Share of matched cells with the right class, over all and averaged over classes.
+
+    Both tables have ``well field t y_um x_um class``.
+    """
+    matched = []
+    for truth, here in _frames(true, cells):
+        pairs = match_points(_positions(truth), _positions(here), tolerance_um)
+        expected = truth["class"].to_numpy()[pairs[:, 0]]
+        right = here["class"].to_numpy()[pairs[:, 1]] == expected
+        matched.append(pd.DataFrame({"class": expected, "right": right}))
+    judged = pd.concat(matched)
+    return {
+        "class_accuracy": float(judged["right"].mean()),
+        "class_balanced_accuracy": float(judged.groupby("class")["right"].mean().mean()),
+    }
+
+
+def _frames(true: pd.DataFrame, found: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """Rows of each frame of `true`, with those of `found` (none where nothing was found)."""
+    frame = ["well", "field", "t"]
+    groups = dict(tuple(found.groupby(frame)))
+    for place, truth in true.groupby(frame):
+        yield truth, groups.get(place, found.iloc[:0])
+
+
+def _positions(rows: pd.DataFrame) -> np.ndarray:
+    return rows[["y_um", "x_um"]].to_numpy(float)

@@ -14,7 +14,7 @@ from cellpipe.formats.ctc import read_ctc, read_mask
 from cellpipe.job import log, speaking
 from cellpipe.metrics import average_precision, panoptic_quality
 from cellpipe.plate import Plate
-from cellpipe.point_metrics import match_points, point_scores
+from cellpipe.point_metrics import class_scores, frame_scores
 from cellpipe.publish import publish_table
 
 THRESHOLDS = (0.5, 0.75, 0.9)
@@ -37,49 +37,11 @@ def judged_images(plate, truth):
             if not plate.has_frame(well, field, t, "nuclei"):
                 continue
             found = plate.read_labels(well, field, t, "nuclei")
-            ap = dict(
-                zip((f"ap_{x:g}" for x in THRESHOLDS), average_precision(labels, found, THRESHOLDS))
-            )
+            precision = average_precision(labels, found, THRESHOLDS)
+            ap = {f"ap_{x:g}": value for x, value in zip(THRESHOLDS, precision, strict=True)}
             counts = {"n_true": len(np.unique(labels)) - 1, "n_found": len(np.unique(found)) - 1}
             pq = {"pq": panoptic_quality(labels, found)}
             yield {"well": well, "field": field, "t": t, **counts, **ap, **pq}
-
-
-def judged_points(found, true, tolerance_um):
-    """Scores of points, over all frames in which there is something to be found."""
-    frame = [name for name in ("well", "field", "t") if name in true and name in found]
-    groups = dict(tuple(found.groupby(frame)))
-    scores = [
-        point_scores(
-            group[["y_um", "x_um"]].to_numpy(),
-            groups.get(place, found.iloc[:0])[["y_um", "x_um"]].to_numpy(),
-            tolerance_um,
-        )
-        for place, group in true.groupby(frame)
-    ]
-    return pd.DataFrame(scores).mean().to_dict()
-
-
-def judged_classes(cells, true):
-    """Share of matched cells whose class is right, and their mean over classes."""
-    hits = []
-    groups = dict(tuple(cells.groupby(["well", "field", "t"])))
-    for place, group in true.groupby(["well", "field", "t"]):
-        here = groups.get(place, cells.iloc[:0])
-        pairs = match_points(
-            group[["y_um", "x_um"]].to_numpy(), here[["y_um", "x_um"]].to_numpy(), CELL_TOLERANCE_UM
-        )
-        classes = group["class"].to_numpy()[pairs[:, 0]]
-        hits.append(
-            pd.DataFrame(
-                {"class": classes, "right": here["class"].to_numpy()[pairs[:, 1]] == classes}
-            )
-        )
-    right = pd.concat(hits)
-    return {
-        "class_accuracy": right["right"].mean(),
-        "class_balanced_accuracy": right.groupby("class")["right"].mean().mean(),
-    }
 
 
 def judged_tracks(truth, ctc):
@@ -111,13 +73,11 @@ with speaking(snakemake.log[0]):
     if snakemake.input.ctc:
         scores |= judged_tracks(truth, Path(snakemake.input.ctc))
     if len(spots) and (truth / "spots.tsv").is_file():
-        spot_scores = judged_points(spots, table(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
+        spot_scores = frame_scores(spots, table(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
         scores |= {f"spots_{name}": value for name, value in spot_scores.items()}
-    of_class = next(
-        (truth / n for n in ("classes.tsv", "nuclei.tsv") if (truth / n).is_file()), None
-    )
-    if "class" in cells and of_class:
-        scores |= judged_classes(cells, table(of_class))
+    named = [truth / name for name in ("classes.tsv", "nuclei.tsv") if (truth / name).is_file()]
+    if "class" in cells and named:
+        scores |= class_scores(cells, table(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
     publish_table(snakemake.output.scores, pd.DataFrame(scores.items(), columns=["score", "value"]))
     log.info("%s", {name: round(float(value), 4) for name, value in scores.items()})
