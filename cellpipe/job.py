@@ -44,7 +44,8 @@ def speaking(log_file: str | Path) -> Iterator[None]:
     except CellpipeError as fault:
         log.error("%s", fault)
         _say(
-            f"cellpipe stopped.\n  seen:   {fault.seen}\n  wanted: {fault.wanted}\n  do:     {fault.do}"
+            "cellpipe stopped.\n"
+            f"  seen:   {fault.seen}\n  wanted: {fault.wanted}\n  do:     {fault.do}"
         )
         sys.exit(1)
     except Exception as error:

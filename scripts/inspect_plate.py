@@ -42,7 +42,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame]:
 
 
 def windows(planes: pd.DataFrame, images: Path) -> dict:
-    """Display ranges from a few planes spread over the plate; those that cannot be read are passed over."""
+    """Display ranges from a few planes spread over the plate, of those that can be read."""
     found = {}
     for channel, group in planes.groupby("channel"):
         samples = []

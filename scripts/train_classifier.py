@@ -1,4 +1,4 @@
-"""Train the cell classifier of a plate on its control wells or annotations; cross-validate by well."""
+"""Train a plate's cell classifier on control wells or annotations; cross-validate by well."""
 
 import json
 

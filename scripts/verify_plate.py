@@ -22,8 +22,8 @@ with speaking(snakemake.log[0]):
     if len(faults):
         first = faults.iloc[0]
         raise BadImage(
-            seen=f"{len(faults)} fault(s) in {plate.path}, such as {first.well} field {first.field} "
-            f"frame {first.t}, {first.layer}: {first.fault}",
+            seen=f"{len(faults)} fault(s) in {plate.path}, such as {first.well} "
+            f"field {first.field} frame {first.t}, {first.layer}: {first.fault}",
             wanted="every chunk and label that the tables state",
             do="remove the block table of that field, then run again: only what is gone is redone",
         )
