@@ -126,6 +126,13 @@ def test_an_unmeasured_feature_is_named():
         fit_classifier(features, classes).predict(features.drop(columns="b"))
 
 
+def test_a_field_without_cells_is_classified_too():
+    features, classes, _ = blobs()
+    said = classify_cells(fit_classifier(features, classes), features.iloc[:0])
+    assert len(said) == 0
+    assert {"class", "class_probability"} <= set(said)
+
+
 def test_one_class_cannot_be_learnt():
     features, classes, _ = blobs()
     with pytest.raises(BadConfig, match="two classes"):
