@@ -159,6 +159,7 @@ def fit_classifier(
         Fewer than two classes.
     """
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     classes = np.asarray(classes, dtype=str)
     names = tuple(sorted(set(classes.tolist())))
@@ -172,7 +173,8 @@ def fit_classifier(
     matrix, classes = _matrix(features, tuple(features.columns))[chosen], classes[chosen]
     fill, scale = _centre_and_spread(matrix)
     model = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000, tol=1e-6)
-    model.fit(standardise(matrix, fill, scale), classes)
+    with threadpool_limits(1):  # sums in one order, so the same bytes on any number of cores
+        model.fit(standardise(matrix, fill, scale), classes)
     weights, bias = model.coef_.T, model.intercept_
     if len(names) == 2:  # scikit-learn keeps one column for two classes
         weights, bias = np.c_[-weights / 2, weights / 2], np.r_[-bias / 2, bias / 2]
