@@ -91,7 +91,9 @@ def _wanted(fault: ValidationError) -> str:
     rule, value = fault.validator, fault.validator_value
     words = {
         "enum": lambda: "one of: " + ", ".join(map(str, value)),
-        "type": lambda: " or ".join(value) if isinstance(value, list) else f"a value of type {value}",
+        "type": lambda: (
+            "a value of type " + (value if isinstance(value, str) else " or ".join(value))
+        ),
         "minimum": lambda: f"a number of at least {value}",
         "exclusiveMinimum": lambda: f"a number above {value}",
         "maximum": lambda: f"a number of at most {value}",

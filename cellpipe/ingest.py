@@ -9,27 +9,36 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 
 from cellpipe.errors import BadImage
+
+
+def stack_sizes(planes: pd.DataFrame) -> dict[str, int]:
+    """Planes in z that each channel has in most frames of a plate: one missing is then noticed.
+
+    `planes` has the columns ``well field t channel z`` (see `manifest.inspect_planes`).
+    """
+    sizes = planes.groupby(["channel", "well", "field", "t"])["z"].nunique()
+    return {str(channel): int(n.mode().max()) for channel, n in sizes.groupby("channel")}
 
 
 def assemble(
     planes: Mapping[tuple[str, int], np.ndarray],
     channels: Sequence[str],
     *,
-    shape: tuple[int, int],
     dtype: str,
-    n_z: int,
+    n_z: Mapping[str, int],
     project_z: bool,
 ) -> np.ndarray:
-    """Stack planes into a frame.
+    """Stack planes of one shape into a frame.
 
     Parameters
     ----------
     planes : (channel, z) → plane (Y, X)
     channels : in the order of the channel axis
-    shape, dtype : of every plane, as laid out
-    n_z : planes that each channel should have; a channel with one plane is a projection already
+    dtype : of the frame
+    n_z : planes that each channel should have
     project_z : give the maximum over z
 
     Returns
@@ -39,35 +48,38 @@ def assemble(
     Raises
     ------
     BadImage
-        If a channel or a plane is missing, or a plane has another shape or dtype.
+        If a channel or a plane is missing.
     """
+    depth = max(n_z.values(), default=1)
     stacks = []
     for channel in channels:
         stack = [plane for (name, _), plane in sorted(planes.items()) if name == channel]
-        _refuse_holes(channel, len(stack), n_z, project_z)
-        for plane in stack:
-            _refuse_other(plane, channel, shape, dtype)
+        _refuse_holes(channel, len(stack), n_z.get(channel, 1) if project_z else depth)
         stacks.append(np.max(stack, axis=0)[None] if project_z else np.stack(stack))
-    return np.stack(stacks)
+    return np.stack(stacks).astype(dtype, copy=False)
 
 
-def _refuse_holes(channel: str, found: int, n_z: int, project_z: bool) -> None:
-    if found == n_z or (found == 1 and project_z):
-        return
-    raise BadImage(
-        seen=f"channel '{channel}' is missing" if not found else f"{found} planes of '{channel}'",
-        wanted=f"{n_z} plane(s) of every channel",
-        do="copy the missing files from the microscope, then inspect the plate again",
-    )
-
-
-def _refuse_other(plane: np.ndarray, channel: str, shape: tuple[int, int], dtype: str) -> None:
-    if plane.shape != tuple(shape) or plane.dtype != np.dtype(dtype):
+def _refuse_holes(channel: str, found: int, wanted: int) -> None:
+    if found != wanted:
         raise BadImage(
-            seen=f"a plane of '{channel}' is {plane.shape[0]} × {plane.shape[1]}, {plane.dtype}",
-            wanted=f"{shape[0]} × {shape[1]}, {dtype}, like the others of the field",
-            do="export the field again with one camera setting",
+            seen=f"channel '{channel}' is missing"
+            if not found
+            else f"{found} plane(s) of channel '{channel}'",
+            wanted=f"{wanted} plane(s) of it, as in the rest of the plate",
+            do="copy the missing files from the microscope, then run again with "
+            "--forcerun inspect_plate",
         )
+
+
+def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str) -> np.ndarray:
+    """The plane itself, if it is as it was laid out; else BadImage. `name` names its file."""
+    if plane.shape == tuple(shape) and plane.dtype == np.dtype(dtype):
+        return plane
+    raise BadImage(
+        seen=f"{name} is {plane.shape[0]} × {plane.shape[1]}, {plane.dtype}",
+        wanted=f"{shape[0]} × {shape[1]}, {dtype}, like the rest of the plate",
+        do="export the field again with the camera settings of the others",
+    )
 
 
 def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float]:
@@ -81,7 +93,7 @@ def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float
 
 
 def pixel_digest(frame: np.ndarray) -> str:
-    """sha256 of a frame's shape, dtype and pixels: equal pixels, equal digest, wherever they lie."""
+    """sha256 of a frame's shape, dtype and pixels, wherever they lie."""
     digest = hashlib.sha256(f"{frame.shape} {frame.dtype.str} ".encode())
     digest.update(np.ascontiguousarray(frame).data)
     return digest.hexdigest()[:32]

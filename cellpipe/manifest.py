@@ -6,14 +6,21 @@ missing (holes). Everything after it reads the inspection, never the microscope'
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from cellpipe.errors import BadConfig, BadImage
+from cellpipe.errors import BadConfig
+from cellpipe.headers import (
+    dtypes_of_channels,
+    headers_of_fields,
+    most_common,
+    pixel_size,
+    time_step,
+)
 from cellpipe.layouts import csv, pattern
 from cellpipe.layouts.reading import Header, read_header
 
@@ -84,7 +91,8 @@ def inspect_planes(
         ``plate, channels, pixel_size_um, pixel_size_known, time_step_s, fields, holes, faults,
         other_channels``
     planes : DataFrame
-        the planes of the wanted channels, with the channel's name in place of its token
+        the planes of the wanted channels, with the channel's name in place of its token, and the
+        ``dtype`` that a plane of the channel should have
     """
     names = {spec["source"]: name for name, spec in channels.items()}
     tokens = set(planes["channel"])
@@ -93,27 +101,50 @@ def inspect_planes(
     planes["channel"] = planes["channel"].map(names)
     planes = planes.sort_values(["well", "field", "t", "channel", "z"], ignore_index=True)
     _refuse_doubles(planes)
-    fields, faults, sizes = [], [], []
-    for (well, field), group in planes.groupby(["well", "field"], sort=True):
-        header, fault = _first_header(group, read)
-        if header is None:
-            faults.append({"well": well, "field": int(field), **fault})
-            continue
-        sizes.append(header.pixel_size_um)
-        fields.append(_field(str(well), int(field), group, header, len(channels), project_z))
-    found = next((size for size in sizes if size), None)
+    headers, faults = headers_of_fields(planes, read)
+    size, odd = pixel_size(headers, pixel_size_um)
+    dtypes = dtypes_of_channels(planes, read)
+    stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
+    groups = dict(tuple(planes.groupby(["well", "field"])))
+    fields = [
+        _field(*place, groups[place], header.shape, stored, len(channels), project_z)
+        for place, header in headers.items()
+        if place not in odd
+    ]
     inspection = {
         "plate": plate,
         "channels": list(channels),
-        "pixel_size_um": float(pixel_size_um or found or 1.0),
-        "pixel_size_known": bool(pixel_size_um or found),
-        "time_step_s": float(time_step_s or 1.0),
+        "pixel_size_um": float(size or 1.0),
+        "pixel_size_known": bool(size),
+        "time_step_s": float(time_step_s or time_step(groups, headers, read) or 1.0),
         "fields": fields,
         "holes": _holes(planes, list(channels)),
-        "faults": faults,
+        "faults": faults + list(odd.values()),
         "other_channels": sorted(tokens - set(names)),
     }
-    return inspection, planes
+    return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
+
+
+def wells_without_images(mapped: Iterable[str], imaged: Iterable[str]) -> list[dict[str, Any]]:
+    """Faults for wells that the plate map names and of which there are no files.
+
+    A map of a whole plate of which a part was imaged is no fault: nothing is said if most of its
+    wells are without images.
+    """
+    mapped, imaged = list(mapped), set(imaged)
+    empty = [well for well in mapped if well not in imaged]
+    if 2 * len(empty) >= len(mapped):
+        return []
+    return [
+        {
+            "well": well,
+            "field": 0,
+            "file": "plate map",
+            "reason": f"there are no images of well {well}",
+            "remedy": "copy its files from the microscope, or take it out of the plate map",
+        }
+        for well in empty
+    ]
 
 
 def inspect_source(
@@ -126,35 +157,35 @@ def inspect_source(
 ) -> dict[str, Any]:
     """The same description of an OME-Zarr plate that is read in place.
 
-    `source` comes from `plate_metadata.describe_source`. Channels keep the plate's own order;
+    `source` comes from `layouts.ome_zarr.describe_source`. Channels keep the plate's own order;
     those of its channels that the config does not name keep their own names.
     """
-    first = source["fields"][0]
-    labels = [str(label) for label in first["channels"]]
+    labels = list(most_common(tuple(field["channels"]) for field in source["fields"]))
     names = {spec["source"]: name for name, spec in channels.items()}
     _refuse_absent_channels(names, set(labels))
-    odd = [f for f in source["fields"] if list(f["channels"]) != first["channels"]]
+    fields = [field for field in source["fields"] if list(field["channels"]) == labels]
     faults = [
         {
-            "well": f["well"],
-            "field": f["field"],
-            "file": f["source_path"],
-            "reason": f"channels {f['channels']}, unlike the rest of the plate ({labels})",
+            "well": field["well"],
+            "field": field["field"],
+            "file": field["source_path"],
+            "reason": f"channels {field['channels']}, unlike the rest of the plate ({labels})",
             "remedy": "leave the field out, or name its channels like the others",
         }
-        for f in odd
+        for field in source["fields"]
+        if field not in fields
     ]
     return {
         "plate": plate,
         "source": source["source"],
         "ngff_version": source["ngff_version"],
         "channels": [names.get(label, label) for label in labels],
-        "pixel_size_um": float(pixel_size_um or first["pixel_size_um"]),
+        "pixel_size_um": float(pixel_size_um or fields[0]["pixel_size_um"]),
         "pixel_size_known": True,
-        "time_step_s": float(time_step_s or first["time_step_s"] or 1.0),
-        "fields": [f for f in source["fields"] if f not in odd],
+        "time_step_s": float(time_step_s or fields[0]["time_step_s"] or 1.0),
+        "fields": fields,
         "holes": [],
-        "faults": faults,
+        "faults": [*source["faults"], *faults],
         "other_channels": [label for label in labels if label not in names],
     }
 
@@ -163,7 +194,7 @@ def _refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
     absent = [token for token in names if token not in tokens]
     if absent:
         raise BadConfig(
-            seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the whole plate",
+            seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
             wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
             do="correct 'source' under 'channels' in the config",
         )
@@ -181,21 +212,14 @@ def _refuse_doubles(planes: pd.DataFrame) -> None:
         )
 
 
-def _first_header(
-    group: pd.DataFrame, read: Callable[[str, int], Header]
-) -> tuple[Header | None, dict[str, str]]:
-    """Header of the first plane that can be read; else what was wrong with the first."""
-    fault: dict[str, str] = {}
-    for path, page in zip(group["path"], group["page"], strict=True):
-        try:
-            return read(path, int(page)), {}
-        except BadImage as bad:
-            fault = fault or {"file": path, "reason": bad.seen, "remedy": bad.do}
-    return None, fault
-
-
 def _field(
-    well: str, field: int, group: pd.DataFrame, header: Header, n_c: int, project_z: bool
+    well: str,
+    field: int,
+    group: pd.DataFrame,
+    shape: tuple[int, int],
+    dtype: str,
+    n_c: int,
+    project_z: bool,
 ) -> dict[str, Any]:
     n_t, n_z = int(group["t"].max()) + 1, int(group["z"].max()) + 1
     stored_z = 1 if project_z else n_z
@@ -203,8 +227,8 @@ def _field(
         "well": well,
         "field": field,
         "axes": "tczyx",
-        "shape": [n_t, n_c, stored_z, *header.shape],
-        "dtype": "uint8" if header.dtype == "bool" else np.dtype(header.dtype).newbyteorder("=").name,
+        "shape": [n_t, n_c, stored_z, *shape],
+        "dtype": dtype,
         "n_t": n_t,
         "n_z": n_z,
     }

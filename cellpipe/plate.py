@@ -141,6 +141,17 @@ class Plate:
             return not _missing_chunks(array, index)
         return not self._missing(where, 0, _index(where.axes, t=t))
 
+    def states(self, well: str, field: int, t_start: int, t_stop: int) -> list[tuple[int, int]]:
+        """Size and time of change of the full-resolution chunks of frames; (-1, -1) if missing."""
+        where = self.fields[well, field]
+        array = self._open(self.path / where.path / where.levels[0])
+        found = []
+        for t in range(t_start, t_stop):
+            for path in _chunks(array, _index(where.axes, t=t)):
+                state = path.stat() if path.is_file() else None
+                found.append((state.st_size, state.st_mtime_ns) if state else (-1, -1))
+        return found
+
     def erase_frame(self, well: str, field: int, t: int, name: str | None = None) -> None:
         """Remove what an earlier run stored of a frame (or of its labels), at every level."""
         where = self.fields[well, field]

@@ -11,9 +11,11 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.layouts import ONLY
+from cellpipe.layouts.pattern import consecutive
 from cellpipe.layouts.wells import well_name
 
-_DEFAULTS = {"field": 1, "t": 0, "channel": "1", "z": 0, "page": 0}
+_DEFAULTS = {"field": 1, "t": 0, "channel": "1", "z": 0, "page": ONLY}
 _COLUMNS = ["path", "well", *_DEFAULTS]
 
 
@@ -27,7 +29,7 @@ def list_planes(folder: Path) -> pd.DataFrame:
         place is listed twice.
     """
     path = _manifest_path(folder)
-    table = pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",", dtype=str)
+    table = _read(path)
     unknown, missing = set(table) - set(_COLUMNS), {"path", "well"} - set(table)
     if unknown or missing:
         raise BadConfig(
@@ -36,9 +38,10 @@ def list_planes(folder: Path) -> pd.DataFrame:
             do="rename or remove columns",
         )
     for name, default in _DEFAULTS.items():
-        table[name] = table.get(name, pd.Series(str(default), table.index)).fillna(str(default))
+        given = table[name] if name in table else pd.Series("", table.index)
+        table[name] = given.str.strip().replace("", str(default))
     for name in ("field", "t", "z", "page"):
-        table[name] = table[name].astype("int64")
+        table[name] = _whole_numbers(table, name, path)
     table["well"] = table["well"].map(well_name)
     _refuse_escapes(table["path"], folder, path)
     twice = table[table.duplicated(["well", "field", "t", "channel", "z"])]
@@ -49,7 +52,40 @@ def list_planes(folder: Path) -> pd.DataFrame:
             wanted="one plane per well, field, time point, channel and z",
             do=f"remove the second from {path} ('{first.path}')",
         )
+    table["t"], table["z"] = consecutive(table["t"]), consecutive(table["z"])
     return table[_COLUMNS]
+
+
+def _read(path: Path) -> pd.DataFrame:
+    separator = "\t" if path.suffix == ".tsv" else ","
+    try:
+        table = pd.read_csv(
+            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (ValueError, OSError) as fault:  # parser and Unicode errors are ValueErrors
+        raise BadConfig(
+            seen=f"{path}: {str(fault).splitlines()[0]}",
+            wanted="a table in UTF-8 with one plane per row",
+            do="save it again as CSV (commas) or TSV (tabs)",
+        ) from fault
+    if table.empty:
+        raise BadConfig(
+            seen=f"no row in {path}", wanted="one plane per row", do="list the planes of the plate"
+        )
+    return table
+
+
+def _whole_numbers(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
+    numbers = pd.to_numeric(table[name], errors="coerce")
+    least = ONLY if name == "page" else 0
+    wrong = table[name][numbers.isna() | (numbers < least) | (numbers % 1 != 0)]
+    if len(wrong):
+        raise BadConfig(
+            seen=f"'{wrong.iloc[0]}' for {name} in {path} line {wrong.index[0] + 2}",
+            wanted="a whole number of 0 or more",
+            do="correct it",
+        )
+    return numbers.astype("int64")
 
 
 def _manifest_path(folder: Path) -> Path:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import re
-import warnings
+import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
+from typing import Any
 
 import numpy as np
 
 from cellpipe.errors import BadImage
+from cellpipe.layouts import ONLY, tags
 
-MAX_PLANE_PX = 2**31  # a plane beyond 46,000 × 46,000 is a lie in a header, not an image
+MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is a lie in a header, not an image
+LARGE_BYTES = 2**28  # above this, a plane must be in proportion to its file
+MAX_COMPRESSION = 2000
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are said here, in words
+_TIFF = {".tif", ".tiff", ".stk", ".c01", ".lsm", ".flex", ".btf", ".tf8"}
 
 
 @dataclass(frozen=True)
@@ -21,39 +26,43 @@ class Header:
 
     shape: tuple[int, int]
     dtype: str
-    pixel_size_um: float | None
+    pixel_size_um: float | None = None
+    time_step_s: float | None = None
+    acquired_s: float | None = None
 
 
-def read_header(path: Path, page: int = 0) -> Header:
-    """Read shape, dtype and pixel size of one plane. Raises BadImage."""
-    if _is_tiff(path):
-        import tifffile
-
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with tifffile.TiffFile(path) as tiff:
-                    plane = tiff.pages[page]
-                    shape = _plane_shape(tuple(plane.shape), path)
-                    return Header(shape, str(plane.dtype), _pixel_size_um(tiff))
-        except BadImage:
-            raise
-        except Exception as fault:  # a broken header can raise anything
-            raise _unreadable(path, fault) from fault
-    plane = read_plane(path, page)
-    return Header(plane.shape, str(plane.dtype), None)
-
-
-def read_plane(path: Path, page: int = 0) -> np.ndarray:
-    """Read one grey plane, shape (Y, X), in the file's own dtype. Raises BadImage."""
-    if not path.is_file():
-        raise BadImage(
-            seen=f"no file {path}",
-            wanted="every file that was there when the plate was inspected",
-            do="bring the file back, or inspect the plate again",
-        )
+def read_header(path: Path, page: int = ONLY) -> Header:
+    """Read shape, dtype, scale and time of one plane. Raises BadImage."""
+    _refuse_absent(path)
+    if path.suffix.lower() not in _TIFF:
+        plane = read_plane(path, page)
+        return Header((plane.shape[0], plane.shape[1]), str(plane.dtype))
     try:
-        pixels = _read_tiff(path, page) if _is_tiff(path) else _read_other(path)
+        with _open(path) as tiff:
+            plane = _page(tiff, page, path)
+            return Header(
+                _plane_shape(tuple(plane.shape), path),
+                str(plane.dtype),
+                tags.pixel_size_um(tiff),
+                tags.time_step_s(tiff),
+                tags.acquired_s(tiff),
+            )
+    except BadImage:
+        raise
+    except Exception as fault:  # a broken header can raise anything
+        raise _unreadable(path, fault) from fault
+
+
+def read_plane(path: Path, page: int = ONLY) -> np.ndarray:
+    """Read one grey plane, shape (Y, X), in the file's own dtype. Raises BadImage.
+
+    `page` is the plane within the file; with `ONLY`, a file of more than one is refused, because
+    the others would be lost without a word.
+    """
+    _refuse_absent(path)
+    try:
+        tiff = path.suffix.lower() in _TIFF
+        pixels = _read_tiff(path, page) if tiff else _read_other(path)
     except BadImage:
         raise
     except Exception as fault:  # decoders raise errors of many kinds on broken files
@@ -61,32 +70,66 @@ def read_plane(path: Path, page: int = 0) -> np.ndarray:
     return _one_plane(pixels, path)
 
 
-def _is_tiff(path: Path) -> bool:
-    return path.suffix.lower() in {".tif", ".tiff", ".stk", ".c01"}
+def _open(path: Path) -> Any:
+    import tifffile
+
+    return tifffile.TiffFile(path)
 
 
 def _read_tiff(path: Path, page: int) -> np.ndarray:
-    import tifffile
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with tifffile.TiffFile(path) as tiff:
-            plane = tiff.pages[page]
-            _plane_shape(tuple(plane.shape), path)  # refuse a false size before it is allocated
-            # a truncated file must be an error, never a plane that is part zeros
-            _refuse_truncated(plane, path)
-            return plane.asarray()
+    with _open(path) as tiff:
+        plane = _page(tiff, page, path)
+        _plane_shape(tuple(plane.shape), path)  # refuse a false size before it is allocated
+        _refuse_disproportion(plane, path)
+        _refuse_truncated(plane, path)
+        return plane.asarray()
 
 
-def _refuse_truncated(plane, path: Path) -> None:  # noqa: ANN001 (tifffile's page types)
+def _page(tiff: Any, page: int, path: Path) -> Any:
+    """The wanted page; of `ONLY`, the first, if the file has no other of its size."""
+    first = tiff.pages[max(page, 0)]
+    if page == ONLY and len(tiff.pages) > 1:
+        second = tiff.pages[1]
+        if not second.is_reduced and second.shape == first.shape:
+            raise BadImage(
+                seen=f"{path} holds {len(tiff.pages)} planes",
+                wanted="one plane per file",
+                do="list its planes by page in a CSV manifest, or use the layout ome-tiff",
+            )
+    return first
+
+
+def _refuse_absent(path: Path) -> None:
+    if not path.is_file():
+        raise BadImage(
+            seen=f"no file {path}",
+            wanted="every file that belongs to the plate",
+            do="bring the file back, then run again with --forcerun inspect_plate",
+        )
+
+
+def _refuse_truncated(plane: Any, path: Path) -> None:
+    """A truncated file must be an error, never a plane that is part zeros."""
     size = path.stat().st_size
     offsets, counts = plane.dataoffsets, plane.databytecounts
     end = max((o + c for o, c in zip(offsets, counts, strict=False)), default=0)
-    if end > size or any(count == 0 for count in counts):
+    if end > size or not counts or any(count == 0 for count in counts):
         raise BadImage(
             seen=f"{path} is truncated: {size:,} bytes",
-            wanted=f"at least {end:,} bytes",
-            do="copy the file again from the microscope",
+            wanted=f"at least {end:,} bytes" if end > size else "pixels in every strip or tile",
+            do="copy the file again from the microscope, then run again with "
+            "--forcerun inspect_plate",
+        )
+
+
+def _refuse_disproportion(plane: Any, path: Path) -> None:
+    claimed = math.prod(plane.shape) * np.dtype(plane.dtype).itemsize
+    size = path.stat().st_size
+    if claimed > LARGE_BYTES and claimed > MAX_COMPRESSION * size:
+        raise BadImage(
+            seen=f"{path} claims {claimed:,} bytes of pixels in a file of {size:,}",
+            wanted="a size that the file can hold",
+            do="copy the file again from the microscope, or leave it out",
         )
 
 
@@ -98,6 +141,7 @@ def _read_other(path: Path) -> np.ndarray:
 
 def _plane_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
     sides = [side for side in shape if side != 1] if len(shape) > 2 else list(shape)
+    sides += [1] * (2 - len(sides))
     if len(sides) == 3 and sides[-1] in (3, 4):
         sides = sides[:2]  # colour; read_plane tells whether it is grey stored as colour
     if len(sides) != 2 or min(sides) < 1 or sides[0] * sides[1] > MAX_PLANE_PX:
@@ -110,18 +154,11 @@ def _plane_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
 
 
 def _one_plane(pixels: np.ndarray, path: Path) -> np.ndarray:
-    plane = pixels
-    if plane.ndim == 3 and plane.shape[-1] in (3, 4):
-        grey = plane[..., 0]
-        if not all(np.array_equal(grey, plane[..., i]) for i in (1, 2)):
-            raise BadImage(
-                seen=f"{path} is a colour image",
-                wanted="one grey plane per file",
-                do="export the channels one by one",
-            )
-        plane = grey
-    plane = np.squeeze(plane) if plane.ndim > 2 else plane
-    if plane.ndim != 2 or plane.dtype.kind not in "buif":
+    plane = _grey(pixels, path)
+    if plane.ndim > 2:
+        plane = plane.reshape([side for side in plane.shape if side != 1] or [1])
+        plane = plane.reshape(plane.shape + (1,) * (2 - plane.ndim))
+    if plane.ndim != 2 or not plane.size or plane.dtype.kind not in "buif":
         raise BadImage(
             seen=f"{path} holds an array of shape {pixels.shape}, {pixels.dtype}",
             wanted="one plane (Y, X) of numbers",
@@ -138,30 +175,25 @@ def _one_plane(pixels: np.ndarray, path: Path) -> np.ndarray:
     return np.ascontiguousarray(plane.astype(plane.dtype.newbyteorder("="), copy=False))
 
 
-def _pixel_size_um(tiff) -> float | None:  # noqa: ANN001 (tifffile.TiffFile)
-    """Pixel size from OME-XML, MetaSeries or ImageJ tags; None where no tag says it."""
-    if tiff.ome_metadata:
-        pixels = next(ElementTree.fromstring(tiff.ome_metadata).iter(), None)
-        for pixels in ElementTree.fromstring(tiff.ome_metadata).iter():
-            if pixels.tag.endswith("Pixels") and pixels.get("PhysicalSizeX"):
-                if pixels.get("PhysicalSizeXUnit", "µm") in ("µm", "um"):
-                    return float(pixels.get("PhysicalSizeX", "nan"))
-    if tiff.is_metaseries and tiff.metaseries_metadata:
-        plane = tiff.metaseries_metadata.get("PlaneInfo", {})
-        if plane.get("spatial-calibration-state") and plane.get("spatial-calibration-units") == "um":
-            return float(plane["spatial-calibration-x"])
-    if tiff.is_imagej and tiff.imagej_metadata:
-        unit = str(tiff.imagej_metadata.get("unit", ""))
-        resolution = tiff.pages[0].tags.get("XResolution")
-        if re.fullmatch(r"(µm|um|micron|\\u00B5m)", unit) and resolution:
-            numerator, denominator = resolution.value
-            return float(denominator / numerator) if numerator else None
-    return None
+def _grey(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """The plane of a grey image that was stored as red, green and blue."""
+    if pixels.ndim != 3 or pixels.shape[-1] not in (3, 4):
+        return pixels
+    grey = pixels[..., 0]
+    if not all(np.array_equal(grey, pixels[..., i]) for i in (1, 2)):
+        raise BadImage(
+            seen=f"{path} is a colour image",
+            wanted="one grey plane per file",
+            do="export the channels one by one",
+        )
+    return grey
 
 
 def _unreadable(path: Path, fault: Exception) -> BadImage:
+    words = str(fault).splitlines()[0][:200] if str(fault) else "no reason given"
     return BadImage(
-        seen=f"{path} cannot be read ({type(fault).__name__}: {fault})",
+        seen=f"{path} cannot be read ({type(fault).__name__}: {words})",
         wanted="an image file of this layout",
-        do="copy the file again from the microscope, or leave it out",
+        do="copy the file again from the microscope, then run again with "
+        "--forcerun inspect_plate, or leave it out",
     )
