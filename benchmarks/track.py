@@ -1,7 +1,7 @@
 """Linkers side by side: the same detections, one thread, one table.
 
     python benchmarks/track.py                      accuracy at three difficulties, then speed
-    python benchmarks/track.py --sizes 1000 50000   other sizes for the speed table
+    python benchmarks/track.py --only speed --sizes 1000 50000 --linkers cellpipe trackpy
 
 Every linker is told how far a cell can go and that two frames may be missed, and otherwise
 keeps its defaults; laptrack and cellpipe are told that cells divide. Seconds are process CPU
@@ -26,6 +26,7 @@ from scipy.spatial import cKDTree
 
 Edges = set[tuple[int, int]]
 Linker = Callable[[pd.DataFrame, float], Edges]
+Movie = tuple[pd.DataFrame, Edges, float]  # detections, true links, how far a cell can go
 MAX_GAP_FRAMES = 2
 SISTERS_APART = 0.5  # daughters just after division, in mean distances between cells
 CLOSEST = 0.6  # cells nearer than this push each other away
@@ -134,7 +135,7 @@ def draw_points(
     return pd.concat(frames, ignore_index=True), edges
 
 
-def draw_movies(reach_um: float) -> list[tuple[pd.DataFrame, Edges, float]]:
+def draw_movies(reach_um: float) -> list[Movie]:
     """The demo's movies: true detections with areas and classes."""
     from cellpipe.simulate import MovieDesign, draw_movie
 
@@ -229,9 +230,7 @@ LINKERS: dict[str, Linker] = {
 }
 
 
-def compare(
-    movies: list[tuple[pd.DataFrame, Edges, float]], names: list[str], repeats: int
-) -> pd.DataFrame:
+def compare(movies: list[Movie], names: list[str], repeats: int) -> pd.DataFrame:
     """Scores summed over movies; CPU seconds of linking alone."""
     rows = []
     seconds = {n: [np.inf] * len(movies) for n in names}
@@ -263,30 +262,29 @@ def compare(
     return pd.DataFrame(rows).set_index("linker").round(3)
 
 
+def show(title: str, movies: list[Movie], names: list[str], repeats: int) -> None:
+    print(f"\n{title}\n{compare(movies, names, repeats).to_string()}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", choices=["accuracy", "speed"])
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10000])
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--linkers", nargs="*", default=list(LINKERS), choices=list(LINKERS))
     args = parser.parse_args()
-    print("\nThe demo's movies (6 wells, 30 frames, true detections)")
-    print(compare(draw_movies(15.0), args.linkers, args.repeats).to_string())
-    for level in DIFFICULTIES:
-        drawn = [draw_points(level, 1000, args.frames, seed) for seed in (1, 2)]
-        print(
-            f"\nPoints, {level.name}: step {level.step}, persistence {level.persistence},"
-            f" drift {level.drift}"
-        )
-        print(compare([(*d, level.reach) for d in drawn], args.linkers, args.repeats).to_string())
-    for size in args.sizes:
-        points, edges = draw_points(DIFFICULTIES[1], size, args.frames, seed=3)
-        print(f"\n{size} cells a frame, {args.frames} frames, {DIFFICULTIES[1].name}")
-        print(
-            compare(
-                [(points, edges, DIFFICULTIES[1].reach)], args.linkers, args.repeats
-            ).to_string()
-        )
+    run = {"names": args.linkers, "repeats": args.repeats}
+    if args.only != "speed":
+        show("The demo's movies (6 wells, 30 frames, true detections)", draw_movies(15.0), **run)
+        for level in DIFFICULTIES:
+            drawn = [(*draw_points(level, 1000, args.frames, s), level.reach) for s in (1, 2)]
+            show(f"Points, {level}", drawn, **run)
+    if args.only != "accuracy":
+        level = DIFFICULTIES[1]
+        for size in args.sizes:
+            drawn = [(*draw_points(level, size, args.frames, seed=3), level.reach)]
+            show(f"{size} cells a frame, {args.frames} frames, {level.name}", drawn, **run)
 
 
 if __name__ == "__main__":
