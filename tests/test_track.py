@@ -224,7 +224,7 @@ def test_moved_and_turned_movies_give_the_same_tracks() -> None:
 def test_whatever_is_seen_makes_a_family_tree(seed: int) -> None:
     rng = np.random.default_rng(seed)
     counts = rng.integers(0, 40, rng.integers(1, 12)) * (rng.random() < 0.8)
-    t = np.repeat(np.arange(len(counts)) * 1, counts)
+    t = np.repeat(np.arange(len(counts)), counts)
     cells = pd.DataFrame({"t": t, "label": np.arange(len(t)) + 1})
     cells[["y_um", "x_um"]] = rng.uniform(0, 10 ** rng.uniform(0, 3), (len(t), 2)).round(1)
     if rng.random() < 0.5:
@@ -248,6 +248,16 @@ def test_whatever_is_seen_makes_a_family_tree(seed: int) -> None:
     daughters = tracks[tracks["parent"] > 0]
     assert (daughters.groupby("parent").size() == 2).all()
     assert (daughters["start"].to_numpy() == tracks["end"][daughters["parent"]] + 1).all()
+
+
+def test_what_was_not_measured_does_not_matter() -> None:
+    cells = cells_in([STEADY, DIVIDES, MISSED, STEADY]).assign(dna_mean=100.0)
+    wanted = families(cells, link_cells(cells))
+    holes = cells.astype({"class": "string"})
+    holes.loc[::3, ["area_um2", "dna_mean"]] = np.nan
+    holes.loc[::4, "class"] = pd.NA
+    assert families(cells, link_cells(holes)) == wanted
+    assert families(cells, link_cells(cells.assign(area_um2=np.nan))) == wanted
 
 
 def test_faults_are_named() -> None:

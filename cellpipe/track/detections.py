@@ -61,11 +61,12 @@ def from_table(cells: pd.DataFrame) -> tuple[Detections, np.ndarray]:
     _check(cells)
     order = np.lexsort((cells["label"].to_numpy(), cells["t"].to_numpy()))
     rows = cells.iloc[order]
-    area = rows["area_um2"].to_numpy(float) if "area_um2" in rows else None
+    area = _known(rows["area_um2"].to_numpy(float)) if "area_um2" in rows else None
     names = [n for n in rows if n.endswith("_mean") and not n.startswith(_NOT_FEATURES)]
-    columns = [rows[n].to_numpy(float) for n in ["area_um2"] * (area is not None) + sorted(names)]
-    logs = [np.log(np.maximum(np.nan_to_num(c), _floor(c))) for c in columns]
-    mitotic = (rows["class"] == MITOTIC).to_numpy(bool) if "class" in rows else None
+    columns = [_known(rows[n].to_numpy(float)) for n in sorted(names)]
+    columns = columns if area is None else [area, *columns]
+    logs = [np.log(np.maximum(c, _floor(c))) for c in columns]
+    mitotic = (rows["class"].astype(object) == MITOTIC).to_numpy(bool) if "class" in rows else None
     return Detections(
         t=rows["t"].to_numpy(np.int64),
         position_um=rows[["y_um", "x_um"]].to_numpy(float),
@@ -75,10 +76,17 @@ def from_table(cells: pd.DataFrame) -> tuple[Detections, np.ndarray]:
     ), order
 
 
+def _known(values: np.ndarray) -> np.ndarray:
+    """What was not measured is taken as typical, so that it speaks for no link and against none."""
+    known = np.isfinite(values)
+    return (
+        np.where(known, values, np.median(values[known])) if known.any() else np.ones(len(values))
+    )
+
+
 def _floor(values: np.ndarray) -> float:
     # a background-subtracted mean may be 0 or below: its logarithm must not run away
-    finite = values[np.isfinite(values)]
-    return max(float(np.percentile(np.abs(finite), 5)), 1e-6) if len(finite) else 1.0
+    return max(float(np.percentile(np.abs(values), 5)), 1e-6) if len(values) else 1.0
 
 
 def _check(cells: pd.DataFrame) -> None:
