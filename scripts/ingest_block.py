@@ -64,7 +64,7 @@ with speaking(snakemake.log[0]):
                     job.plate.write_plane(unit.well, unit.field, t, c, z, plane)
         digests.setdefault(unit, []).append((t, ingest.pixel_digest(frame)))
         figures = ingest.frame_figures(frame, job.plate.channels)
-        return pd.DataFrame([{**job.place(unit, t), **figures}])
+        return job.placed(pd.DataFrame([figures]), unit, t)
 
     def content(unit, key):
         """The fingerprint speaks of pixels, not of files: a copy of the folder gives the same."""
