@@ -6,6 +6,7 @@ missing (holes). Everything after it reads the inspection, never the microscope'
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from cellpipe.headers import (
     pixel_size,
     time_step,
 )
-from cellpipe.layouts import csv, pattern
+from cellpipe.layouts import csv, ome_tiff, pattern
 from cellpipe.layouts.reading import Header, read_header
 
 
@@ -41,13 +42,17 @@ def list_planes(
     patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
     if layout == "csv":
         planes = csv.list_planes(folder)
+    elif layout == "ome-tiff":
+        planes = ome_tiff.list_planes(folder)
     elif layout in patterns:
         planes = pattern.list_planes(folder, patterns[layout])
     else:
+        near = difflib.get_close_matches(layout, ["csv", "ome-tiff", "ome-zarr", *patterns], n=1)
         raise BadConfig(
             seen=f"the layout '{layout}' in the sheet of plates",
-            wanted=f"one of: csv, ome-zarr, {', '.join(patterns)}",
-            do="correct it, or describe the layout under 'layouts' in the config",
+            wanted=f"one of: csv, ome-tiff, ome-zarr, {', '.join(patterns)}",
+            do=(f"did you mean '{near[0]}'? Else " if near else "")
+            + "correct it, or describe the layout under 'layouts' in the config",
         )
     return _with_file_state(planes, folder)
 

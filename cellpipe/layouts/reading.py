@@ -18,6 +18,7 @@ LARGE_BYTES = 2**28  # above this, a plane must be in proportion to its file
 MAX_COMPRESSION = 2000
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are said here, in words
 _TIFF = {".tif", ".tiff", ".stk", ".c01", ".lsm", ".flex", ".btf", ".tf8"}
+_OTHERS = {".png", ".bmp", ".jpg", ".jpeg", ".jp2", ".pgm", ".gif"}
 
 
 @dataclass(frozen=True)
@@ -136,14 +137,16 @@ def _refuse_disproportion(plane: Any, path: Path) -> None:
 def _read_other(path: Path) -> np.ndarray:
     import imageio.v3
 
+    if path.suffix.lower() not in _OTHERS:  # for unknown names imageio would try every plugin
+        raise ValueError(f"its name does not end in one of {', '.join(sorted(_TIFF | _OTHERS))}")
     return imageio.v3.imread(path)
 
 
 def _plane_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
+    if len(shape) == 3 and shape[-1] in (3, 4):
+        shape = shape[:2]  # colour; read_plane tells whether it is grey stored as colour
     sides = [side for side in shape if side != 1] if len(shape) > 2 else list(shape)
     sides += [1] * (2 - len(sides))
-    if len(sides) == 3 and sides[-1] in (3, 4):
-        sides = sides[:2]  # colour; read_plane tells whether it is grey stored as colour
     if len(sides) != 2 or min(sides) < 1 or sides[0] * sides[1] > MAX_PLANE_PX:
         raise BadImage(
             seen=f"{path} claims a plane of shape {shape}",

@@ -1,0 +1,202 @@
+"""OME-TIFF: planes listed by the OME-XML in the files or in a companion, never guessed.
+
+    plate.companion.ome     <Plate> <Well Row Column> <WellSample> <ImageRef> ─┐
+                            <Image> <Pixels> <TiffData FirstC FirstZ FirstT IFD> <UUID FileName>
+    A.ome.tif  B.ome.tif …  the planes
+
+Readers fill planes whose file is missing with zeros; here each plane is listed with its file, and
+one that is missing is a fault that names it. Images that no plate holds have their well in the
+image's or the file's name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
+
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+from cellpipe.layouts.pattern import consecutive, files_below
+from cellpipe.layouts.wells import row_name, well_name
+
+_WELL = re.compile(r"(?<![A-Za-z0-9])([A-Z]{1,2}\d{1,2})(?![A-Za-z0-9])")
+Element = ElementTree.Element
+
+
+def list_planes(folder: Path) -> pd.DataFrame:
+    """List the planes that OME-XML below `folder` speaks of.
+
+    The channel token is the channel's name, or its number from 1 where it has none.
+
+    Raises
+    ------
+    BadConfig
+        If there is no OME-XML, none of the planes' files is there, a file name leaves the folder,
+        or an image cannot be given to a well.
+    """
+    rows: list[dict[str, object]] = []
+    seen: set[str] = set()
+    for path, root in _documents(folder):
+        images = _by_id(root, "Image")
+        uuid = root.get("UUID", path)
+        places = _places(root)
+        for identity, image in images.items():
+            mark = f"{_first_file(image, path)} {identity} {image.get('Name', '')}"
+            if mark in seen:  # every file of a set says what is in all of them
+                continue
+            seen.add(mark)
+            well, field = places.get(identity) or (_well_of_name(image, path), None)
+            rows += [
+                {"well": well, "field": field, "image": f"{uuid} {identity}", **plane}
+                for plane in _planes(image, path)
+            ]
+    if not rows:
+        raise BadConfig(
+            seen=f"no OME-XML in the files of {folder}",
+            wanted="OME-TIFF files (.ome.tif) or a .companion.ome file",
+            do="correct 'images' or the layout in the sheet of plates",
+        )
+    planes = _numbered_fields(pd.DataFrame(rows).drop_duplicates(["path", "page", "channel"]))
+    _refuse_escapes(planes["path"], folder)
+    _refuse_if_none_is_there(planes["path"], folder)
+    planes = planes.assign(t=consecutive(planes["t"]), z=consecutive(planes["z"]))
+    return planes[["path", "well", "field", "t", "channel", "z", "page"]].reset_index(drop=True)
+
+
+def _documents(folder: Path) -> Iterator[tuple[str, Element]]:
+    """OME-XML below a folder: companions first, because they speak of whole plates."""
+    paths = [p for p in files_below(folder) if re.search(r"(?i)\.ome(\.xml|\.tiff?|\.tf8)?$", p)]
+    for path in sorted(paths, key=lambda p: (bool(re.search(r"(?i)tiff?$|tf8$", p)), p)):
+        try:
+            yield path, ElementTree.fromstring(_xml(folder / path))
+        except ElementTree.ParseError as fault:
+            raise BadConfig(
+                seen=f"{folder / path}: its OME-XML cannot be read ({fault})",
+                wanted="whole OME-XML",
+                do="copy the file again, or leave it out",
+            ) from fault
+
+
+def _xml(path: Path) -> str:
+    if path.suffix.lower() in {".ome", ".xml"}:
+        return path.read_text(encoding="utf-8-sig")
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            return tiff.ome_metadata or "<OME/>"
+    except Exception:  # a broken file: its planes are listed by the others, and refused when read
+        return "<OME/>"
+
+
+def _all(node: Element, name: str) -> Iterator[Element]:
+    """Elements below `node` of that name, whatever the namespace's year."""
+    return (e for e in node.iter() if e.tag.rpartition("}")[2] == name)
+
+
+def _by_id(root: Element, name: str) -> dict[str, Element]:
+    return {element.get("ID", ""): element for element in _all(root, name)}
+
+
+def _places(root: Element) -> dict[str, tuple[str, int]]:
+    """Well and field of each image that a plate holds, by the image's ID."""
+    places = {}
+    for well in _all(root, "Well"):
+        name = well_name(f"{row_name(int(well.get('Row', 0)) + 1)}{int(well.get('Column', 0)) + 1}")
+        for field, sample in enumerate(_all(well, "WellSample"), start=1):
+            for image in _all(sample, "ImageRef"):
+                places[image.get("ID", "")] = (name, field)
+    return places
+
+
+def _well_of_name(image: Element, path: str) -> str:
+    for text in (image.get("Name", ""), PurePosixPath(path).name):
+        found = _WELL.search(text.replace("_", " "))
+        if found:
+            return well_name(found[1])
+    raise BadConfig(
+        seen=f"the image '{image.get('Name', '')}' of {path}, which names no well",
+        wanted="a plate in the OME-XML, or a well in the image's name, such as B03",
+        do="list the planes in a CSV manifest",
+    )
+
+
+def _planes(image: Element, path: str) -> Iterator[dict[str, object]]:
+    """The planes of one image, with the file and the page of each."""
+    pixels = next(_all(image, "Pixels"))
+    sizes = {axis: int(pixels.get(f"Size{axis}", 1)) for axis in "CZT"}
+    order = pixels.get("DimensionOrder", "XYCZT")[2:]
+    names = [channel.get("Name") for channel in _all(pixels, "Channel")]
+    total = sizes["C"] * sizes["Z"] * sizes["T"]
+    for data in _all(pixels, "TiffData"):
+        file = next((uuid.get("FileName") for uuid in _all(data, "UUID")), None)
+        page = int(data.get("IFD", 0))
+        count = int(data.get("PlaneCount", 1 if "IFD" in data.attrib else total))
+        place = {axis: int(data.get(f"First{axis}", 0)) for axis in "CZT"}
+        start = _index(place, order, sizes)
+        for offset in range(min(count, total - start)):
+            at = _unravelled(start + offset, order, sizes)
+            name = names[at["C"]] if at["C"] < len(names) else None
+            yield {
+                "path": (
+                    PurePosixPath(path).parent / (file or PurePosixPath(path).name)
+                ).as_posix(),
+                "t": at["T"],
+                "channel": name or str(at["C"] + 1),
+                "z": at["Z"],
+                "page": page + offset,
+            }
+
+
+def _index(place: dict[str, int], order: str, sizes: dict[str, int]) -> int:
+    """Number of a plane in the order of dimensions, the first running fastest."""
+    index, step = 0, 1
+    for axis in order:
+        index += place[axis] * step
+        step *= sizes[axis]
+    return index
+
+
+def _unravelled(index: int, order: str, sizes: dict[str, int]) -> dict[str, int]:
+    place = {}
+    for axis in order:
+        index, place[axis] = divmod(index, sizes[axis])
+    return place
+
+
+def _first_file(image: Element, path: str) -> str:
+    return next((u.get("FileName", "") for u in _all(image, "UUID")), path)
+
+
+def _numbered_fields(planes: pd.DataFrame) -> pd.DataFrame:
+    """Images that no plate holds become the fields of their well, in the order of their files."""
+    order = planes.drop_duplicates(["well", "image"]).groupby("well").cumcount() + 1
+    numbers = dict(zip(planes.drop_duplicates(["well", "image"])["image"], order, strict=True))
+    own = planes["field"].astype("object")
+    return planes.assign(field=own.where(own.notna(), planes["image"].map(numbers)).astype("int64"))
+
+
+def _refuse_escapes(paths: pd.Series, folder: Path) -> None:
+    """File names come with the data: they must not make us read files elsewhere."""
+    root = folder.resolve()
+    for path in paths.unique():
+        if not (folder / path).resolve().is_relative_to(root):
+            raise BadConfig(
+                seen=f"the file name '{path}' in OME-XML of {folder}",
+                wanted=f"files below {folder}",
+                do="move the file into the folder, or correct the OME-XML",
+            )
+
+
+def _refuse_if_none_is_there(paths: pd.Series, folder: Path) -> None:
+    absent = [path for path in paths.unique() if not (folder / path).is_file()]
+    if len(absent) == paths.nunique():
+        raise BadConfig(
+            seen=f"no file {folder / absent[0]}, nor any other of the {len(absent)} that the "
+            "OME-XML names",
+            wanted="the files that hold the planes",
+            do="copy them beside the OME-XML",
+        )

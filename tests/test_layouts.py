@@ -1,0 +1,471 @@
+"""File names of microscopes are understood; what comes with the data cannot lead elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+from cellpipe.errors import BadConfig, BadImage
+from cellpipe.layouts import ONLY, csv, ome_tiff, pattern
+from cellpipe.layouts.reading import read_header, read_plane
+from cellpipe.layouts.wells import row_and_column, row_name, row_number, well_name
+
+
+def listed(layout: str, folder: Path) -> pd.DataFrame:
+    return pattern.list_planes(folder, pattern.BUILT_IN[layout])
+
+
+def touched(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+def sets(planes: pd.DataFrame) -> dict[str, list]:
+    return {name: sorted(planes[name].unique().tolist()) for name in planes if name != "path"}
+
+
+# ---- wells
+
+
+@pytest.mark.parametrize("text", ["b3", "B-03", "B03", " B 3 ", "B_3", "B - 3"])
+def test_a_well_has_one_name(text):
+    assert well_name(text) == "B03"
+
+
+@pytest.mark.parametrize("text", ["", "3B", "B0", "B123", "ABC1", "B03x", "nan"])
+def test_what_is_no_well_is_refused(text):
+    with pytest.raises(BadConfig, match="the well name"):
+        well_name(text)
+
+
+def test_rows_and_numbers_go_there_and_back():
+    for number in (1, 2, 26, 27, 32, 52, 53):
+        assert row_number(row_name(number)) == number
+    assert (row_name("02"), row_name(27), row_name("c")) == ("B", "AA", "C")
+    assert row_and_column("AA03") == ("AA", 3)
+
+
+# ---- real names
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("layout", "folder", "n", "wells", "fields", "channels", "n_t", "n_z"),
+    [
+        ("imagexpress", "hcs-faim/ImageXpress/Projection-Mix", 16, 2, [1, 2], "1234", 1, 1),
+        ("imagexpress", "hcs-faim/ImageXpress/1well-3C-2S-Zmix-T", 12, 1, [1, 2], "123", 2, 1),
+        ("imagexpress", "hcs-faim/ImageXpress_exported/9987_Plate_3420", 1, 1, [1], "1", 1, 1),
+        ("imagexpress", "hcs-faim/ImageXpress_exported/9987_Plate_3435", 16, 2, [1, 2], "12", 2, 1),
+        ("imagexpress", "hcs-cp-examples/StaphInfection", 1, 1, [1], "2", 1, 1),
+        ("cellvoyager", "hcs-faim/CV8000", 96, 3, [1, 2, 3, 4], ["01", "02"], 1, 4),
+        ("phenix", "hcs-phenix-pediatric-cp", 6, 1, [3], "123456", 1, 1),
+        ("cellomics", "hcs-cp-examples/ExampleHuman", 3, 1, [0], "012", 1, 1),
+        ("cellomics", "hcs-transfluor-rowO", 16, 8, [0, 1], "2", 1, 1),
+        ("cytation", "hcs-cellpainting-nf1/Plate_2_images", 9, 3, [1, 2, 3],
+         ["DAPI", "GFP", "RFP"], 1, 1),
+    ],
+)  # fmt: skip
+def test_real_plates(real_data, layout, folder, n, wells, fields, channels, n_t, n_z):
+    planes = listed(layout, real_data / folder)
+    assert len(planes) == n
+    assert planes["well"].nunique() == wells
+    assert sorted(planes["field"].unique()) == fields
+    assert sorted(planes["channel"].unique()) == list(channels)
+    assert sorted(planes["t"].unique()) == list(range(n_t))
+    assert sorted(planes["z"].unique()) == list(range(n_z))
+    assert not planes["path"].str.contains("thumb").any()
+    assert not planes.duplicated(["well", "field", "t", "channel", "z"]).any()
+
+
+@pytest.mark.data
+def test_real_pixel_sizes_and_times(real_data):
+    path = next((real_data / "hcs-faim/ImageXpress/Projection-Mix").glob("*/*/*E07_s1_w1E*.tif"))
+    header = read_header(path)
+    assert (header.shape, header.dtype, header.pixel_size_um) == ((512, 512), "uint16", 1.3668)
+    steps = [
+        next((real_data / "hcs-faim/ImageXpress_exported/9987_Plate_3435").glob(f"{t}/*B02_s1_w1*"))
+        for t in ("TimePoint_1", "TimePoint_2")
+    ]
+    first, second = (read_header(path).acquired_s or 0 for path in steps)
+    assert 0 < second - first < 3600
+    phenix = real_data / "hcs-phenix-pediatric-cp/orig/r03c03f03p01-ch1sk1fk1fl1.tiff"
+    assert read_header(phenix).pixel_size_um is None  # 64 µm is the screen's, not the microscope's
+
+
+@pytest.mark.data
+def test_every_odd_file_gives_a_plane_or_words(real_data):
+    faults: dict[Path, BadImage] = {}
+    planes = {}
+    for path in filter(Path.is_file, sorted((real_data / "odd-files").rglob("*"))):
+        try:
+            planes[path] = read_plane(path)
+        except BadImage as bad:
+            faults[path] = bad
+    assert len(planes) > 30
+    assert len(faults) > 30
+    for path, pixels in planes.items():
+        assert pixels.ndim == 2
+        assert pixels.dtype.kind in "uif"
+        assert pixels.dtype.isnative
+        assert read_header(path).shape == pixels.shape
+    for path, bad in faults.items():
+        assert path.name in bad.seen
+        assert bad.wanted
+        assert bad.do
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", ["c3_z33", "20241003_experiment_488_7_640_3_1"])
+def test_a_companion_without_its_files_names_them(real_data, name, tmp_path):
+    """These images name no well either; a plate is put around them to get there."""
+    text = (real_data / f"hcs-faim/ome-tiff/{name}.companion.ome").read_text(encoding="utf-8-sig")
+    plate = '<Plate ID="Plate:0"><Well ID="Well:0" Row="1" Column="2"><WellSample ID="WellSample:0"'
+    plate += ' Index="0"><ImageRef ID="Image:0"/></WellSample></Well></Plate>'
+    (tmp_path / f"{name}.companion.ome").write_text(
+        text.replace("<Instrument", plate + "<Instrument")
+    )
+    with pytest.raises(BadConfig, match=r"no file .*_w1.*\.ome\.tif, nor any other"):
+        ome_tiff.list_planes(tmp_path)
+    (tmp_path / f"{name}.companion.ome").write_text(text)
+    with pytest.raises(BadConfig, match="names no well"):
+        ome_tiff.list_planes(tmp_path)
+
+
+# ---- drawn names
+
+
+@pytest.mark.parametrize(
+    ("layout", "name", "wanted"),
+    [
+        ("imagexpress", "TimePoint_2/ZStep_3/P_B03_s4_w5.tif", ("B03", 4, "5")),
+        ("imagexpress", "B03_s4_w5.TIF", ("B03", 4, "5")),
+        ("imagexpress", "a/b_c/P_AF48_w1E94C24BD-45E4-450A-9919-257C714278F7.tif", ("AF48", 1, "1")),
+        ("phenix", "Images/r27c48f12p01-ch2sk3fk1fl1.tiff", ("AA48", 12, "2")),
+        ("cellvoyager", "As say_B03_T0001F009L01A01Z01C04.tif", ("B03", 9, "04")),
+        ("cellomics", "MFGTMP_220101_B03f10d2.C01", ("B03", 10, "2")),
+        ("scanr", "data/B3--W00015--P00007--Z00000--T00002--nuc dapi.tif", ("B03", 7, "nuc dapi")),
+        ("incell", "B - 3(fld 7 wv DAPI - DAPI).tif", ("B03", 7, "DAPI - DAPI")),
+        ("incell", "B - 03(fld 07 wv Blue - FITC z 2 tl 3 - 9.5 ms).tif", ("B03", 7, "Blue - FITC")),
+        ("cytation", "B3_01_2_7_GFP_001.tif", ("B03", 7, "GFP")),
+    ],
+)  # fmt: skip
+def test_names_of_microscopes(tmp_path, layout, name, wanted):
+    (plane,) = listed(layout, touched(tmp_path, name)).itertuples()
+    assert (plane.well, plane.field, plane.channel) == wanted
+    assert (plane.path, plane.t, plane.z, plane.page) == (name, 0, 0, ONLY)
+
+
+@pytest.mark.parametrize("layout", sorted(pattern.BUILT_IN))
+def test_every_layout_has_an_example_that_it_matches(tmp_path, layout):
+    planes = listed(layout, touched(tmp_path, pattern.EXAMPLES[layout]))
+    assert planes["well"].tolist() == ["C03" if layout == "phenix" else "B03"]
+
+
+def test_thumbnails_are_left_out(tmp_path):
+    folder = touched(
+        tmp_path,
+        "P_B03_s1_w1E94C24BD-45E4-450A-9919-257C714278F7.tif",
+        "P_B03_s1_w1_thumbE94C24BD-45E4-450A-9919-257C714278F7.tif",
+        "P_B03_s1_w1_thumb.tif",
+        "P.HTD",
+    )
+    assert len(listed("imagexpress", folder)) == 1
+
+
+def test_a_stack_counts_and_its_projection_does_not(tmp_path):
+    """w1 has both, w2 a stack alone, w3 a projection alone."""
+    steps = [f"ZStep_{z}/P_B03_w{w}.tif" for z in (1, 2, 3) for w in (1, 2)]
+    planes = listed("imagexpress", touched(tmp_path, *steps, "P_B03_w1.tif", "P_B03_w3.tif"))
+    depth = planes.groupby("channel")["z"].apply(list).to_dict()
+    assert {c: sorted(z) for c, z in depth.items()} == {"1": [0, 1, 2], "2": [0, 1, 2], "3": [0]}
+
+
+def test_time_points_are_numbered_from_zero_without_gaps(tmp_path):
+    names = [f"TimePoint_{t}/P_B03_w1.tif" for t in (3, 10, 7)]
+    planes = listed("imagexpress", touched(tmp_path, *names)).sort_values("t")
+    assert planes["t"].tolist() == [0, 1, 2]
+    assert [path.split("/")[0] for path in planes["path"]] == [
+        "TimePoint_3", "TimePoint_7", "TimePoint_10"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "odd", ["a b", "it's", 'quo"ted', "semi;colon", "$(touch x)", "ü µ", "a\tb"]
+)
+def test_odd_names_are_only_names(tmp_path, odd):
+    (plane,) = listed("imagexpress", touched(tmp_path, f"{odd}/{odd}_B03_w1.tif")).itertuples()
+    assert plane.path == f"{odd}/{odd}_B03_w1.tif"
+
+
+def test_links_that_lead_out_are_not_followed(tmp_path):
+    outside = touched(tmp_path / "outside", "P_C03_w1.tif", "P_C04_w1.tif")
+    folder = touched(tmp_path / "plate", "P_B03_w1.tif")
+    (folder / "P_B04_w1.tif").symlink_to(folder / "P_B03_w1.tif")
+    (folder / "P_B05_w1.tif").symlink_to(outside / "P_C03_w1.tif")
+    (folder / "P_B06_w1.tif").symlink_to(tmp_path / "nowhere.tif")
+    (folder / "more").symlink_to(outside, target_is_directory=True)
+    assert listed("imagexpress", folder)["well"].tolist() == ["B03", "B04"]
+
+
+def test_a_folder_that_does_not_match_is_said_with_an_example(tmp_path):
+    with pytest.raises(BadConfig, match=r"1 file\(s\).*'a\.tif'.*Plate_B03_s1_w2\.tif"):
+        listed("imagexpress", touched(tmp_path, "a.tif"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadConfig, match=r"0 file\(s\)"):
+        listed("imagexpress", tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("own", "words"),
+    [("(", "pattern"), (r"(?P<wel>.*)", "well"), (r"(?P<well>..)(?P<dye>.)", "dye")],
+)
+def test_a_wrong_pattern_is_said(tmp_path, own, words):
+    with pytest.raises(BadConfig, match=words):
+        pattern.list_planes(tmp_path, own)
+
+
+# ---- a table of planes
+
+
+def write_manifest(folder: Path, text: str, name: str = "manifest.csv") -> Path:
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_a_manifest_lists_planes_with_defaults_for_what_it_lacks(tmp_path):
+    text = 'path,well,t,channel\n"a b; c.tif",b2,3,dna\n"it\'s ""q"".tif",B02,7,dna\n'
+    planes = csv.list_planes(write_manifest(tmp_path, "\ufeff" + text))
+    assert planes["path"].tolist() == ["a b; c.tif", 'it\'s "q".tif']
+    assert sets(planes) == {
+        "well": ["B02"], "field": [1], "t": [0, 1], "channel": ["dna"], "z": [0], "page": [ONLY]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("path\nx.tif\n", "path and well"),
+        ("path,well,time\nx.tif,B02,1\n", "time"),
+        ("path,well\n../x.tif,B02\n", "paths below"),
+        ("path,well\n/etc/passwd,B02\n", "paths below"),
+        ("path,well\nlink.tif,B02\n", "paths below"),
+        ("path,well\nx.tif,B02\ny.tif,B02\n", "two planes"),
+        ("path,well,t\nx.tif,B02,late\n", "'late' for t in .* line 2"),
+        ("path,well,page\nx.tif,B02,0.5\n", "'0.5' for page"),
+        ("path,well,t\nx.tif,B02,-1\n", "'-1' for t"),
+        ("path,well\nx.tif,hello\n", "the well name 'hello'"),
+        ("path,well\n", "no row"),
+        ("", "manifest.csv"),
+    ],
+)
+def test_a_wrong_manifest_is_said(tmp_path, text, words):
+    folder = tmp_path / "plate"
+    folder.mkdir()
+    (folder / "link.tif").symlink_to(touched(tmp_path, "secret.tif") / "secret.tif")
+    with pytest.raises(BadConfig, match=words):
+        csv.list_planes(write_manifest(folder, text))
+
+
+# ---- OME-TIFF
+
+
+def ome_plate(folder: Path, files: list[str]) -> Path:
+    """A companion for two wells, two channels and one file per channel and well."""
+    images, wells = [], []
+    for i, (row, column) in enumerate([(1, 1), (1, 2)]):
+        data = "".join(
+            f'<TiffData FirstC="{c}" FirstT="{t}" IFD="{t}" PlaneCount="1">'
+            f'<UUID FileName="{files[2 * i + c]}">urn:uuid:{i}{c}</UUID></TiffData>'
+            for c in (0, 1)
+            for t in (0, 1, 2)
+        )
+        images.append(
+            f'<Image ID="Image:{i}" Name="x"><Pixels ID="Pixels:{i}" DimensionOrder="XYCZT" '
+            f'SizeX="8" SizeY="6" SizeC="2" SizeZ="1" SizeT="3" Type="uint16">'
+            f'<Channel ID="C:0" Name="dna"/><Channel ID="C:1" Name="gfp"/>{data}</Pixels></Image>'
+        )
+        wells.append(
+            f'<Well ID="W:{i}" Row="{row}" Column="{column}"><WellSample ID="S:{i}" Index="0">'
+            f'<ImageRef ID="Image:{i}"/></WellSample></Well>'
+        )
+    ns = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+    plate = f'<Plate ID="Plate:0">{"".join(wells)}</Plate>'
+    text = (
+        f'<?xml version="1.0"?><OME xmlns="{ns}" UUID="urn:uuid:1">{plate}{"".join(images)}</OME>'
+    )
+    (folder / "plate.companion.ome").write_text(text)
+    return folder
+
+
+def test_a_companion_gives_wells_channels_and_pages(tmp_path):
+    files = ["B2 dna.tif", "B2_gfp.tif", "B3_dna.tif", "B3_gfp.tif"]
+    for number, file in enumerate(files):
+        stack = np.arange(3, dtype=np.uint16)[:, None, None] + np.full(
+            (6, 8), 10 * number, "uint16"
+        )
+        tifffile.imwrite(tmp_path / file, stack, photometric="minisblack", metadata=None)
+    planes = ome_tiff.list_planes(ome_plate(tmp_path, files))
+    assert sets(planes) == {
+        "well": ["B02", "B03"], "field": [1], "t": [0, 1, 2], "channel": ["dna", "gfp"],
+        "z": [0], "page": [0, 1, 2],
+    }  # fmt: skip
+    (plane,) = planes.query("well == 'B03' and channel == 'gfp' and t == 2").itertuples()
+    assert (read_plane(tmp_path / plane.path, plane.page) == 32).all()
+
+
+def test_a_missing_file_of_a_companion_is_listed_and_refused_by_name_when_read(tmp_path):
+    files = ["a.tif", "b.tif", "c.tif", "d.tif"]
+    for file in files[:3]:
+        tifffile.imwrite(tmp_path / file, np.zeros((3, 6, 8), "uint16"), photometric="minisblack")
+    planes = ome_tiff.list_planes(ome_plate(tmp_path, files))
+    assert len(planes) == 12
+    with pytest.raises(BadImage, match=r"no file .*d\.tif"):
+        read_plane(tmp_path / "d.tif", 0)
+
+
+def test_a_companion_cannot_lead_out_of_the_folder(tmp_path):
+    folder = tmp_path / "plate"
+    folder.mkdir()
+    with pytest.raises(BadConfig, match="files below"):
+        ome_tiff.list_planes(ome_plate(folder, ["a.tif", "../secret.tif", "c.tif", "d.tif"]))
+
+
+def test_ome_tiff_files_without_a_companion_take_the_well_from_their_name(tmp_path):
+    for well in ("B02", "C11"):
+        for field in (1, 2):
+            stack = np.zeros((2, 3, 6, 8), "uint16")
+            meta = {"axes": "CZYX", "Channel": {"Name": ["dna", "gfp"]}}
+            tifffile.imwrite(tmp_path / f"P_{well}_{field}.ome.tif", stack, metadata=meta)
+    planes = ome_tiff.list_planes(tmp_path)
+    assert len(planes) == 2 * 2 * 2 * 3
+    assert sets(planes) == {
+        "well": ["B02", "C11"], "field": [1, 2], "t": [0], "channel": ["dna", "gfp"],
+        "z": [0, 1, 2], "page": list(range(6)),
+    }  # fmt: skip
+
+
+def test_xml_that_is_cut_short_is_said(tmp_path):
+    path = ome_plate(tmp_path, ["a.tif"] * 4) / "plate.companion.ome"
+    path.write_text(path.read_text()[:300])
+    with pytest.raises(BadConfig, match="cannot be read"):
+        ome_tiff.list_planes(tmp_path)
+
+
+# ---- reading
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2", "int16", "float32", "bool"])
+def test_pixels_come_as_they_are(tmp_path, dtype):
+    pixels = np.random.default_rng(0).integers(0, 2, (7, 9)).astype(dtype)
+    tifffile.imwrite(tmp_path / "x.tif", pixels, byteorder=">" if dtype == ">u2" else "<")
+    read = read_plane(tmp_path / "x.tif")
+    np.testing.assert_array_equal(read, pixels)
+    assert read.dtype == ("uint8" if dtype == "bool" else np.dtype(dtype).newbyteorder("="))
+
+
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw"])
+@pytest.mark.parametrize("tile", [None, (64, 64)])
+@pytest.mark.parametrize("part", [0.9, 0.5, 0.02, 0.0])
+def test_a_truncated_file_is_refused_and_never_filled_with_zeros(tmp_path, compression, tile, part):
+    pixels = np.random.default_rng(0).integers(0, 4000, (256, 300)).astype(np.uint16)
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, pixels, compression=compression, tile=tile, rowsperstrip=16)
+    whole = path.read_bytes()
+    np.testing.assert_array_equal(read_plane(path), pixels)
+    path.write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(BadImage, match=r"x\.tif (is truncated|cannot be read)"):
+        read_plane(path)
+
+
+@pytest.mark.parametrize("name", ["x.png", "x.tif"])
+def test_damage_in_the_middle_does_not_crash(tmp_path, name):
+    import imageio.v3
+
+    path = tmp_path / name
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    imageio.v3.imwrite(path, pixels)
+    np.testing.assert_array_equal(read_plane(path), pixels)
+    whole = path.read_bytes()
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        torn = bytearray(whole)
+        for at in rng.integers(0, min(len(whole), 400), 5):
+            torn[at] = rng.integers(256)
+        path.write_bytes(torn)
+        with contextlib.suppress(BadImage):  # any other error fails the test
+            assert read_plane(path).ndim == 2
+
+
+def test_a_file_of_many_planes_is_refused_unless_a_page_is_named(tmp_path):
+    stack = np.arange(5, dtype=np.uint16)[:, None, None] + np.zeros((6, 8), np.uint16)
+    tifffile.imwrite(tmp_path / "x.tif", stack, photometric="minisblack")
+    with pytest.raises(BadImage, match="holds 5 planes"):
+        read_plane(tmp_path / "x.tif")
+    assert (read_plane(tmp_path / "x.tif", 3) == 3).all()
+    with pytest.raises(BadImage, match=r"x\.tif"):
+        read_plane(tmp_path / "x.tif", 9)
+
+
+def test_colour_is_refused_and_grey_stored_as_colour_is_read(tmp_path):
+    grey = np.random.default_rng(0).integers(0, 255, (16, 20)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "grey.tif", np.stack([grey] * 3, -1), photometric="rgb")
+    np.testing.assert_array_equal(read_plane(tmp_path / "grey.tif"), grey)
+    colour = np.stack([grey, grey, 255 - grey], -1)
+    tifffile.imwrite(tmp_path / "colour.tif", colour, photometric="rgb")
+    with pytest.raises(BadImage, match="colour image"):
+        read_plane(tmp_path / "colour.tif")
+
+
+def test_pixels_that_are_not_numbers_are_refused(tmp_path):
+    pixels = np.ones((4, 4), np.float32)
+    pixels[1, 2] = np.nan
+    tifffile.imwrite(tmp_path / "x.tif", pixels)
+    with pytest.raises(BadImage, match="NaN"):
+        read_plane(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_unit", "size_um"),
+    [("CENTIMETER", 20000, 0.5), ("INCH", 72, None), ("NONE", 1, None), ("CENTIMETER", 28, None)],
+)
+def test_plain_resolution_counts_in_centimetres_where_it_is_plausible(
+    tmp_path, unit, per_unit, size_um
+):
+    tifffile.imwrite(
+        tmp_path / "x.tif",
+        np.zeros((4, 4), np.uint8),
+        resolution=(per_unit, per_unit),
+        resolutionunit=unit,
+        metadata=None,
+    )
+    assert read_header(tmp_path / "x.tif").pixel_size_um == size_um
+
+
+def test_scale_and_time_from_ome_and_imagej(tmp_path):
+    movie = np.zeros((3, 8, 8), np.uint16)
+    meta = {"axes": "TYX", "PhysicalSizeX": 325, "PhysicalSizeXUnit": "nm", "TimeIncrement": 2,
+            "TimeIncrementUnit": "min"}  # fmt: skip
+    tifffile.imwrite(tmp_path / "a.ome.tif", movie, metadata=meta)
+    header = read_header(tmp_path / "a.ome.tif", 0)
+    assert (header.pixel_size_um, header.time_step_s) == (0.325, 120.0)
+    meta = {"axes": "TYX", "unit": "um", "finterval": 30.0}
+    tifffile.imwrite(tmp_path / "b.tif", movie, imagej=True, resolution=(4, 4), metadata=meta)
+    header = read_header(tmp_path / "b.tif", 0)
+    assert (header.pixel_size_um, header.time_step_s) == (0.25, 30.0)
+
+
+def test_a_folder_named_as_a_file_and_a_pipe_are_no_images(tmp_path):
+    (tmp_path / "x.tif").mkdir()
+    os.mkfifo(tmp_path / "y.tif")  # opening it would wait for ever
+    for name in ("x.tif", "y.tif"):
+        with pytest.raises(BadImage, match="no file"):
+            read_plane(tmp_path / name)
