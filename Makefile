@@ -9,8 +9,8 @@ READY := .venv/.ready
 
 demo: $(READY)
 	@$(BIN)/python scripts/draw_demo.py --out demo --seed 1
-	@$(SNAKEMAKE) --configfile config/examples/demo-plate.yaml -- all evaluate
-	@$(SNAKEMAKE) --configfile config/examples/demo-movie.yaml -- all evaluate
+	@$(SNAKEMAKE) --configfile config/examples/demo-plate.yaml -- all
+	@$(SNAKEMAKE) --configfile config/examples/demo-movie.yaml -- all
 	@$(BIN)/python scripts/compare_demo.py --demo demo --results results
 
 test: $(READY)

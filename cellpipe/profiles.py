@@ -155,6 +155,15 @@ def call_hits(
     return wells.assign(hit=(z >= threshold) & sample & (wells["n_cells"] >= min_cells))
 
 
+TRACK_FIGURES = ("speed_um_s", "straightness", "lifetime_s", "displacement_um")
+TRACK_READOUTS = (
+    "n_tracks",
+    "n_divisions",
+    "divisions_per_track",
+    *(f"median_{figure}" for figure in TRACK_FIGURES),
+)
+
+
 def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
     """Dynamics per well of a movie plate, one row per well that has tracks.
 
@@ -170,7 +179,7 @@ def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
     out = pd.DataFrame({"n_tracks": by_well.size().astype("int32")})
     out["n_divisions"] = by_well["divides"].sum().astype("int32")
     out["divisions_per_track"] = out["n_divisions"] / out["n_tracks"]
-    for column in ("speed_um_s", "straightness", "lifetime_s", "displacement_um"):
+    for column in TRACK_FIGURES:
         out[f"median_{column}"] = by_well[column].median().astype("float64")
     return out.reset_index()
 

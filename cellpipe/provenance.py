@@ -63,6 +63,9 @@ def code_digest(*modules: str, alone: tuple[str, ...] = ()) -> str:
             continue
         sources[name] = path.read_bytes()
         waiting.extend(_imported(sources[name]))
+        if path.name == "__init__.py":  # templates and styles are code too
+            for other in sorted(path.parent.glob("*.[!p]*")):
+                sources[f"{name}/{other.name}"] = other.read_bytes()
     for name in alone:
         path = _source_path(f"cellpipe.{name}")
         assert path is not None, f"no module cellpipe.{name}"

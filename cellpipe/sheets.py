@@ -116,8 +116,14 @@ def weights_digest(config: Mapping[str, Any]) -> str:
 
 
 def readouts(config: Mapping[str, Any]) -> list[str]:
-    """Columns of the table of wells that are shown: those asked for, else the number of cells."""
-    return config["profile"]["readouts"] or ["n_cells"]
+    """Columns of the table of wells that are judged and shown.
+
+    Those asked for, and the fraction of cells of the positive class; else the number of cells.
+    """
+    wanted = list(config["profile"]["readouts"])
+    if config["classify"]["training"] == "controls":
+        wanted.append(f"fraction_{config['classify']['positive']}")
+    return wanted or ["n_cells"]
 
 
 def stages(config: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,28 @@
+rule benchmark:
+    input:
+        expand("<results>/{plate}/benchmark.tsv", plate=PLATES),
+
+
+rule benchmark_plate:
+    input:
+        images=of_plate("images"),
+    output:
+        table="<results>/{plate}/benchmark.tsv",
+        run=temp(directory("<results>/{plate}/benchmark_run")),
+    log:
+        "<logs>/benchmark_plate/{plate}.log",
+    benchmark:
+        "<benchmarks>/benchmark_plate/{plate}.tsv"
+    conda:
+        "../envs/analysis.yaml"
+    threads: workflow.cores
+    resources:
+        mem_mb=memory(4000),
+        runtime=600,
+    params:
+        snakefile=workflow.main_snakefile,
+        configfiles=lambda wildcards: [str(path) for path in workflow.configfiles],
+        config=config,
+        code=code_digest("bare"),
+    script:
+        "../scripts/benchmark_plate.py"

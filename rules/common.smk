@@ -135,6 +135,13 @@ def exported_ctc(wildcards):
     return f"{RESULTS}/{wildcards.plate}/ctc" if MOVIES else []
 
 
+def evaluation(wildcards):
+    """Scores of a plate, where the sheet names its truth."""
+    if wildcards.plate not in JUDGED:
+        return []
+    return f"{RESULTS}/{wildcards.plate}/evaluation/scores.tsv"
+
+
 def of_classifier(name):
     """A file of the classifier's training, where cells are classified."""
 

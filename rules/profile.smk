@@ -28,6 +28,7 @@ rule gather_plate:
 
 rule profile_plate:
     input:
+        inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
         fields="<results>/{plate}/fields.parquet",
         tracks="<results>/{plate}/tracks.parquet",
@@ -50,6 +51,7 @@ rule profile_plate:
         runtime=60,
     params:
         options=config["profile"],
+        readouts=READOUTS,
         seed=config["seed"],
         code=code_digest("profiles", "statistics"),
     script:

@@ -35,6 +35,7 @@ rule write_report:
         tracks="<results>/{plate}/tracks.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
+        evaluation=evaluation,
         confusion=of_classifier("confusion.tsv"),
         scores=of_classifier("scores.json"),
         importance=of_classifier("importance.tsv"),

@@ -1,5 +1,8 @@
 """Summarise a plate: one row per well, statistics per readout, well profiles."""
 
+import json
+from pathlib import Path
+
 import pandas as pd
 
 from cellpipe import profiles, statistics
@@ -7,28 +10,41 @@ from cellpipe.job import log, speaking
 from cellpipe.plate_map import read_plate_map
 from cellpipe.publish import publish_table
 
-with speaking(snakemake.log[0]):
-    options, output = snakemake.params.options, snakemake.output
-    cells, fields = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.fields)
-    plate_map = read_plate_map(snakemake.input.plate_map or None, fields["well"].unique())
-    wells = profiles.aggregate_wells(
-        cells, fields, options["readouts"], plate_map, plate=snakemake.wildcards.plate
-    )
-    tracks = pd.read_parquet(snakemake.input.tracks)
+
+def imaged_wells():
+    """Wells of which there are images, also those that could not be read."""
+    inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    return {place["well"] for place in inspection["fields"] + inspection["faults"]}
+
+
+def summarised(cells, fields, tracks, plate_map, readouts):
+    """One row per well; readouts of tracks come from the summary of tracks."""
+    of_tracks = set(profiles.TRACK_READOUTS)
+    of_cells = [name for name in readouts if name not in of_tracks]
+    plate = snakemake.wildcards.plate
+    wells = profiles.aggregate_wells(cells, fields, of_cells, plate_map, plate=plate)
     if len(tracks):
         wells = wells.merge(profiles.aggregate_tracks(tracks), how="left", on=["plate", "well"])
-    readouts = [*options["readouts"], *(c for c in wells if c.startswith("fraction_"))]
+    return wells
+
+
+with speaking(snakemake.log[0]):
+    options, output = snakemake.params.options, snakemake.output
+    readouts = snakemake.params.readouts
+    cells, fields = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.fields)
+    tracks, imaged = pd.read_parquet(snakemake.input.tracks), imaged_wells()
+    plate_map = read_plate_map(snakemake.input.plate_map, imaged)
+    plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
+
+    wells = summarised(cells, fields, tracks, plate_map, options["readouts"])
     wells = profiles.normalise_wells(wells, readouts)
     if options["hit_readout"]:
-        wells = profiles.call_hits(
-            wells, options["hit_readout"], threshold=options["hit_threshold"]
-        )
+        limit = options["hit_threshold"]
+        wells = profiles.call_hits(wells, options["hit_readout"], threshold=limit)
     publish_table(output.wells, wells)
-    dose = "dose" if "dose" in plate_map else None
-    table = statistics.plate_statistics(
-        wells, readouts, dose_column=dose, group_column=options["dose_group"]
-    )
+    table = statistics.plate_statistics(wells, readouts, group_column=options["dose_group"])
     publish_table(output.statistics, table)
+
     raw = profiles.well_profiles(cells, plate_map)
     normalised = profiles.normalise_profiles(raw)
     publish_table(output.profiles, raw)

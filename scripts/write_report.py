@@ -16,7 +16,7 @@ from cellpipe.receipts import read_receipts
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import StageRecord, WeightsRecord
 
-THUMBNAIL_PX = 160
+THUMBNAIL_PX = 320
 
 
 def facts(plate, inspection):
@@ -84,6 +84,11 @@ def weights():
         yield WeightsRecord(card.name, card.sha256, card.licence, trained_on, used_by)
 
 
+def read_scores(path):
+    table = pd.read_csv(path, sep="\t")
+    return dict(zip(table["score"], table["value"], strict=True))
+
+
 def optional(path, read):
     return read(path) if path else None
 
@@ -110,6 +115,7 @@ with speaking(snakemake.log[0]):
         thumbnails=thumbnails(plate, inspection),
         fields=pd.read_parquet(snakemake.input.fields),
         tracks=tracks if len(tracks) else None,
+        evaluation=optional(snakemake.input.evaluation, read_scores) or {},
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
         stages=list(stages()),
         weights=list(weights()),
