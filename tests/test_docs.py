@@ -1,0 +1,165 @@
+"""What the documents say is so: every option explained, every command and file there.
+
+config/schemas  ── every key, default and choice ──►  tables of config/README.md
+README.md       ── every command                 ──►  Makefile, rules, files
+results/P/…     ── every line of the tree        ──►  outputs of the rules
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cellpipe import sheets
+from cellpipe.config import load_schema
+from cellpipe.layouts.pattern import BUILT_IN
+
+ROOT = Path(__file__).parents[1]
+SCHEMAS = ROOT / "config" / "schemas"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPTIONS = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+RULES = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("rules/*.smk")])
+OPTION_LINE = re.compile(r"^#(?=\S|\s{2})", re.MULTILINE)  # "#seed: 0", unlike "# A sentence."
+
+
+def leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict, bool]]:
+    """Every option of a schema, as (dotted key, its schema, whether it is required)."""
+    for key, part in schema.get("properties", {}).items():
+        if part.get("type") == "object":
+            yield from leaves(part, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", part, key in schema.get("required", [])
+    named = schema.get("additionalProperties")
+    if isinstance(named, dict):
+        yield from leaves(named, f"{path}<name>.")
+
+
+def rows(document: str) -> dict[str, list[str]]:
+    """Rows of the tables of a document by their first cell, which is in backticks."""
+    found = {}
+    for line in document.splitlines():
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) == 3 and re.fullmatch(r"`[^`]+`", cells[0]):
+            found[cells[0].strip("`")] = cells[1:]
+    return found
+
+
+def commands(document: str) -> list[list[str]]:
+    """Commands in the shell blocks of a document, without variables set before them."""
+    blocks = re.findall(r"```bash\n(.*?)```", document, re.DOTALL)
+    words = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    return [[w for w in line if not re.match(r"[A-Z_]+=", w)] for line in words if line]
+
+
+CONFIG = list(leaves(load_schema(SCHEMAS / "config.schema.yaml")))
+DOCUMENTED = rows(OPTIONS)
+CHOICES = [(key, choice) for key, part, _ in CONFIG for choice in part.get("enum", [])]
+
+
+@pytest.mark.parametrize(("key", "part", "required"), CONFIG, ids=[key for key, *_ in CONFIG])
+def test_every_option_is_explained_with_its_default(key: str, part: dict, required: bool) -> None:
+    assert key in DOCUMENTED
+    default, meaning = DOCUMENTED[key]
+    assert meaning
+    if required:
+        assert default == "required"
+    else:
+        assert yaml.safe_load(default.strip("`")) == _plain(part["default"])
+
+
+def _plain(value: Any) -> Any:
+    """The value that YAML reads from a default as it is written without quotes."""
+    return yaml.safe_load(value) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(("key", "choice"), CHOICES)
+def test_every_choice_is_explained(key: str, choice: str) -> None:
+    default, meaning = DOCUMENTED[key]
+    assert f"`{choice}`" in f"{default} {meaning}"
+
+
+def test_no_option_is_explained_that_is_not_there() -> None:
+    keys = {key for key, *_ in CONFIG}
+    sections = {key.split(".")[0] for key in keys if "." in key}
+    told = {key for key in DOCUMENTED if "." in key and key.split(".")[0] in sections}
+    assert told <= keys
+
+
+def test_every_column_of_the_sheet_of_plates_is_explained() -> None:
+    schema = load_schema(SCHEMAS / "plates.schema.yaml")
+    for key in schema["properties"]:
+        needed = "required" if key in schema["required"] else "may be empty"
+        assert DOCUMENTED[key][0] == needed, key
+
+
+@pytest.mark.parametrize("layout", [*BUILT_IN, "csv", "ome-zarr"])
+def test_every_layout_is_named(layout: str) -> None:
+    assert f"| `{layout}` |" in OPTIONS
+
+
+def test_readme_opens_with_the_two_commands() -> None:
+    first = commands(README[: README.index("\n## ")])
+    assert first[:2] == [["make", "demo"], ["make", "test"]]
+
+
+def test_commands_name_targets_and_files_that_are_there() -> None:
+    documents = [README, OPTIONS, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")]
+    made = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    rules = set(re.findall(r"^\s*(?:rule|checkpoint) (\w+):", RULES, re.MULTILINE))
+    for command in [command for text in documents for command in commands(text)]:
+        program, words = command[0], [w for w in command[1:] if w != "--" and "=" not in w]
+        named = [word for word in words if not word.startswith("-")]
+        if program == "make":
+            assert set(named) <= made, command
+        if program == "snakemake":
+            paths = {w for w in named if "/" in w and not w.startswith("path/to/")}
+            assert all((ROOT / path).exists() for path in paths), command
+            targets = {w for w in named if "/" not in w} - {"conda"}
+            assert targets <= rules, command
+
+
+def test_the_tree_of_results_is_what_rules_make() -> None:
+    tree = re.findall(r"^results/P/(\S+?)/?\s", README, re.MULTILINE)
+    assert len(tree) > 10
+    for name in tree:
+        pattern = re.escape(name.replace("P.ome", "{plate}.ome"))
+        assert re.search(rf"[/\"]{pattern}[/\"]", RULES), name
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "config/README.md"])
+def test_links_lead_to_files(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    missing = [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
+    assert not missing
+
+
+def template() -> str:
+    return (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "text", [template(), OPTION_LINE.sub("", template())], ids=["as is", "all"]
+)
+def test_the_template_is_a_config(text: str) -> None:
+    config = sheets.checked_config(yaml.safe_load(text), SCHEMAS)
+    assert config["plates"] == "config/plates.tsv"
+
+
+def test_the_template_s_sheet_reads_the_drawn_plate(
+    small_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "demo").symlink_to(small_demo)
+    monkeypatch.chdir(tmp_path)
+    config = sheets.checked_config(yaml.safe_load(template()), SCHEMAS)
+    (plate,) = sheets.read_plates(ROOT / config["plates"], SCHEMAS).values()
+    pattern = config["layouts"][plate["layout"]]["pattern"]
+    names = [path.name for path in Path(plate["images"]).iterdir()]
+    assert names
+    assert all(re.fullmatch(pattern, name) for name in names)
