@@ -18,7 +18,7 @@ import yaml
 
 from cellpipe import sheets
 from cellpipe.config import load_schema
-from cellpipe.layouts.pattern import BUILT_IN
+from cellpipe.layouts.pattern import BUILT_IN, list_planes
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "config" / "schemas"
@@ -98,7 +98,7 @@ def test_every_column_of_the_sheet_of_plates_is_explained() -> None:
         assert DOCUMENTED[key][0] == needed, key
 
 
-@pytest.mark.parametrize("layout", [*BUILT_IN, "csv", "ome-zarr"])
+@pytest.mark.parametrize("layout", [*BUILT_IN, "csv", "ome-tiff", "ome-zarr"])
 def test_every_layout_is_named(layout: str) -> None:
     assert f"| `{layout}` |" in OPTIONS
 
@@ -159,7 +159,6 @@ def test_the_template_s_sheet_reads_the_drawn_plate(
     monkeypatch.chdir(tmp_path)
     config = sheets.checked_config(yaml.safe_load(template()), SCHEMAS)
     (plate,) = sheets.read_plates(ROOT / config["plates"], SCHEMAS).values()
-    pattern = config["layouts"][plate["layout"]]["pattern"]
-    names = [path.name for path in Path(plate["images"]).iterdir()]
-    assert names
-    assert all(re.fullmatch(pattern, name) for name in names)
+    planes = list_planes(Path(plate["images"]), BUILT_IN[plate["layout"]])
+    assert len(planes) == len(list(Path(plate["images"]).iterdir()))
+    assert {channel["source"] for channel in config["channels"].values()} <= set(planes["channel"])
