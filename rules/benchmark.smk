@@ -14,7 +14,7 @@ rule benchmark_plate:
     benchmark:
         "<benchmarks>/benchmark_plate/{plate}.tsv"
     conda:
-        "../envs/analysis.yaml"
+        "../envs/benchmark.yaml"
     threads: workflow.cores
     resources:
         mem_mb=memory(4000),
