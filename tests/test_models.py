@@ -20,7 +20,7 @@ from cellpipe.models.normalise import intensity_range, normalise
 from cellpipe.models.predict import image_maps
 from cellpipe.models.unet import UNet, UNetConfig
 
-TINY = UNetConfig(outputs=("foreground", "distance", "contact"), widths=(8, 12), stem=2)
+TINY = UNetConfig(outputs=("foreground", "distance"), widths=(8, 12), stem=2)
 
 
 def tiny_network(kind: str = "segmentation", config: UNetConfig = TINY) -> Network:
@@ -65,12 +65,21 @@ def test_folding_norms_changes_nothing():
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in module.modules())
 
 
+def test_leaving_out_heads_leaves_the_others_as_they_are():
+    torch.manual_seed(1)
+    module = UNet(UNetConfig()).eval()
+    few = module.with_outputs(("distance", "foreground"))
+    x = torch.rand(1, 1, 32, 32)
+    assert few.config.outputs == ("distance", "foreground")
+    assert torch.equal(few(x), module(x)[:, [1, 0]])
+
+
 def test_padding_to_whole_strides_is_cut_off_again():
     network = tiny_network()
     image = np.random.default_rng(0).random((37, 50), np.float32)
     maps = image_maps(network.module, image)
-    assert maps.shape == (3, 37, 50)
-    assert image_maps(network.module, image[:1, :1]).shape == (3, 1, 1)
+    assert maps.shape == (2, 37, 50)
+    assert image_maps(network.module, image[:1, :1]).shape == (2, 1, 1)
 
 
 def test_many_images_at_once_give_what_one_gives():
@@ -147,13 +156,11 @@ def test_flood_of_nothing():
 
 
 def two_cones(distance_px: float) -> np.ndarray:
-    """Exact maps (3, Y, X) of two discs of radius 12 whose centres are so far apart."""
+    """Exact maps (2, Y, X) of two discs of radius 12 whose centres are so far apart."""
     y, x = np.mgrid[:64, :96].astype(np.float32)
     apart = np.stack([np.hypot(y - 32, x - 48 + s * distance_px / 2) for s in (1, -1)])
     cone = np.clip(1 - apart.min(0) / 12, 0, None)
-    return np.stack([np.where(cone > 0, 8.0, -8.0), cone, np.full_like(cone, -8)]).astype(
-        np.float32
-    )
+    return np.stack([np.where(cone > 0, 8.0, -8.0), cone]).astype(np.float32)
 
 
 @pytest.mark.parametrize(("distance_px", "count"), [(30, 2), (18, 2), (12, 2), (2, 1)])

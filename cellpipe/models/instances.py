@@ -22,7 +22,6 @@ def labels_from_maps(
     *,
     probability_threshold: float = 0.5,
     min_rise: float = 0.2,
-    contact_weight: float = 0.0,
     smooth_px: float = 1.0,
     min_area_px: int = 10,
 ) -> np.ndarray:
@@ -30,16 +29,14 @@ def labels_from_maps(
 
     Parameters
     ----------
-    maps : foreground logit, normalised distance to the border, contact logit, …
+    maps : foreground logit, normalised distance to the border; any further maps are ignored
     min_rise : how far a centre must rise above the saddle to another one, in units of the
         normalised distance, to be an object of its own
-    contact_weight : how much a pixel between two objects is lowered, at contact probability 1
+    smooth_px : width of the Gaussian that takes ripples out of the distance
     """
     probability = min(max(probability_threshold, 1e-6), 1 - 1e-6)
     foreground = maps[0] > np.log(probability / (1 - probability))
-    height = maps[1] - contact_weight / (1 + np.exp(-maps[2])) if contact_weight else maps[1]
-    if smooth_px:
-        height = ndimage.gaussian_filter(height, smooth_px)
+    height = ndimage.gaussian_filter(maps[1], smooth_px) if smooth_px else maps[1]
     level = np.clip((height + 0.3) * STEPS_PER_UNIT, 1, LEVELS - 1).astype(np.uint8)
     level[~foreground] = 0
     return flood(level, round(min_rise * STEPS_PER_UNIT), min_area_px)
@@ -57,14 +54,14 @@ def flood(level: np.ndarray, min_rise: int, min_area_px: int) -> np.ndarray:
     for i in range(len(order)):
         y, x = divmod(order[i], width)
         here = np.int32(level[y, x])
-        best, best_level = np.uint32(0), 0
+        best, best_level = 0, 0
         for v in range(max(y - 1, 0), min(y + 2, height)):
             for u in range(max(x - 1, 0), min(x + 2, width)):
                 if basin[v, u] and level[v, u] > best_level:
                     best, best_level = _root(parent, basin[v, u]), level[v, u]
         if best == 0:
             count += 1
-            best = np.uint32(count)
+            best = count
             parent[best], peak[best] = best, here
         else:
             for v in range(max(y - 1, 0), min(y + 2, height)):

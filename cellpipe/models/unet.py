@@ -7,7 +7,7 @@ the head trades them back. About 45 kFLOP per pixel and 0.9 M parameters as ship
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar, cast
 
 import torch
@@ -101,6 +101,17 @@ class UNet(nn.Module):
             x = F.interpolate(self.lateral[i](x), scale_factor=2.0, mode="nearest")
             x = self.up[i](x + skips[i])
         return F.pixel_shuffle(self.head(x), self.config.stem)  # (B, outputs, Y, X)
+
+    def with_outputs(self, outputs: tuple[str, ...]) -> UNet:
+        """A copy that draws only some of the maps: heads that only training needs are left out."""
+        wanted = [self.config.outputs.index(name) for name in outputs]
+        copy = UNet(replace(self.config, outputs=outputs)).train(self.training)
+        block = self.config.stem**2  # channels of one map before the shuffle
+        rows = torch.cat([torch.arange(i * block, (i + 1) * block) for i in wanted])
+        state = self.state_dict()
+        state |= {name: state[name][rows] for name in ("head.weight", "head.bias")}
+        copy.load_state_dict(state)
+        return copy
 
     def folded(self) -> UNet:
         """Fold batch norms into convolutions, in place; for inference only."""

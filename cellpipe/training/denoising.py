@@ -95,7 +95,7 @@ def score_images(network: nn.Module, pairs: pd.DataFrame) -> pd.DataFrame:
 
 def train_denoising(
     plan: Plan, pairs: pd.DataFrame, checkpoint: Path
-) -> tuple[nn.Module, pd.DataFrame, Progress]:
+) -> tuple[UNet, pd.DataFrame, Progress]:
     """Train on the side "train", choose on "validation", score both held-out sides."""
     learn = pairs[pairs.side == "train"]
     images = [

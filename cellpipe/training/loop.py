@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Draw = Callable[[int], tuple[Tensor, Tensor, Tensor]]  # step -> images, targets, valid
 Loss = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]  # drawn, targets, valid -> parts
+Network = TypeVar("Network", bound=nn.Module)
 Score = Callable[[nn.Module], float]  # higher is better
 
 
@@ -149,8 +151,8 @@ class Run:
 
 
 def fit(
-    network: nn.Module, draw: Draw, loss: Loss, score: Score, schedule: Schedule, checkpoint: Path
-) -> tuple[nn.Module, Progress]:
+    network: Network, draw: Draw, loss: Loss, score: Score, schedule: Schedule, checkpoint: Path
+) -> tuple[Network, Progress]:
     """Train; return the averaged network at its best validation score, and how it went."""
     run = Run(network, schedule, checkpoint)
     progress = run.progress
@@ -166,5 +168,5 @@ def fit(
             run.validate(score)
         if progress.step % schedule.checkpoint_every == 0 or over:
             run.save()
-    run.average.load_state_dict(run.best)
-    return run.average, progress
+    network.load_state_dict(run.best)
+    return network.eval(), progress

@@ -12,12 +12,11 @@ from typing import Any
 import pandas as pd
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
 from cellpipe.errors import BadConfig
 from cellpipe.models.card import Card
 from cellpipe.models.normalise import DESCRIPTION
-from cellpipe.models.unet import UNetConfig
+from cellpipe.models.unet import UNet, UNetConfig
 from cellpipe.training.augment import Augmentation
 from cellpipe.training.loop import Progress, Schedule
 from cellpipe.training.pairs import PairSet, draw_split, list_pairs
@@ -79,7 +78,7 @@ def _build(kind: Any, entry: Mapping[str, Any]) -> Any:
 
 
 def write_network(
-    network: nn.Module,
+    network: UNet,
     plan: Plan,
     pairs: pd.DataFrame,
     scores: pd.DataFrame,
@@ -98,7 +97,7 @@ def write_network(
     Card(
         name=plan.name,
         kind=plan.kind,
-        architecture=plan.network.as_dict(),
+        architecture=network.config.as_dict(),
         sha256=hashlib.sha256(out.read_bytes()).hexdigest(),
         licence="CC0-1.0",
         normalisation=DESCRIPTION,

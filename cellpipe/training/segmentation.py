@@ -26,6 +26,7 @@ from cellpipe.training.targets import centre_maps
 
 log = logging.getLogger(__name__)
 THRESHOLDS = (0.5, 0.75, 0.9)
+SHIPPED_OUTPUTS = ("foreground", "distance")  # the other maps only help to learn these two
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def score_images(network: nn.Module, pairs: pd.DataFrame) -> pd.DataFrame:
 
 def train_segmentation(
     plan: Plan, pairs: pd.DataFrame, checkpoint: Path
-) -> tuple[nn.Module, pd.DataFrame, Progress]:
+) -> tuple[UNet, pd.DataFrame, Progress]:
     """Train on the side "train", choose on "validation", score both held-out sides."""
     learn = pairs[pairs.side == "train"]
     examples = [make_example(*read_pair(p.image, p.label)) for p in learn.itertuples()]
@@ -100,4 +101,5 @@ def train_segmentation(
         plan.schedule,
         checkpoint,
     )
+    network = network.with_outputs(SHIPPED_OUTPUTS)
     return network, score_images(network, pairs[pairs.side != "train"]), progress
