@@ -11,7 +11,10 @@ from snakemake.utils import min_version
 min_version("9.12")
 
 
-configfile: "config/config.yaml"
+# a config of your own (--configfile) stands alone: nothing of config.yaml leaks into it
+if not config:
+
+    configfile: "config/config.yaml"
 
 
 include: "rules/common.smk"

@@ -47,7 +47,8 @@ def _stages(
     plate: Plate, pixels: np.ndarray, config: Mapping[str, Any], networks: Mapping[str, Any]
 ) -> dict[str, float]:
     wanted = [plate.channel_index(c) for c in chain.segmented_channels(config["segment"])]
-    size, spent = plate.pixel_size_um, {}
+    size = plate.pixel_size_um
+    spent: dict[str, float] = {}
     denoise = _timed(spent, "denoise", chain.denoise_frame)
     clean = denoise(pixels[wanted], config["denoise"], networks)
     segment = _timed(spent, "segment", chain.segment_frame)

@@ -31,8 +31,12 @@ log = logging.getLogger("cellpipe")
 
 
 @contextmanager
-def speaking(log_file: str | Path) -> Iterator[None]:
-    """Log to a file; on an error a person can mend, say it and exit, without a traceback."""
+def speaking(snakemake: Any) -> Iterator[None]:
+    """Log to the rule's log file; say when it is done, and what went wrong, in words.
+
+    An error that a person can mend ends the job without a traceback.
+    """
+    log_file, started = snakemake.log[0], time.monotonic()
     Path(log_file).parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(log_file, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -41,6 +45,11 @@ def speaking(log_file: str | Path) -> Iterator[None]:
     try:
         yield
         log.info("done")
+        if "block" not in snakemake.wildcards.keys():  # blocks say their own progress
+            took = _duration(time.monotonic() - started)
+            _say(
+                f"{_name(snakemake.rule)} {snakemake.wildcards.get('plate', ''):<12} done in {took}"
+            )
     except CellpipeError as fault:
         log.error("%s", fault)
         _say(
@@ -58,6 +67,11 @@ def speaking(log_file: str | Path) -> Iterator[None]:
     finally:
         log.removeHandler(handler)
         handler.close()
+
+
+def _name(rule: str) -> str:
+    """A rule's name as a column of the terminal."""
+    return f"{rule.replace('_', ' '):>16}"
 
 
 def _say(text: str) -> None:
@@ -202,7 +216,7 @@ class _Progress:
         )
         bar = "━" * round(20 * done / max(self.total, 1))
         _say(
-            f"{self.job.stage:>8} {self.job.plate.name:<12} {bar:<20} "
+            f"{_name(self.job.stage)} {self.job.plate.name:<12} {bar:<20} "
             f"{done}/{self.total} fields×frames · {what}{left}"
         )
 

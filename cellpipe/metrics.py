@@ -39,19 +39,20 @@ def overlap(truth: np.ndarray, predicted: np.ndarray) -> Overlap:
             wanted="one shape",
             do="compare labels of the same field at the same resolution",
         )
-    truth_values, rows = np.unique(truth, return_inverse=True)
-    predicted_values, columns = np.unique(predicted, return_inverse=True)
-    shape = (len(truth_values), len(predicted_values))
-    pairs = rows.ravel() * shape[1] + columns.ravel()
-    values, counts = np.unique(pairs, return_counts=True)
-    row, column = values // shape[1], values % shape[1]
-    truth_area = np.bincount(row, counts, shape[0])
-    predicted_area = np.bincount(column, counts, shape[1])
-    objects = (truth_values[row] > 0) & (predicted_values[column] > 0)
-    row, column, counts = row[objects], column[objects], counts[objects]
-    iou = counts / (truth_area[row] + predicted_area[column] - counts)
+    # a sparse count of (truth, predicted) pixel pairs sorts by counting: much faster than unique
+    rows, columns = (labels.ravel().astype(np.int64, copy=False) for labels in (truth, predicted))
+    ones = np.ones(rows.size, np.int32)
+    shape = (int(rows.max(initial=0)) + 1, int(columns.max(initial=0)) + 1)
+    counts = sparse.coo_array((ones, (rows, columns)), shape=shape).tocsr().tocoo()
+    row, column = counts.coords
+    truth_area = np.bincount(row, counts.data, shape[0])
+    predicted_area = np.bincount(column, counts.data, shape[1])
+    objects = (row > 0) & (column > 0)
+    row, column, shared = row[objects], column[objects], counts.data[objects]
+    iou = shared / (truth_area[row] + predicted_area[column] - shared)
     matrix = sparse.csr_array((iou, (row, column)), shape=shape)
-    return Overlap(matrix[truth_values > 0][:, predicted_values > 0])
+    present = np.flatnonzero(truth_area[1:]) + 1, np.flatnonzero(predicted_area[1:]) + 1
+    return Overlap(matrix[present[0]][:, present[1]])
 
 
 def true_positives(pairs: Overlap, threshold: float) -> int:

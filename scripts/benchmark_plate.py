@@ -57,7 +57,7 @@ def amounts(folder: Path, plate: Plate) -> tuple[int, float, int]:
     return frames, megapixels, len(pd.read_parquet(folder / plate.name / "cells.parquet"))
 
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     folder = Path(snakemake.output.run)
     wall = run_workflow(folder)
     plate = Plate(folder / snakemake.wildcards.plate / "layout.json")

@@ -8,7 +8,7 @@ from cellpipe.receipts import read_receipts, read_rows, write_receipts
 
 PLACE = ["plate", "well", "field", "t", "label"]
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     with safe_open(snakemake.input.classifier, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         classifier = classify.Classifier.from_tensors(tensors, file.metadata())

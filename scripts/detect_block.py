@@ -6,7 +6,7 @@ from cellpipe.chain import detect_frame
 from cellpipe.job import BlockJob, speaking
 from cellpipe.stream import Work
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     job = BlockJob.of(snakemake, "detect")
     plate, options = job.plate, snakemake.params.options
     holder = "cells" if "cells" in plate.label_names else "nuclei"

@@ -39,7 +39,7 @@ def drawn(readouts):
             yield f"paths_{well}_{field}", figures.track_paths(here)
 
 
-with speaking(snakemake.log[0]), published(snakemake.output.folder) as aside:
+with speaking(snakemake), published(snakemake.output.folder) as aside:
     aside.mkdir()
     for name, figure in drawn(snakemake.params.readouts):
         Path(aside, f"{name}.svg").write_bytes(figures.figure_bytes(figure, "svg"))

@@ -59,7 +59,7 @@ def table(path):
     return pd.read_csv(path, sep="\t").pipe(lambda rows: rows if "t" in rows else rows.assign(t=0))
 
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
     cells, spots = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.spots)
     images = pd.DataFrame(judged_images(plate, truth))

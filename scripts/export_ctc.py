@@ -10,7 +10,7 @@ from cellpipe.job import speaking
 from cellpipe.plate import Plate
 from cellpipe.publish import published
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     cells = pd.read_parquet(snakemake.input.cells)
     with published(snakemake.output.folder) as aside:

@@ -10,7 +10,7 @@ from cellpipe.job import speaking
 from cellpipe.plate import Plate
 from cellpipe.publish import publish_table
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     cells = pd.read_parquet(snakemake.input.cells)
     folder = Path(snakemake.output.listing).parent

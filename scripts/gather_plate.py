@@ -23,7 +23,7 @@ def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
     return pd.concat(fields, ignore_index=True)
 
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     paths: dict[str, list[str]] = {}
     for path in snakemake.input.tables:
         paths.setdefault(Path(path).parent.name, []).append(path)

@@ -11,7 +11,7 @@ from cellpipe.layouts.reading import read_plane
 from cellpipe.provenance import fingerprint
 from cellpipe.stream import Work
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     job = BlockJob.of(snakemake, "ingest")
     images, project_z = Path(snakemake.params.images), snakemake.params.project_z
     in_place = snakemake.params.in_place

@@ -56,7 +56,7 @@ def windows(planes: pd.DataFrame, images: Path) -> dict:
     return found
 
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     options = snakemake.params
     inspection, planes = inspect(Path(options.images), options)
     wells = sorted({f["well"] for f in inspection["fields"]}, key=row_and_column)

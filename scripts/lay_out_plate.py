@@ -6,7 +6,7 @@ from pathlib import Path
 from cellpipe.job import speaking
 from cellpipe.plate_metadata import lay_out
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     options = snakemake.params
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     own = {channel: spec["color"] for channel, spec in options.channels.items()}

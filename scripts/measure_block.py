@@ -6,7 +6,7 @@ from cellpipe.chain import measure_frame
 from cellpipe.job import BlockJob, speaking
 from cellpipe.stream import Work
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     job = BlockJob.of(snakemake, "measure")
     plate, options = job.plate, snakemake.params.options
     with_cells = "cells" in plate.label_names

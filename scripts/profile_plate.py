@@ -28,7 +28,7 @@ def summarised(cells, fields, tracks, plate_map, readouts):
     return wells
 
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     options, output = snakemake.params.options, snakemake.output
     readouts = snakemake.params.readouts
     cells, fields = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.fields)

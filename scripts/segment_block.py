@@ -7,7 +7,7 @@ from cellpipe.job import BlockJob, speaking
 from cellpipe.plate import Plate
 from cellpipe.stream import Work
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     job = BlockJob.of(snakemake, "segment")
     source = Plate(snakemake.input.pixels)
     options, denoising = snakemake.params.options, snakemake.params.denoise

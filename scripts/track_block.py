@@ -28,7 +28,7 @@ def write_tracked_labels(unit, links):
         job.plate.write_labels(unit.well, unit.field, t, "tracks", values[nuclei])
 
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     job = BlockJob.of(snakemake, "track")
     options = {
         k: v for k, v in snakemake.params.options.items() if k not in ("enabled", "keep_labels")

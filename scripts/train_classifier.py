@@ -11,7 +11,7 @@ from cellpipe.publish import publish_text, published
 from cellpipe.receipts import read_rows
 from cellpipe.sheets import read_sheet
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     options, seed = snakemake.params.options, snakemake.params.seed
     cells = read_rows(snakemake.input.tables)
     if options["training"] == "controls":

@@ -11,7 +11,7 @@ from cellpipe.publish import publish_table
 from cellpipe.receipts import read_receipts
 from cellpipe.verify import verify_frames
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     receipts = {
         stage: [r for path in snakemake.input[stage] for r in read_receipts(path)]

@@ -7,7 +7,7 @@ from cellpipe.formats.ro_crate import write_crate
 from cellpipe.job import speaking
 from cellpipe.models.card import load_card
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     cards = [load_card(name) for name in snakemake.params.networks]
     write_crate(
         Path(snakemake.output.crate),

@@ -93,7 +93,7 @@ def optional(path, read):
     return read(path) if path else None
 
 
-with speaking(snakemake.log[0]):
+with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     tracks = pd.read_parquet(snakemake.input.tracks)

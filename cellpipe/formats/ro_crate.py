@@ -46,7 +46,11 @@ def write_crate(
     crate.description = f"Cells, wells and statistics of the images in {images}"
     software = {name: _software(crate, ContextEntity, name, v) for name, v in versions.items()}
     for name, weight in weights.items():
-        facts = {"@type": "SoftwareApplication", "name": f"weights {name}", **weight}
+        facts: dict[str, Any] = {
+            "@type": "SoftwareApplication",
+            "name": f"weights {name}",
+            **weight,
+        }
         software[name] = crate.add(ContextEntity(crate, f"#weights-{name}", properties=facts))
     for stage, (code, options) in stages.items():
         facts = {
