@@ -7,8 +7,11 @@ results/P/…     ── every line of the tree        ──►  outputs of the
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -162,3 +165,28 @@ def test_the_template_s_sheet_reads_the_drawn_plate(
     planes = list_planes(Path(plate["images"]), BUILT_IN[plate["layout"]])
     assert len(planes) == len(list(Path(plate["images"]).iterdir()))
     assert {channel["source"] for channel in config["channels"].values()} <= set(planes["channel"])
+
+
+def inspected(small_demo: Path, folder: Path, *options: str | Path) -> dict[str, Any]:
+    """The template's plate, inspected with options of the command line."""
+    (folder / "demo").symlink_to(small_demo)
+    (folder / "config").symlink_to(ROOT / "config")
+    words = ["--snakefile", ROOT / "Snakefile", "--directory", folder, "--cores", "1"]
+    words += [*options, "--", "results/my-plate/inspection.json"]
+    command = [sys.executable, "-m", "snakemake", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "results/my-plate/inspection.json").read_text())
+
+
+def test_a_config_on_the_command_line_stands_alone(small_demo: Path, tmp_path: Path) -> None:
+    own = {**yaml.safe_load(template()), "channels": {"nuclear": {"source": "1"}}}
+    own["segment"] = {"nuclei": {"channel": "nuclear", "engine": "classical"}}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
+    found = inspected(small_demo, tmp_path, "--configfile", tmp_path / "own.yaml")
+    assert found["channels"] == ["nuclear"]
+
+
+def test_an_option_on_the_command_line_joins_the_config(small_demo: Path, tmp_path: Path) -> None:
+    found = inspected(small_demo, tmp_path, "--config", "seed=3")
+    assert found["channels"] == ["dna"]
