@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,6 +21,16 @@ from typing import Any
 import numpy as np
 import zarr
 
+from cellpipe.chunks import (
+    chunk_files,
+    chunk_places,
+    missing_chunks,
+    read_planes,
+    refuse_missing,
+    refuse_torn,
+    scaled,
+    torn_chunks,
+)
 from cellpipe.errors import BadImage
 
 
@@ -98,8 +108,8 @@ class Plate:
         planes = []
         for c in [self.channel_index(name) for name in channels or self.channels]:
             index = _index(where.axes, t=t, c=c)
-            self._refuse_missing(where, level, index, what)
-            stack = _read(array, index, what)
+            refuse_missing(self._missing(where, level, index), what)
+            stack = read_planes(array, index, what)
             planes.append(stack[0] if len(stack) == 1 else stack.max(axis=0))
         return np.stack(planes)
 
@@ -119,8 +129,8 @@ class Plate:
         """Labels of one frame, shape (Y, X), uint32. Raises BadImage where they are missing."""
         array, index = self._label_array(well, field, t, name, level)
         what = f"{name} of {self.name} {well} field {field} frame {t}"
-        _refuse_missing_chunks(_missing_chunks(array, index), what)
-        return _read(array, index, what)[0]
+        refuse_missing(missing_chunks(array, index), what)
+        return read_planes(array, index, what)[0]
 
     def write_labels(self, well: str, field: int, t: int, name: str, labels: np.ndarray) -> None:
         """Write the labels (Y, X) of one frame and their pyramid (pixels of level 0)."""
@@ -134,12 +144,27 @@ class Plate:
             array[index] = _as_plane(nearest.astype(np.uint32, copy=False), array)
 
     def has_frame(self, well: str, field: int, t: int, name: str | None = None) -> bool:
-        """Whether every full-resolution chunk of a frame (or of its labels) has been written."""
+        """Whether every chunk of a frame (or of its labels) has been written, and is whole."""
+        try:
+            self.check_frame(well, field, t, name)
+        except BadImage:
+            return False
+        return True
+
+    def check_frame(self, well: str, field: int, t: int, name: str | None = None) -> None:
+        """Raise BadImage if a chunk of a frame (or of its labels) is missing or cut short."""
         where = self.fields[well, field]
-        if name:
-            array, index = self._label_array(well, field, t, name, 0)
-            return not _missing_chunks(array, index)
-        return not self._missing(where, 0, _index(where.axes, t=t))
+        what = f"{name or 'pixels'} of {self.name} {well} field {field} frame {t}"
+        for level, array_name in enumerate(where.levels):
+            if name:
+                array, index = self._label_array(well, field, t, name, level)
+                missing = missing_chunks(array, index)
+            else:
+                array = self._open(self.path / where.path / array_name)
+                index = _index(where.axes, t=t)
+                missing = self._missing(where, level, index)
+            refuse_missing(missing, what)
+            refuse_torn(torn_chunks(array, index), what)
 
     def states(self, well: str, field: int, t_start: int, t_stop: int) -> list[tuple[int, int]]:
         """Size and time of change of the full-resolution chunks of frames; (-1, -1) if missing."""
@@ -147,7 +172,7 @@ class Plate:
         array = self._open(self.path / where.path / where.levels[0])
         found = []
         for t in range(t_start, t_stop):
-            for path in _chunks(array, _index(where.axes, t=t)):
+            for path in chunk_files(array, _index(where.axes, t=t)):
                 state = path.stat() if path.is_file() else None
                 found.append((state.st_size, state.st_mtime_ns) if state else (-1, -1))
         return found
@@ -163,13 +188,8 @@ class Plate:
             else:
                 array = self._open(self.path / where.path / where.levels[level])
                 index = _index(where.axes, t=t)
-            for chunk in _chunks(array, index):
+            for chunk in chunk_files(array, index):
                 chunk.unlink(missing_ok=True)
-
-    def _refuse_missing(
-        self, where: Field, level: int, index: tuple[slice, ...], what: str
-    ) -> None:
-        _refuse_missing_chunks(self._missing(where, level, index), what)
 
     def _missing(self, where: Field, level: int, index: tuple[slice, ...]) -> list[Path]:
         """Missing chunks of an image under `index`.
@@ -178,14 +198,14 @@ class Plate:
         chunk is therefore missing only if its coarsest level says that there was something.
         """
         array = self._open(self.path / where.path / where.levels[level])
-        missing = _missing_chunks(array, index)
-        if not missing or not self.in_place or level + 1 >= len(where.levels):
+        missing = missing_chunks(array, index)
+        if not missing or not self.in_place or len(where.levels) == 1:
             return missing
         coarsest = self._open(self.path / where.path / where.levels[-1])
-        places = zip(_chunks(array, index), _chunk_indices(array, index), strict=True)
+        places = zip(chunk_files(array, index), chunk_places(array, index), strict=True)
         lost = []
         for path, place in places:
-            if path in missing and np.asarray(coarsest[_scaled(place, array, coarsest)]).any():
+            if path in missing and np.asarray(coarsest[scaled(place, array, coarsest)]).any():
                 lost.append(path)
         return lost
 
@@ -210,77 +230,8 @@ def _opened(path: Path) -> zarr.Array:
     return zarr.open_array(str(path), mode="r+").with_config({"write_empty_chunks": True})
 
 
-def _read(array: zarr.Array, index: tuple[slice, ...], what: str) -> np.ndarray:
-    """Planes under `index`, shape (Z, Y, X). Raises BadImage for a chunk that is torn."""
-    try:
-        _refuse_torn(array, index)
-        return np.asarray(array[index]).reshape(-1, *array.shape[-2:])
-    except Exception as fault:  # a torn chunk can fail in any decoder
-        raise BadImage(
-            seen=f"a chunk of {what} cannot be decoded ({fault})",
-            wanted="whole chunks",
-            do="remove the block table of that field and its receipt, then run again",
-        ) from fault
-
-
-def _refuse_torn(array: zarr.Array, index: tuple[slice, ...]) -> None:
-    """Refuse chunks shorter than Blosc's header says: its decoder reads on past their end."""
-    if array.shards or not array.compressors or "Blosc" not in type(array.compressors[-1]).__name__:
-        return
-    for path in _chunks(array, index):
-        if path.is_file():
-            with path.open("rb") as file:
-                header = file.read(16)
-                size = file.seek(0, 2)
-            stated = int.from_bytes(header[12:16], "little")
-            if size < 16 or size != stated:
-                raise ValueError(f"{path} has {size} bytes of {stated}")
-
-
 def _as_plane(pixels: np.ndarray, array: zarr.Array) -> np.ndarray:
     return pixels.reshape((1,) * (array.ndim - 2) + pixels.shape)
-
-
-def _chunks(array: zarr.Array, index: tuple[slice, ...]) -> list[Path]:
-    """Files of the chunks under `index`."""
-    root = Path(str(array.store_path).removeprefix("file://"))
-    encode = array.metadata.encode_chunk_key
-    return [root / encode(place) for place in _chunk_indices(array, index)]
-
-
-def _chunk_indices(array: zarr.Array, index: tuple[slice, ...]) -> list[tuple[int, ...]]:
-    """Places in the grid of chunks (or shards) of those under `index`."""
-    ranges = []
-    for cut, size, edge in zip(index, array.shape, _edges(array), strict=True):
-        start, stop, _ = cut.indices(size)
-        ranges.append(range(start // edge, -(-stop // edge)))
-    return list(itertools.product(*ranges))
-
-
-def _edges(array: zarr.Array) -> tuple[int, ...]:
-    return array.shards or array.chunks
-
-
-def _scaled(place: tuple[int, ...], array: zarr.Array, coarse: zarr.Array) -> tuple[slice, ...]:
-    """The part of a coarser level that shows a chunk of `array`."""
-    cut = []
-    for i, edge, full, size in zip(place, _edges(array), array.shape, coarse.shape, strict=True):
-        stop = min((i + 1) * edge, full)
-        cut.append(slice(i * edge * size // full, max(-(-stop * size // full), 1)))
-    return tuple(cut)
-
-
-def _missing_chunks(array: zarr.Array, index: tuple[slice, ...]) -> list[Path]:
-    return [path for path in _chunks(array, index) if not path.is_file()]
-
-
-def _refuse_missing_chunks(missing: Sequence[Path], what: str) -> None:
-    if missing:
-        raise BadImage(
-            seen=f"{len(missing)} missing chunk(s) of {what}, such as {missing[0]}",
-            wanted="every chunk there (a missing one would read as zeros)",
-            do="rerun the stage that wrote it, or fetch the plate again",
-        )
 
 
 def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:

@@ -6,6 +6,8 @@ half of either; and twins that write the same file at once cannot mix their byte
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import shutil
 import uuid
@@ -54,14 +56,22 @@ def publish_table(path: str | Path, table: pd.DataFrame) -> None:
 
 
 def _replace_folder(aside: Path, path: Path) -> None:
-    """Rename cannot replace a folder that is not empty: move the old one away first."""
-    if path.exists():
-        old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
-        os.rename(path, old)
-        os.rename(aside, path)
-        shutil.rmtree(old)
-    else:
-        os.rename(aside, path)
+    """Rename cannot replace a folder that is not empty: move the old one away first.
+
+    A twin may put its folder there in between; then that one is moved away too.
+    """
+    for _ in range(100):
+        with contextlib.suppress(FileNotFoundError):
+            old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
+            os.rename(path, old)
+            shutil.rmtree(old, ignore_errors=True)
+        try:
+            os.rename(aside, path)
+            return
+        except OSError as fault:
+            if fault.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+    raise OSError(errno.EEXIST, "other jobs keep writing this folder", str(path))
 
 
 def _remove(path: Path) -> None:

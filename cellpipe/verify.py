@@ -39,16 +39,15 @@ def verify_frames(
 def _frame_faults(
     plate: Plate, place: tuple[str, int, int], stated: pd.Series | None
 ) -> Iterable[tuple[str, str]]:
-    if not plate.has_frame(*place):
-        yield "pixels", "a chunk is missing"
+    try:
+        plate.check_frame(*place)
+    except BadImage as bad:
+        yield "pixels", bad.seen
     for name in (name for name in plate.label_names if name != "tracks"):
         try:
             labels = plate.read_labels(*place, name)
         except BadImage as bad:
             yield name, bad.seen
-            continue
-        except Exception as fault:  # a torn chunk can fail in any decoder
-            yield name, f"cannot be read ({type(fault).__name__})"
             continue
         absent = _absent(labels, stated)
         if len(absent):

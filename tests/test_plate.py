@@ -112,6 +112,7 @@ def test_a_torn_chunk_is_a_bad_image(tmp_path, version):
         chunk.write_bytes(whole[:n_bytes])
         with pytest.raises(BadImage, match="cannot be decoded"):
             plate.read_frame("B02", 1, 0)
+        assert not plate.has_frame("B02", 1, 0)
 
 
 def test_chunks_of_zeros_are_written_so_that_nothing_found_is_not_missing(tmp_path):
@@ -135,6 +136,18 @@ def test_an_erased_frame_is_gone_at_every_level_and_its_neighbours_stay(tmp_path
     assert not plate.has_frame("B02", 1, 0, "nuclei")
     assert plate.has_frame("B02", 1, 1)
     assert plate.has_frame("B02", 1, 1, "nuclei")
+
+
+def test_a_frame_whose_coarse_level_is_missing_is_not_there(tmp_path):
+    plate = laid_out(tmp_path, inspected({"B02": [(1, 1, 1, 600, 600)]}), labels=["nuclei"])
+    fill(plate)
+    plate.write_labels("B02", 1, 0, "nuclei", np.ones((600, 600), np.uint32))
+    assert plate.has_frame("B02", 1, 0)
+    assert plate.has_frame("B02", 1, 0, "nuclei")
+    (plate.path / "B/02/1/1/c/0/0/0/0/0").unlink()
+    (plate.path / "B/02/1/labels/nuclei/1/c/0/0/0/0").unlink()
+    assert not plate.has_frame("B02", 1, 0)
+    assert not plate.has_frame("B02", 1, 0, "nuclei")
 
 
 def test_two_plates_at_one_place_do_not_share_what_they_remember(tmp_path):
