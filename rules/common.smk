@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from cellpipe.errors import CellpipeError
 from cellpipe.provenance import code_digest
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
-shell.prefix(f"export PYTHONPATH='{workflow.basedir}'; ")
+shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
 
 
 try:
