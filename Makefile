@@ -21,6 +21,7 @@ lint: $(READY) .venv-lint/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	.venv-lint/bin/snakefmt --check Snakefile rules
+	$(BIN)/python scripts/draw_demo.py --out demo --seed 1 # the sheet's folders must be there
 	$(SNAKEMAKE) --configfile config/examples/demo-plate.yaml --lint
 
 format: $(READY) .venv-lint/.ready

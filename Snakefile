@@ -12,7 +12,7 @@ min_version("9.12")
 
 
 # a config of your own (--configfile) stands alone: nothing of config.yaml leaks into it
-if not config:
+if not workflow.overwrite_configfiles:
 
     configfile: "config/config.yaml"
 

@@ -80,7 +80,7 @@ def training_set_from_controls(
         raise BadConfig(
             seen=f"no cells in {' or '.join(lacking)} control wells",
             wanted="a plate map whose column 'control' names wells of both kinds",
-            do="fill in the plate map, or train from annotations (classify.annotations)",
+            do="fill in the plate map, or train from annotations (classify: training: annotations)",
         )
     classes = kinds[known].map({"positive": positive, "negative": negative}).astype("string")
     return TrainingSet(_features(cells, features)[known], classes, _groups(cells)[known])
