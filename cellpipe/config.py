@@ -83,8 +83,14 @@ def _explained(fault: ValidationError, source: str) -> BadConfig:
     return BadConfig(
         seen=f"{fault.instance!r} for '{where}' in {source}",
         wanted=_wanted(fault),
-        do=f"correct '{where}'",
+        do="write it in quotes" if _only_quotes_lack(fault) else f"correct '{where}'",
     )
+
+
+def _only_quotes_lack(fault: ValidationError) -> bool:
+    """YAML reads 1 as a number and off as false: names that look so need quotes."""
+    wants_text = fault.validator == "type" and fault.validator_value == "string"
+    return wants_text and isinstance(fault.instance, (bool, int, float))
 
 
 def _wanted(fault: ValidationError) -> str:

@@ -56,6 +56,9 @@ def code_digest(*modules: str, alone: tuple[str, ...] = ()) -> str:
     """
     sources: dict[str, bytes] = {}
     waiting = [f"cellpipe.{name}" for name in modules]
+    absent = [name for name in waiting if _source_path(name) is None]
+    if absent:  # a misspelt name would digest nothing, and no change would ever be seen
+        raise ModuleNotFoundError(f"no module {absent[0]}")
     while waiting:
         name = waiting.pop()
         path = _source_path(name)
@@ -68,7 +71,8 @@ def code_digest(*modules: str, alone: tuple[str, ...] = ()) -> str:
                 sources[f"{name}/{other.name}"] = other.read_bytes()
     for name in alone:
         path = _source_path(f"cellpipe.{name}")
-        assert path is not None, f"no module cellpipe.{name}"
+        if path is None:
+            raise ModuleNotFoundError(f"no module cellpipe.{name}")
         sources[f"cellpipe.{name}"] = path.read_bytes()
     digest = hashlib.sha256()
     for name in sorted(sources):

@@ -22,6 +22,7 @@ from cellpipe.blocks import Unit
 from cellpipe.publish import published
 
 _META = b"cellpipe"
+_PLACE_TYPES = {"plate": "str", "well": "str", "field": "int32", "t": "int32", "label": "uint32"}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,14 @@ class Receipt:
             frames=tuple(Frame(**frame) for frame in described["frames"]),
             extra=described.get("extra", {}),
         )
+
+
+def with_place_types(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the columns of their place as every table has them.
+
+    Columns of no rows have no type by themselves, and could not be joined with others.
+    """
+    return rows.astype({name: kind for name, kind in _PLACE_TYPES.items() if name in rows})
 
 
 def receipt_path(folder: Path, unit: Unit) -> Path:

@@ -31,6 +31,7 @@ from cellpipe.receipts import (
     read_rows,
     receipt_path,
     remove_overlapping,
+    with_place_types,
     write_receipts,
 )
 
@@ -46,7 +47,7 @@ class Work:
     read : (unit, t) → input, in the reader thread; may raise BadImage
     compute : (unit, t, input) → result, in the job's own thread; may raise BadImage
     write : (unit, t, result) → rows of the block table, in the writer thread; may raise BadImage
-    erase : (unit, t), for a frame that is quarantined: takes away what an earlier run stored
+    erase : (unit, t), for a frame that is left out: takes away what an earlier run stored
     there : whether the pixels that a receipt speaks of are still there
     fingerprint : of a finished unit, from its key and the extra that `write` noted
     empty : columns of the rows when a unit has none
@@ -177,11 +178,13 @@ class _Collector:
 
     def _finish(self, unit: Unit) -> None:
         """Publish the receipt of a unit."""
+        for t in set(range(unit.t_start, unit.t_stop)) - {frame.t for frame in self.frames}:
+            self.work.erase(unit, t)  # an earlier stage has quarantined it
         full = [rows for rows in self.rows if len(rows)]
         if full:
             table = pd.concat(full, ignore_index=True)
         else:  # rows of a frame without objects know the types of the columns best
-            table = (self.rows or [self.work.empty])[0].iloc[:0]
+            table = with_place_types((self.rows or [self.work.empty])[0].iloc[:0])
         key = self.keys[unit]
         made = self.work.fingerprint(unit, key)
         table = table.assign(fingerprint=pd.Series(made, table.index, dtype="str"))

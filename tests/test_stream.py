@@ -232,6 +232,12 @@ def test_a_frame_that_has_gone_bad_leaves_nothing_old_behind(tmp_path):
     assert len(squares.table()) == 11
 
 
+def test_a_frame_that_an_earlier_stage_has_quarantined_leaves_nothing_old_behind(tmp_path):
+    undisturbed(tmp_path, key="old")
+    squares = undisturbed(tmp_path, key="new", usable=[0, 2])
+    assert [squares.stored(UNITS[0], t).exists() for t in range(3)] == [True, False, True]
+
+
 def test_receipts_of_units_cut_otherwise_are_removed(tmp_path):
     folder = tmp_path / "receipts"
     undisturbed(tmp_path)

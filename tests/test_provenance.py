@@ -1,0 +1,75 @@
+"""Fingerprints follow what decides a result, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cellpipe.provenance import PACKAGE, code_digest, fingerprint, versions
+
+BASE = {"code": "c", "params": {"a": 1, "b": [2, 3]}, "inputs": ["x", "y"], "weights": "w"}
+
+
+def test_equal_recipes_have_equal_fingerprints():
+    swapped = {**BASE, "params": {"b": [2, 3], "a": 1}}
+    assert fingerprint("segment", **BASE) == fingerprint("segment", **swapped)
+    assert len(fingerprint("segment", **BASE)) == 32
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code": "d"},
+        {"params": {"a": 2, "b": [2, 3]}},
+        {"params": {"a": 1, "b": [3, 2]}},
+        {"params": {"a": "1", "b": [2, 3]}},
+        {"inputs": ["y", "x"]},
+        {"inputs": ["x"]},
+        {"weights": ""},
+    ],
+)
+def test_whatever_decides_a_result_changes_its_fingerprint(change):
+    assert fingerprint("segment", **{**BASE, **change}) != fingerprint("segment", **BASE)
+    assert fingerprint("measure", **BASE) != fingerprint("segment", **BASE)
+
+
+def digest_in(package: Path, module: str) -> str:
+    """Digest as a fresh process sees it, of a copy of the package."""
+    words = f"from cellpipe.provenance import code_digest; print(code_digest({module!r}))"
+    done = subprocess.run(
+        [sys.executable, "-c", words],
+        cwd=package.parent,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return done.stdout.strip()
+
+
+def test_a_digest_follows_imports_also_inside_functions_and_nothing_else(tmp_path):
+    """`headers` imports `layouts.reading`, which imports `layouts.tags`; none imports `verify`."""
+    package = tmp_path / "cellpipe"
+    ignore = shutil.ignore_patterns("__pycache__", "*.safetensors")
+    shutil.copytree(PACKAGE, package, ignore=ignore)
+    before = digest_in(package, "headers")
+    with (package / "verify.py").open("a") as file:
+        file.write("\n# other\n")
+    assert digest_in(package, "headers") == before
+    with (package / "layouts/tags.py").open("a") as file:
+        file.write("\n# other\n")
+    assert digest_in(package, "headers") != before
+
+
+def test_a_misspelt_module_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match="segmnt"):
+        code_digest("segmnt")
+    with pytest.raises(ModuleNotFoundError, match="chian"):
+        code_digest("blocks", alone=("chian",))
+
+
+def test_versions_name_what_is_installed():
+    assert set(versions(["numpy", "no-such-distribution"])) == {"numpy"}

@@ -1,0 +1,80 @@
+"""The config and the sheet of plates as the workflow uses them: faults between their parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_config import LEAST, SCHEMAS
+
+from cellpipe import sheets
+from cellpipe.errors import BadConfig
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"segment": {"nuclei": {"channel": "dan"}}}, "'dan' for 'segment: nuclei: channel'"),
+        ({"detect": {"channel": "spots"}}, "'spots' for 'detect: channel'"),
+        (
+            {"segment": {"nuclei": {"channel": "dna"}, "cells": {"method": "grow"}}},
+            "without a channel",
+        ),
+    ],
+)
+def test_a_channel_that_is_not_there_is_said(section: dict[str, Any], words):
+    with pytest.raises(BadConfig, match=words):
+        sheets.checked_config({**LEAST, **section}, SCHEMAS)
+
+
+def written(folder: Path, *lines: str) -> Path:
+    (folder / "images").mkdir(exist_ok=True)
+    path = folder / "plates.tsv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+HEADER = "plate\timages\tlayout"
+
+
+def test_rows_come_by_plate_with_their_paths_expanded(tmp_path, monkeypatch):
+    monkeypatch.setenv("WHERE", str(tmp_path))
+    sheet = written(tmp_path, HEADER, "P1\t$WHERE/images\tcsv", "P2\t${WHERE}/images\tphenix")
+    plates = sheets.read_plates(sheet, SCHEMAS)
+    assert list(plates) == ["P1", "P2"]
+    assert plates["P2"]["images"] == f"{tmp_path}/images"
+    assert plates["P1"]["plate_map"] == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([HEADER], "no plate"),
+        ([HEADER, "P\t{}/images\tcsv", "P\t{}/images\tcsv"], "'P' twice"),
+        ([HEADER, "a b\t{}/images\tcsv"], "'a b' for 'plate'"),
+        ([HEADER, "../P\t{}/images\tcsv"], "line 2"),
+        ([HEADER, "P\t{}/imgs\tcsv"], "no images at"),
+        ([HEADER, "P\t$NO_SUCH/images\tcsv"], "environment variable"),
+        (["plate\tfolder\tlayout", "P\t{}/images\tcsv"], "'folder'"),
+        ([HEADER + "\tplatemap", "P\t{}/images\tcsv\tx"], "plate_map"),
+    ],
+)
+def test_a_fault_in_the_sheet_is_said(tmp_path, lines, words):
+    sheet = written(tmp_path, *(line.format(tmp_path) for line in lines))
+    with pytest.raises(BadConfig, match=words):
+        sheets.read_plates(sheet, SCHEMAS)
+
+
+def test_a_sheet_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(BadConfig, match="no file"):
+        sheets.read_plates(tmp_path / "plates.tsv", SCHEMAS)
+
+
+def test_layers_and_stages_follow_the_config():
+    config = sheets.checked_config({**LEAST, "track": {"enabled": True}}, SCHEMAS)
+    assert sheets.label_names(config) == ["nuclei", "cells"]
+    assert sheets.stages(config) == ["ingest", "segment", "measure", "track"]
+    cells_off = {"segment": {"nuclei": {"channel": "dna"}, "cells": {"method": "off"}}}
+    config = sheets.checked_config({**LEAST, **cells_off}, SCHEMAS)
+    assert sheets.label_names(config) == ["nuclei"]
