@@ -129,13 +129,17 @@ class BlockJob:
         return sorted(set.intersection(*good))
 
     def keys(self, params: Mapping[str, Any], weights: str = "") -> Callable[[Unit], str]:
-        """Key of a unit: the fingerprint that its result will have."""
+        """Key of a unit: the fingerprint that its result will have.
+
+        The pixel size is in it, because areas and distances are in µm.
+        """
+        scale = {"pixel_size_um": self.plate.pixel_size_um}
 
         def key(unit: Unit) -> str:
             return fingerprint(
                 self.stage,
                 code=self.code,
-                params={**params, "unit": unit.as_dict()},
+                params={**params, **scale, "unit": unit.as_dict()},
                 inputs=[receipt.fingerprint for receipt in self.earlier.get(unit, [])],
                 weights=weights,
             )

@@ -23,7 +23,7 @@ rule inspect_plate:
         layouts=config["layouts"],
         channels=config["channels"],
         ingest=config["ingest"],
-        code=code_digest("manifest", "plate_metadata"),
+        code=code_digest("manifest", "layouts.ome_zarr"),
     script:
         "../scripts/inspect_plate.py"
 
@@ -75,6 +75,6 @@ rule ingest_block:
         in_place=in_place,
         project_z=config["ingest"]["project_z"],
         on_bad_image=config["on_bad_image"],
-        code=code_digest("ingest"),
+        code=code_digest("ingest", "layouts.reading"),
     script:
         "../scripts/ingest_block.py"

@@ -24,7 +24,8 @@ with speaking(snakemake):
         mean, clean, removed = result
         for c, plane in enumerate(clean):
             job.plate.write_plane(unit.well, unit.field, t, c, 0, plane)
-        return pd.DataFrame([{**job.place(unit, t), "mean": mean, "removed_sigma": removed}])
+        rows = pd.DataFrame([{"mean": mean, "removed_sigma": removed}])
+        return job.placed(rows, unit, t)
 
     work = Work(
         key=job.keys({"options": denoising}, weights=snakemake.params.weights),
@@ -32,6 +33,7 @@ with speaking(snakemake):
         read=read,
         compute=compute,
         write=write,
+        erase=lambda unit, t: job.plate.erase_frame(unit.well, unit.field, t),
         there=lambda unit, t: job.plate.has_frame(unit.well, unit.field, t),
         empty=pd.DataFrame(columns=["plate", "well", "field", "t"]),
     )

@@ -26,7 +26,11 @@ with speaking(snakemake):
         labels, figures = result
         for name in layers:
             job.plate.write_labels(unit.well, unit.field, t, name, labels[name])
-        return pd.DataFrame([{**job.place(unit, t), **figures}])
+        return job.placed(pd.DataFrame([figures]), unit, t)
+
+    def erase(unit, t):
+        for name in layers:
+            job.plate.erase_frame(unit.well, unit.field, t, name)
 
     def there(unit, t):
         return all(job.plate.has_frame(unit.well, unit.field, t, name) for name in layers)
@@ -38,6 +42,7 @@ with speaking(snakemake):
         read=read,
         compute=compute,
         write=write,
+        erase=erase,
         there=there,
         empty=pd.DataFrame(columns=["plate", "well", "field", "t", "n_nuclei"]),
     )
