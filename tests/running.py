@@ -81,6 +81,7 @@ class Run:
 
     folder: Path
     config: dict[str, Any]
+    workflow: Path = ROOT
     plate: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -120,9 +121,8 @@ class Run:
         """The snakemake command; `changes` are changes of the config, by section."""
         config = self.folder / "config.yaml"
         config.write_text(yaml.safe_dump(with_changes(self.config, changes), sort_keys=False))
-        words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"]
+        words = [sys.executable, "-m", "snakemake", "--snakefile", self.workflow / "Snakefile"]
         words += ["--directory", self.folder, "--configfile", config]
-        # not the default folder in the user's home: it would join runs that have no part in it
         words += ["--cores", "2", *options, "--", *targets]
         return [str(word) for word in words]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import tifffile
-from running import Run, digests, final_digests, whole_plate
+from running import ROOT, Run, digests, final_digests, whole_plate
 from scipy.spatial import cKDTree
 
 pytestmark = pytest.mark.slow
@@ -141,6 +141,22 @@ def test_a_misspelt_key_is_refused_by_name_before_any_job(whole: Run, tmp_path: 
     assert "did you mean 'min_area_um2'?" in said
     assert "Traceback" not in said
     assert not run.plate.exists()
+
+
+def test_names_with_spaces_and_quotes_are_only_names(whole: Run, tmp_path: Path) -> None:
+    odd = tmp_path / 'o\'clock; "two words" $HOME'
+    parts = ("cellpipe", "config", "envs", "profiles", "rules", "scripts")
+    for part in parts:
+        shutil.copytree(ROOT / part, odd / "workflow" / part)
+    shutil.copy(ROOT / "Snakefile", odd / "workflow")
+    run = whole.fresh(odd / "run")
+    run.workflow = odd / "workflow"
+    images = run.folder / "day 1; Anna's"
+    (run.folder / "images").rename(images)
+    sheet = run.folder / "plates.tsv"
+    sheet.write_text(sheet.read_text().replace("P\timages", f"P\t{images.name}"))
+    run.run(block_table("ingest"))
+    assert len(run.receipts("ingest")) == 6
 
 
 def test_another_block_size_computes_no_frame_again(copy: Run, whole: Run) -> None:
