@@ -25,6 +25,8 @@ from cellpipe.headers import (
 from cellpipe.layouts import csv, ome_tiff, pattern
 from cellpipe.layouts.reading import Header, read_header
 
+_READERS = ("csv", "ome-tiff", "ome-zarr")  # layouts that are no pattern over file names
+
 
 def list_planes(
     layout: str, folder: Path, own_layouts: Mapping[str, Mapping[str, Any]]
@@ -39,22 +41,28 @@ def list_planes(
             wanted="the folder that holds the images of the plate",
             do="correct 'images' in the sheet of plates (environment variables are expanded)",
         )
+    refuse_unknown_layout(layout, own_layouts)
     patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
-    if layout == "csv":
-        planes = csv.list_planes(folder)
-    elif layout == "ome-tiff":
-        planes = ome_tiff.list_planes(folder)
-    elif layout in patterns:
+    if layout in own_layouts or layout in pattern.BUILT_IN:
         planes = pattern.list_planes(folder, patterns[layout])
     else:
-        near = difflib.get_close_matches(layout, ["csv", "ome-tiff", "ome-zarr", *patterns], n=1)
-        raise BadConfig(
-            seen=f"the layout '{layout}' in the sheet of plates",
-            wanted=f"one of: csv, ome-tiff, ome-zarr, {', '.join(patterns)}",
-            do=(f"did you mean '{near[0]}'? Else " if near else "")
-            + "correct it, or describe the layout under 'layouts' in the config",
-        )
+        planes = (csv if layout == "csv" else ome_tiff).list_planes(folder)
     return _with_file_state(planes, folder)
+
+
+def refuse_unknown_layout(layout: str, own_layouts: Iterable[str]) -> None:
+    """Raise BadConfig, with the nearest right name, for a layout that there is not."""
+    known = [*own_layouts, *_READERS, *pattern.BUILT_IN]
+    if layout in known:
+        return
+    near = difflib.get_close_matches(layout, known, n=1)
+    raise BadConfig(
+        seen=f"the layout '{layout}' in the sheet of plates",
+        wanted=f"one of: {', '.join(known)}",
+        do=f"did you mean '{near[0]}'?"
+        if near
+        else "correct it, or describe the layout under 'layouts' in the config",
+    )
 
 
 def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -251,6 +259,21 @@ def _holes(planes: pd.DataFrame, channels: list[str]) -> list[dict[str, Any]]:
                         {"well": str(well), "field": int(field), "t": t, "channel": channel}
                     )
     return holes
+
+
+def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
+    """The inspection of a plate of the same fields with pixels of its own, one plane in z.
+
+    Even if the plate itself is read in place: what is made of it never goes to the original.
+    """
+    fields = []
+    for field in inspection["fields"]:
+        sizes = dict(zip(field["axes"], field["shape"], strict=True))
+        shape = [sizes.get("t", 1), sizes.get("c", 1), 1, sizes["y"], sizes["x"]]
+        kept = {name: field[name] for name in ("well", "field", "dtype", "n_t")}
+        fields.append({**kept, "axes": "tczyx", "shape": shape, "n_z": 1})
+    rest = {key: value for key, value in inspection.items() if key not in ("source", "fields")}
+    return {**rest, "fields": fields}
 
 
 def read_header_below(folder: Path) -> Callable[[str, int], Header]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ import pandas as pd
 
 from cellpipe.config import load_schema, validated
 from cellpipe.errors import BadConfig
+from cellpipe.manifest import refuse_unknown_layout
 from cellpipe.models.card import load_card
+from cellpipe.plate_map import read_plate_map
 
 
 def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
@@ -39,8 +41,13 @@ def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
     return filled
 
 
-def read_plates(sheet: str | Path, schemas: Path) -> dict[str, dict[str, Any]]:
+def read_plates(
+    sheet: str | Path, schemas: Path, layouts: Iterable[str] | None = None
+) -> dict[str, dict[str, Any]]:
     """Rows of the sheet of plates, by plate. Environment variables in paths are expanded.
+
+    Plate maps are checked as far as they can be before it is known what was imaged; so are the
+    names of layouts, if `layouts` gives those of the config.
 
     Raises BadConfig for a sheet that is not there, a fault in a row, or a plate named twice.
     """
@@ -53,8 +60,7 @@ def read_plates(sheet: str | Path, schemas: Path) -> dict[str, dict[str, Any]]:
         )
     schema = load_schema(schemas / "plates.schema.yaml")
     plates: dict[str, dict[str, Any]] = {}
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    for line, row in enumerate(table.to_dict("records"), start=2):
+    for line, row in enumerate(_rows(path), start=2):
         checked = validated(row, schema, source=f"{path} line {line}")
         if checked["plate"] in plates:
             raise BadConfig(
@@ -65,10 +71,32 @@ def read_plates(sheet: str | Path, schemas: Path) -> dict[str, dict[str, Any]]:
         for key in ("images", "plate_map", "annotations", "truth"):
             checked[key] = os.path.expandvars(checked[key])
         _refuse_absent_files(checked, path, line)
+        if layouts is not None:
+            refuse_unknown_layout(checked["layout"], layouts)
+        if checked["plate_map"]:
+            read_plate_map(checked["plate_map"], [])
         plates[checked["plate"]] = checked
     if not plates:
         raise BadConfig(seen=f"no plate in {path}", wanted="a row per plate", do="add one")
     return plates
+
+
+def _rows(sheet: Path) -> list[dict[str, str]]:
+    try:
+        table = pd.read_csv(sheet, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except ValueError as fault:  # parser and Unicode errors are ValueErrors
+        raise BadConfig(
+            seen=f"{sheet}: {str(fault).splitlines()[0]}",
+            wanted="a table in UTF-8 with columns separated by tabs",
+            do="save the sheet of plates as TSV, one row per plate",
+        ) from fault
+    if not isinstance(table.index, pd.RangeIndex):  # pandas then takes the first cells as names
+        raise BadConfig(
+            seen=f"rows of {sheet} with more cells than the header",
+            wanted="as many cells in every row as there are columns",
+            do="remove the tabs that are too many",
+        )
+    return table.to_dict("records")
 
 
 def _refuse_absent_files(row: Mapping[str, Any], sheet: Path, line: int) -> None:

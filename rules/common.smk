@@ -20,7 +20,9 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
 try:
     config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
     SHEET = sheets.read_plates(
-        config["plates"], Path(workflow.basedir, "config/schemas")
+        config["plates"],
+        Path(workflow.basedir, "config/schemas"),
+        layouts=config["layouts"],
     )
 except CellpipeError as fault:
     raise WorkflowError(

@@ -57,13 +57,18 @@ def test_rows_come_by_plate_with_their_paths_expanded(tmp_path, monkeypatch):
         ([HEADER, "P\t{}/imgs\tcsv"], "no images at"),
         ([HEADER, "P\t$NO_SUCH/images\tcsv"], "environment variable"),
         (["plate\tfolder\tlayout", "P\t{}/images\tcsv"], "'folder'"),
+        ([HEADER, "P\t{}/images\tcsv\tb\tc"], "more cells"),
+        ([""], "tabs"),
+        ([HEADER, "P\t{}/images\tphoenix"], "did you mean 'phenix'"),
+        ([HEADER + "\tplate_map", "P\t{0}/images\tcsv\t{0}/twice.tsv"], "B02 more than once"),
         ([HEADER + "\tplatemap", "P\t{}/images\tcsv\tx"], "plate_map"),
     ],
 )
 def test_a_fault_in_the_sheet_is_said(tmp_path, lines, words):
     sheet = written(tmp_path, *(line.format(tmp_path) for line in lines))
+    (tmp_path / "twice.tsv").write_text("well\tdose\nB02\t1\nB2\t2\n")
     with pytest.raises(BadConfig, match=words):
-        sheets.read_plates(sheet, SCHEMAS)
+        sheets.read_plates(sheet, SCHEMAS, layouts=["mine"])
 
 
 def test_a_sheet_that_is_not_there_is_said(tmp_path):
