@@ -20,7 +20,8 @@ if KEEP_DENOISED:
             ingest=config["ingest"],
             labels=[],
             store="{plate}_denoised.ome.zarr",
-            code=code_digest("plate_metadata"),
+            own_pixels=True,
+            code=code_digest("plate_metadata", "manifest"),
         script:
             "../scripts/lay_out_plate.py"
 

@@ -48,6 +48,7 @@ checkpoint lay_out_plate:
         ingest=config["ingest"],
         labels=LABELS,
         store="{plate}.ome.zarr",
+        own_pixels=False,
         code=code_digest("plate_metadata"),
     script:
         "../scripts/lay_out_plate.py"

@@ -4,11 +4,14 @@ import json
 from pathlib import Path
 
 from cellpipe.job import speaking
+from cellpipe.manifest import flat_copy
 from cellpipe.plate_metadata import lay_out
 
 with speaking(snakemake):
     options = snakemake.params
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    if options.own_pixels:
+        inspection = flat_copy(inspection)
     own = {channel: spec["color"] for channel, spec in options.channels.items()}
     lay_out(
         Path(snakemake.output.layout),
