@@ -94,12 +94,14 @@ def test_the_plate_ends_verified_and_reported(whole: Run) -> None:
     assert (whole.plate / "ro-crate-metadata.json").is_file()
 
 
-def test_every_job_has_a_log_and_a_benchmark(whole: Run) -> None:
-    for kind, suffix in (("logs", ".log"), ("benchmarks", ".tsv")):
-        files = [p for p in (whole.plate.parent / kind).rglob(f"*{suffix}") if p.stat().st_size]
-        assert {"segment_block", "profile_plate"} <= {path.parts[-2] for path in files} | {
-            path.parts[-3] for path in files
-        }
+def test_every_rule_left_a_log_and_a_benchmark(whole: Run) -> None:
+    kept = {kind: whole.plate.parent / kind for kind in ("logs", "benchmarks")}
+    rules = {kind: {path.name for path in folder.iterdir()} for kind, folder in kept.items()}
+    assert (
+        rules["logs"] == rules["benchmarks"] >= {"inspect_plate", "segment_block", "write_report"}
+    )
+    logs = [path.read_text() for path in kept["logs"].rglob("*.log")]
+    assert all("done" in text for text in logs)
 
 
 def test_a_second_run_has_nothing_to_do(copy: Run) -> None:
