@@ -124,6 +124,8 @@ def inspect_planes(
         for place, header in headers.items()
         if place not in odd
     ]
+    faults += list(odd.values())
+    _refuse_nothing(fields, faults)
     inspection = {
         "plate": plate,
         "channels": list(channels),
@@ -132,7 +134,7 @@ def inspect_planes(
         "time_step_s": float(time_step_s or time_step(groups, headers, read) or 1.0),
         "fields": fields,
         "holes": _holes(planes, list(channels)),
-        "faults": faults + list(odd.values()),
+        "faults": faults,
         "other_channels": sorted(tokens - set(names)),
     }
     return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
@@ -210,6 +212,16 @@ def _refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
             seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
             wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
             do="correct 'source' under 'channels' in the config",
+        )
+
+
+def _refuse_nothing(fields: list[dict[str, Any]], faults: list[dict[str, Any]]) -> None:
+    if not fields:
+        raise BadConfig(
+            seen=f"no field that can be used; of the {len(faults)}, the first: "
+            f"{faults[0]['file']}: {faults[0]['reason']}",
+            wanted="a plate with at least one field",
+            do=faults[0]["remedy"],
         )
 
 

@@ -98,6 +98,11 @@ def test_a_field_of_which_no_file_can_be_read_is_a_fault_and_the_rest_stays():
     ]
 
 
+def test_a_plate_of_which_nothing_can_be_read_stops_with_the_first_reason():
+    with pytest.raises(BadConfig, match=r"of the 3.*B02_1_0_1_0 is torn.*copy it again"):
+        inspect(planes(), dict.fromkeys(planes()["path"], "torn"))
+
+
 def test_a_torn_first_file_does_not_hide_the_field():
     found, _ = inspect(planes(), {"B03_1_0_1_0": "torn"})
     assert len(found["fields"]) == 3
