@@ -158,9 +158,10 @@ class BlockJob:
             on_bad_image=self.on_bad_image,
             progress=progress.step,
         )
-        bad = [frame for receipt in finished for frame in receipt.frames if frame.status != "ok"]
-        for frame in bad:
-            log.warning("quarantined: %s; %s", frame.reason, frame.remedy)
+        bad = [(receipt.unit, frame) for receipt in finished for frame in receipt.bad_frames]
+        for unit, frame in bad:
+            place = f"{unit.well} field {unit.field} frame {frame.t}"
+            log.warning("quarantined %s: %s; %s", place, frame.reason, frame.remedy)
         progress.end(len(bad))
         return finished
 
