@@ -1,8 +1,8 @@
 """A made-up plate as its tables show it, for the tests of figures and report.
 
-       1    2    3 … 11      12        Rows A, B, E, F of a translocation assay: nine doses,
-  A   neg  neg  doses rise   pos       EC50 differs by row, two fields per well, one field was
-  B   neg  neg  doses rise   pos       quarantined and one well (F07) is empty.
+     1    2    3 … 11      12        Rows A, B, E, F of a translocation assay: nine doses,
+A   neg  neg  doses rise   pos       EC50 differs by row, two fields per well, one field was
+B   neg  neg  doses rise   pos       quarantined and one well (F07) is empty.
 """
 
 from __future__ import annotations
@@ -87,7 +87,9 @@ def draw_fields(cells: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
     ]
     fields = pd.DataFrame(rows)
     counts = cells.groupby(["well", "field"]).size()
-    fields["n_nuclei"] = [int(counts.get((w, f), 0)) for w, f in fields[["well", "field"]].to_numpy()]
+    fields["n_nuclei"] = [
+        int(counts.get((w, f), 0)) for w, f in fields[["well", "field"]].to_numpy()
+    ]
     fields["dna_focus"] = rng.normal(0.082, 0.006, len(fields))
     fields["dna_saturated_fraction"] = np.clip(rng.normal(0.001, 0.001, len(fields)), 0, None)
     fields["flag"] = ""
@@ -155,5 +157,3 @@ def draw_tracks(n_frames: int = 30, seed: int = 2) -> tuple[pd.DataFrame, pd.Dat
                 ]  # fmt: skip
             next_id += len(family)
     return pd.DataFrame(tracks), pd.DataFrame(points)
-
-
