@@ -20,6 +20,7 @@ rule benchmark_plate:
         mem_mb=memory(4000),
         runtime=600,
     params:
+        python=sys.executable,
         snakefile=workflow.main_snakefile,
         configfiles=lambda wildcards: [str(path) for path in workflow.configfiles],
         config=config,

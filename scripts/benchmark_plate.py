@@ -18,7 +18,8 @@ SAMPLED_FRAMES = 48  # for the bare computation; the rest is scaled up
 
 def run_workflow(folder: Path) -> float:
     """Seconds of wall time of one run of everything, in a results folder of its own."""
-    command = [sys.executable, "-m", "snakemake", "--nolock", "--quiet", "all"]
+    # not the Python of this job: its conda environment has no Snakemake
+    command = [snakemake.params.python, "-m", "snakemake", "--nolock", "--quiet", "all"]
     command += ["--snakefile", snakemake.params.snakefile, "--cores", str(snakemake.threads)]
     command += ["--configfile", *snakemake.params.configfiles, "--config", f"results={folder}"]
     results = ("report.html", "verified.tsv", "ro-crate-metadata.json")
