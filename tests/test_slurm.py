@@ -50,10 +50,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     up = os.environ.get("CELLPIPE_SLURM_UP")
     if up:
         yield from toy_cluster(Path(up))
-    elif shutil.which("sbatch"):
-        yield Cluster(toy=False)
-    else:
+    elif not shutil.which("sbatch"):
         pytest.skip("no Slurm: sbatch is not on PATH, and CELLPIPE_SLURM_UP is not set")
+    elif subprocess.run(["sinfo"], capture_output=True, timeout=60).returncode:
+        pytest.skip("no Slurm: sbatch is on PATH, but no cluster answers")
+    else:
+        yield Cluster(toy=False)
 
 
 def toy_cluster(up: Path) -> Iterator[Cluster]:
