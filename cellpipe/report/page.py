@@ -80,7 +80,9 @@ def _dynamics(content: ReportContent) -> dict[str, Any]:
     return {
         "tracks": record.tracks_table(tracks) if tracked and tracks is not None else None,
         "lineage": record.busiest_lineage(tracks) if tracked and tracks is not None else None,
-        "scores": [(name, number(value)) for name, value in content.evaluation.items()],
+        "scores": [
+            (_score_name(name), number(value)) for name, value in content.evaluation.items()
+        ],
         "quality": strips,
         "flagged": flagged,
     }
@@ -119,3 +121,13 @@ def _template() -> Template:
     environment.filters.update(number=number, percent=percent, spoken=spoken)
     environment.globals["plural"] = plural
     return environment.from_string(_part("report.html"))
+
+
+def _score_name(name: str) -> str:
+    """A score as a reader names it: ap_0.5 is AP@0.5, division_f1_1 allows ±1 frame."""
+    if name.startswith("ap_"):
+        return f"AP@{name[3:]}"
+    if name.startswith("division_"):
+        what, frames = name.removeprefix("division_").rsplit("_", 1)
+        return f"division {what.replace('f1', 'F1')} ±{frames}"
+    return name if name.isupper() or "(" in name else name.replace("_", " ").replace("f1", "F1")
