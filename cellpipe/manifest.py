@@ -6,7 +6,6 @@ missing (holes). Everything after it reads the inspection, never the microscope'
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,8 @@ from cellpipe.headers import (
     time_step,
 )
 from cellpipe.layouts import csv, ome_tiff, pattern
+from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.layouts.reading import Header, read_header
-
-_READERS = ("csv", "ome-tiff", "ome-zarr")  # layouts that are no pattern over file names
 
 
 def list_planes(
@@ -48,21 +46,6 @@ def list_planes(
     else:
         planes = (csv if layout == "csv" else ome_tiff).list_planes(folder)
     return _with_file_state(planes, folder)
-
-
-def refuse_unknown_layout(layout: str, own_layouts: Iterable[str]) -> None:
-    """Raise BadConfig, with the nearest right name, for a layout that there is not."""
-    known = [*own_layouts, *_READERS, *pattern.BUILT_IN]
-    if layout in known:
-        return
-    near = difflib.get_close_matches(layout, known, n=1)
-    raise BadConfig(
-        seen=f"the layout '{layout}' in the sheet of plates",
-        wanted=f"one of: {', '.join(known)}",
-        do=f"did you mean '{near[0]}'?"
-        if near
-        else "correct it, or describe the layout under 'layouts' in the config",
-    )
 
 
 def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:

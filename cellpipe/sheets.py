@@ -11,7 +11,7 @@ import pandas as pd
 
 from cellpipe.config import load_schema, validated
 from cellpipe.errors import BadConfig
-from cellpipe.manifest import refuse_unknown_layout
+from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.models.card import load_card
 from cellpipe.plate_map import read_plate_map
 
