@@ -48,9 +48,10 @@ def join_cells(
             cells[name] = cells[name].fillna(0).astype("int64")
     cells = cells.sort_values(OBJECT, ignore_index=True)
     after = cells.columns.get_loc("well") + 1
-    places = [row_and_column(well) for well in cells["well"]]
-    cells.insert(after, "row", pd.Series([row for row, _ in places], cells.index, dtype="str"))
-    cells.insert(after + 1, "column", pd.Series([c for _, c in places], cells.index, dtype="int32"))
+    places = {well: row_and_column(well) for well in cells["well"].unique()}
+    rows, columns = ({well: place[i] for well, place in places.items()} for i in (0, 1))
+    cells.insert(after, "row", cells["well"].map(rows).astype("str"))
+    cells.insert(after + 1, "column", cells["well"].map(columns).astype("int32"))
     return cells[[name for name in cells if name != "fingerprint"] + ["fingerprint"]]
 
 

@@ -45,7 +45,7 @@ def speaking(snakemake: Any) -> Iterator[None]:
     try:
         yield
         log.info("done")
-        if "block" not in snakemake.wildcards.keys():  # blocks say their own progress
+        if snakemake.wildcards.get("block") is None:  # blocks say their own progress
             took = _duration(time.monotonic() - started)
             _say(
                 f"{_name(snakemake.rule)} {snakemake.wildcards.get('plate', ''):<12} done in {took}"

@@ -1,11 +1,21 @@
 """Denoise a block of fields and keep the pixels, in a plate beside the raw one."""
 
+import numpy as np
 import pandas as pd
 
 from cellpipe import chain
 from cellpipe.job import BlockJob, speaking
 from cellpipe.plate import Plate
 from cellpipe.stream import Work
+
+
+def stored_as(clean, dtype):
+    """The nearest values that the camera could have given."""
+    if np.issubdtype(dtype, np.integer):
+        limits = np.iinfo(dtype)
+        clean = np.clip(np.rint(clean), limits.min, limits.max)
+    return clean.astype(dtype)
+
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "denoise")
@@ -18,7 +28,7 @@ with speaking(snakemake):
 
     def compute(unit, t, pixels):
         clean = chain.denoise_frame(pixels, denoising, networks)
-        return pixels.mean(), clean.astype(pixels.dtype), (clean - pixels).std()
+        return pixels.mean(), stored_as(clean, pixels.dtype), (clean - pixels).std()
 
     def write(unit, t, result):
         mean, clean, removed = result

@@ -60,7 +60,7 @@ def draw_cells(n_per_field: int = 55, seed: int = 0) -> pd.DataFrame:
 
 
 def draw_plate(seed: int = 0) -> dict:
-    """cells, wells, statistics, judged (CrossValidation), importance: a plate through the stages."""
+    """cells, wells, statistics, judged (CrossValidation), importance: a plate in tables."""
     cells, plate_map = draw_cells(seed=seed), draw_plate_map()
     taught = training_set_from_controls(cells, plate_map, positive="translocated", negative="not")
     classifier = fit_classifier(taught.features, taught.classes)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import ngio
@@ -19,7 +22,6 @@ from referencing.jsonschema import DRAFT202012
 
 from cellpipe.plate_metadata import write_provenance
 
-SCHEMAS = Path(__file__).parent / "ngff_schemas"
 RAGGED = {
     "B02": [(1, 2, 1, 700, 513), (1, 2, 1, 64, 64)],
     "C11": [(5, 2, 1, 61, 83)],
@@ -40,10 +42,27 @@ def attributes(folder: Path, version: str) -> dict:
     return json.loads((folder / "zarr.json").read_text())["attributes"]
 
 
-def schema_faults(folder: Path, version: str, schema: str) -> list[str]:
+@pytest.fixture(scope="module")
+def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The official schemas of OME-Zarr, as published with the specification.
+
+    The package ngff-zarr ships them unchanged; its wheel is fetched and never installed.
+    """
+    folder = tmp_path_factory.mktemp("ngff")
+    fetch = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+    told = subprocess.run([*fetch, "ngff-zarr==0.50.0"], capture_output=True, check=False)
+    if told.returncode:
+        pytest.skip("the official schemas cannot be fetched (no package index)")
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder / "ngff_zarr" / "spec"
+
+
+def schema_faults(schemas: Path, folder: Path, version: str, schema: str) -> list[str]:
     """What the official schema of that name finds wrong with a group."""
     found = {}
-    for path in (SCHEMAS / version).glob("*.schema"):
+    for path in (schemas / version / "schemas").glob("*.schema"):
         content = json.loads(path.read_text())
         found[path.stem] = content
     registry = Registry().with_resources(
@@ -55,25 +74,25 @@ def schema_faults(folder: Path, version: str, schema: str) -> list[str]:
 
 
 @pytest.mark.parametrize("version", ["0.5", "0.4"])
-def test_a_ragged_sparse_plate_is_valid_by_the_official_schemas(tmp_path, version):
+def test_a_ragged_sparse_plate_is_valid_by_the_official_schemas(schemas, tmp_path, version):
     inspection = inspected(RAGGED)
     plate = laid_out(tmp_path, inspection, labels=["nuclei", "cells"], ngff_version=version)
-    assert schema_faults(plate.path, version, "strict_plate") == []
+    assert schema_faults(schemas, plate.path, version, "strict_plate") == []
     for place in ("B/02", "C/11", "AA/03"):
-        assert schema_faults(plate.path / place, version, "well") == []
+        assert schema_faults(schemas, plate.path / place, version, "well") == []
     for where in plate.fields.values():
         folder = plate.path / where.path
-        assert schema_faults(folder, version, "strict_image") == []
+        assert schema_faults(schemas, folder, version, "strict_image") == []
         for name in ("nuclei", "cells"):
-            assert schema_faults(folder / "labels" / name, version, "label") == []
-            assert schema_faults(folder / "labels" / name, version, "strict_image") == []
+            assert schema_faults(schemas, folder / "labels" / name, version, "label") == []
+            assert schema_faults(schemas, folder / "labels" / name, version, "strict_image") == []
 
 
-def test_the_schemas_refuse_what_is_wrong(tmp_path):
+def test_the_schemas_refuse_what_is_wrong(schemas, tmp_path):
     plate = laid_out(tmp_path, inspected(RAGGED))
     path = plate.path / "zarr.json"
     path.write_text(path.read_text().replace('"rowIndex"', '"row_index"'))
-    assert schema_faults(plate.path, "0.5", "strict_plate")
+    assert schema_faults(schemas, plate.path, "0.5", "strict_plate")
 
 
 def groups(plate) -> list[Path]:
@@ -192,11 +211,11 @@ def test_wells_and_fields_that_are_gone_leave_nothing_behind(tmp_path):
     assert sorted(p.name for p in plate.path.iterdir()) == ["B", "zarr.json"]
 
 
-def test_a_plate_laid_out_in_the_other_version_is_that_version_alone(tmp_path):
+def test_a_plate_laid_out_in_the_other_version_is_that_version_alone(schemas, tmp_path):
     laid_out(tmp_path, inspected(RAGGED), ngff_version="0.4", labels=["nuclei"])
     plate = laid_out(tmp_path, inspected(RAGGED), ngff_version="0.5", labels=["nuclei"])
     assert not list(plate.path.rglob(".z*"))
-    assert schema_faults(plate.path, "0.5", "strict_plate") == []
+    assert schema_faults(schemas, plate.path, "0.5", "strict_plate") == []
 
 
 def test_laying_out_goes_on_where_it_was_cut_short(tmp_path):
@@ -214,7 +233,7 @@ def test_laying_out_goes_on_where_it_was_cut_short(tmp_path):
 
 
 @pytest.mark.parametrize("version", ["0.5", "0.4"])
-def test_what_made_it_is_noted_and_survives_laying_out(tmp_path, version):
+def test_what_made_it_is_noted_and_survives_laying_out(schemas, tmp_path, version):
     options = {"labels": ["nuclei"], "ngff_version": version}
     plate = laid_out(tmp_path, inspected(RAGGED), **options)
     facts = {"fingerprints": ["abc"], "versions": {"numpy": "2"}}
@@ -222,4 +241,4 @@ def test_what_made_it_is_noted_and_survives_laying_out(tmp_path, version):
     plate = laid_out(tmp_path, inspected(RAGGED), **options)
     for folder in ("B/02/1", "B/02/1/labels/nuclei"):
         assert attributes(plate.path / folder, version)["cellpipe"] == facts
-        assert schema_faults(plate.path / folder, version, "image") == []
+        assert schema_faults(schemas, plate.path / folder, version, "image") == []
