@@ -36,7 +36,6 @@ OF_OTHER_STAGES = {
     "segment_block": {"trackpy"},
     "measure_block": {"torch", "numba"},
     "detect_block": {"torch", "numba"},
-    "train_classifier": {"tifffile", "imageio"},
 }
 # Never imported by name, and needed all the same.
 SILENT = {
