@@ -237,5 +237,4 @@ def _mitosis(pieces: _Pieces, m: np.ndarray, s: np.ndarray, r: np.ndarray) -> np
         return np.zeros(len(m))
     before = pieces.predecessor[m]
     seen = mitotic[m] | mitotic[s] | mitotic[r] | ((before >= 0) & mitotic[before])
-    cost: np.ndarray = np.where(seen, MITOSIS_SEEN, MITOSIS_MISSED)
-    return cost
+    return np.asarray(np.where(seen, MITOSIS_SEEN, MITOSIS_MISSED))
