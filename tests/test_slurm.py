@@ -27,7 +27,7 @@ TARGET = "results/P/cells.parquet"
 # short waits, for jobs of seconds; the rest is the profile's
 OPTIONS = (
     *("--workflow-profile", str(ROOT / "profiles/slurm")),
-    *("--slurm-init-seconds-before-status-checks", "6"),
+    *("--slurm-init-seconds-before-status-checks", "9"),
     *("--seconds-between-status-checks", "2"),
     *("--latency-wait", "30"),
 )
