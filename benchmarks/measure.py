@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from skimage.measure import regionprops_table
 
-from cellpipe.measure import measure_cells, measure_objects
+from cellpipe.measure.objects import measure_cells, measure_objects
 from cellpipe.simulate import PlateDesign, draw_field
 
 PROPERTIES = [

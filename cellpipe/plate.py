@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import zarr
 
-from cellpipe.chunks import (
+from cellpipe.errors import BadImage
+from cellpipe.ngff.chunks import (
     chunk_files,
     chunk_places,
     missing_chunks,
@@ -31,7 +32,6 @@ from cellpipe.chunks import (
     scaled,
     torn_chunks,
 )
-from cellpipe.errors import BadImage
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe import ngff
 from cellpipe.layouts.wells import row_and_column
-from cellpipe.ngff_disk import (
+from cellpipe.ngff import trees
+from cellpipe.ngff.disk import (
     bring_image,
     bring_labels,
     link_image,
@@ -26,7 +26,7 @@ from cellpipe.ngff_disk import (
     write_group,
 )
 from cellpipe.plate import Field, Plate
-from cellpipe.publish import publish_text
+from cellpipe.workflow.publish import publish_text
 
 COARSEST_PX = 256  # pyramids end when the shorter side is no longer than this
 
@@ -128,16 +128,16 @@ def _scales(field: Field, inspection: Mapping[str, Any]) -> list[list[float]]:
     ]
 
 
-def _plate_tree(name: str, fields: Sequence[Field], version: str) -> ngff.Tree:
+def _plate_tree(name: str, fields: Sequence[Field], version: str) -> trees.Tree:
     """The plate, its rows and its wells."""
     wells: dict[str, list[str]] = {}
     for field in fields:
         wells.setdefault(field.path.rpartition("/")[0], []).append(field.path.rpartition("/")[2])
     places = [(path.split("/")[0], path.split("/")[1]) for path in wells]
     most = max((len(images) for images in wells.values()), default=1)
-    tree = {".": ngff.plate(name, places, most, version)}
-    tree |= {row: ngff.group({}, version) for row, _ in places}
-    return tree | {path: ngff.well(images, version) for path, images in wells.items()}
+    tree = {".": trees.plate(name, places, most, version)}
+    tree |= {row: trees.group({}, version) for row, _ in places}
+    return tree | {path: trees.well(images, version) for path, images in wells.items()}
 
 
 def _image_tree(
@@ -147,17 +147,17 @@ def _image_tree(
     scales: Sequence[Sequence[float]],
     version: str,
     chunk_px: int,
-) -> ngff.Tree:
+) -> trees.Tree:
     integer = np.dtype(field.dtype).kind in "ui"
     full = (0.0, float(np.iinfo(field.dtype).max) if integer else 1.0)
     attributes = {
-        **ngff.multiscales(field.axes, scales, f"{field.well}_{field.field}", version),
-        **ngff.omero(inspection["channels"], colors, inspection.get("windows", {}), full, version),
+        **trees.multiscales(field.axes, scales, f"{field.well}_{field.field}", version),
+        **trees.omero(inspection["channels"], colors, inspection.get("windows", {}), full, version),
     }
-    tree = {".": ngff.group(attributes, version)}
+    tree = {".": trees.group(attributes, version)}
     for k, level in enumerate(field.levels):
         shape = _coarse(field.shape, k)
-        tree[level] = ngff.array(shape, field.dtype, field.axes, chunk_px, version)
+        tree[level] = trees.array(shape, field.dtype, field.axes, chunk_px, version)
     return tree
 
 
@@ -167,7 +167,7 @@ def _label_tree(
     scales: Sequence[Sequence[float]],
     version: str,
     chunk_px: int,
-) -> ngff.Tree:
+) -> trees.Tree:
     """Label layers of an image: its pyramid, without channels and with one plane in z."""
     if not labels:
         return {}
@@ -175,13 +175,13 @@ def _label_tree(
     flat = [field.size(axis) if axis != "z" else 1 for axis in axes]
     kept = [i for i, axis in enumerate(field.axes) if axis != "c"]
     own_scales = [[scale[i] for i in kept] for scale in scales]
-    tree = {".": ngff.label_layers(labels, version)}
+    tree = {".": trees.label_layers(labels, version)}
     for name in labels:
-        tree[name] = ngff.group(ngff.label_layer(axes, own_scales, name, version), version)
+        tree[name] = trees.group(trees.label_layer(axes, own_scales, name, version), version)
         for k, scale in enumerate(own_scales):
             finer = [round(coarse / own) for coarse, own in zip(scale, own_scales[0], strict=True)]
             shape = [max(1, side // factor) for side, factor in zip(flat, finer, strict=True)]
-            tree[f"{name}/{k}"] = ngff.array(shape, "uint32", axes, chunk_px, version)
+            tree[f"{name}/{k}"] = trees.array(shape, "uint32", axes, chunk_px, version)
     return tree
 
 

@@ -22,9 +22,9 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.blocks import Unit
 from cellpipe.errors import BadImage, CellpipeError
-from cellpipe.receipts import (
+from cellpipe.workflow.blocks import Unit
+from cellpipe.workflow.receipts import (
     Frame,
     Receipt,
     kept_receipt,

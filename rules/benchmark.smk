@@ -24,6 +24,6 @@ rule benchmark_plate:
         snakefile=workflow.main_snakefile,
         configfiles=lambda wildcards: [str(path) for path in workflow.configfiles],
         config=config,
-        code=code_digest("bare"),
+        code=code_digest("workflow.bare"),
     script:
         "../scripts/benchmark_plate.py"

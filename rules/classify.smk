@@ -21,7 +21,7 @@ rule train_classifier:
     params:
         options=config["classify"],
         seed=config["seed"],
-        code=code_digest("classify"),
+        code=code_digest("classify.cells"),
     script:
         "../scripts/train_classifier.py"
 
@@ -43,6 +43,6 @@ rule classify_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("classify"),
+        code=code_digest("classify.cells"),
     script:
         "../scripts/classify_block.py"

@@ -8,10 +8,10 @@ import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe import sheets
-from cellpipe.blocks import cut_blocks, cut_field_blocks
+from cellpipe.inputs import sheets
+from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
-from cellpipe.provenance import code_digest
+from cellpipe.workflow.provenance import code_digest
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
 shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
@@ -169,7 +169,7 @@ def pixels_layout(wildcards):
 
 def frame_code(*modules):
     """Digest of the code of a stage that goes frame by frame, with its part in `chain`."""
-    return code_digest(*modules, alone=("chain",))
+    return code_digest(*modules, alone=("workflow.chain",))
 
 
 # what each stage is made of, for the report: digest of its code, and its options
@@ -180,8 +180,8 @@ MADE = {
         frame_code("segment", "cells", "denoise", "quality"),
         config["segment"],
     ),
-    "measure": (frame_code("measure", "illumination"), config["measure"]),
-    "classify": (code_digest("classify"), config["classify"]),
+    "measure": (frame_code("measure.objects", "illumination"), config["measure"]),
+    "classify": (code_digest("classify.cells"), config["classify"]),
     "detect": (frame_code("detect"), config["detect"]),
     "track": (code_digest("track"), config["track"]),
 }

@@ -21,7 +21,7 @@ if KEEP_DENOISED:
             labels=[],
             store="{plate}_denoised.ome.zarr",
             own_pixels=True,
-            code=code_digest("plate_metadata", "manifest"),
+            code=code_digest("plate_metadata", "inputs.manifest"),
         script:
             "../scripts/lay_out_plate.py"
 

@@ -20,6 +20,6 @@ rule measure_block:
         options=config["measure"],
         labels=LABELS,
         on_bad_image=config["on_bad_image"],
-        code=frame_code("measure", "illumination"),
+        code=frame_code("measure.objects", "illumination"),
     script:
         "../scripts/measure_block.py"

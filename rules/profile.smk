@@ -21,7 +21,7 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
-        code=code_digest("gather", "track"),
+        code=code_digest("workflow.gather", "track"),
     script:
         "../scripts/gather_plate.py"
 
@@ -53,7 +53,7 @@ rule profile_plate:
         options=config["profile"],
         readouts=READOUTS,
         seed=config["seed"],
-        code=code_digest("profiles", "statistics"),
+        code=code_digest("profiles.wells", "statistics.plate"),
     script:
         "../scripts/profile_plate.py"
 
@@ -78,6 +78,6 @@ rule verify_plate:
         runtime=60,
     params:
         weights=WEIGHTS,
-        code=code_digest("verify"),
+        code=code_digest("workflow.verify"),
     script:
         "../scripts/verify_plate.py"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import bare
-from cellpipe.job import log, speaking
 from cellpipe.plate import Plate
-from cellpipe.publish import publish_table
-from cellpipe.receipts import read_receipts
+from cellpipe.workflow import bare
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.receipts import read_receipts
 
 SAMPLED_FRAMES = 48  # for the bare computation; the rest is scaled up
 

@@ -2,16 +2,16 @@
 
 from safetensors import safe_open
 
-from cellpipe import classify
-from cellpipe.job import speaking
-from cellpipe.receipts import read_receipts, read_rows, write_receipts
+from cellpipe.classify.cells import Classifier, classify_cells
+from cellpipe.workflow.job import speaking
+from cellpipe.workflow.receipts import read_receipts, read_rows, write_receipts
 
 PLACE = ["plate", "well", "field", "t", "label"]
 
 with speaking(snakemake):
     with safe_open(snakemake.input.classifier, framework="numpy") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        classifier = classify.Classifier.from_tensors(tensors, file.metadata())
+        classifier = Classifier.from_tensors(tensors, file.metadata())
     cells = read_rows([snakemake.input.measure_table])
-    rows = classify.classify_cells(classifier, cells)[[*PLACE, "class", "class_probability"]]
+    rows = classify_cells(classifier, cells)[[*PLACE, "class", "class_probability"]]
     write_receipts(snakemake.output.table, rows, read_receipts(snakemake.input.measure_table))

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from cellpipe import chain
-from cellpipe.job import BlockJob, speaking
 from cellpipe.plate import Plate
 from cellpipe.stream import Work
+from cellpipe.workflow import chain
+from cellpipe.workflow.job import BlockJob, speaking
 
 
 def stored_as(clean, dtype):

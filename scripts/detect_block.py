@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from cellpipe.chain import detect_frame
-from cellpipe.job import BlockJob, speaking
 from cellpipe.stream import Work
+from cellpipe.workflow.chain import detect_frame
+from cellpipe.workflow.job import BlockJob, speaking
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "detect")

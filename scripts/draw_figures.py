@@ -5,8 +5,8 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import figures
-from cellpipe.job import log, speaking
-from cellpipe.publish import published
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.publish import published
 
 
 def drawn(readouts):

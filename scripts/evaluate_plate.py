@@ -11,11 +11,11 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.formats.ctc import read_ctc, read_mask
-from cellpipe.job import log, speaking
 from cellpipe.metrics import average_precision, panoptic_quality
 from cellpipe.plate import Plate
 from cellpipe.point_metrics import class_scores, frame_scores
-from cellpipe.publish import publish_table
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.publish import publish_table
 
 THRESHOLDS = (0.5, 0.75, 0.9)
 SPOT_TOLERANCE_UM = 1.0

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.formats.ctc import write_ctc
-from cellpipe.job import speaking
 from cellpipe.plate import Plate
-from cellpipe.publish import published
+from cellpipe.workflow.job import speaking
+from cellpipe.workflow.publish import published
 
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)

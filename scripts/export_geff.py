@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.formats.geff import write_geff
-from cellpipe.job import speaking
 from cellpipe.plate import Plate
-from cellpipe.publish import publish_table
+from cellpipe.workflow.job import speaking
+from cellpipe.workflow.publish import publish_table
 
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import gather, track
-from cellpipe.job import log, speaking
+from cellpipe import track
 from cellpipe.plate import Plate
-from cellpipe.publish import publish_table
-from cellpipe.receipts import read_receipts, read_rows
+from cellpipe.workflow import gather
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.receipts import read_receipts, read_rows
 
 
 def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import ingest
-from cellpipe.job import BlockJob, speaking
 from cellpipe.layouts.reading import read_plane
-from cellpipe.provenance import fingerprint
 from cellpipe.stream import Work
+from cellpipe.workflow.job import BlockJob, speaking
+from cellpipe.workflow.provenance import fingerprint
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "ingest")

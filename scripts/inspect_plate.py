@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import manifest
 from cellpipe.errors import BadImage
 from cellpipe.ingest import contrast_window
-from cellpipe.job import log, speaking
+from cellpipe.inputs import manifest
+from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts import ome_zarr
 from cellpipe.layouts.reading import read_plane
 from cellpipe.layouts.wells import row_and_column
-from cellpipe.plate_map import read_plate_map
-from cellpipe.publish import publish_table, publish_text
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.publish import publish_table, publish_text
 
 SAMPLES = 6
 

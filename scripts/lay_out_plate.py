@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from cellpipe.job import speaking
-from cellpipe.manifest import flat_copy
+from cellpipe.inputs.manifest import flat_copy
 from cellpipe.plate_metadata import lay_out
+from cellpipe.workflow.job import speaking
 
 with speaking(snakemake):
     options = snakemake.params

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import profiles, statistics
-from cellpipe.job import log, speaking
-from cellpipe.plate_map import read_plate_map
-from cellpipe.publish import publish_table
+from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.profiles import wells as profiles
+from cellpipe.statistics.plate import plate_statistics
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.publish import publish_table
 
 
 def imaged_wells():
@@ -42,7 +43,7 @@ with speaking(snakemake):
         limit = options["hit_threshold"]
         wells = profiles.call_hits(wells, options["hit_readout"], threshold=limit)
     publish_table(output.wells, wells)
-    table = statistics.plate_statistics(wells, readouts, group_column=options["dose_group"])
+    table = plate_statistics(wells, readouts, group_column=options["dose_group"])
     publish_table(output.statistics, table)
 
     raw = profiles.well_profiles(cells, plate_map)

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from cellpipe import chain
-from cellpipe.job import BlockJob, speaking
 from cellpipe.plate import Plate
 from cellpipe.stream import Work
+from cellpipe.workflow import chain
+from cellpipe.workflow.job import BlockJob, speaking
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "segment")

@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from cellpipe import gather, track
-from cellpipe.job import BlockJob, log, speaking
-from cellpipe.provenance import fingerprint
-from cellpipe.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
+from cellpipe import track
+from cellpipe.workflow import gather
+from cellpipe.workflow.job import BlockJob, log, speaking
+from cellpipe.workflow.provenance import fingerprint
+from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
 
 
 def linked_field(cells, unit):

@@ -4,18 +4,23 @@ import json
 
 from safetensors.numpy import save_file
 
-from cellpipe import classify
-from cellpipe.job import log, speaking
-from cellpipe.plate_map import read_plate_map
-from cellpipe.publish import publish_text, published
-from cellpipe.receipts import read_rows
-from cellpipe.sheets import read_sheet
+from cellpipe.classify.cells import (
+    cross_validate,
+    fit_classifier,
+    training_set_from_annotations,
+    training_set_from_controls,
+)
+from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.inputs.sheets import read_sheet
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.publish import publish_text, published
+from cellpipe.workflow.receipts import read_rows
 
 with speaking(snakemake):
     options, seed = snakemake.params.options, snakemake.params.seed
     cells = read_rows(snakemake.input.tables)
     if options["training"] == "controls":
-        training = classify.training_set_from_controls(
+        training = training_set_from_controls(
             cells,
             read_plate_map(snakemake.input.plate_map, cells["well"].unique()),
             positive=options["positive"],
@@ -23,11 +28,9 @@ with speaking(snakemake):
         )
     else:
         annotations = read_sheet(snakemake.input.annotations)
-        training = classify.training_set_from_annotations(
-            cells, annotations, options["max_distance_um"]
-        )
-    classifier = classify.fit_classifier(training.features, training.classes, seed=seed)
-    judged = classify.cross_validate(
+        training = training_set_from_annotations(cells, annotations, options["max_distance_um"])
+    classifier = fit_classifier(training.features, training.classes, seed=seed)
+    judged = cross_validate(
         training.features, training.classes, training.groups, seed=seed, n_folds=options["folds"]
     )
     log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)

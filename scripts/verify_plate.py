@@ -4,12 +4,12 @@ import pandas as pd
 
 from cellpipe import plate_metadata
 from cellpipe.errors import BadImage
-from cellpipe.job import log, speaking
 from cellpipe.plate import Plate
-from cellpipe.provenance import versions
-from cellpipe.publish import publish_table
-from cellpipe.receipts import read_receipts
-from cellpipe.verify import verify_frames
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.provenance import versions
+from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.receipts import read_receipts
+from cellpipe.workflow.verify import verify_frames
 
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from cellpipe import __version__, provenance
+from cellpipe import __version__
 from cellpipe.formats.ro_crate import write_crate
-from cellpipe.job import speaking
 from cellpipe.models.card import load_card
+from cellpipe.workflow import provenance
+from cellpipe.workflow.job import speaking
 
 with speaking(snakemake):
     cards = [load_card(name) for name in snakemake.params.networks]

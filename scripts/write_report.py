@@ -6,15 +6,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellpipe import figures, provenance
+from cellpipe import figures
 from cellpipe.errors import BadImage
-from cellpipe.job import speaking
 from cellpipe.models.card import load_card
 from cellpipe.plate import Plate
-from cellpipe.publish import publish_text
-from cellpipe.receipts import read_receipts
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import StageRecord, WeightsRecord
+from cellpipe.workflow import provenance
+from cellpipe.workflow.job import speaking
+from cellpipe.workflow.publish import publish_text
+from cellpipe.workflow.receipts import read_receipts
 
 THUMBNAIL_PX = 320
 

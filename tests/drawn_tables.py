@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from cellpipe.classify import cross_validate, fit_classifier, training_set_from_controls
-from cellpipe.plate_map import validate_plate_map, well_at
-from cellpipe.profiles import aggregate_wells, call_hits, normalise_wells
-from cellpipe.statistics import plate_statistics
+from cellpipe.classify.cells import cross_validate, fit_classifier, training_set_from_controls
+from cellpipe.inputs.plate_map import validate_plate_map, well_at
+from cellpipe.profiles.wells import aggregate_wells, call_hits, normalise_wells
+from cellpipe.statistics.plate import plate_statistics
 
 ROWS = (1, 2, 5, 6)
 DOSES = np.geomspace(0.98, 250, 9)

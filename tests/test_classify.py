@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from cellpipe.classify import (
+from cellpipe.classify.cells import (
     Classifier,
     classify_cells,
     cross_validate,
@@ -17,7 +17,7 @@ from cellpipe.classify import (
     training_set_from_controls,
 )
 from cellpipe.errors import BadConfig
-from cellpipe.plate_map import well_at
+from cellpipe.inputs.plate_map import well_at
 
 
 def blobs(seed=0, n=300, distance=4.0, n_classes=2):

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from cellpipe.config import load_schema, validated
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.config import load_schema, validated
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 SCHEMA = load_schema(SCHEMAS / "config.schema.yaml")

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
-from cellpipe import sheets
-from cellpipe.config import load_schema
+from cellpipe.inputs import sheets
+from cellpipe.inputs.config import load_schema
 from cellpipe.layouts.pattern import BUILT_IN, list_planes
 
 ROOT = Path(__file__).parents[1]

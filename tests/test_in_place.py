@@ -13,8 +13,8 @@ import pytest
 import zarr
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.inputs.manifest import inspect_source
 from cellpipe.layouts.ome_zarr import describe_source
-from cellpipe.manifest import inspect_source
 from cellpipe.plate import Plate
 from cellpipe.plate_metadata import lay_out
 

@@ -22,7 +22,7 @@ from running import PLATE, Run
 
 from cellpipe import ingest
 from cellpipe.errors import BadImage
-from cellpipe.receipts import read_receipts, read_rows
+from cellpipe.workflow.receipts import read_receipts, read_rows
 
 TABLE = "results/P/blocks/ingest/0000.parquet"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.job import speaking
+from cellpipe.workflow.job import speaking
 
 
 @pytest.fixture

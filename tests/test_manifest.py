@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import tifffile
 
-from cellpipe import manifest
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.inputs import manifest
 from cellpipe.layouts.reading import Header
 
 CHANNELS = {"dna": {"source": "1"}, "gfp": {"source": "2"}}

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.measure import (
+from cellpipe.measure.objects import (
     STATISTICS,
     check_ratios,
     measure_cells,

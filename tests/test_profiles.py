@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.cytominer import compartment_name
 from cellpipe.errors import BadConfig
-from cellpipe.plate_map import (
+from cellpipe.inputs.plate_map import (
     plate_shape,
     read_plate_map,
     row_column,
     validate_plate_map,
     well_at,
 )
-from cellpipe.profiles import (
+from cellpipe.profiles.cytominer import compartment_name
+from cellpipe.profiles.wells import (
     aggregate_tracks,
     aggregate_wells,
     call_hits,

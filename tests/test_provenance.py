@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cellpipe.provenance import PACKAGE, code_digest, fingerprint, versions
+from cellpipe.workflow.provenance import PACKAGE, code_digest, fingerprint, versions
 
 BASE = {"code": "c", "params": {"a": 1, "b": [2, 3]}, "inputs": ["x", "y"], "weights": "w"}
 
@@ -39,7 +39,7 @@ def test_whatever_decides_a_result_changes_its_fingerprint(change):
 
 def digest_in(package: Path, module: str) -> str:
     """Digest as a fresh process sees it, of a copy of the package."""
-    words = f"from cellpipe.provenance import code_digest; print(code_digest({module!r}))"
+    words = f"from cellpipe.workflow.provenance import code_digest; print(code_digest({module!r}))"
     done = subprocess.run(
         [sys.executable, "-c", words],
         cwd=package.parent,
@@ -55,20 +55,20 @@ def test_a_digest_follows_imports_also_inside_functions_and_nothing_else(tmp_pat
     package = tmp_path / "cellpipe"
     ignore = shutil.ignore_patterns("__pycache__", "*.safetensors")
     shutil.copytree(PACKAGE, package, ignore=ignore)
-    before = digest_in(package, "headers")
-    with (package / "verify.py").open("a") as file:
+    before = digest_in(package, "inputs.headers")
+    with (package / "workflow/verify.py").open("a") as file:
         file.write("\n# other\n")
-    assert digest_in(package, "headers") == before
+    assert digest_in(package, "inputs.headers") == before
     with (package / "layouts/tags.py").open("a") as file:
         file.write("\n# other\n")
-    assert digest_in(package, "headers") != before
+    assert digest_in(package, "inputs.headers") != before
 
 
 def test_a_misspelt_module_is_an_error():
     with pytest.raises(ModuleNotFoundError, match="segmnt"):
         code_digest("segmnt")
     with pytest.raises(ModuleNotFoundError, match="chian"):
-        code_digest("blocks", alone=("chian",))
+        code_digest("workflow.blocks", alone=("chian",))
 
 
 def test_versions_name_what_is_installed():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from cellpipe.blocks import Unit
-from cellpipe.receipts import (
+from cellpipe.workflow.blocks import Unit
+from cellpipe.workflow.receipts import (
     Frame,
     Receipt,
     kept_receipt,

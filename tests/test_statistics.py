@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.plate_map import well_at
-from cellpipe.statistics import (
+from cellpipe.inputs.plate_map import well_at
+from cellpipe.statistics.plate import (
     b_score,
     cv,
     edge_test,

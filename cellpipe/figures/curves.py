@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe.dose_response import DoseResponse
 from cellpipe.figures.style import (
     COLUMN_INCHES,
     MARKERS,
@@ -17,6 +16,7 @@ from cellpipe.figures.style import (
     new_figure,
     spoken,
 )
+from cellpipe.statistics.dose_response import DoseResponse
 
 if TYPE_CHECKING:
     import pandas as pd

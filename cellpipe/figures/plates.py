@@ -16,9 +16,9 @@ from cellpipe.figures.style import (
     new_figure,
     spoken,
 )
+from cellpipe.inputs.plate_map import plate_shape, row_column
 from cellpipe.layouts.wells import row_name
-from cellpipe.plate_map import plate_shape, row_column
-from cellpipe.statistics import finite, z_prime
+from cellpipe.statistics.plate import finite, z_prime
 
 if TYPE_CHECKING:
     import pandas as pd

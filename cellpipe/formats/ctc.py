@@ -22,7 +22,7 @@ import pandas as pd
 import tifffile
 
 from cellpipe.errors import BadImage, CellpipeError
-from cellpipe.publish import published
+from cellpipe.workflow.publish import published
 
 MAX_LABEL = 65_535  # masks are 16 bit
 COLUMNS = ("track_id", "t_start", "t_end", "parent_track_id")

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadImage
-from cellpipe.publish import published
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import PLACE, first_ancestors, links_of
+from cellpipe.workflow.publish import published
 
 if TYPE_CHECKING:
     from geff_spec import GeffMetadata

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadImage
-from cellpipe.publish import published
+from cellpipe.workflow.publish import published
 
 COLUMNS = ("track_id", "t", "y_um", "x_um", "parent_track_id")
 

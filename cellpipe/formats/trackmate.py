@@ -11,9 +11,9 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 import pandas as pd
 
-from cellpipe.publish import published
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import first_ancestors, links_of
+from cellpipe.workflow.publish import published
 
 VERSION = "7.11.1"
 _SPOT_FEATURES = (  # key, name, dimension, whole number

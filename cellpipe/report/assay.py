@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from cellpipe.dose_response import N_PARAMETERS
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import Chart, Table, rows_of_kind
 from cellpipe.report.wording import count, number, p_value, percent, spoken
+from cellpipe.statistics.dose_response import N_PARAMETERS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from cellpipe.dose_response import N_PARAMETERS
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import KeyNumber, rows_of_kind
 from cellpipe.report.wording import count, number, percent, plural, spoken
+from cellpipe.statistics.dose_response import N_PARAMETERS
 
 
 def key_numbers(content: ReportContent) -> list[KeyNumber]:

@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cellpipe.figures.plates import colour_limits
+from cellpipe.inputs.plate_map import plate_shape, row_column
 from cellpipe.layouts.wells import row_name
-from cellpipe.plate_map import plate_shape, row_column
 from cellpipe.report.wording import count, number, spoken
 
 if TYPE_CHECKING:

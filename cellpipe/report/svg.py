@@ -9,12 +9,12 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from cellpipe.dose_response import DoseResponse
 from cellpipe.figures.curves import dosed_wells
 from cellpipe.figures.plates import spread_points
 from cellpipe.figures.tracks import lineage_places
-from cellpipe.position_effects import finite
 from cellpipe.report.wording import number
+from cellpipe.statistics.dose_response import DoseResponse
+from cellpipe.statistics.position_effects import finite
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,8 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from cellpipe.blocks import Unit
-from cellpipe.publish import published
+from cellpipe.workflow.blocks import Unit
+from cellpipe.workflow.publish import published
 
 _META = b"cellpipe"
 _PLACE_TYPES = {"plate": "str", "well": "str", "field": "int32", "t": "int32", "label": "uint32"}

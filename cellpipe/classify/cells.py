@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from cellpipe.classifier import Classifier, feature_columns, fit_classifier
-from cellpipe.cross_validation import CrossValidation, cross_validate
+from cellpipe.classify.classifier import Classifier, feature_columns, fit_classifier
+from cellpipe.classify.cross_validation import CrossValidation, cross_validate
 from cellpipe.errors import BadConfig
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe.classifier import feature_columns
+from cellpipe.classify.classifier import feature_columns
 
 if TYPE_CHECKING:
     import pandas as pd

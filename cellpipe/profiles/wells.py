@@ -5,7 +5,7 @@ cells (one row per nucleus and time) -> wells (one row per well, empty ones too)
       -> Metadata_* profiles in the names that pycytominer and its friends read
 
 Percent of control and robust z: Malo et al., Nat. Biotechnol. 24, 167 (2006); Birmingham et
-al., Nat. Methods 6, 569 (2009). Profiles: see `cellpipe.cytominer`.
+al., Nat. Methods 6, 569 (2009). Profiles: see `cellpipe.profiles.cytominer`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe.cytominer import (
+from cellpipe.errors import BadConfig
+from cellpipe.inputs.plate_map import row_column, validate_plate_map
+from cellpipe.profiles.cytominer import (
     normalise_profiles,
     select_profile_features,
     well_profiles,
 )
-from cellpipe.errors import BadConfig
-from cellpipe.plate_map import row_column, validate_plate_map
-from cellpipe.position_effects import mad, median
+from cellpipe.statistics.position_effects import mad, median
 
 if TYPE_CHECKING:
     import pandas as pd

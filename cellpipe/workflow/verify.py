@@ -9,7 +9,7 @@ import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.plate import Plate
-from cellpipe.receipts import Receipt
+from cellpipe.workflow.receipts import Receipt
 
 COLUMNS = ["well", "field", "t", "layer", "fault"]
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cellpipe import ngff
-from cellpipe.publish import publish_text
+from cellpipe.ngff import trees
+from cellpipe.workflow.publish import publish_text
 
 # what makes two arrays the same; codecs may differ, each array knows its own
 _SAME = ("zarr_format", "shape", "data_type", "dtype", "chunk_grid", "chunks")
@@ -31,7 +31,7 @@ def note_provenance(folder: Path, facts: Any) -> None:
         publish_text(path, _json(content))
 
 
-def bring_image(folder: Path, tree: ngff.Tree) -> None:
+def bring_image(folder: Path, tree: trees.Tree) -> None:
     """Make an image on disk what `tree` says; arrays that are right stay as they are."""
     for entry in _folders(folder):
         if entry.name not in tree and entry.name not in _BESIDE:
@@ -40,7 +40,7 @@ def bring_image(folder: Path, tree: ngff.Tree) -> None:
         (write_group if path == "." else _bring_array)(folder / path, files)
 
 
-def bring_labels(folder: Path, tree: ngff.Tree) -> None:
+def bring_labels(folder: Path, tree: trees.Tree) -> None:
     """Make the label layers of an image what `tree` says; layers that are right stay."""
     labels = folder / "labels"
     for entry in _folders(labels):
@@ -57,7 +57,7 @@ def bring_labels(folder: Path, tree: ngff.Tree) -> None:
                 remove(level)
 
 
-def write_group(folder: Path, files: ngff.Files) -> None:
+def write_group(folder: Path, files: trees.Files) -> None:
     """Write a group's metadata where it differs; what made the pixels stays noted."""
     _remove_other_version(folder, files)
     for name, content in files.items():
@@ -72,7 +72,7 @@ def write_group(folder: Path, files: ngff.Files) -> None:
             publish_text(folder / name, _json(content))
 
 
-def _bring_array(folder: Path, files: ngff.Files) -> None:
+def _bring_array(folder: Path, files: trees.Files) -> None:
     """Keep an array that is the same, with its chunks; else start an empty one."""
     name = "zarr.json" if "zarr.json" in files else ".zarray"
     there = _read_json(folder / name)
@@ -105,7 +105,7 @@ def link_image(source: Path, folder: Path) -> None:
             link.symlink_to(entry.resolve(), target_is_directory=True)
 
 
-def _remove_other_version(folder: Path, files: ngff.Files) -> None:
+def _remove_other_version(folder: Path, files: trees.Files) -> None:
     """A plate laid out anew in the other NGFF version must not be both."""
     for name in {"zarr.json", ".zgroup", ".zattrs"} - set(files):
         (folder / name).unlink(missing_ok=True)

@@ -21,11 +21,11 @@ from typing import Any
 import pandas as pd
 
 from cellpipe import stream
-from cellpipe.blocks import Unit
 from cellpipe.errors import CellpipeError
 from cellpipe.plate import Plate
-from cellpipe.provenance import fingerprint
-from cellpipe.receipts import Receipt, read_receipts
+from cellpipe.workflow.blocks import Unit
+from cellpipe.workflow.provenance import fingerprint
+from cellpipe.workflow.receipts import Receipt, read_receipts
 
 log = logging.getLogger("cellpipe")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.layouts.wells import row_and_column
-from cellpipe.receipts import Receipt
+from cellpipe.workflow.receipts import Receipt
 
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]

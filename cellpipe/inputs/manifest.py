@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.headers import (
+from cellpipe.inputs.headers import (
     dtypes_of_channels,
     headers_of_fields,
     most_common,

@@ -2,7 +2,7 @@
 
 Every value is a sum, minimum or maximum over the pixels of an object, so all objects of a frame
 are measured together (``numpy.bincount`` and ``reduceat`` over the pixels sorted by object); no
-Python loop runs over objects. The shapes themselves are in ``cellpipe.shape``.
+Python loop runs over objects. The shapes themselves are in ``cellpipe.measure.shape``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cellpipe import shape
 from cellpipe.errors import BadConfig
+from cellpipe.measure import shape
 
 STATISTICS = ("mean", "std", "min", "max", "sum")
 SHAPE_COLUMNS = (

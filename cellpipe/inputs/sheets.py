@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.config import load_schema, validated
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.config import load_schema, validated
+from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.models.card import load_card
-from cellpipe.plate_map import read_plate_map
 
 
 def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 DISTRIBUTIONS = ("numpy", "scipy", "scikit-image", "torch", "zarr", "tifffile", "pandas")
 
 

@@ -16,7 +16,7 @@ from cellpipe.cells import grow_cells
 from cellpipe.denoise import denoise
 from cellpipe.detect import assign_spots, detect_spots
 from cellpipe.illumination import above_background
-from cellpipe.measure import measure_cells
+from cellpipe.measure.objects import measure_cells
 from cellpipe.quality import image_quality
 from cellpipe.segment import segment_nuclei
 

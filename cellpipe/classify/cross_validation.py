@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cellpipe.classifier import fit_classifier
+from cellpipe.classify.classifier import fit_classifier
 
 if TYPE_CHECKING:
     import pandas as pd

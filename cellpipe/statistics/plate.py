@@ -6,7 +6,7 @@ Z′        Zhang, Chung & Oldenburg, J. Biomol. Screen. 4, 67 (1999)
 robust Z′ medians and MADs instead: Malo et al., Nat. Biotechnol. 24, 167 (2006)
 SSMD      Zhang, Genomics 89, 552 (2007)
 
-B-score and edge test: cellpipe.position_effects; curves: cellpipe.dose_response.
+B-score and edge test: position_effects; curves: dose_response.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cellpipe.dose_response import DoseResponse, fit_dose_response, monotonic_test
 from cellpipe.errors import BadConfig
-from cellpipe.position_effects import EdgeTest, b_score, edge_test, finite, mad
+from cellpipe.statistics.dose_response import DoseResponse, fit_dose_response, monotonic_test
+from cellpipe.statistics.position_effects import EdgeTest, b_score, edge_test, finite, mad
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +146,7 @@ def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> 
 
 
 def _positions(wells: pd.DataFrame) -> tuple[NDArray, NDArray]:
-    from cellpipe.plate_map import row_column
+    from cellpipe.inputs.plate_map import row_column
 
     places = [row_column(well) for well in wells["well"]]
     return np.array([r for r, _ in places]), np.array([c for _, c in places])

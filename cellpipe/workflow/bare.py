@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellpipe import chain
 from cellpipe.plate import Plate
+from cellpipe.workflow import chain
 
 Clock = Callable[[], float]
 

@@ -1,0 +1,1 @@
+"""What a user hands in: config, sheets, plate maps, and what a plate holds."""

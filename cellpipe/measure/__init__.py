@@ -1,0 +1,1 @@
+"""Measuring objects: intensities and shapes, all objects of a frame at once."""

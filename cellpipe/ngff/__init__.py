@@ -1,0 +1,1 @@
+"""OME-Zarr on disk: metadata as trees of JSON, bringing a folder to them, chunks."""

@@ -1,0 +1,1 @@
+"""Wells: what their cells add up to, and their profiles."""

@@ -1,0 +1,1 @@
+"""Statistics of a plate: controls, dose responses, effects of position."""
