@@ -21,9 +21,9 @@ def labels_from_maps(
     maps: np.ndarray,
     *,
     probability_threshold: float = 0.5,
-    min_rise: float = 0.2,
-    smooth_px: float = 1.0,
-    min_area_px: int = 10,
+    min_rise: float = 0.3,
+    smooth_px: float = 0.5,
+    min_area_px: int = 20,
 ) -> np.ndarray:
     """Labels uint32 (Y, X), values 1..n, from maps (outputs, Y, X).
 
