@@ -7,6 +7,7 @@ the head trades them back. About 45 kFLOP per pixel and 0.9 M parameters as ship
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar, cast
 
@@ -112,6 +113,21 @@ class UNet(nn.Module):
         state |= {name: state[name][rows] for name in ("head.weight", "head.bias")}
         copy.load_state_dict(state)
         return copy
+
+    def start_from(self, state: Mapping[str, Tensor], outputs: Sequence[str]) -> UNet:
+        """Take over the weights of a network of the same body that draws `outputs`, in place.
+
+        Heads that the other network lacks keep their fresh weights. Raises RuntimeError for
+        another body.
+        """
+        block, own = self.config.stem**2, self.state_dict()
+        heads = {name: own[name].clone() for name in ("head.weight", "head.bias")}
+        for i, name in enumerate(outputs):
+            at = self.config.outputs.index(name) * block
+            for key, rows in heads.items():
+                rows[at : at + block] = state[key][i * block : (i + 1) * block]
+        self.load_state_dict({**state, **heads})
+        return self
 
     def folded(self) -> UNet:
         """Fold batch norms into convolutions, in place; for inference only."""

@@ -34,6 +34,7 @@ class Plan:
     network: UNetConfig
     schedule: Schedule
     augmentation: Augmentation
+    initial: str | None = None  # weights to start from: a shipped name or a .safetensors file
 
     def split(self, data: Path) -> pd.DataFrame:
         """The pairs of all sets under `data`, with their side."""
@@ -48,8 +49,8 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
     ------
     BadConfig : a key that is missing or unknown, by name
     """
-    wanted = [f.name for f in dataclasses.fields(Plan)]
-    if sorted(config) != sorted(wanted) or config["kind"] not in KINDS:
+    wanted = [f.name for f in dataclasses.fields(Plan) if f.name != "initial"]
+    if sorted({*config} - {"initial"}) != sorted(wanted) or config["kind"] not in KINDS:
         raise BadConfig(
             seen=f"a training config with {', '.join(config)} (kind {config.get('kind')!r})",
             wanted=f"exactly {', '.join(wanted)}; kind one of {', '.join(KINDS)}",
@@ -62,6 +63,7 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
         network=_build(UNetConfig, config["network"]),
         schedule=_build(Schedule, config["schedule"]),
         augmentation=_build(Augmentation, config["augmentation"]),
+        initial=config.get("initial"),
     )
 
 

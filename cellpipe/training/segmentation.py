@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cellpipe.metrics import average_precision
+from cellpipe.models.card import load_card, weights_path
 from cellpipe.models.instances import labels_from_maps
 from cellpipe.models.normalise import normalise
 from cellpipe.models.predict import image_maps
@@ -80,6 +82,17 @@ def score_images(network: nn.Module, pairs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["set", "side", "file", *names])
 
 
+def fresh_or_known(plan: Plan) -> UNet:
+    """The network to train: fresh, or with the weights that the plan starts from."""
+    network = UNet(plan.network)
+    if plan.initial is None:
+        return network
+    card = load_card(plan.initial)
+    return network.start_from(
+        load_file(weights_path(plan.initial)), card.architecture["outputs"]
+    )
+
+
 def train_segmentation(
     plan: Plan, pairs: pd.DataFrame, checkpoint: Path
 ) -> tuple[UNet, pd.DataFrame, Progress]:
@@ -94,7 +107,7 @@ def train_segmentation(
         return float(means.to_numpy().mean())
 
     network, progress = fit(
-        channels_last(UNet(plan.network)),
+        channels_last(fresh_or_known(plan)),
         lambda step: draw_batch(examples, plan.schedule, plan.augmentation, step),
         segmentation_loss,
         score,
