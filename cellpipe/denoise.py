@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from cellpipe.errors import BadConfig
-from cellpipe.segment import check_plane
+from cellpipe.segment.nuclei import check_plane
 
 if TYPE_CHECKING:
     from cellpipe.models.load import Network
@@ -76,7 +76,7 @@ def denoise(
 def _non_local_means(image: np.ndarray) -> np.ndarray:
     from skimage.restoration import denoise_nl_means
 
-    from cellpipe.quality import noise_model
+    from cellpipe.segment.quality import noise_model
 
     gain, offset = noise_model(image)
     stable = stabilised(image, gain, offset)

@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 from cellpipe.inputs import sheets
+from cellpipe.inputs.config import load_yaml
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.provenance import code_digest
@@ -167,6 +168,12 @@ def pixels_layout(wildcards):
     return f"{RESULTS}/{wildcards.plate}/{name}.json"
 
 
+def initial_weights(wildcards):
+    """Weights that a training starts from, where another training makes them."""
+    path = Path(workflow.basedir, f"config/training/{wildcards.network}.yaml")
+    return load_yaml(path).get("initial", []) if path.is_file() else []
+
+
 def frame_code(*modules):
     """Digest of the code of a stage that goes frame by frame, with its part in `chain`."""
     return code_digest(*modules, alone=("workflow.chain",))
@@ -177,7 +184,7 @@ MADE = {
     "ingest": (code_digest("ingest"), config["ingest"]),
     "denoise": (frame_code("denoise"), config["denoise"]),
     "segment": (
-        frame_code("segment", "cells", "denoise", "quality"),
+        frame_code("segment.nuclei", "segment.cells", "denoise", "segment.quality"),
         config["segment"],
     ),
     "measure": (frame_code("measure.objects", "illumination"), config["measure"]),

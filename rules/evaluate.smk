@@ -24,6 +24,6 @@ rule evaluate_plate:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("metrics", "point_metrics", "tracking_metrics"),
+        code=code_digest("metrics.labels", "metrics.points", "metrics.tracks"),
     script:
         "../scripts/evaluate_plate.py"

@@ -23,6 +23,6 @@ rule segment_block:
         device=config["device"],
         weights=WEIGHTS,
         on_bad_image=config["on_bad_image"],
-        code=frame_code("segment", "cells", "denoise", "quality"),
+        code=frame_code("segment.nuclei", "segment.cells", "denoise", "segment.quality"),
     script:
         "../scripts/segment_block.py"

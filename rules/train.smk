@@ -8,6 +8,7 @@ rule train:
 rule train_network:
     input:
         config="config/training/{network}.yaml",
+        initial=initial_weights,
         data=os.environ.get("CELLPIPE_DATA", "data"),
     output:
         weights="training/{network}/{network}.safetensors",

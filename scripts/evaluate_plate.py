@@ -11,9 +11,9 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.formats.ctc import read_ctc, read_mask
-from cellpipe.metrics import average_precision, panoptic_quality
+from cellpipe.metrics.labels import average_precision, panoptic_quality
+from cellpipe.metrics.points import class_scores, frame_scores
 from cellpipe.plate import Plate
-from cellpipe.point_metrics import class_scores, frame_scores
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
 
@@ -45,7 +45,7 @@ def judged_images(plate, truth):
 
 
 def judged_tracks(truth, ctc):
-    from cellpipe.tracking_metrics import score_tracking
+    from cellpipe.metrics.tracks import score_tracking
 
     fields = [
         score_tracking(gt, ctc / gt.name.replace("_GT", "_RES"))

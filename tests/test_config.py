@@ -10,10 +10,10 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.config import load_schema, validated
+from cellpipe.inputs.config import load_yaml, validated
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
-SCHEMA = load_schema(SCHEMAS / "config.schema.yaml")
+SCHEMA = load_yaml(SCHEMAS / "config.schema.yaml")
 LEAST: dict[str, Any] = {
     "plates": "plates.tsv",
     "channels": {"dna": {"source": "1"}},
@@ -28,7 +28,7 @@ def check(text: str) -> dict[str, Any]:
 
 def test_the_schemas_are_schemas():
     for path in SCHEMAS.glob("*.yaml"):
-        Draft202012Validator.check_schema(load_schema(path))
+        Draft202012Validator.check_schema(load_yaml(path))
 
 
 def test_every_option_gets_its_default_and_the_given_ones_stay():

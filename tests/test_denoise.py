@@ -10,7 +10,7 @@ from scipy import ndimage
 from cellpipe.denoise import METHODS, denoise, restored, stabilised
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.models.normalise import intensity_range
-from cellpipe.quality import noise_model
+from cellpipe.segment.quality import noise_model
 from cellpipe.training.denoising import noisy_copy, psnr
 
 WORKING = [method for method in METHODS if method != "off"]

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from cellpipe.inputs import sheets
-from cellpipe.inputs.config import load_schema
+from cellpipe.inputs.config import load_yaml
 from cellpipe.layouts.pattern import BUILT_IN, list_planes
 
 ROOT = Path(__file__).parents[1]
@@ -60,7 +60,7 @@ def commands(document: str) -> list[list[str]]:
     return [[w for w in line if not re.match(r"[A-Z_]+=", w)] for line in words if line]
 
 
-CONFIG = list(leaves(load_schema(SCHEMAS / "config.schema.yaml")))
+CONFIG = list(leaves(load_yaml(SCHEMAS / "config.schema.yaml")))
 DOCUMENTED = rows(OPTIONS)
 CHOICES = [(key, choice) for key, part, _ in CONFIG for choice in part.get("enum", [])]
 
@@ -95,7 +95,7 @@ def test_no_option_is_explained_that_is_not_there() -> None:
 
 
 def test_every_column_of_the_sheet_of_plates_is_explained() -> None:
-    schema = load_schema(SCHEMAS / "plates.schema.yaml")
+    schema = load_yaml(SCHEMAS / "plates.schema.yaml")
     for key in schema["properties"]:
         needed = "required" if key in schema["required"] else "may be empty"
         assert DOCUMENTED[key][0] == needed, key

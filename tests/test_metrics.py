@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cellpipe.errors import CellpipeError
-from cellpipe.metrics import average_precision, dice, overlap, panoptic_quality
+from cellpipe.metrics.labels import average_precision, dice, overlap, panoptic_quality
 
 
 def drawn(text: str) -> np.ndarray:

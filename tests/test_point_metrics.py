@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.point_metrics import class_scores, frame_scores, match_points, point_scores
+from cellpipe.metrics.points import class_scores, frame_scores, match_points, point_scores
 
 
 def test_pairs_are_one_to_one_and_within_reach() -> None:

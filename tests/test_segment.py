@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cellpipe.cells import cytoplasm, grow_cells
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.metrics import average_precision
+from cellpipe.metrics.labels import average_precision
 from cellpipe.models.card import load_card
-from cellpipe.quality import image_quality
-from cellpipe.segment import classical_nuclei, filter_labels, segment_nuclei
+from cellpipe.segment.cells import cytoplasm, grow_cells
+from cellpipe.segment.nuclei import classical_nuclei, filter_labels, segment_nuclei
+from cellpipe.segment.quality import image_quality
 from cellpipe.training.pairs import read_pair
 from cellpipe.training.plan import read_split
 

@@ -10,7 +10,7 @@ import pytest
 
 from cellpipe.errors import CellpipeError
 from cellpipe.formats.ctc import write_ctc, write_seg
-from cellpipe.tracking_metrics import CTC_SCORES, score_tracking
+from cellpipe.metrics.tracks import CTC_SCORES, score_tracking
 
 N_FRAMES = 8
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from cellpipe.errors import BadConfig
-from cellpipe.metrics import average_precision
+from cellpipe.metrics.labels import average_precision
 from cellpipe.models.load import load_network
-from cellpipe.segment import segment_nuclei
+from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.augment import Augmentation, blur, crop, disturb, random_affine
 from cellpipe.training.denoising import add_noise, psnr
 from cellpipe.training.loop import Run, Schedule, fit

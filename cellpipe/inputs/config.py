@@ -18,8 +18,8 @@ from jsonschema.exceptions import ValidationError
 from cellpipe.errors import BadConfig
 
 
-def load_schema(path: str | Path) -> dict[str, Any]:
-    """Read a JSON schema written as YAML."""
+def load_yaml(path: str | Path) -> dict[str, Any]:
+    """Read a YAML document: a schema, a plan of training."""
     with open(path, encoding="utf-8") as file:
         return yaml.safe_load(file)
 

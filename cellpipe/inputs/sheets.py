@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.config import load_schema, validated
+from cellpipe.inputs.config import load_yaml, validated
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.models.card import load_card
@@ -18,7 +18,7 @@ from cellpipe.models.card import load_card
 
 def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
     """The config with its defaults. Raises BadConfig for a fault, also between sections."""
-    filled = validated(config, load_schema(schemas / "config.schema.yaml"), source="the config")
+    filled = validated(config, load_yaml(schemas / "config.schema.yaml"), source="the config")
     channels = filled["channels"]
     named = {
         "segment: nuclei: channel": filled["segment"]["nuclei"]["channel"],
@@ -58,7 +58,7 @@ def read_plates(
             wanted="a sheet of plates (TSV: plate, images, layout, plate_map)",
             do="write it, or correct 'plates' in the config",
         )
-    schema = load_schema(schemas / "plates.schema.yaml")
+    schema = load_yaml(schemas / "plates.schema.yaml")
     plates: dict[str, dict[str, Any]] = {}
     for line, row in enumerate(_rows(path), start=2):
         checked = validated(row, schema, source=f"{path} line {line}")

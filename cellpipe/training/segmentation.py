@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cellpipe.metrics import average_precision
+from cellpipe.metrics.labels import average_precision
 from cellpipe.models.card import load_card, weights_path
 from cellpipe.models.instances import labels_from_maps
 from cellpipe.models.normalise import normalise
@@ -88,9 +88,7 @@ def fresh_or_known(plan: Plan) -> UNet:
     if plan.initial is None:
         return network
     card = load_card(plan.initial)
-    return network.start_from(
-        load_file(weights_path(plan.initial)), card.architecture["outputs"]
-    )
+    return network.start_from(load_file(weights_path(plan.initial)), card.architecture["outputs"])
 
 
 def train_segmentation(

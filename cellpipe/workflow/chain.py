@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellpipe.cells import grow_cells
 from cellpipe.denoise import denoise
 from cellpipe.detect import assign_spots, detect_spots
 from cellpipe.illumination import above_background
 from cellpipe.measure.objects import measure_cells
-from cellpipe.quality import image_quality
-from cellpipe.segment import segment_nuclei
+from cellpipe.segment.cells import grow_cells
+from cellpipe.segment.nuclei import segment_nuclei
+from cellpipe.segment.quality import image_quality
 
 Options = Mapping[str, Any]
 

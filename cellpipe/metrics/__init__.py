@@ -1,0 +1,1 @@
+"""Scores against truth: of labels, of points, of tracks."""

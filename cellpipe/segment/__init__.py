@@ -1,0 +1,1 @@
+"""Segmentation: nuclei, the cells around them, and whether an image is fit for it."""
