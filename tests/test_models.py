@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -275,3 +276,18 @@ def test_gpu_and_cpu_agree():
     here, there = load_network("nuclei"), load_network("nuclei", device="cuda")
     difference = image_maps(there.module, images) - image_maps(here.module, images)
     assert np.abs(difference).max() < 1e-2
+
+
+def test_a_network_starts_from_weights_that_draw_fewer_maps():
+    torch.manual_seed(0)
+    small = UNetConfig(outputs=("foreground", "distance"), widths=(4, 8))
+    known = UNet(small).eval()
+    network = UNet(replace(small, outputs=("distance", "contact", "foreground"))).eval()
+    network.start_from(known.state_dict(), small.outputs)
+    image = torch.rand(1, 1, 32, 32)
+    drawn, expected = network(image)[0], known(image)[0]
+    assert torch.equal(drawn[2], expected[0])
+    assert torch.equal(drawn[0], expected[1])
+    other = UNet(replace(small, widths=(6, 8)))
+    with pytest.raises(RuntimeError, match="size"):
+        network.start_from(other.state_dict(), small.outputs)

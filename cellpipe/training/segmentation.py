@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.card import load_card, weights_path
 from cellpipe.models.instances import labels_from_maps
@@ -88,7 +89,15 @@ def fresh_or_known(plan: Plan) -> UNet:
     if plan.initial is None:
         return network
     card = load_card(plan.initial)
-    return network.start_from(load_file(weights_path(plan.initial)), card.architecture["outputs"])
+    try:
+        known = load_file(weights_path(plan.initial))
+        return network.start_from(known, card.architecture["outputs"])
+    except (RuntimeError, ValueError) as fault:
+        raise BadConfig(
+            seen=f"initial weights {plan.initial} of a network {card.architecture}",
+            wanted=f"weights of a network {plan.network.as_dict()}, or of some of its outputs",
+            do="correct 'initial' or 'network' in the training config",
+        ) from fault
 
 
 def train_segmentation(
