@@ -239,12 +239,12 @@ def test_tiles_do_not_show():
     assert average_precision(whole, tiled, [0.99])[0] >= 0.999
 
 
-# what the shipped weights reach; the aim for BBBC039 is 0.90, and what lacks are micronuclei of
-# 10 to 60 pixels beside nuclei
+# what the shipped weights reach; the aim for BBBC039 is 0.90. Its truth holds dots of some 12 pixels,
+# 4 to 13 % of the objects of an image: without objects below 25 pixels its score is 0.90
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "folder", "least"),
-    [("dsb2018-fluorescence", "nuclei-dsb2018", 0.85), ("bbbc039", "nuclei-bbbc039", 0.83)],
+    [("dsb2018-fluorescence", "nuclei-dsb2018", 0.85), ("bbbc039", "nuclei-bbbc039", 0.85)],
 )
 def test_recorded_validation_split(name, folder, least):
     if "CELLPIPE_DATA" not in os.environ:
