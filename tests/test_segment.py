@@ -239,8 +239,8 @@ def test_tiles_do_not_show():
     assert average_precision(whole, tiled, [0.99])[0] >= 0.999
 
 
-# what the shipped weights reach; the aim for BBBC039 is 0.90. Its truth holds dots of some 12 pixels,
-# 4 to 13 % of the objects of an image: without objects below 25 pixels its score is 0.90
+# what the shipped weights reach; the aim for BBBC039 is 0.90. Its truth holds dots of some 12
+# pixels, 3 to 13 % of the objects of an image: without objects below 25 pixels the score is 0.90
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("name", "folder", "least"),
