@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -188,12 +187,8 @@ def test_a_mask_that_is_no_mask(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-def test_a_challenge_result_is_read_and_written_again(tmp_path: Path) -> None:
-    folder = (
-        Path(os.environ.get("CELLPIPE_DATA", "")) / "tracking-formats/ctc-Fluo-N2DL-HeLa-01_RES"
-    )
-    if not os.environ.get("CELLPIPE_DATA") or not folder.is_dir():
-        pytest.skip("CELLPIPE_DATA does not name a folder with tracking-formats")
+def test_a_challenge_result_is_read_and_written_again(tmp_path: Path, real_data: Path) -> None:
+    folder = real_data / "tracking-formats/ctc-Fluo-N2DL-HeLa-01_RES"
     movie = read_ctc(folder)
     assert len(movie.frames) == 92
     spans = movie.tracks.set_index("track_id")

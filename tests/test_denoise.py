@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -122,9 +119,7 @@ def test_bad_input_is_refused():
 
 
 @pytest.mark.data
-def test_learned_beats_gaussian_and_nlm_on_held_out_images():
-    if "CELLPIPE_DATA" not in os.environ:
-        pytest.skip("CELLPIPE_DATA is not set: no real images here")
+def test_learned_beats_gaussian_and_nlm_on_held_out_images(real_data):
     import imageio.v3 as iio
 
     from cellpipe.models.card import load_card
@@ -143,7 +138,7 @@ def test_learned_beats_gaussian_and_nlm_on_held_out_images():
     ]
     score: dict[tuple, list[float]] = {rival: [] for rival in [*rivals, ("learned", 1.0)]}
     for i, row in enumerate(split.itertuples()):
-        path = Path(os.environ["CELLPIPE_DATA"], folder[row.set], "images", row.file)
+        path = real_data / folder[row.set] / "images" / row.file
         clean = iio.imread(path)[:256, :256].astype(np.float32)
         noisy = noisy_copy(clean, photons=30, read_sigma=0.02, seed=i)
         for method, sigma_px in score:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -193,12 +190,9 @@ def test_unknown_engine_and_impossible_diameter_are_refused():
 @pytest.mark.data
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("name", "least"), [("snr_10_0_density_0.002", 0.95)])
-def test_insta_spots_of_known_place(engine, name, least):
-    folder = os.environ.get("CELLPIPE_DATA")
-    if folder is None:
-        pytest.skip("CELLPIPE_DATA is not set")
+def test_insta_spots_of_known_place(engine, name, least, real_data):
     imageio = pytest.importorskip("imageio.v3")
-    base = Path(folder) / "spots-insta-smfish" / "synthetic_density_test"
+    base = real_data / "spots-insta-smfish" / "synthetic_density_test"
     image = imageio.imread(base / "spot_images" / f"{name}_spot_img.png")[..., 0]
     true = pd.read_csv(base / "spot_data" / f"{name}_coord_snr_list.csv")
     true = true.rename(columns={"row": "y_um", "col": "x_um"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -396,13 +395,11 @@ def test_demo_movie_is_tracked_from_true_detections() -> None:
 
 
 @pytest.mark.data
-def test_t98g_silver_identities_agree() -> None:
+def test_t98g_silver_identities_agree(real_data: Path) -> None:
     from skimage.io import imread
     from skimage.measure import regionprops_table
 
-    folder = Path(os.environ.get("CELLPIPE_DATA", "")) / "tracking-t98g-phase/labels_tracked_ids"
-    if not os.environ.get("CELLPIPE_DATA") or not folder.is_dir():
-        pytest.skip("CELLPIPE_DATA does not name a folder with tracking-t98g-phase")
+    folder = real_data / "tracking-t98g-phase/labels_tracked_ids"
     frames = []
     for t, path in enumerate(sorted(folder.glob("*.png"))):
         table = regionprops_table(imread(path), properties=("label", "centroid", "area"))
