@@ -1,8 +1,10 @@
 """A light U-Net: half-resolution stem, four levels, skips added instead of concatenated.
 
 Ronneberger et al. 2015 (arXiv:1505.04597), made cheap for one CPU core: the stem trades space
-for channels (Shi et al. 2016, arXiv:1609.05158), so no convolution runs at full resolution, and
-the head trades them back. About 45 kFLOP per pixel and 0.9 M parameters as shipped.
+for channels (Shi et al. 2016, arXiv:1609.05158), so the body works at half resolution, and the
+head trades them back. Two options: convolutions as residual blocks (He et al. 2016,
+arXiv:1512.03385), and one thin convolution at full resolution that sees the image once more and
+draws the borders.
 """
 
 from __future__ import annotations
@@ -19,12 +21,18 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """What fixes the network's shape; stored beside its weights."""
+    """What fixes the network's shape; stored beside its weights.
+
+    fine : channels at full resolution that the last convolutions see beside the image; 0 leaves
+        them out, and the maps are drawn from half resolution
+    """
 
     inputs: int = 1
     outputs: tuple[str, ...] = ("foreground", "distance", "contact", "offset_y", "offset_x")
     widths: tuple[int, ...] = (32, 64, 96, 160)
     stem: int = 2
+    residual: bool = False
+    fine: int = 0
 
     @property
     def stride_px(self) -> int:
@@ -59,13 +67,36 @@ class ConvBlock(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
         self.norm: nn.Module = nn.BatchNorm2d(outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(self.conv(x)), inplace=True)
+    def forward(self, x: Tensor, added: Tensor | None = None) -> Tensor:
+        x = self.norm(self.conv(x))
+        return F.relu(x if added is None else x + added, inplace=True)
 
     def fold(self) -> None:
         if isinstance(self.norm, nn.BatchNorm2d):
             self.conv = fuse_conv_bn_eval(self.conv, self.norm)
             self.norm = nn.Identity()
+
+
+class Level(nn.Module):
+    """Convolutions at one resolution; as a residual block, the input is added before the last ReLU.
+
+    Where inputs and outputs differ, a 1×1 convolution brings the input to the width."""
+
+    def __init__(self, inputs: int, outputs: int, depth: int, residual: bool) -> None:
+        super().__init__()
+        widths = (inputs, *[outputs] * depth)
+        self.blocks = nn.ModuleList(map(ConvBlock, widths[:-1], widths[1:]))
+        self.shortcut: nn.Module | None = None
+        if residual:
+            same = inputs == outputs
+            self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        *first, last = self.blocks
+        y = x
+        for block in first:
+            y = block(y)
+        return last(y, None if self.shortcut is None else self.shortcut(x))
 
 
 class UNet(nn.Module):
@@ -74,25 +105,27 @@ class UNet(nn.Module):
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        widths = config.widths
+        widths, drawn = config.widths, len(config.outputs)
         inputs = (config.inputs * config.stem**2, *widths)
         depth = len(widths)
         self.down = nn.ModuleList(
-            nn.Sequential(ConvBlock(inputs[i], widths[i]), ConvBlock(widths[i], widths[i]))
+            # a third convolution at the coarsest level: context is cheap down there
+            Level(inputs[i], widths[i], 3 if i == depth - 1 else 2, config.residual)
             for i in range(depth)
         )
-        # a third convolution at the coarsest level: context is cheap down there
-        cast(nn.Sequential, self.down[-1]).append(ConvBlock(widths[-1], widths[-1]))
         self.lateral = nn.ModuleList(
             nn.Conv2d(widths[i + 1], widths[i], 1) for i in range(depth - 1)
         )
         self.up = nn.ModuleList(
-            nn.Sequential(ConvBlock(widths[i], widths[i]), ConvBlock(widths[i], widths[i]))
-            for i in range(depth - 1)
+            Level(widths[i], widths[i], 2, config.residual) for i in range(depth - 1)
         )
-        self.head = nn.Conv2d(widths[0], len(config.outputs) * config.stem**2, 1)
+        self.head = nn.Conv2d(widths[0], (config.fine or drawn) * config.stem**2, 1)
+        if config.fine:
+            self.near = ConvBlock(config.fine + config.inputs, 2 * config.fine)
+            self.draw = nn.Conv2d(2 * config.fine, drawn, 1)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, Y, X)
+        image = x
         x = F.pixel_unshuffle(x, self.config.stem)  # (B, 4C, Y/2, X/2)
         skips = []
         for i, level in enumerate(self.down):
@@ -101,16 +134,21 @@ class UNet(nn.Module):
         for i in reversed(range(len(self.up))):
             x = F.interpolate(self.lateral[i](x), scale_factor=2.0, mode="nearest")
             x = self.up[i](x + skips[i])
-        return F.pixel_shuffle(self.head(x), self.config.stem)  # (B, outputs, Y, X)
+        x = F.pixel_shuffle(self.head(x), self.config.stem)  # (B, fine or outputs, Y, X)
+        return self.draw(self.near(torch.cat([x, image], 1))) if self.config.fine else x
+
+    def _last_layer(self) -> tuple[str, int]:
+        """The layer that draws the maps, and its channels per map."""
+        return ("draw", 1) if self.config.fine else ("head", self.config.stem**2)
 
     def with_outputs(self, outputs: tuple[str, ...]) -> UNet:
         """A copy that draws only some of the maps: heads that only training needs are left out."""
         wanted = [self.config.outputs.index(name) for name in outputs]
         copy = UNet(replace(self.config, outputs=outputs)).train(self.training)
-        block = self.config.stem**2  # channels of one map before the shuffle
+        layer, block = self._last_layer()
         rows = torch.cat([torch.arange(i * block, (i + 1) * block) for i in wanted])
         state = self.state_dict()
-        state |= {name: state[name][rows] for name in ("head.weight", "head.bias")}
+        state |= {name: state[name][rows] for name in (f"{layer}.weight", f"{layer}.bias")}
         copy.load_state_dict(state)
         return copy
 
@@ -120,8 +158,11 @@ class UNet(nn.Module):
         Heads that the other network lacks keep their fresh weights. Raises RuntimeError for
         another body.
         """
-        block, own = self.config.stem**2, self.state_dict()
-        heads = {name: own[name].clone() for name in ("head.weight", "head.bias")}
+        layer, block = self._last_layer()
+        own = self.state_dict()
+        heads = {name: own[name].clone() for name in (f"{layer}.weight", f"{layer}.bias")}
+        if not heads.keys() <= state.keys():
+            raise RuntimeError(f"the weights have no layer {layer}")
         for i, name in enumerate(outputs):
             at = self.config.outputs.index(name) * block
             for key, rows in heads.items():
