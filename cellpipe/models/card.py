@@ -24,7 +24,7 @@ class Card:
     architecture: dict
     sha256: str
     licence: str
-    normalisation: str
+    normalisation: str | dict  # words: the usual grey scale; else see normalise.GreyScale
     diameter_px: tuple[float, float] | None  # object diameters that were trained on
     extra: dict = field(default_factory=dict)
 

@@ -9,7 +9,13 @@ import torch.nn.functional as F
 from cellpipe.errors import CellpipeError
 from cellpipe.models.instances import labels_from_maps, object_probability
 from cellpipe.models.load import Network
-from cellpipe.models.normalise import intensity_range, normalise
+from cellpipe.models.normalise import (
+    GreyScale,
+    Limits,
+    intensity_range,
+    normalise,
+    normalise_channels,
+)
 from cellpipe.models.predict import image_maps
 from cellpipe.tiles import Tile, stitch, tile_grid
 
@@ -24,20 +30,25 @@ def network_labels(
     probability_threshold: float = 0.5,
     tile_px: int = 2048,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels uint32 (Y, X) and the mean foreground probability of each object, float32 (n,)."""
+    """Labels uint32 (Y, X) and the mean foreground probability of each object, float32 (n,).
+
+    `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
+    """
     _check_kind(network, "segmentation")
-    limits = grey_limits(pixels)
-    size = working_shape(pixels.shape, network, diameter_px)
-    plane = pixels if size == pixels.shape else resize(pixels, size)
+    channels = _check_channels(pixels, network)
+    limits = channel_limits(channels, network)
+    shape = (channels.shape[1], channels.shape[2])
+    size = working_shape(shape, network, diameter_px)
+    planes = channels if size == shape else np.stack([resize(c, size) for c in channels])
 
     def segment(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-        maps = image_maps(network.module, normalise(plane[tile.outer], limits))
+        maps = image_maps(network.module, normalise_channels(planes[:, *tile.outer], limits))
         labels = labels_from_maps(maps, probability_threshold=probability_threshold)
         return labels, object_probability(labels, maps[0])
 
     labels, probability = stitch(size, tile_grid(size, tile_px, HALO_PX), segment)
-    if size != pixels.shape:
-        labels = nearest(labels, pixels.shape)
+    if size != shape:
+        labels = nearest(labels, shape)
     return labels, probability
 
 
@@ -60,6 +71,27 @@ def grey_limits(pixels: np.ndarray) -> tuple[float, float]:
     """Percentile range, or the full range where only a few pixels differ from one grey value."""
     low, high = intensity_range(pixels)
     return (low, high) if high > low else (float(pixels.min()), float(pixels.max()))
+
+
+def channel_limits(planes: np.ndarray, network: Network) -> list[Limits]:
+    """The grey values that become 0 and 1 in each channel, as the card says; planes (C, Y, X)."""
+    scale = GreyScale.of_card(network.card.normalisation)
+    if scale == GreyScale():
+        return [grey_limits(plane) for plane in planes]
+    return scale.limits(planes)
+
+
+def _check_channels(pixels: np.ndarray, network: Network) -> np.ndarray:
+    """The image as (C, Y, X), with as many channels as the network sees."""
+    planes = pixels if pixels.ndim == 3 else pixels[None]
+    wanted = network.module.config.inputs
+    if len(planes) != wanted:
+        raise CellpipeError(
+            seen=f"an image of {len(planes)} channel(s)",
+            wanted=f"{wanted} channel(s), which weights {network.card.name!r} were trained on",
+            do="give the channels that the network's card names, or use other weights",
+        )
+    return planes
 
 
 def _check_kind(network: Network, kind: str) -> None:
