@@ -21,7 +21,7 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
-        code=code_digest("workflow.gather", "track"),
+        code=code_digest("workflow.gather", "track", "segment.movie_quality"),
     script:
         "../scripts/gather_plate.py"
 

@@ -7,6 +7,7 @@ import pandas as pd
 
 from cellpipe import track
 from cellpipe.plate import Plate
+from cellpipe.segment import movie_quality
 from cellpipe.workflow import gather
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
@@ -47,7 +48,9 @@ with speaking(snakemake):
         if "detect" in rows
         else pd.DataFrame()
     )
-    fields = gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
+    fields = movie_quality.movie_quality(
+        gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
+    )
     faults = gather.quarantine(plate.name, inspection, receipts)
     for table, path in (
         (cells, snakemake.output.cells),
@@ -61,3 +64,5 @@ with speaking(snakemake):
     if len(faults):
         where = ", ".join(faults["well"].unique()[:6])
         log.warning("%d quarantined (%s): see %s", len(faults), where, snakemake.output.quarantine)
+    for line in movie_quality.summary(fields):
+        log.warning("frames to doubt, %s: see %s", line, snakemake.output.fields)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_TRACKS = 120  # of a lineage that can still be read
-NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds"}
+MAX_DOUBTS = 12  # fields with doubted frames that are named; the table has the others
+NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds", "repeats_t"}
 
 
 def tracks_table(tracks: pd.DataFrame) -> Table:
@@ -95,14 +96,24 @@ def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table 
     if bad.empty:
         return strips, None
     named = [c for c in ("flag", *flags) if c in fields]
+    place = ["field", "t"] if "t" in fields and fields["t"].nunique() > 1 else ["field"]
     rows = [
-        [row["well"], str(row["field"]), ", ".join(_flags(row, named))]
+        [row["well"], *(str(row[c]) for c in place), ", ".join(_flags(row, named))]
         + [_figure(row[c]) for c in metrics]
         for _, row in bad.head(MAX_ROWS).iterrows()
     ]
-    columns = ["well", "field", "flag", *map(spoken, metrics)]
-    numeric = [False, True, False] + [True] * len(metrics)
+    columns = ["well", *("frame" if c == "t" else c for c in place), "flag", *map(spoken, metrics)]
+    numeric = [False] + [True] * len(place) + [False] + [True] * len(metrics)
     return strips, Table(columns, rows, numeric, max(len(bad) - MAX_ROWS, 0))
+
+
+def doubted_frames(fields: pd.DataFrame | None) -> list[str]:
+    """A line per field whose movie has repeated, blurred or empty frames; few of many fields."""
+    from cellpipe.segment.movie_quality import summary
+
+    lines = [] if fields is None else summary(fields)
+    more = len(lines) - MAX_DOUBTS
+    return lines if more <= 0 else [*lines[:MAX_DOUBTS], f"and {plural(more, 'more field')}"]
 
 
 def _figure(value: float) -> str:
@@ -115,6 +126,7 @@ def _flags(row: pd.Series, columns: list[str]) -> list[str]:
     for column in columns:
         if row[column] and row[column] == row[column]:
             channel = column.removesuffix("flag").rstrip("_")
+            channel = "" if channel == "movie" else channel
             said.append(f"{channel} {row[column]}".strip())
     return said
 

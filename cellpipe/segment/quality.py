@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 from scipy import ndimage
 
+SAMPLES_PER_AXIS = 8
 
-def image_quality(pixels: np.ndarray) -> dict[str, float | str]:
+
+def image_quality(pixels: np.ndarray) -> dict[str, float | str | bytes]:
     """QC figures of one plane (Y, X).
 
     focus : energy of fine detail (Laplacian, less its noise) over the image's variance; sharper
@@ -16,6 +20,7 @@ def image_quality(pixels: np.ndarray) -> dict[str, float | str]:
         cviu.1996.0060
     signal_to_noise : (99.8th percentile - background) / noise_sigma
     flag : "" or "flat", "saturated", "dim"
+    digest, sample : by which `movie_quality` knows a frame that was seen before
     """
     image = pixels.astype(np.float32)
     background, top = (float(v) for v in np.percentile(image[::2, ::2], (5, 99.8)))
@@ -35,7 +40,25 @@ def image_quality(pixels: np.ndarray) -> dict[str, float | str]:
         "noise_sigma": noise,
         "signal_to_noise": to_noise,
         "flag": flag,
+        "digest": pixel_digest(pixels),
+        "sample": sample_pixels(image).tobytes(),
     }
+
+
+def pixel_digest(pixels: np.ndarray) -> str:
+    """16 hexadecimal digits that two planes share if their pixels are the same."""
+    digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype.str} ".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.hexdigest()[:16]
+
+
+def sample_pixels(image: np.ndarray) -> np.ndarray:
+    """Pixels on a grid of 8 × 8 over a plane (Y, X), float32, shape (64,)."""
+    places = [
+        ((np.arange(SAMPLES_PER_AXIS) + 0.5) * size / SAMPLES_PER_AXIS).astype(int)
+        for size in image.shape
+    ]
+    return image[np.ix_(*places)].astype("<f4").ravel()
 
 
 def noise_sigma(image: np.ndarray) -> float:

@@ -1,0 +1,133 @@
+"""Frames of a movie that tell nothing: repeated, out of focus, empty.
+
+    t            0   1   2   3   4   5   6   7
+    pixels       a   b   b   c   d   ~   ~   e       b twice: the camera, or a copy, stood still
+    movie_flag           ▲           ▲   ▲           ~: blurred against the frames around
+
+A repeated frame looks like a cell at rest, and a blurred one like cells that leave: both make
+speeds and tracks wrong, and no single image shows it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+WINDOW_FRAMES = 31  # of the running median that a frame's focus is compared with
+FOCUS_RATIO = 0.5  # blur of 1.5 px halves it or more; living cells change it by a third or less
+FOCUS_DEVIATIONS = 5.0
+SAME_RATIO = 0.5  # of the difference that noise alone makes between two exposures
+_MAD = 1.4826  # median absolute deviation → standard deviation
+
+
+def movie_quality(frames: pd.DataFrame) -> pd.DataFrame:
+    """Name the frames that should not be trusted, movie by movie.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        One row per well, field and t, with the figures of `image_quality` and n_nuclei. Rows
+        without figures (quarantined frames) are left as they are.
+
+    Returns
+    -------
+    DataFrame
+        The same rows, without `sample`, with
+
+        repeats_t : int32, the frame of the same field that this one repeats, pixel by pixel or
+            to less than half of its noise; -1 for none
+        movie_flag : "", or "repeats frame 3", "out of focus", "no nuclei", joined by ", "
+
+        Fields of one frame have nothing to be compared with, and get no flag.
+    """
+    found = frames.assign(repeats_t=np.int32(-1), movie_flag="")
+    if not {"digest", "sample", "focus", "n_nuclei"} <= set(frames):
+        return found
+    known = found[found["digest"].notna()].sort_values("t", kind="stable")
+    for _, rows in known.groupby(["well", "field"], sort=False):
+        if len(rows) < 2:
+            continue
+        repeats = repeated_frames(rows)
+        flags = [[f"repeats frame {t}"] if t >= 0 else [] for t in repeats.tolist()]
+        for said, here in (
+            ("out of focus", out_of_focus(rows["focus"].to_numpy(float))),
+            ("no nuclei", _suddenly_none(rows["n_nuclei"].to_numpy(float))),
+        ):
+            for flag, is_so in zip(flags, here.tolist(), strict=True):
+                flag += [said] if is_so else []
+        found.loc[rows.index, "repeats_t"] = repeats
+        found.loc[rows.index, "movie_flag"] = [", ".join(flag) for flag in flags]
+    return found.drop(columns="sample")
+
+
+def repeated_frames(rows: pd.DataFrame) -> np.ndarray:
+    """For each frame of one movie, the t of the first frame that it repeats; -1 for none.
+
+    `rows`, sorted by t, have t, digest, sample, noise_sigma and flag. Two exposures of the same
+    scene differ by noise: by √2 of its sigma or more. Frames in a row that differ by less than
+    half of that are one exposure, written (or compressed) twice. Where there is no noise, only
+    the same pixels count; flat frames are all alike, and repeat nothing.
+    """
+    t, digest = rows["t"].to_numpy(), rows["digest"].tolist()
+    flat = (rows["flag"] == "flat").to_numpy()
+    noise = rows["noise_sigma"].to_numpy(float)
+    sample = [np.frombuffer(s, "<f4").astype(float) for s in rows["sample"]]
+    first: dict[str, int] = {}
+    repeats = np.full(len(rows), -1, np.int32)
+    for k in range(len(rows)):
+        if flat[k]:
+            continue
+        if digest[k] in first:
+            repeats[k] = first[digest[k]]
+        elif (
+            k and not flat[k - 1] and _same_exposure(sample[k - 1], sample[k], noise[k - 1 : k + 1])
+        ):
+            repeats[k] = repeats[k - 1] if repeats[k - 1] >= 0 else t[k - 1]
+        first.setdefault(digest[k], int(repeats[k]) if repeats[k] >= 0 else int(t[k]))
+    return repeats
+
+
+def _same_exposure(before: np.ndarray, after: np.ndarray, noise: np.ndarray) -> bool:
+    if before.shape != after.shape:
+        return False
+    difference = float(np.sqrt(np.mean((after - before) ** 2)))
+    return difference < SAME_RATIO * np.sqrt(2) * float(noise.min())
+
+
+def out_of_focus(focus: np.ndarray) -> np.ndarray:
+    """Frames whose focus falls to less than half of what it is around them, bool (N,).
+
+    `focus` (N,) in order of time. The running median holds as long as fewer than half of its 31
+    frames are lost; a movie whose focus changes by itself has to fall farther, 5 deviations.
+    """
+    if len(focus) == 0 or not (focus > 0).any():
+        return np.zeros(len(focus), bool)
+    log = np.log(np.maximum(focus, 1e-6 * focus.max()))
+    around = pd.Series(log).rolling(WINDOW_FRAMES, center=True, min_periods=1).median().to_numpy()
+    deviation = log - around
+    usual = _MAD * float(np.median(np.abs(deviation)))
+    return deviation < -max(-np.log(FOCUS_RATIO), FOCUS_DEVIATIONS * usual)
+
+
+def _suddenly_none(n_nuclei: np.ndarray) -> np.ndarray:
+    """Frames without any nucleus, in a movie that has some in most frames."""
+    return (n_nuclei == 0) & (np.median(n_nuclei) > 0)
+
+
+def summary(frames: pd.DataFrame) -> list[str]:
+    """One line per field with flagged frames: "B03 field 1: frames 3, 6, 9 repeat …"."""
+    lines = []
+    flagged = frames[frames["movie_flag"].ne("")] if "movie_flag" in frames else frames.iloc[:0]
+    for (well, field), rows in flagged.groupby(["well", "field"], sort=True):
+        said = []
+        for kind, words in (
+            ("repeats frame", "repeat an earlier frame"),
+            ("out of focus", "out of focus"),
+            ("no nuclei", "without nuclei"),
+        ):
+            ts = rows.loc[rows["movie_flag"].str.contains(kind, regex=False), "t"].tolist()
+            if ts:
+                shown = ", ".join(map(str, ts[:12])) + (" …" if len(ts) > 12 else "")
+                said.append(f"{words}: {shown}")
+        lines.append(f"{well} field {field}: {'; '.join(said)}")
+    return lines
