@@ -2,11 +2,14 @@
 
 ``plate`` draws static fields, ``movie`` draws fields of living cells; both stand on ``shapes``
 (outlines), ``optics`` (blur, shading, camera) and, for the movie, ``lives`` (who moves, divides
-and leaves). The same design and seed give the same bytes.
+and leaves). ``difficulty`` names three movies for trackers, ``detections`` tells what would be
+found in a movie without drawing it. The same design and seed give the same bytes.
 """
 
 from __future__ import annotations
 
+from cellpipe.simulate.detections import Errors, detect
+from cellpipe.simulate.difficulty import DIFFICULTIES, Difficulty
 from cellpipe.simulate.movie import Movie, MovieDesign, draw_movie, movie_map
 from cellpipe.simulate.plate import Field, PlateDesign, draw_field, plate_map
 
@@ -14,11 +17,15 @@ from cellpipe.simulate.plate import Field, PlateDesign, draw_field, plate_map
 VERSION = 6
 
 __all__ = [
+    "DIFFICULTIES",
     "VERSION",
+    "Difficulty",
+    "Errors",
     "Field",
     "Movie",
     "MovieDesign",
     "PlateDesign",
+    "detect",
     "draw_field",
     "draw_movie",
     "movie_map",

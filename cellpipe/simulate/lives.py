@@ -1,4 +1,4 @@
-"""Lives of cells in a movie: they wander, push, grow, condense, divide, come and go.
+"""Lives of cells in a movie: they wander, push, grow, condense, divide, die, come and go.
 
 Motion is a persistent random walk (an Ornstein-Uhlenbeck velocity; Fuerth, Z. Phys. 2, 1920).
 Positions are in µm in the frame of the field, whose top-left pixel centre is (0, 0); cells also
@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 # Chromosomes of the two daughters stand this far from the plate in the first frame after it.
 ANAPHASE_UM = 4.6
@@ -18,6 +19,8 @@ DECONDENSING = (1.0, 0.5, 0.2)
 # What a condensed nucleus looks like beside an interphase one.
 PLATE_SEMI_UM = (6.0, 2.3)
 DAUGHTER_SEMI_UM = (4.6, 2.0)
+# Length that a dying nucleus keeps, frame by frame, before it is gone.
+SHRINKING = (0.85, 0.65, 0.45)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Habits:
     cycle_s : mean time from birth to division (short, so that short movies hold divisions);
         ``cycle_spread`` its coefficient of variation
     birth_area_um2 : nuclear area just after a division; it has nearly doubled before the next
+    deaths_per_s : share of the cells that begin to die in a second
     """
 
     speed_um_s: float = 0.006
@@ -36,6 +40,7 @@ class Habits:
     cycle_s: float = 4.5 * 3600.0
     cycle_spread: float = 0.15
     birth_area_um2: float = 105.0
+    deaths_per_s: float = 0.0
 
 
 @dataclass
@@ -56,6 +61,7 @@ class Cell:
     born_frame: int = -100
     mitosis_frame: int | None = None  # the first condensed frame
     mitosis_frames: int = 0
+    dying_frame: int | None = None  # the first frame in which it shrinks
 
     def condensation(self, frame: int) -> float:
         """0 in interphase, 1 for chromosomes at their densest."""
@@ -76,7 +82,15 @@ class Cell:
         condensed = PLATE_SEMI_UM if self.mitosis_frame is not None else DAUGHTER_SEMI_UM
         share = self.condensation(frame)
         major = (1 - share) * minor * self.elongation + share * condensed[0]
-        return major, (1 - share) * minor + share * condensed[1]
+        left = self.remaining(frame)
+        return left * major, left * ((1 - share) * minor + share * condensed[1])
+
+    def remaining(self, frame: int) -> float:
+        """Share of its length that a dying nucleus still has; 1 for all others, 0 once gone."""
+        if self.dying_frame is None:
+            return 1.0
+        since = frame - self.dying_frame
+        return SHRINKING[since] if since < len(SHRINKING) else 0.0
 
     def radius_um(self, frame: int) -> float:
         """Radius of the disc that neighbours cannot enter; a dividing cell's body is round."""
@@ -93,6 +107,8 @@ class Colony:
     margin_um: float
     time_step_s: float
     rng: np.random.Generator
+    # turned back at the margin's outer edge, so that a long movie keeps its density
+    walled: bool = False
     cells: list[Cell] = field(default_factory=list)
     next_id: int = 1
 
@@ -106,8 +122,7 @@ class Colony:
             cell = self.newcomer(self.rng.uniform(0, size) - self.margin_um)
             cell.age_s = age * cell.cycle_s
             self.cells.append(cell)
-        for _ in range(60):
-            push_apart(self.cells, frame=0)
+        push_apart(self.cells, frame=0, rounds=60)
 
     def newcomer(self, position_um: np.ndarray) -> Cell:
         """A cell of random age at a place; it has had no parent that was seen."""
@@ -132,10 +147,14 @@ class Colony:
         """Bring every cell from ``frame - 1`` to ``frame``."""
         for cell in self.cells:
             self.wander(cell, frame)
+            self.consider_death(cell, frame)
             self.consider_mitosis(cell, frame)
         self.cells = [c for cell in self.cells for c in self.divide_if_due(cell, frame)]
-        for _ in range(8):
-            push_apart(self.cells, frame)
+        self.cells = [cell for cell in self.cells if cell.remaining(frame) > 0]
+        push_apart(self.cells, frame, rounds=8)
+        if self.walled:
+            for cell in self.cells:
+                self.turn_back(cell)
 
     def wander(self, cell: Cell, frame: int) -> None:
         """One step of the persistent random walk; a dividing cell hardly moves."""
@@ -143,14 +162,33 @@ class Colony:
         keep = np.exp(-step_s / self.habits.persistence_s)
         kick = np.sqrt(1 - keep**2) * self.habits.speed_um_s / np.sqrt(2)
         cell.velocity_um_s = keep * cell.velocity_um_s + rng.normal(0, 1, 2) * kick
-        mobility = 0.2 if cell.mitotic(frame - 1) else 1.0
+        held = cell.mitotic(frame - 1) or cell.dying_frame is not None
+        mobility = 0.2 if held else 1.0
         cell.position_um = cell.position_um + mobility * step_s * cell.velocity_um_s
         cell.angle_rad += mobility * rng.normal(0, 0.1)
         cell.age_s += step_s
 
+    def turn_back(self, cell: Cell) -> None:
+        """Reflect a cell at the outer edge of the margin."""
+        low = -self.margin_um
+        high = np.array(self.field_um) + self.margin_um
+        outside = (cell.position_um < low) | (cell.position_um > high)
+        if outside.any():
+            cell.position_um = np.clip(cell.position_um, low, high)
+            cell.velocity_um_s = np.where(outside, -cell.velocity_um_s, cell.velocity_um_s)
+
+    def consider_death(self, cell: Cell, frame: int) -> None:
+        """Begin to shrink, at random; a cell in mitosis finishes it first."""
+        if self.habits.deaths_per_s == 0 or cell.dying_frame is not None:
+            return
+        share = 1 - np.exp(-self.habits.deaths_per_s * self.time_step_s)
+        if cell.mitosis_frame is None and self.rng.random() < share:
+            cell.dying_frame = frame
+
     def consider_mitosis(self, cell: Cell, frame: int) -> None:
         """Condense when the cycle is over, unless the field's border would hide a daughter."""
-        due = cell.age_s >= cell.cycle_s and cell.mitosis_frame is None
+        alive = cell.mitosis_frame is None and cell.dying_frame is None
+        due = cell.age_s >= cell.cycle_s and alive
         if not due or self.straddles_border(cell.position_um, clearance_um=14.0):
             return
         cell.mitosis_frame = frame
@@ -184,16 +222,21 @@ class Colony:
         return daughters
 
 
-def push_apart(cells: list[Cell], frame: int) -> None:
-    """Move overlapping discs apart, each by half of what they lack; changes positions."""
+def push_apart(cells: list[Cell], frame: int, rounds: int) -> None:
+    """Move overlapping discs apart, each by half of what they lack, again and again."""
     if len(cells) < 2:
         return
     position = np.array([cell.position_um for cell in cells])  # (N, 2)
     radius = np.array([cell.radius_um(frame) for cell in cells])
-    away = position[:, None] - position[None]  # (N, N, 2)
-    distance = np.hypot(away[..., 0], away[..., 1]) + np.eye(len(cells))
-    lack = np.maximum(radius[:, None] + radius[None] - distance, 0)
-    np.fill_diagonal(lack, 0)
-    shift = (away / distance[..., None] * (0.5 * lack)[..., None]).sum(axis=1)
-    for cell, move in zip(cells, shift, strict=True):
-        cell.position_um = cell.position_um + move
+    for _ in range(rounds):
+        pairs = cKDTree(position).query_pairs(2 * radius.max(), output_type="ndarray")
+        pairs = np.concatenate([pairs, pairs[:, ::-1]])
+        i, j = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))].T  # sums in one order everywhere
+        away = position[i] - position[j]
+        distance = np.hypot(away[:, 0], away[:, 1])
+        lack = np.maximum(radius[i] + radius[j] - distance, 0)
+        shift = away / np.maximum(distance, 1e-9)[:, None] * (0.5 * lack)[:, None]
+        total = [np.bincount(i, shift[:, axis], len(cells)) for axis in (0, 1)]
+        position = position + np.stack(total, axis=1)
+    for cell, where in zip(cells, position, strict=True):
+        cell.position_um = where

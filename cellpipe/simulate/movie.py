@@ -46,6 +46,7 @@ class MovieDesign:
     bleaching: float = 0.15  # share of fluorescence lost from first to last frame
     drift_um: float = 0.15  # standard deviation of the stage's step from frame to frame
     margin_um: float = 40.0
+    walled: bool = False  # cells turn back at the margin's outer edge: density holds
     seed: int = 1
 
     def habits_in(self, well: str) -> Habits:
@@ -53,6 +54,10 @@ class MovieDesign:
         if well in self.slowed_wells:
             return replace(self.habits, speed_um_s=self.slowed_speed_um_s)
         return self.habits
+
+    def fading(self, frame: int) -> float:
+        """Share of the fluorescence that is left in a frame."""
+        return float((1 - self.bleaching) ** (frame / max(self.n_frames - 1, 1)))
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,7 @@ def draw_movie(design: MovieDesign, well: str, field: int = 1) -> Movie:
         If the design has no such well.
     """
     # lives and camera draw from generators of their own: other noise, same lives
-    seed = [design.seed, MOVIE_DRAWS, design.wells.index(well), field]
-    lives, noise = np.random.default_rng(seed).spawn(2)
+    lives, noise = generators(design, well, field)
     camera = Camera(gain=3.0, read_noise=4.0)
     pixels, clean, frames = [], [], []
     for frame, cells in enumerate(live(design, well, lives)):
@@ -108,11 +112,22 @@ def draw_movie(design: MovieDesign, well: str, field: int = 1) -> Movie:
     return Movie(np.stack(pixels), np.stack(clean), truth.labels, truth.lineage, truth.objects)
 
 
+def generators(design: MovieDesign, well: str, field: int) -> list[np.random.Generator]:
+    """Of the lives and of the noise in one field of a well."""
+    seed = [design.seed, MOVIE_DRAWS, design.wells.index(well), field]
+    return np.random.default_rng(seed).spawn(2)
+
+
 def live(design: MovieDesign, well: str, rng: np.random.Generator) -> Iterator[list[Cell]]:
     """All cells frame by frame, seen through a stage that drifts."""
     size_um = tuple(float(n * design.pixel_size_um) for n in design.shape)
     colony = Colony(
-        design.habits_in(well), (size_um[0], size_um[1]), design.margin_um, design.time_step_s, rng
+        design.habits_in(well),
+        (size_um[0], size_um[1]),
+        design.margin_um,
+        design.time_step_s,
+        rng,
+        design.walled,
     )
     colony.settle(design.cells_per_mm2)
     drift_um = np.zeros(2)
@@ -140,8 +155,9 @@ def draw_frame(design: MovieDesign, cells: list[Cell], frame: int) -> tuple[np.n
         brightness = grain(inside.u[mask], inside.v[mask], waves)
         brightness *= 1 - 0.3 * inside.rho[mask] ** 4
         brightness *= NUCLEUS_COUNTS * cell.level * (1 + CONDENSED_GAIN * share)
+        brightness /= cell.remaining(frame)  # a dying nucleus shrinks faster than it loses DNA
         dna[inside.window][mask] = brightness
-    fading = (1 - design.bleaching) ** (frame / max(design.n_frames - 1, 1))
+    fading = design.fading(frame)
     lamp = uneven_light(design.shape, drop=0.12, centre=(0.47, 0.54))
     return lamp * (GLOW_COUNTS + fading * through_lens(dna, sigma_px=0.9)), owner
 
