@@ -25,6 +25,8 @@ try:
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
+    NETWORKS = sheets.networks(config)
+    WEIGHTS = sheets.weights_digest(config)
 except CellpipeError as fault:
     raise WorkflowError(
         f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
@@ -39,11 +41,10 @@ DENOISE_ON_THE_WAY = (
 )
 MOVIES = config["track"]["enabled"]
 STAGES = sheets.stages(config)
-NETWORKS = sheets.networks(config)
 READOUTS = sheets.readouts(config)
 JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
 GPUS = 1 if config["device"] == "cuda" else 0
-WEIGHTS = sheets.weights_digest(config)
+SEGMENT_ENV = f"../envs/{sheets.segment_environment(config)}.yaml"
 
 
 wildcard_constraints:
@@ -139,11 +140,20 @@ def exported_ctc(wildcards):
     return f"{RESULTS}/{wildcards.plate}/ctc" if MOVIES else []
 
 
-def evaluation(wildcards):
-    """Scores of a plate, where the sheet names its truth."""
-    if wildcards.plate not in JUDGED:
-        return []
-    return f"{RESULTS}/{wildcards.plate}/evaluation/scores.tsv"
+def of_evaluation(name):
+    """A file of the evaluation of a plate, where the sheet names its truth."""
+
+    def path(wildcards):
+        judged = wildcards.plate in JUDGED
+        return f"{RESULTS}/{wildcards.plate}/evaluation/{name}" if judged else []
+
+    return path
+
+
+def evaluated(key):
+    """A folder of label images to be judged by itself, without a plate."""
+    path = config["evaluate"][key]
+    return os.path.expandvars(path) if path else []
 
 
 def of_classifier(name):
@@ -179,14 +189,19 @@ def frame_code(*modules):
     return code_digest(*modules, alone=("workflow.chain",))
 
 
+SEGMENT_CODE = frame_code(
+    "segment.nuclei",
+    f"models.engines.{config['segment']['nuclei']['engine']}",
+    "segment.cells",
+    "denoise",
+    "segment.quality",
+)
+
 # what each stage is made of, for the report: digest of its code, and its options
 MADE = {
     "ingest": (code_digest("ingest"), config["ingest"]),
     "denoise": (frame_code("denoise"), config["denoise"]),
-    "segment": (
-        frame_code("segment.nuclei", "segment.cells", "denoise", "segment.quality"),
-        config["segment"],
-    ),
+    "segment": (SEGMENT_CODE, config["segment"]),
     "measure": (frame_code("measure.objects", "illumination"), config["measure"]),
     "classify": (code_digest("classify.cells"), config["classify"]),
     "detect": (frame_code("detect"), config["detect"]),

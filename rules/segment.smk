@@ -10,7 +10,7 @@ rule segment_block:
     benchmark:
         "<benchmarks>/segment_block/{plate}/{block}.tsv"
     conda:
-        "../envs/segment.yaml"
+        SEGMENT_ENV
     threads: 1
     resources:
         mem_mb=memory(3000),
@@ -23,6 +23,6 @@ rule segment_block:
         device=config["device"],
         weights=WEIGHTS,
         on_bad_image=config["on_bad_image"],
-        code=frame_code("segment.nuclei", "segment.cells", "denoise", "segment.quality"),
+        code=SEGMENT_CODE,
     script:
         "../scripts/segment_block.py"

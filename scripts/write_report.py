@@ -8,12 +8,12 @@ import pandas as pd
 
 from cellpipe import figures
 from cellpipe.errors import BadImage
-from cellpipe.models.card import load_card
 from cellpipe.plate import Plate
 from cellpipe.report import ReportContent, render_report
-from cellpipe.report.content import StageRecord, WeightsRecord
+from cellpipe.report.content import StageRecord, WeightsRecord, WorstImage
 from cellpipe.workflow import provenance
 from cellpipe.workflow.job import speaking
+from cellpipe.workflow.judging import gallery
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.receipts import read_receipts
 
@@ -77,17 +77,18 @@ def stages():
         yield StageRecord(stage, seconds, len(receipts), code, parameters)
 
 
-def weights():
-    for name, used_by in snakemake.params.networks.items():
-        card = load_card(name)
-        data = card.extra.get("data", "")
-        trained_on = data if isinstance(data, str) else ", ".join(map(str, data))
-        yield WeightsRecord(card.name, card.sha256, card.licence, trained_on, used_by)
-
-
 def read_scores(path):
     table = pd.read_csv(path, sep="\t")
     return dict(zip(table["score"], table["value"], strict=True))
+
+
+def worst_images():
+    """The gallery of the evaluation, each picture with what went wrong in it."""
+    if not snakemake.input.worst:
+        return
+    judged = pd.read_csv(snakemake.input.judged, sep="\t")
+    for picture in gallery(judged, snakemake.input.worst):
+        yield WorstImage(*picture)
 
 
 def optional(path, read):
@@ -117,9 +118,11 @@ with speaking(snakemake):
         fields=pd.read_parquet(snakemake.input.fields),
         tracks=tracks if len(tracks) else None,
         evaluation=optional(snakemake.input.evaluation, read_scores) or {},
+        judged=optional(snakemake.input.judged, lambda p: pd.read_csv(p, sep="\t")),
+        worst=list(worst_images()),
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
         stages=list(stages()),
-        weights=list(weights()),
+        weights=[WeightsRecord(**network) for network in snakemake.params.networks],
         versions=provenance.versions(),
     )
     publish_text(snakemake.output.report, render_report(content))

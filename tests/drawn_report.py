@@ -37,7 +37,7 @@ def draw_content() -> ReportContent:
     stages = [
         StageRecord("ingest", 14.2, 96, "8f3a0c1d22e94b7a", {"ngff_version": "0.5"}),
         StageRecord("segment", 73.4, 96, "51d0aa94cc0f3e1b",
-                    {"nuclei": {"engine": "network", "diameter_um": None, "min_area_um2": 30},
+                    {"nuclei": {"engine": "cellpipe", "diameter_um": None, "min_area_um2": 30},
                      "cells": {"method": "ring", "max_distance_um": 3}}),
         StageRecord("measure", 9.1, 96, "0be7724ad1903f65", {"ratios": {"gfp": "nucleus/ring"}}),
         StageRecord("classify", 1.3, 48, "c2290d5be8a1f704", {"training": "controls", "folds": 5}),

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cellpipe.models.engines import FOREIGN
+
 ROOT = Path(__file__).parents[1]
 RULES = sorted((ROOT / "rules").glob("*.smk"))
 ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
@@ -29,6 +31,8 @@ DISTRIBUTIONS = {
     "ctc_metrics": "py-ctcmetrics",
     "threadpoolctl": "scikit-learn",  # which depends on it
     "markupsafe": "jinja2",  # which depends on it
+    "tensorflow": "tensorflow-cpu",
+    "bioimageio": "bioimageio.core",  # and bioimageio.spec, on which it depends
 }
 # Imported by functions of a module that the script shares with other stages, never by its own.
 OF_OTHER_STAGES = {
@@ -59,6 +63,21 @@ def named(text: str, keyword: str) -> str:
     """What stands in quotes after a keyword of a rule; "" if nothing does."""
     found = re.search(rf'^ +{keyword}:\n +"([^"]+)"', text, flags=re.MULTILINE)
     return found[1] if found else ""
+
+
+# Engines of other projects run segment_block in an environment of their own; the rule names it in
+# a variable, and its default is that of our own engines.
+ENGINES = {f"segment_{name}.yaml": name for name in FOREIGN}
+IN_A_VARIABLE = {"segment_block": "../envs/segment.yaml"}
+# Pins that the lock of .venv does not hold, or holds at another version, and why.
+OWN_PINS = {
+    "segment_cellpose.yaml": {"numpy": "2.0.2"},  # cellpose 3 wants numpy below 2.1
+    "segment_stardist.yaml": {"tensorflow-cpu": "2.21.0"},
+}
+
+
+def environment_of(rule: str) -> str:
+    return named(WITH_SCRIPT[rule], "conda") or IN_A_VARIABLE[rule]
 
 
 @cache
@@ -128,11 +147,20 @@ def needed(script: Path, lazily: bool = True) -> frozenset[str]:
 
 
 def scripts_of(environment_name: str) -> list[Path]:
-    return [
+    """Scripts that run in an environment, and the module of its engine, which they do not name."""
+    if environment_name in ENGINES:
+        return [ROOT / "scripts/segment_block.py", engine_module(environment_name)]
+    scripts = [
         (ROOT / "rules" / named(text, "script")).resolve()
-        for text in WITH_SCRIPT.values()
-        if Path(named(text, "conda")).name == environment_name
+        for rule, text in WITH_SCRIPT.items()
+        if Path(environment_of(rule)).name == environment_name
     ]
+    return [*scripts, engine_module(environment_name)] if "segment" in environment_name else scripts
+
+
+def engine_module(environment_name: str) -> Path:
+    engine = ENGINES.get(environment_name, "cellpipe")
+    return ROOT / f"cellpipe/models/engines/{engine}.py"
 
 
 @pytest.mark.parametrize("rule", sorted(WITH_SCRIPT))
@@ -161,7 +189,7 @@ def test_inputs_and_outputs_are_named(rule: str) -> None:
 @pytest.mark.parametrize("rule", sorted(WITH_SCRIPT))
 def test_its_environment_and_script_are_there(rule: str) -> None:
     text = WITH_SCRIPT[rule]
-    assert (ROOT / "rules" / named(text, "conda")).is_file()
+    assert (ROOT / "rules" / environment_of(rule)).is_file()
     script = ROOT / "rules" / named(text, "script")
     assert script.is_file()
     laid_out = {"lay_out_denoised": "lay_out_plate"}  # the same work on another store
@@ -172,8 +200,14 @@ def test_its_environment_and_script_are_there(rule: str) -> None:
 def test_its_environment_holds_what_its_script_imports(rule: str) -> None:
     text = WITH_SCRIPT[rule]
     script = (ROOT / "rules" / named(text, "script")).resolve()
-    held = set(environment(Path(named(text, "conda")).name))
+    held = set(environment(Path(environment_of(rule)).name))
     assert needed(script) - OF_OTHER_STAGES.get(rule, set()) <= held
+
+
+@pytest.mark.parametrize("name", ["segment.yaml", *ENGINES])
+def test_an_environment_holds_what_its_engine_imports(name: str) -> None:
+    wanted = needed(ROOT / "scripts/segment_block.py") | needed(engine_module(name))
+    assert wanted - OF_OTHER_STAGES["segment_block"] <= set(environment(name))
 
 
 @pytest.mark.parametrize("rule", sorted(OF_OTHER_STAGES))
@@ -198,6 +232,7 @@ def test_pins_are_those_of_the_lock(path: Path) -> None:
     locked = {name.lower().replace("_", "-"): version for name, version in locked.items()}
     makefile = (ROOT / "Makefile").read_text()
     locked["torch"] = re.search(r"torch==([\d.]+)", makefile)[1]  # installed first, by itself
+    locked |= dict(FOREIGN.values()) | OWN_PINS.get(path.name, {})
     pins = {k: v for k, v in environment(path.name).items() if k not in ("python", "pip")}
     assert pins == {name: locked[name] for name in pins}
 

@@ -9,11 +9,12 @@ from scipy.ndimage import gaussian_filter
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.card import load_card
+from cellpipe.models.engines.classical import classical_nuclei
 from cellpipe.segment.cells import cytoplasm, grow_cells
-from cellpipe.segment.nuclei import classical_nuclei, filter_labels, segment_nuclei
+from cellpipe.segment.nuclei import filter_labels, segment_nuclei
 from cellpipe.segment.quality import image_quality
 from cellpipe.training.pairs import read_pair
-from cellpipe.training.plan import read_split
+from cellpipe.training.split import read_split
 
 
 def discs(
@@ -83,7 +84,7 @@ def test_uneven_light_does_not_matter_to_classical():
     ],
     ids=["black", "white", "one pixel", "one line"],
 )
-@pytest.mark.parametrize("engine", ["classical", "network"])
+@pytest.mark.parametrize("engine", ["classical", "cellpipe"])
 def test_flat_images_have_no_nuclei(pixels, engine):
     found = segment_nuclei(pixels, 0.5, engine=engine)
     assert found.labels.shape == pixels.shape

@@ -13,7 +13,8 @@ from cellpipe.errors import BadConfig
 from cellpipe.inputs.config import load_yaml, validated
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts.names import refuse_unknown_layout
-from cellpipe.models.card import load_card
+from cellpipe.models.engines import FOREIGN
+from cellpipe.models.engines.weights import foreign_path, weights_card
 
 
 def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
@@ -38,7 +39,21 @@ def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
             wanted="the channel that shows the cytoplasm",
             do="add 'channel' under 'segment: cells', or use 'method: ring'",
         )
+    _of_one_engine(filled["segment"]["nuclei"])
     return filled
+
+
+def _of_one_engine(nuclei: dict[str, Any]) -> None:
+    """Drop the options of engines that are not in use: they cannot alter a result.
+
+    Raises BadConfig where the engine in use has no weights.
+    """
+    used = nuclei["engine"]
+    for name in FOREIGN:
+        if name != used:
+            nuclei.pop(name, None)
+    if used in FOREIGN:
+        foreign_path(used, nuclei["weights"])
 
 
 def read_plates(
@@ -125,22 +140,37 @@ def label_names(config: Mapping[str, Any]) -> list[str]:
     return names
 
 
-def networks(config: Mapping[str, Any]) -> dict[str, str]:
-    """Weights that the config asks for → what they are used for."""
-    used = {}
-    if config["segment"]["nuclei"]["engine"] == "network":
-        used[config["segment"]["nuclei"]["weights"]] = "segment"
-    if config["denoise"]["method"] == "learned":
-        used["denoise"] = "denoise"
-    return used
-
-
-def weights_digest(config: Mapping[str, Any]) -> str:
-    """sha256 of the weights in use, so that other weights mean other results.
+def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The weights that the config asks for: name, sha256, licence, trained_on, used_by.
 
     Raises CellpipeError for weights that are missing or do not match their card.
     """
-    return " ".join(load_card(name).sha256 for name in networks(config))
+    nuclei, cards = config["segment"]["nuclei"], {}
+    if nuclei["engine"] != "classical":
+        cards["segment"] = weights_card(nuclei["engine"], nuclei["weights"])
+    if config["denoise"]["method"] == "learned":
+        cards["denoise"] = weights_card("cellpipe", "denoise")
+    return [
+        {
+            "name": card.name,
+            "sha256": card.sha256,
+            "licence": card.licence,
+            "trained_on": card.trained_on,
+            "used_by": use,
+        }
+        for use, card in cards.items()
+    ]
+
+
+def weights_digest(config: Mapping[str, Any]) -> str:
+    """sha256 of the weights in use, so that other weights mean other results."""
+    return " ".join(network["sha256"] for network in networks(config))
+
+
+def segment_environment(config: Mapping[str, Any]) -> str:
+    """Name of the environment that segmentation runs in: engines of other projects have theirs."""
+    engine = config["segment"]["nuclei"]["engine"]
+    return f"segment_{engine}" if engine in FOREIGN else "segment"
 
 
 def readouts(config: Mapping[str, Any]) -> list[str]:

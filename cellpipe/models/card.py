@@ -28,6 +28,12 @@ class Card:
     diameter_px: tuple[float, float] | None  # object diameters that were trained on
     extra: dict = field(default_factory=dict)
 
+    @property
+    def trained_on(self) -> str:
+        """The sets of images that it was trained on, in words."""
+        data = self.extra.get("data", "")
+        return data if isinstance(data, str) else ", ".join(map(str, data))
+
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 

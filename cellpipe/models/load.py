@@ -25,6 +25,22 @@ class Network(NamedTuple):
         return next(self.module.parameters()).device
 
 
+def torch_device(device: str, threads: int | None = None) -> torch.device:
+    """A device, with as many CPU threads as torch may use; None leaves them as they are.
+
+    Raises BadConfig for one that this machine does not have. There is no silent fall back.
+    """
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise BadConfig(
+            seen=f"device {device!r}",
+            wanted="cpu, or a machine with a CUDA device",
+            do="set the device to cpu, or run where a GPU is",
+        )
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return torch.device(device)
+
+
 def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
     """Load weights (safetensors only, never pickles) as a network for inference.
 
@@ -38,12 +54,7 @@ def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
     CellpipeError : no such weights, another file than the card tells of, or another network.
     BadConfig : a device this machine does not have. There is no silent fall back to the CPU.
     """
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise BadConfig(
-            seen=f"device {device!r}",
-            wanted="cpu, or a machine with a CUDA device",
-            do="set the device to cpu, or run where a GPU is",
-        )
+    place = torch_device(device)
     card = load_card(name_or_path)
     path = weights_path(name_or_path)
     try:
@@ -56,4 +67,4 @@ def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
             do="use weights and card that train_network wrote together",
         ) from error
     module.requires_grad_(False).folded()
-    return Network(channels_last(module.to(device)), card)
+    return Network(channels_last(module.to(place)), card)

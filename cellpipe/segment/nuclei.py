@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
-from cellpipe.errors import BadConfig, BadImage
-
-if TYPE_CHECKING:
-    from cellpipe.models.load import Network
-
-Engine = Literal["network", "classical"]
-EMPTY_CONTRAST = 3.5  # Otsu splits pure noise 2.7 sigma apart; cells lie further off
+from cellpipe.errors import BadImage
+from cellpipe.models.engines import Engine, load_engine, numbered
 
 
 class Segmentation(NamedTuple):
@@ -29,12 +23,11 @@ def segment_nuclei(
     pixels: np.ndarray,
     pixel_size_um: float,
     *,
-    engine: Engine = "network",
-    network: Network | None = None,
+    engine: Engine | str = "cellpipe",
     diameter_um: float | None = None,
     min_area_um2: float = 0.0,
     max_area_um2: float | None = None,
-    probability_threshold: float = 0.5,
+    probability_threshold: float | None = None,
     keep_border: bool = True,
     tile_px: int = 2048,
 ) -> Segmentation:
@@ -44,10 +37,11 @@ def segment_nuclei(
     ----------
     pixels : (Y, X), any integer or float type
     pixel_size_um : edge of a pixel
-    engine : "network" (weights of `network`, else the shipped "nuclei"), or "classical"
-    network : what `cellpipe.models.load.load_network` returned
-    diameter_um : typical nucleus; if it is outside what the network was trained on, the image
-        is rescaled for the network. The classical engine estimates it when it is None.
+    engine : what `cellpipe.models.engines.load_engine` returned; or the name of an engine that
+        needs nothing more: "cellpipe" (the shipped weights "nuclei"), "classical"
+    diameter_um : typical nucleus; engines that know one scale only rescale the image by it, and
+        the classical one estimates it when it is None
+    probability_threshold : least probability of a nucleus; None leaves it to the engine
     min_area_um2, max_area_um2 : objects outside are dropped
     keep_border : False drops objects that touch the frame, since their area is wrong
     tile_px : edge of the tiles in which a large image is worked through
@@ -57,26 +51,17 @@ def segment_nuclei(
     BadImage : not a plane, or NaN or infinite pixels. A flat image has no nuclei and no error.
     """
     check_plane(pixels)
-    if engine not in ("network", "classical"):
-        raise BadConfig(
-            seen=f"engine {engine!r}", wanted="network or classical", do="correct segment.engine"
-        )
+    if isinstance(engine, str):
+        engine = _ready(engine)
     if not pixels.max() > pixels.min():
         return Segmentation(np.zeros(pixels.shape, np.uint32), np.zeros(0, np.float32))
-    diameter_px = None if diameter_um is None else diameter_um / pixel_size_um
-    if engine == "classical":
-        labels = classical_nuclei(pixels, diameter_px)
-        probability = np.full(int(labels.max()), np.nan, np.float32)
-    else:
-        from cellpipe.models.infer import network_labels
-
-        labels, probability = network_labels(
-            pixels,
-            network or _shipped_nuclei(),
-            diameter_px=diameter_px,
-            tile_px=tile_px,
-            probability_threshold=probability_threshold,
-        )
+    labels, probability = engine(
+        pixels,
+        pixel_size_um,
+        diameter_um=diameter_um,
+        probability_threshold=probability_threshold,
+        tile_px=tile_px,
+    )
     px_um2 = pixel_size_um**2
     kept, old = filter_labels(
         labels,
@@ -87,11 +72,9 @@ def segment_nuclei(
     return Segmentation(kept, probability[old - 1])
 
 
-@lru_cache(maxsize=1)
-def _shipped_nuclei() -> Network:
-    from cellpipe.models.load import load_network
-
-    return load_network("nuclei")
+@lru_cache(maxsize=2)
+def _ready(engine: str) -> Engine:
+    return load_engine(engine)
 
 
 def check_plane(pixels: np.ndarray) -> None:
@@ -117,77 +100,6 @@ def check_plane(pixels: np.ndarray) -> None:
         )
 
 
-def classical_nuclei(pixels: np.ndarray, diameter_px: float | None = None) -> np.ndarray:
-    """Otsu on square roots, half-height outlines, distance watershed; uint32 (Y, X).
-
-    Sources: Otsu 1979, doi:10.1109/TSMC.1979.4310076; Malpica et al. 1997 (watershed of
-    clustered nuclei), doi:10.1002/(SICI)1097-0320(19970801)28:4<289::AID-CYTO3>3.0.CO;2-7.
-    """
-    from skimage.segmentation import watershed
-
-    mask = bright_mask(pixels)
-    if not mask.any():
-        return np.zeros(pixels.shape, np.uint32)
-    if diameter_px is None:
-        diameter_px = typical_diameter_px(mask)
-    distance = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
-    # peaks closer than a third of a nucleus are bumps of one outline
-    distance = ndimage.gaussian_filter(distance, diameter_px / 12)
-    window = 2 * max(1, round(diameter_px / 6)) + 1
-    peaks = (ndimage.maximum_filter(distance, window) == distance) & mask
-    seeds, _ = ndimage.label(peaks, np.ones((3, 3)))
-    labels = watershed(-distance, seeds, mask=mask)
-    crumb = np.pi * (diameter_px / 2) ** 2 / 12
-    return filter_labels(labels, min_area_px=crumb)[0]
-
-
-def bright_mask(pixels: np.ndarray) -> np.ndarray:
-    """What stands out of the background, bool (Y, X); all False where there is only noise.
-
-    Dim nuclei are found on square roots; then each island's outline is taken at half its own
-    height, or bright nuclei would come out too large.
-    """
-    from skimage.filters import threshold_otsu
-
-    smooth = ndimage.gaussian_filter(pixels.astype(np.float32), 1.0)
-    smooth -= background(smooth)
-    smooth -= np.percentile(smooth, 1)
-    root = np.sqrt(np.clip(smooth, 0, None))
-    mask = root > threshold_otsu(root)
-    outside = smooth[~mask]
-    if not mask.any() or smooth[mask].mean() - outside.mean() < EMPTY_CONTRAST * outside.std():
-        return np.zeros(pixels.shape, bool)
-    mask = ndimage.binary_fill_holes(ndimage.binary_opening(mask))
-    islands, n = ndimage.label(mask)
-    height = smooth - np.median(outside)
-    mean = ndimage.mean(height, islands, np.arange(n + 1))
-    mask &= height > 0.55 * mean[islands]
-    return ndimage.binary_fill_holes(ndimage.binary_opening(mask))
-
-
-def background(smooth: np.ndarray, window_px: int = 257) -> np.ndarray:
-    """Slow background (Y, X): local minima of a coarse copy, smoothed and brought back."""
-    step = 8
-    coarse = smooth[::step, ::step]
-    size = max(3, window_px // step)
-    low = ndimage.gaussian_filter(ndimage.percentile_filter(coarse, 10, size), size / 3)
-    y = np.arange(smooth.shape[0]) / step
-    x = np.arange(smooth.shape[1]) / step
-    grid = np.meshgrid(y, x, indexing="ij")
-    return ndimage.map_coordinates(low, grid, order=1, mode="nearest").astype(np.float32)
-
-
-def typical_diameter_px(mask: np.ndarray) -> float:
-    """Diameter of a disc of the median island's area; 20 where there is none."""
-    islands, _ = ndimage.label(mask)
-    areas = np.bincount(islands.ravel())[1:]
-    areas = areas[areas >= 12]
-    if len(areas) == 0:
-        return 20.0
-    # crumbs, less than a tenth of the large islands, do not vote
-    return float(2 * np.sqrt(np.median(areas[areas >= 0.1 * np.percentile(areas, 90)]) / np.pi))
-
-
 def filter_labels(
     labels: np.ndarray,
     *,
@@ -205,7 +117,4 @@ def filter_labels(
     if not keep_border:
         edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
         keep[np.unique(np.concatenate(edges))] = False
-    old = np.flatnonzero(keep)
-    table = np.zeros(len(area), np.uint32)
-    table[old] = np.arange(1, len(old) + 1)
-    return table[labels], old
+    return numbered(labels, keep)

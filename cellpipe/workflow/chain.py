@@ -16,6 +16,7 @@ from cellpipe.denoise import denoise
 from cellpipe.detect import assign_spots, detect_spots
 from cellpipe.illumination import above_background
 from cellpipe.measure.objects import measure_cells
+from cellpipe.models.engines import NAMES, load_engine
 from cellpipe.segment.cells import grow_cells
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.segment.quality import image_quality
@@ -24,23 +25,22 @@ Options = Mapping[str, Any]
 
 
 def load_networks(segment: Options, denoising: Options, device: str, threads: int) -> Options:
-    """The networks that the config asks for, by use ("nuclei", "denoise"); None for none.
+    """What the config asks for, by use: the engine that finds "nuclei", the network to "denoise".
 
-    Without any, torch is not imported.
+    Without networks, torch is not imported; "denoise" is None for the other methods.
     """
     nuclei = segment["nuclei"]
-    wanted = {
-        "nuclei": nuclei["weights"] if nuclei["engine"] == "network" else None,
-        "denoise": "denoise" if denoising["method"] == "learned" else None,
-    }
-    if not any(wanted.values()):
-        return wanted
+    name = nuclei["engine"]
+    own = nuclei.get(name, {})  # options of this engine alone
+    engine = load_engine(name, nuclei["weights"], device=device, threads=threads, **own)
+    if denoising["method"] != "learned":
+        return {"nuclei": engine, "denoise": None}
     import torch
 
     from cellpipe.models.load import load_network
 
     torch.set_num_threads(threads)
-    return {use: load_network(name, device) if name else None for use, name in wanted.items()}
+    return {"nuclei": engine, "denoise": load_network("denoise", device)}
 
 
 def denoise_frame(pixels: np.ndarray, denoising: Options, networks: Options) -> np.ndarray:
@@ -69,8 +69,9 @@ def segment_frame(
     layers : name → labels uint32 (Y, X)
     figures : number of nuclei, their mean probability, image quality
     """
-    options = {k: v for k, v in segment["nuclei"].items() if k not in ("channel", "weights")}
-    nuclei = segment_nuclei(pixels[0], pixel_size_um, **options, network=networks["nuclei"])
+    of_engine = ("channel", "engine", "weights", *NAMES)
+    options = {k: v for k, v in segment["nuclei"].items() if k not in of_engine}
+    nuclei = segment_nuclei(pixels[0], pixel_size_um, **options, engine=networks["nuclei"])
     layers = {"nuclei": nuclei.labels}
     growing = {k: v for k, v in segment["cells"].items() if k != "channel"}
     if growing["method"] != "off":
@@ -106,6 +107,6 @@ def detect_frame(
     pixels: np.ndarray, holders: np.ndarray, pixel_size_um: float, detecting: Options
 ) -> pd.DataFrame:
     """Spots of one frame (Y, X), with the object of `holders` that each lies in."""
-    options = {key: detecting[key] for key in ("diameter_um", "engine", "threshold")}
+    options = {key: detecting[key] for key in ("diameter_um", "engine", "polarity", "threshold")}
     spots = detect_spots(pixels, pixel_size_um=pixel_size_um, **options)
     return assign_spots(spots, holders, pixel_size_um=pixel_size_um).reset_index(drop=True)
