@@ -217,6 +217,11 @@ class Plate:
         return array, _index(where.axes.replace("c", ""), t=t)
 
 
+def open_in_place(array: Path) -> zarr.Array:
+    """An array of a plate of others, to read only."""
+    return zarr.open_array(str(array), mode="r")
+
+
 def _index(axes: str, **at: int) -> tuple[slice, ...]:
     """Slices along `axes`; slices, not integers, so that every reader takes the same path."""
     return tuple(

@@ -123,7 +123,7 @@ def test_learned_beats_gaussian_and_nlm_on_held_out_images(real_data):
     import imageio.v3 as iio
 
     from cellpipe.models.card import load_card
-    from cellpipe.training.plan import read_split
+    from cellpipe.training.split import read_split
 
     split = read_split(load_card("denoise"))
     split = split[split["side"] == "test"].groupby("set").head(5)

@@ -13,16 +13,19 @@ import torch
 
 from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
+from cellpipe.models.engines.cellpipe import CellpipeEngine
 from cellpipe.models.load import load_network
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.augment import Augmentation, blur, crop, disturb, random_affine
 from cellpipe.training.denoising import add_noise, psnr
-from cellpipe.training.loop import Run, Schedule, fit
+from cellpipe.training.loop import Progress, fit
 from cellpipe.training.losses import segmentation_loss
-from cellpipe.training.pairs import PairSet, draw_split, list_pairs, read_pair
-from cellpipe.training.plan import read_plan, read_split
+from cellpipe.training.pairs import PairSet, list_pairs, read_pair
+from cellpipe.training.plan import read_plan
 from cellpipe.training.run import train
+from cellpipe.training.schedule import Schedule
 from cellpipe.training.segmentation import draw_batch, make_example
+from cellpipe.training.split import draw_split, read_split
 from cellpipe.training.targets import centre_maps, contact_mask, size_weight
 
 PLAIN = Augmentation(resample=0, light=0, uneven=0, blur=0, noise=0, empty=0)
@@ -202,20 +205,17 @@ def test_psnr_of_known_noise():
     assert psnr(truth, truth) == math.inf
 
 
-def split_table(names: list[str], groups: list[str], folder: Path, shape=(8, 8)) -> pd.DataFrame:
-    paths = [folder / f"{name}.png" for name in names]
-    for path in paths:
-        iio.imwrite(path, np.zeros(shape, np.uint8))
-    return pd.DataFrame({"set": "s", "file": names, "label": paths, "group": groups})
+def split_table(names: list[str], groups: list[str], shape=(8, 8)) -> pd.DataFrame:
+    shapes = [shape] * len(names)
+    return pd.DataFrame({"set": "s", "file": names, "shape": shapes, "group": groups})
 
 
-def test_split_has_the_shares_asked_in_every_stratum_and_twins_on_one_side(tmp_path):
+def test_split_has_the_shares_asked_in_every_stratum_and_twins_on_one_side():
     names = [f"a{i}" for i in range(100)]
-    first = split_table(names, names, tmp_path)
+    first = split_table(names, names)
     twins = split_table(
         [f"b{i}" for i in range(40)],
         names[:20] + [f"b{i}" for i in range(20, 40)],
-        tmp_path,
         (9, 9),
     )
     split = draw_split([first, twins], [(0.2, 0.1), (0.25, 0.25)], seed=1)
@@ -276,7 +276,7 @@ def test_a_network_learns_discs_and_what_it_writes_can_be_used(tmp_path):
     train(plan, tmp_path / "data", out, tmp_path / "work")
     network = load_network(out)
     pixels, labels = disc_field(99)
-    found = segment_nuclei(pixels, 1.0, network=network)
+    found = segment_nuclei(pixels, 1.0, engine=CellpipeEngine(network))
     assert average_precision(labels, found.labels, [0.7])[0] == 1
     assert (found.probability > 0.6).all()
     split = read_split(network.card)
@@ -315,12 +315,10 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path):
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
 
 
-def test_schedule_warms_up_ends_at_zero_and_keeps_time(tmp_path):
+def test_schedule_warms_up_ends_at_zero_and_keeps_time():
     schedule = Schedule(steps=100, warmup_steps=10, learning_rate=1.0, max_seconds=50)
-    run = Run(torch.nn.Linear(1, 1), schedule, tmp_path / "none.pt")
-    assert run.learning_rate() == pytest.approx(0.1)
-    run.progress.step = 50
-    assert run.learning_rate() == pytest.approx(0.5)
-    run.progress.seconds = 50
-    assert run.learning_rate() == pytest.approx(0)
-    assert run.progress.fraction(schedule) == 1
+    assert schedule.learning_rate_at(0, 0) == pytest.approx(0.1)
+    assert schedule.learning_rate_at(50, Progress(step=50).fraction(schedule)) == pytest.approx(0.5)
+    late = Progress(step=50, seconds=50)
+    assert late.fraction(schedule) == 1
+    assert schedule.learning_rate_at(50, 1) == pytest.approx(0)

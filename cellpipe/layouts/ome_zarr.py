@@ -58,6 +58,15 @@ def describe_source(path: Path) -> dict[str, Any]:
     }
 
 
+def describe_labels(path: Path, image: str) -> dict[str, dict[str, Any]]:
+    """Label layers of one image of a plate, as the image itself is described; name → layer.
+
+    `image` is its path below the plate ("B/03/0"). Raises BadImage for a layer that is wrong.
+    """
+    names = _attributes(path / image / "labels").get("labels", [])
+    return {str(name): _described(path, f"{image}/labels/{name}") for name in names}
+
+
 def _attributes(folder: Path) -> dict[str, Any]:
     """OME attributes of a group, wherever its NGFF version keeps them; empty without any."""
     for name in ("zarr.json", ".zattrs"):

@@ -1,4 +1,4 @@
-"""Seeded augmentation of crops: one affine map per crop, then light, blur and noise.
+"""Seeded augmentation of crops: one affine map per crop, bent or not, then light, blur, noise.
 
 Geometry is drawn so that half of the crops are exact copies (flips and quarter turns only):
 resampled labels have rough borders, and borders are what AP at high IoU measures.
@@ -14,10 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cellpipe.training.elastic import bent_offsets, random_displacement
+
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Ranges and chances; see config/training/nuclei.yaml."""
+    """Ranges and chances; see config/training/README.md."""
 
     resample: float = 0.5
     scale: tuple[float, float] = (0.5, 2.0)
@@ -30,6 +32,9 @@ class Augmentation:
     noise: float = 0.5
     noise_sigma: float = 0.12
     empty: float = 0.02
+    elastic: float = 0.0
+    elastic_px: float = 3.0
+    elastic_smooth_px: float = 48.0
 
 
 def random_affine(
@@ -50,14 +55,28 @@ def random_affine(
     return rotation @ matrix
 
 
+def random_bend(rng: np.random.Generator, settings: Augmentation, crop_px: int) -> Tensor | None:
+    """Displacements (2, crop, crop) for the chosen share of crops, else none."""
+    if settings.elastic == 0 or rng.random() >= settings.elastic:
+        return None
+    return random_displacement(rng, crop_px, settings.elastic_px, settings.elastic_smooth_px)
+
+
 def crop(
-    image: Tensor, maps: Tensor, matrix: np.ndarray, crop_px: int, rng: np.random.Generator
+    image: Tensor,
+    maps: Tensor,
+    matrix: np.ndarray,
+    crop_px: int,
+    rng: np.random.Generator,
+    bend: Tensor | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Resample one crop.
 
-    image (1, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root of area. Returns image,
-    maps (offsets and sizes turned and scaled with the crop) and valid (1, crop, crop).
+    image (C, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root of area; bend (2, crop,
+    crop) in crop pixels. Returns image, maps (offsets and sizes turned, scaled and bent with the
+    crop) and valid (1, crop, crop).
     """
+    channels = len(image)
     height, width = image.shape[-2:]
     half = (crop_px - 1) / 2
     reach = np.abs(matrix) @ np.array([half, half])  # how far the crop extends in the image
@@ -72,6 +91,9 @@ def crop(
     steps = torch.arange(crop_px, dtype=torch.float32) - half
     y = centre[0] + matrix[0, 0] * steps[:, None] + matrix[0, 1] * steps[None, :]
     x = centre[1] + matrix[1, 0] * steps[:, None] + matrix[1, 1] * steps[None, :]
+    if bend is not None:
+        y = y + matrix[0, 0] * bend[0] + matrix[0, 1] * bend[1]
+        x = x + matrix[1, 0] * bend[0] + matrix[1, 1] * bend[1]
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], -1)[None].float()
     valid = ((y > -0.5) & (y < height - 0.5) & (x > -0.5) & (x < width - 0.5))[None].float()
     smooth = F.grid_sample(
@@ -82,12 +104,20 @@ def crop(
     )[0]
     turned = torch.tensor(np.linalg.inv(matrix), dtype=torch.float32)
     offsets = torch.einsum("ij,jyx->iyx", turned, sharp[1:3])
+    if bend is not None:
+        offsets = bent_offsets(offsets, bend) * (sharp[:1] > 0)
     edge = sharp[3:] / math.sqrt(abs(np.linalg.det(matrix)))
-    return smooth[:1], torch.cat([sharp[:1], smooth[1:], offsets, edge]), valid
+    return smooth[:channels], torch.cat([sharp[:1], smooth[channels:], offsets, edge]), valid
 
 
 def disturb(images: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
-    """Light, shading, blur and Poisson-Gaussian noise on (B, 1, Y, X), normalised to about 0-1."""
+    """Light, shading, blur and Poisson-Gaussian noise on (B, C, Y, X), normalised to about 0-1.
+
+    Channels are lit and exposed one by one.
+    """
+    if images.shape[1] > 1:
+        alone = disturb(images.flatten(0, 1)[:, None], settings, rng)
+        return alone.reshape(images.shape)
     batch = len(images)
 
     def chosen(chance: float) -> Tensor:
@@ -126,8 +156,12 @@ def blur(images: Tensor, sigma_px: Tensor) -> Tensor:
     return x.transpose(0, 1)
 
 
-def empty_field(crop_px: int, rng: np.random.Generator) -> Tensor:
-    """A field without cells as percentile normalisation leaves it: noise stretched to 0-1."""
+def empty_field(crop_px: int, rng: np.random.Generator, channels: int = 1) -> Tensor:
+    """A field without cells as percentile normalisation leaves it: noise stretched to 0-1.
+
+    Shape (channels, crop, crop)."""
+    if channels > 1:
+        return torch.cat([empty_field(crop_px, rng) for _ in range(channels)])
     coarse = rng.standard_normal((1, 1, *rng.integers(2, 24, 2))).astype(np.float32)
     haze = F.interpolate(torch.from_numpy(coarse), (crop_px, crop_px), mode="bicubic")[0]
     grain = torch.from_numpy(rng.standard_normal((1, crop_px, crop_px), dtype=np.float32))

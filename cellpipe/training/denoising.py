@@ -15,13 +15,16 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cellpipe.models.normalise import intensity_range, normalise
+from cellpipe.models.normalise import GreyScale, intensity_range, normalise
 from cellpipe.models.predict import image_maps
-from cellpipe.models.unet import UNet, channels_last
-from cellpipe.training.augment import Augmentation, crop, random_affine
-from cellpipe.training.loop import Progress, Schedule, fit
-from cellpipe.training.pairs import read_pair
+from cellpipe.models.unet import channels_last
+from cellpipe.training.augment import Augmentation, crop, random_affine, random_bend
+from cellpipe.training.loop import fit
 from cellpipe.training.plan import Plan
+from cellpipe.training.schedule import Schedule
+from cellpipe.training.simulated import draw_fields
+from cellpipe.training.start import fresh_or_known
+from cellpipe.training.trained import Shown, Trained, worst
 
 log = logging.getLogger(__name__)
 PHOTONS = (8.0, 400.0)  # at the image's 99.8th percentile
@@ -37,16 +40,28 @@ def add_noise(
 
 
 def draw_batch(
-    images: Sequence[Tensor], schedule: Schedule, settings: Augmentation, step: int
+    images: Sequence[Tensor],
+    schedule: Schedule,
+    settings: Augmentation,
+    step: int,
+    simulated: Sequence[Tensor] = (),
+    share: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Noisy crops (B, 1, P, P), their noise (B, 1, P, P), and where both are real."""
+    """Noisy crops (B, 1, P, P), their noise (B, 1, P, P), and where both are real.
+
+    `share` of the crops come from `simulated` images.
+    """
     rng = np.random.default_rng([schedule.seed, step])
+    picked = [images[i] for i in rng.integers(len(images), size=schedule.batch)]
+    if share:
+        for i in np.flatnonzero(rng.random(schedule.batch) < share):
+            picked[i] = simulated[int(rng.integers(len(simulated)))]
     crops = []
-    for index in rng.integers(len(images), size=schedule.batch):
-        image = images[index]  # (1, Y, X)
+    for image in picked:  # (1, Y, X)
         matrix = random_affine(rng, settings, 20.0)
+        bend = random_bend(rng, settings, schedule.crop_px)
         nothing = torch.zeros(5, *image.shape[1:])
-        clean, _, valid = crop(image, nothing, matrix, schedule.crop_px, rng)
+        clean, _, valid = crop(image, nothing, matrix, schedule.crop_px, rng, bend)
         clean = clean * float(np.exp(rng.uniform(-1.2, 0.3))) + float(rng.uniform(0, 0.15))
         photons = float(np.exp(rng.uniform(*np.log(PHOTONS))))
         read_sigma = float(np.exp(rng.uniform(*np.log(READ_SIGMA))))
@@ -83,36 +98,55 @@ def score_images(network: nn.Module, pairs: pd.DataFrame) -> pd.DataFrame:
     """PSNR before and after at 30 photons and 2 % read noise: set, side, file, noisy, learned."""
     rows = []
     for pair in pairs.itertuples():
-        truth = normalise(read_pair(pair.image, pair.label)[0])
-        noisy = noisy_copy(truth, 30.0, 0.02, seed=int(pair.Index))
-        low, high = intensity_range(noisy)
-        noise = image_maps(network, normalise(noisy, (low, high)))[0] * (high - low)
-        rows.append(
-            (pair.set, pair.side, pair.file, psnr(truth, noisy), psnr(truth, noisy - noise))
-        )
+        truth = normalise(pair.pair.read()[0][0])
+        noisy, clean = denoised_copy(network, truth, seed=int(pair.Index))
+        rows.append((pair.set, pair.side, pair.file, psnr(truth, noisy), psnr(truth, clean)))
     return pd.DataFrame(rows, columns=["set", "side", "file", "psnr_noisy", "psnr_learned"])
 
 
-def train_denoising(
-    plan: Plan, pairs: pd.DataFrame, checkpoint: Path
-) -> tuple[UNet, pd.DataFrame, Progress]:
+def denoised_copy(
+    network: nn.Module, truth: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A normalised image (Y, X) with the noise of a dim exposure, and that without what is seen."""
+    noisy = noisy_copy(truth, 30.0, 0.02, seed)
+    low, high = intensity_range(noisy)
+    noise = image_maps(network, normalise(noisy, (low, high)))[0] * (high - low)
+    return noisy, noisy - noise
+
+
+def worst_images(network: nn.Module, pairs: pd.DataFrame, scores: pd.DataFrame) -> list[Shown]:
+    """The validation images that gain least: noisy, denoised, and as they were."""
+    held_out = scores[scores["side"] == "validation"]
+    shown = []
+    for row, gain in worst(held_out, held_out["psnr_learned"] - held_out["psnr_noisy"]):
+        at = pairs.index[(pairs["set"] == row["set"]) & (pairs["file"] == row["file"])][0]
+        truth = normalise(pairs.loc[at, "pair"].read()[0][0])
+        planes = (*denoised_copy(network, truth, seed=int(at)), truth)
+        name = f"{row['set']} {row['file']}\n{gain:+.1f} dB"
+        shown.append(Shown(name, tuple((plane[None], None) for plane in planes)))
+    return shown
+
+
+def train_denoising(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Trained:
     """Train on the side "train", choose on "validation", score both held-out sides."""
     learn = pairs[pairs.side == "train"]
-    images = [
-        torch.from_numpy(normalise(read_pair(p.image, p.label)[0]))[None]
-        for p in learn.itertuples()
-    ]
+    images = [torch.from_numpy(normalise(p.pair.read()[0][0]))[None] for p in learn.itertuples()]
+    fields = draw_fields(plan.simulation, plan.schedule.seed)
+    simulated = [torch.from_numpy(normalise(pixels[0]))[None] for pixels, _ in fields]
+    share = plan.simulation.share
     validation = pairs[pairs.side == "validation"]
 
     def score(network: nn.Module) -> float:
         return float(score_images(network, validation)["psnr_learned"].mean())
 
     network, progress = fit(
-        channels_last(UNet(plan.network)),
-        lambda step: draw_batch(images, plan.schedule, plan.augmentation, step),
+        channels_last(fresh_or_known(plan)),
+        lambda step: draw_batch(images, plan.schedule, plan.augmentation, step, simulated, share),
         noise_loss,
         score,
         plan.schedule,
         checkpoint,
+        plan.freeze,
     )
-    return network, score_images(network, pairs[pairs.side != "train"]), progress
+    scores = score_images(network, pairs[pairs.side != "train"])
+    return Trained(network, scores, progress, GreyScale(), worst_images(network, pairs, scores))

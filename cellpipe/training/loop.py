@@ -1,4 +1,4 @@
-"""One training loop: AdamW, cosine with warm-up, averaged weights, the best checkpoint kept.
+"""One training loop: a schedule, averaged weights, the best checkpoint kept.
 
 The same seed, data and number of threads give the same weights, unless `max_seconds` ends the
 schedule early. A run that was killed goes on from its last checkpoint: every draw belongs to a
@@ -19,30 +19,16 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from cellpipe.training.parts import Freeze, add_dropout, seed_dropout, set_frozen
+from cellpipe.training.schedule import Schedule, reproducible
+
 log = logging.getLogger(__name__)
 
 Draw = Callable[[int], tuple[Tensor, Tensor, Tensor]]  # step -> images, targets, valid
 Loss = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]  # drawn, targets, valid -> parts
 Network = TypeVar("Network", bound=nn.Module)
 Score = Callable[[nn.Module], float]  # higher is better
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast. `max_seconds` ends the cosine early on a slow machine."""
-
-    steps: int = 10000
-    batch: int = 8
-    crop_px: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.02
-    warmup_steps: int = 300
-    average_decay: float = 0.998
-    validate_every: int = 1000
-    checkpoint_every: int = 250
-    max_seconds: float | None = None
-    mixed_precision: bool = True
-    seed: int = 0
+NOTHING = Freeze()
 
 
 @dataclass
@@ -62,18 +48,25 @@ class Progress:
             done = max(done, self.seconds / schedule.max_seconds)
         return min(done, 1.0)
 
+    def over(self, schedule: Schedule) -> bool:
+        """Whether the schedule is done, or has gone on for long enough without a better score."""
+        waited = sum(row["step"] > self.best_step for row in self.curve)
+        impatient = schedule.patience is not None and waited >= schedule.patience
+        return impatient or self.fraction(schedule) >= 1
+
 
 class Run:
     """A network in training: its weights, their running average, the best average so far."""
 
-    def __init__(self, network: nn.Module, schedule: Schedule, checkpoint: Path) -> None:
-        self.schedule, self.checkpoint = schedule, checkpoint
-        self.network = network.train()
+    def __init__(
+        self, network: nn.Module, schedule: Schedule, checkpoint: Path, freeze: Freeze
+    ) -> None:
+        self.schedule, self.checkpoint, self.freeze = schedule, checkpoint, freeze
+        self.network = network.to(schedule.device).train()
         self.average = copy.deepcopy(network).eval()
         self.best = copy.deepcopy(self.average.state_dict())
-        self.optimizer = torch.optim.AdamW(
-            network.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-        )
+        add_dropout(self.network, schedule.dropout)  # after the copy, which only predicts
+        self.optimizer = schedule.optimizer_of(network)
         self.progress = Progress()
         self.losses: dict[str, float] = {}
         if checkpoint.exists():
@@ -81,10 +74,14 @@ class Run:
 
     def step(self, batch: tuple[Tensor, Tensor, Tensor], loss: Loss) -> None:
         """One update of the weights, and of their average."""
-        images, targets, valid = batch
+        schedule, step = self.schedule, self.progress.step
+        images, targets, valid = (part.to(schedule.device) for part in batch)
+        set_frozen(self.network, self.freeze, step)
+        seed_dropout(schedule.seed, step, schedule.dropout)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.schedule.mixed_precision):
+            group["lr"] = schedule.learning_rate_at(step, self.progress.fraction(schedule))
+        # bfloat16 has float32's range, so gradients need no scaling, on the CPU or on a GPU
+        with torch.autocast(schedule.device, torch.bfloat16, enabled=schedule.mixed_precision):
             drawn = self.network(images.contiguous(memory_format=torch.channels_last))
         parts = loss(drawn.float(), targets, valid)
         self.optimizer.zero_grad(set_to_none=True)
@@ -97,11 +94,6 @@ class Run:
             value = value.detach()
             last = self.losses.get(name, float(value))
             self.losses[name] = 0.98 * last + 0.02 * float(value)
-
-    def learning_rate(self) -> float:
-        warm = min(1.0, (self.progress.step + 1) / self.schedule.warmup_steps)
-        done = self.progress.fraction(self.schedule)
-        return self.schedule.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * done))
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -141,7 +133,7 @@ class Run:
         partial.replace(self.checkpoint)
 
     def resume(self) -> None:
-        state = torch.load(self.checkpoint, weights_only=True)
+        state = torch.load(self.checkpoint, self.schedule.device, weights_only=True)
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -151,22 +143,29 @@ class Run:
 
 
 def fit(
-    network: Network, draw: Draw, loss: Loss, score: Score, schedule: Schedule, checkpoint: Path
+    network: Network,
+    draw: Draw,
+    loss: Loss,
+    score: Score,
+    schedule: Schedule,
+    checkpoint: Path,
+    freeze: Freeze = NOTHING,
 ) -> tuple[Network, Progress]:
     """Train; return the averaged network at its best validation score, and how it went."""
-    run = Run(network, schedule, checkpoint)
+    run = Run(network, schedule, checkpoint, freeze)
     progress = run.progress
     started = time.monotonic() - progress.seconds
-    while progress.fraction(schedule) < 1:
-        run.step(draw(progress.step), loss)
+    while not progress.over(schedule):
+        with reproducible(schedule.device):
+            run.step(draw(progress.step), loss)
         progress.seconds = time.monotonic() - started
-        over = progress.fraction(schedule) >= 1
         if progress.step % 50 == 0:
             parts = " ".join(f"{name} {value:.4f}" for name, value in run.losses.items())
             log.info("step %d, %.0f s, %s", progress.step, progress.seconds, parts)
-        if progress.step % schedule.validate_every == 0 or over:
+        ends = progress.fraction(schedule) >= 1
+        if progress.step % schedule.validate_every == 0 or ends:
             run.validate(score)
-        if progress.step % schedule.checkpoint_every == 0 or over:
+        if progress.step % schedule.checkpoint_every == 0 or progress.over(schedule):
             run.save()
     network.load_state_dict(run.best)
-    return network.eval(), progress
+    return network.requires_grad_(True).eval(), progress

@@ -2,16 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from cellpipe.training.targets import OFFSET_SCALE_PX, contact_mask, size_weight
+from cellpipe.training.targets import (
+    LARGEST_WEIGHT,
+    OFFSET_SCALE_PX,
+    border_mask,
+    contact_mask,
+    size_weight,
+)
 
-CONTACT_WEIGHT = 3.0  # pixels between touching nuclei decide whether they are split
+
+@dataclass(frozen=True)
+class Weighting:
+    """How much pixels count in the loss; a pixel of the background far from objects counts 1.
+
+    contact : more between touching objects, since those pixels decide whether they are split
+    small : most that pixels of small objects count
+    foreground : factor on pixels of objects, where they are few
+    border : more within `border_px` of an outline (as in Ronneberger et al. 2015, without its
+        distances)
+    """
+
+    contact: float = 3.0
+    small: float = LARGEST_WEIGHT
+    foreground: float = 1.0
+    border: float = 0.0
+    border_px: int = 2
 
 
-def segmentation_loss(maps: Tensor, targets: Tensor, valid: Tensor) -> dict[str, Tensor]:
+PLAIN = Weighting()
+
+
+def segmentation_loss(
+    maps: Tensor, targets: Tensor, valid: Tensor, weighting: Weighting = PLAIN
+) -> dict[str, Tensor]:
     """Losses per head.
 
     Parameters
@@ -23,8 +52,8 @@ def segmentation_loss(maps: Tensor, targets: Tensor, valid: Tensor) -> dict[str,
     labels = targets[:, :1]  # (B, 1, Y, X)
     foreground = (labels > 0).float()
     contact = contact_mask(labels) * valid
-    sized = valid * size_weight(targets[:, 4:5])
-    weight = sized + valid * CONTACT_WEIGHT * contact
+    sized = valid * size_weight(targets[:, 4:5], weighting.small)
+    weight = _weight(labels, sized, contact, valid, weighting)
 
     logit = maps[:, :1]
     cross = F.binary_cross_entropy_with_logits(logit, foreground, reduction="none")
@@ -47,6 +76,18 @@ def segmentation_loss(maps: Tensor, targets: Tensor, valid: Tensor) -> dict[str,
         "contact": 0.5 * _mean(touching, valid),
         "offset": 0.5 * _mean(offset.mean(1, keepdim=True), inside),
     }
+
+
+def _weight(
+    labels: Tensor, sized: Tensor, contact: Tensor, valid: Tensor, weighting: Weighting
+) -> Tensor:
+    weight = sized
+    if weighting.foreground != 1:
+        weight = torch.where(labels > 0, weight * weighting.foreground, weight)
+    weight = weight + valid * weighting.contact * contact
+    if weighting.border:
+        weight = weight + weighting.border * valid * border_mask(labels, weighting.border_px)
+    return weight
 
 
 def _mean(values: Tensor, weight: Tensor) -> Tensor:

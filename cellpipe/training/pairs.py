@@ -1,13 +1,10 @@
-"""Pairs of images and labels from folders, and who trains, validates and tests.
+"""Pairs of images and labels from folders.
 
-The split is drawn by group: images that show the same field (twins in two data sets) stand on
-one side. It is a rule (sha256 of seed and group name, within strata of equal image shape) and is
-written down as a table, so that a later run, or another program, can use the same sides.
+Pairs of a plate are listed by `plates`; who trains, validates and tests is drawn by `split`.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,19 +15,21 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 
-SIDES = ("train", "validation", "test")
+LABEL_SUFFIXES = (".png", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
 class PairSet:
-    """A folder of images and a folder of labels with the same file stems.
+    """Folders of images and of labels with the same file stems.
 
+    images : one folder, or one per channel in the network's order; an image with several channels
+        may also be one file (C, Y, X)
     manifest : table with a column `file`; `keep` selects rows by column value; `group_column`
     names the twin of an image in another set.
     """
 
     name: str
-    images: str
+    images: str | tuple[str, ...]
     labels: str
     licence: str
     manifest: str | None = None
@@ -38,12 +37,33 @@ class PairSet:
     group_column: str | None = None
     held_out: tuple[float, float] = (0.15, 0.15)  # shares of validation and test
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        return (self.images,) if isinstance(self.images, str) else self.images
+
+
+@dataclass(frozen=True)
+class FilePair:
+    """Files of one image, one per channel, and of its labels."""
+
+    images: tuple[Path, ...]
+    label: Path
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (C, Y, X), and labels (Y, X) uint32, relabelled 1..n."""
+        labels = iio.imread(self.label)
+        planes = [_planes(path, labels.shape) for path in self.images]
+        return np.concatenate(planes), compact(labels)
+
 
 def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
-    """Table of pairs: set, file, image and label (paths), group, stratum."""
+    """Table of pairs: set, file, pair (what reads it), group, shape of the labels."""
+    first = root / pair_set.folders[0]
     if pair_set.manifest is None:
-        table = pd.DataFrame({"file": sorted(p.name for p in (root / pair_set.images).iterdir())})
+        _refuse_absent(first, pair_set.name)
+        table = pd.DataFrame({"file": sorted(p.name for p in first.iterdir() if p.is_file())})
     else:
+        _refuse_absent(root / pair_set.manifest, pair_set.name)
         table = pd.read_csv(root / pair_set.manifest)
     for column, value in pair_set.keep.items():
         table = table[table[column] == value]
@@ -53,71 +73,66 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
         twin = table[pair_set.group_column]
         group = twin.where(twin.map(lambda v: isinstance(v, str)), table["file"])
         group = group.map(lambda name: Path(name).stem)
-    labels = [root / pair_set.labels / f"{stem}.png" for stem in stems]
-    missing = [path.name for path in labels if not path.exists()]
-    if missing or table.empty:
-        raise BadConfig(
-            seen=f"set {pair_set.name}: {len(table)} images, {len(missing)} without labels "
-            f"{missing[:3]}",
-            wanted="one label image (PNG, same stem) per image",
-            do="correct images, labels or keep in the training config",
-        )
+    images = [tuple(root / f / name for f in pair_set.folders) for name in table["file"]]
+    labels = [_label_file(root / pair_set.labels, stem) for stem in stems]
+    _refuse_missing(pair_set.name, [path for files in images for path in files] + labels)
     return pd.DataFrame(
         {
             "set": pair_set.name,
             "file": table["file"].to_numpy(),
-            "image": [root / pair_set.images / name for name in table["file"]],
-            "label": labels,
+            "pair": [FilePair(*files) for files in zip(images, labels, strict=True)],
             "group": group.to_numpy(),
+            "shape": [iio.improps(path).shape for path in labels],
         }
     )
 
 
-def draw_split(
-    tables: Sequence[pd.DataFrame], held_out: Sequence[tuple[float, float]], seed: int
-) -> pd.DataFrame:
-    """Add the column `side`; `held_out` are each set's shares of validation and test.
-
-    Within a set, images are sorted by image shape and then by the hash of their group, and
-    sides are dealt along that order, so every size of image is on every side. A group that an
-    earlier set has placed stays where it is.
-    """
-    placed: dict[str, str] = {}
-    done = []
-    for table, shares in zip(tables, held_out, strict=True):
-        shapes = [iio.improps(path).shape for path in table["label"]]
-        twinned = table["group"] != table["file"].map(lambda name: Path(name).stem)
-        order = pd.DataFrame(
-            {
-                "shape": shapes,
-                "twin": twinned,
-                "hash": table["group"].map(
-                    lambda group: hashlib.sha256(f"{seed}:{group}".encode()).hexdigest()
-                ),
-            }
-        ).sort_values(["shape", "twin", "hash"])
-        for rank, index in enumerate(order.index):
-            group = table.loc[index, "group"]
-            placed.setdefault(group, _side((rank + 0.5) * 0.6180339887 % 1.0, shares))
-        done.append(table.assign(side=table["group"].map(placed)))
-    return pd.concat(done, ignore_index=True)
-
-
-def _side(draw: float, shares: tuple[float, float]) -> str:
-    if draw < shares[0]:
-        return "validation"
-    return "test" if draw < sum(shares) else "train"
-
-
 def read_pair(image: Path, label: Path) -> tuple[np.ndarray, np.ndarray]:
     """One image (Y, X) and its labels (Y, X) uint32, relabelled 1..n."""
-    pixels, labels = iio.imread(image), iio.imread(label)
-    if pixels.ndim != 2 or pixels.shape != labels.shape:
+    pixels, labels = FilePair((image,), label).read()
+    return pixels[0], labels
+
+
+def compact(labels: np.ndarray) -> np.ndarray:
+    """Labels numbered 1..n in their old order, uint32; 0 stays 0."""
+    values, places = np.unique(labels, return_inverse=True)
+    if len(values) and values[0] != 0:  # no background: the first object is still an object
+        places = places + 1
+    return places.reshape(labels.shape).astype(np.uint32)
+
+
+def _planes(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    pixels = iio.imread(path)
+    if pixels.shape == shape and pixels.ndim == 2:
+        return pixels[None]
+    if pixels.ndim == 3 and pixels.shape[1:] == shape:
+        return pixels
+    raise BadConfig(
+        seen=f"{path.name} of shape {pixels.shape}, labels of shape {shape}",
+        wanted="a grey image (Y, X), or channels (C, Y, X), and labels of the same shape",
+        do="leave the pair out, or convert it",
+    )
+
+
+def _label_file(folder: Path, stem: str) -> Path:
+    found = (folder / f"{stem}{suffix}" for suffix in LABEL_SUFFIXES)
+    return next((path for path in found if path.exists()), folder / f"{stem}.png")
+
+
+def _refuse_absent(path: Path, name: str) -> None:
+    if not path.exists():
         raise BadConfig(
-            seen=f"{image.name} of shape {pixels.shape}, labels of shape {labels.shape}",
-            wanted="a grey image and labels of the same shape",
-            do="leave the pair out, or convert it to one channel",
+            seen=f"set {name}: no {path}",
+            wanted="images below the folder of the data",
+            do="correct the set in the training config, or set CELLPIPE_DATA to the data's folder",
         )
-    _, compact = np.unique(labels, return_inverse=True)
-    labels = compact.reshape(labels.shape).astype(np.uint32)
-    return pixels, labels
+
+
+def _refuse_missing(name: str, files: Sequence[Path]) -> None:
+    missing = [path.name for path in files if not path.exists()]
+    if missing or not files:
+        raise BadConfig(
+            seen=f"set {name}: {len(files)} files, {len(missing)} of them missing {missing[:3]}",
+            wanted="images, each with one label image (PNG or TIFF, same stem)",
+            do="correct images, labels or keep in the training config",
+        )

@@ -1,45 +1,78 @@
-"""A training config, checked, and the files that a training writes."""
+"""A training config, checked: what is trained, on what, how."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
-import torch
-from safetensors.torch import save_file
 
 from cellpipe.errors import BadConfig
-from cellpipe.models.card import Card
-from cellpipe.models.normalise import DESCRIPTION
-from cellpipe.models.unet import UNet, UNetConfig
+from cellpipe.models.normalise import GreyScale
+from cellpipe.models.unet import UNetConfig
 from cellpipe.training.augment import Augmentation
-from cellpipe.training.loop import Progress, Schedule
-from cellpipe.training.pairs import PairSet, draw_split, list_pairs
-
-KINDS = ("segmentation", "denoise")
+from cellpipe.training.losses import Weighting
+from cellpipe.training.pairs import PairSet, list_pairs
+from cellpipe.training.parts import Freeze
+from cellpipe.training.plates import PlateSet, list_frames
+from cellpipe.training.schedule import Schedule
+from cellpipe.training.settings import build, checked, names, refuse_unknown, required
+from cellpipe.training.simulated import Simulation
+from cellpipe.training.split import draw_split, refuse_empty_sides
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained, on what, how."""
+    """What is trained, on what, how; the keys of a training config.
+
+    initial : weights to start from, a shipped name or a .safetensors file
+    licence : of the weights that come out
+    """
 
     name: str
-    kind: str
-    sets: tuple[PairSet, ...]
+    kind: Literal["segmentation", "denoise"]
+    sets: tuple[PairSet | PlateSet, ...]
     network: UNetConfig
     schedule: Schedule
     augmentation: Augmentation
-    initial: str | None = None  # weights to start from: a shipped name or a .safetensors file
+    initial: str | None = None
+    licence: str = "CC0-1.0"
+    normalisation: GreyScale = field(default_factory=GreyScale)
+    simulation: Simulation = field(default_factory=Simulation)
+    freeze: Freeze = field(default_factory=Freeze)
+    weighting: Weighting = field(default_factory=Weighting)
 
     def split(self, data: Path) -> pd.DataFrame:
-        """The pairs of all sets under `data`, with their side."""
-        tables = [list_pairs(pair_set, data) for pair_set in self.sets]
-        return draw_split(tables, [s.held_out for s in self.sets], self.schedule.seed)
+        """The pairs of all sets under `data`, with their side.
+
+        Raises BadConfig where nothing is left to train on, or to validate with.
+        """
+        tables = [
+            list_pairs(s, data) if isinstance(s, PairSet) else list_frames(s, data)
+            for s in self.sets
+        ]
+        pairs = draw_split(tables, [s.held_out for s in self.sets], self.schedule.seed)
+        refuse_empty_sides(pairs)
+        return pairs
+
+
+SECTIONS: dict[str, Any] = {
+    "network": UNetConfig,
+    "schedule": Schedule,
+    "augmentation": Augmentation,
+    "normalisation": GreyScale,
+    "simulation": Simulation,
+    "freeze": Freeze,
+    "weighting": Weighting,
+}
+WORDS: dict[str, Any] = {
+    "name": str,
+    "kind": Literal["segmentation", "denoise"],
+    "initial": str | None,
+    "licence": str,
+}
 
 
 def read_plan(config: Mapping[str, Any]) -> Plan:
@@ -47,85 +80,61 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
 
     Raises
     ------
-    BadConfig : a key that is missing or unknown, by name
+    BadConfig : a key that is missing or unknown, by name, or a value of another type
     """
-    wanted = [f.name for f in dataclasses.fields(Plan) if f.name != "initial"]
-    if sorted({*config} - {"initial"}) != sorted(wanted) or config["kind"] not in KINDS:
+    refuse_unknown(config, names(Plan), "a training config")
+    lacking = [name for name in required(Plan) if name not in config]
+    if lacking:
         raise BadConfig(
-            seen=f"a training config with {', '.join(config)} (kind {config.get('kind')!r})",
-            wanted=f"exactly {', '.join(wanted)}; kind one of {', '.join(KINDS)}",
+            seen=f"a training config without {', '.join(lacking)}",
+            wanted=f"the keys {', '.join(required(Plan))}",
             do="compare with config/training/nuclei.yaml",
         )
-    return Plan(
-        name=config["name"],
-        kind=config["kind"],
-        sets=tuple(_build(PairSet, entry) for entry in config["sets"]),
-        network=_build(UNetConfig, config["network"]),
-        schedule=_build(Schedule, config["schedule"]),
-        augmentation=_build(Augmentation, config["augmentation"]),
-        initial=config.get("initial"),
-    )
+    given: dict[str, Any] = {}
+    for key, value in config.items():
+        if key in WORDS:
+            given[key] = checked(value, WORDS[key], key)
+        elif key in SECTIONS:
+            given[key] = build(SECTIONS[key], value, key)
+    plan = Plan(sets=_sets(config["sets"]), **given)
+    _refuse_contradictions(plan)
+    return plan
 
 
-def _build(kind: Any, entry: Mapping[str, Any]) -> Any:
-    names = [f.name for f in dataclasses.fields(kind)]
-    unknown = sorted(set(entry) - set(names))
-    if unknown:
+def _sets(entries: Any) -> tuple[PairSet | PlateSet, ...]:
+    if not isinstance(entries, list) or not entries:
         raise BadConfig(
-            seen=f"unknown key {', '.join(unknown)}",
-            wanted=f"keys of {kind.__name__}: {', '.join(names)}",
-            do="correct the training config",
+            seen=f"{entries!r} for 'sets'",
+            wanted="a list of sets of images and labels",
+            do="compare with config/training/nuclei.yaml",
         )
-    return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
+    return tuple(map(_pair_set, entries))
 
 
-def write_network(
-    network: UNet,
-    plan: Plan,
-    pairs: pd.DataFrame,
-    scores: pd.DataFrame,
-    progress: Progress,
-    out: Path,
-) -> None:
-    """Weights as float32 safetensors to `out`, and the card beside them.
-
-    scores : one row per held-out image: set, file, side and any figures
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_file({k: v.contiguous() for k, v in network.state_dict().items()}, out)
-    out.chmod(0o644)
-    means = scores.drop(columns="file").groupby(["side", "set"]).mean().round(4)
-    counts = pairs.groupby(["set", "side"]).size()
-    Card(
-        name=plan.name,
-        kind=plan.kind,
-        architecture=network.config.as_dict(),
-        sha256=hashlib.sha256(out.read_bytes()).hexdigest(),
-        licence="CC0-1.0",
-        normalisation=DESCRIPTION,
-        diameter_px=plan.augmentation.diameter_px,
-        extra={
-            "data": [{"set": s.name, "licence": s.licence} for s in plan.sets],
-            "images": {f"{name}/{side}": int(n) for (name, side), n in counts.items()},
-            "scores": {f"{side}/{name}": dict(row) for (side, name), row in means.iterrows()},
-            "split": {
-                f"{name}/{side}": sorted(group["file"])
-                for (name, side), group in pairs.groupby(["set", "side"])
-            },
-            "training": {
-                **dataclasses.asdict(plan.schedule),
-                "augmentation": dataclasses.asdict(plan.augmentation),
-                "steps_done": progress.step,
-                "seconds": round(progress.seconds),
-                "best_step": progress.best_step,
-                "curve": progress.curve,
-                "torch": torch.__version__,
-            },
-        },
-    ).write(out.with_suffix(".json"))
+def _pair_set(entry: Any) -> PairSet | PlateSet:
+    if not isinstance(entry, Mapping):
+        return build(PairSet, entry, "sets")
+    where = f"sets: {entry.get('name', '?')}"
+    return build(PlateSet, entry, where) if "plate" in entry else build(PairSet, entry, where)
 
 
-def read_split(card: Card) -> pd.DataFrame:
-    """The recorded split of a card: set, side, file."""
-    rows = [(*key.split("/"), file) for key, files in card.extra["split"].items() for file in files]
-    return pd.DataFrame(rows, columns=["set", "side", "file"])
+def _refuse_contradictions(plan: Plan) -> None:
+    if plan.normalisation.fitted is not None:
+        raise BadConfig(
+            seen="'fitted' in 'normalisation'",
+            wanted="no limits: they are fitted to the training images",
+            do="write per: data",
+        )
+    unusual = plan.normalisation != GreyScale() or plan.network.inputs != 1
+    if plan.kind == "denoise" and (unusual or plan.weighting != Weighting()):
+        raise BadConfig(
+            seen="a denoiser with several inputs, another normalisation or a weighting",
+            wanted="one input, the usual normalisation and no weighting",
+            do="leave them out: they belong to kind: segmentation",
+        )
+    if plan.simulation.share and len(plan.simulation.channels) != plan.network.inputs:
+        raise BadConfig(
+            seen=f"simulation: channels {', '.join(plan.simulation.channels)}",
+            wanted=f"{plan.network.inputs}, as many as network: inputs",
+            do="correct one of the two",
+        )

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import torch
 
+from cellpipe.models.load import torch_device
 from cellpipe.training.denoising import train_denoising
-from cellpipe.training.plan import Plan, write_network
+from cellpipe.training.outputs import Outputs, write_outputs
+from cellpipe.training.plan import Plan
 from cellpipe.training.segmentation import train_segmentation
 
 log = logging.getLogger(__name__)
@@ -16,17 +18,17 @@ TRAININGS = {"segmentation": train_segmentation, "denoise": train_denoising}
 
 
 def train(plan: Plan, data: Path, out: Path, work: Path) -> None:
-    """Train by plan on the images under `data`; write weights and card to `out`.
+    """Train by plan on the images under `data`; write weights to `out` and the rest beside them.
 
-    work : folder for the checkpoint, the split and the scores of each held-out image. A run that
-        finds a checkpoint there goes on from it.
+    work : folder for the checkpoint and the split. A run that finds a checkpoint there goes on
+        from it.
     """
+    torch_device(plan.schedule.device)
     work.mkdir(parents=True, exist_ok=True)
     pairs = plan.split(data)
     pairs[["set", "file", "side"]].to_csv(work / "split.tsv", sep="\t", index=False)
     log.info("%s", pairs.groupby(["set", "side"]).size().to_dict())
     torch.manual_seed(plan.schedule.seed)
-    network, scores, progress = TRAININGS[plan.kind](plan, pairs, work / "checkpoint.pt")
-    scores.to_csv(work / "scores.tsv", sep="\t", index=False)
-    write_network(network, plan, pairs, scores, progress, out)
-    log.info("%s", scores.drop(columns="file").groupby(["set", "side"]).mean().to_string())
+    trained = TRAININGS[plan.kind](plan, pairs, work / "checkpoint.pt")
+    write_outputs(trained, plan, pairs, Outputs(out))
+    log.info("%s", trained.scores.drop(columns="file").groupby(["set", "side"]).mean().to_string())

@@ -4,37 +4,47 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.card import load_card, weights_path
 from cellpipe.models.instances import labels_from_maps
-from cellpipe.models.normalise import normalise
+from cellpipe.models.normalise import GreyScale
 from cellpipe.models.predict import image_maps
-from cellpipe.models.unet import UNet, channels_last
-from cellpipe.training.augment import Augmentation, crop, disturb, empty_field, random_affine
-from cellpipe.training.loop import Progress, Schedule, fit
+from cellpipe.models.unet import channels_last
+from cellpipe.training.augment import (
+    Augmentation,
+    crop,
+    disturb,
+    empty_field,
+    random_affine,
+    random_bend,
+)
+from cellpipe.training.loop import fit
 from cellpipe.training.losses import segmentation_loss
-from cellpipe.training.pairs import read_pair
 from cellpipe.training.plan import Plan
+from cellpipe.training.schedule import Schedule
+from cellpipe.training.simulated import draw_fields
+from cellpipe.training.start import fresh_or_known
 from cellpipe.training.targets import centre_maps
+from cellpipe.training.trained import Shown, Trained, worst
 
 log = logging.getLogger(__name__)
 THRESHOLDS = (0.5, 0.75, 0.9)
+SCORES = [f"ap{100 * threshold:.0f}" for threshold in THRESHOLDS]
 SHIPPED_OUTPUTS = ("foreground", "distance")  # the other maps only help to learn these two
+USUAL = GreyScale()
 
 
 @dataclass(frozen=True)
 class Example:
-    """One training image: image (1, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root
+    """One training image: image (C, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root
     of the object's area."""
 
     image: Tensor
@@ -42,84 +52,122 @@ class Example:
     diameter_px: float
 
 
-def make_example(pixels: np.ndarray, labels: np.ndarray) -> Example:
-    """An example from pixels (Y, X) and labels (Y, X)."""
+@dataclass(frozen=True)
+class Drawn:
+    """Simulated examples, and the share of crops that they take the place of."""
+
+    examples: Sequence[Example] = ()
+    share: float = 0.0
+
+
+NONE_DRAWN = Drawn()
+
+
+def make_example(pixels: np.ndarray, labels: np.ndarray, scale: GreyScale = USUAL) -> Example:
+    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X)."""
     maps = np.concatenate([labels[None].astype(np.float32), centre_maps(labels)])
     areas = np.bincount(labels.ravel())[1:]
     diameter_px = 2 * np.sqrt(np.median(areas) / np.pi) if len(areas) else 20.0
-    image = torch.from_numpy(normalise(pixels))[None]
+    planes = pixels if pixels.ndim == 3 else pixels[None]
+    image = torch.from_numpy(scale.bring(planes))
     return Example(image, torch.from_numpy(maps), float(diameter_px))
 
 
 def draw_batch(
-    examples: Sequence[Example], schedule: Schedule, settings: Augmentation, step: int
+    examples: Sequence[Example],
+    schedule: Schedule,
+    settings: Augmentation,
+    step: int,
+    drawn: Drawn = NONE_DRAWN,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The crops of one step: images (B, 1, P, P), maps (B, 5, P, P), valid (B, 1, P, P)."""
+    """The crops of one step: images (B, C, P, P), maps (B, 5, P, P), valid (B, 1, P, P)."""
     rng = np.random.default_rng([schedule.seed, step])
     # by edge length: large images are seen more often, but not in proportion to their pixels
     share = np.sqrt([e.image.shape[-1] * e.image.shape[-2] for e in examples])
-    chosen = rng.choice(len(examples), schedule.batch, p=share / share.sum())
+    picked = [examples[i] for i in rng.choice(len(examples), schedule.batch, p=share / share.sum())]
+    if drawn.share:
+        for i in np.flatnonzero(rng.random(schedule.batch) < drawn.share):
+            picked[i] = drawn.examples[int(rng.integers(len(drawn.examples)))]
     crops = []
-    for index in chosen:
-        example = examples[index]
+    for example in picked:
         matrix = random_affine(rng, settings, example.diameter_px)
-        crops.append(crop(example.image, example.maps, matrix, schedule.crop_px, rng))
+        bend = random_bend(rng, settings, schedule.crop_px)
+        crops.append(crop(example.image, example.maps, matrix, schedule.crop_px, rng, bend))
     images, maps, valid = (torch.stack(parts) for parts in zip(*crops, strict=True))
     images = disturb(images, settings, rng)
     for i in np.flatnonzero(rng.random(schedule.batch) < settings.empty):
-        images[i], maps[i], valid[i] = empty_field(schedule.crop_px, rng), 0.0, 1.0
+        images[i], maps[i], valid[i] = empty_field(schedule.crop_px, rng, images.shape[1]), 0.0, 1.0
     return images, maps, valid
 
 
-def score_images(network: nn.Module, pairs: pd.DataFrame) -> pd.DataFrame:
+def found_labels(network: nn.Module, pixels: np.ndarray, scale: GreyScale) -> np.ndarray:
+    """What the network finds in pixels (C, Y, X); labels (Y, X)."""
+    return labels_from_maps(image_maps(network, scale.bring(pixels)))
+
+
+def score_images(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale = USUAL) -> pd.DataFrame:
     """AP of each image: columns set, side, file, ap50, ap75, ap90."""
     rows = []
     for pair in pairs.itertuples():
-        pixels, labels = read_pair(pair.image, pair.label)
-        found = labels_from_maps(image_maps(network, normalise(pixels)))
-        values = average_precision(labels, found, THRESHOLDS)
+        pixels, labels = pair.pair.read()
+        values = average_precision(labels, found_labels(network, pixels, scale), THRESHOLDS)
         rows.append((pair.set, pair.side, pair.file, *values))
-    names = [f"ap{100 * threshold:.0f}" for threshold in THRESHOLDS]
-    return pd.DataFrame(rows, columns=["set", "side", "file", *names])
+    return pd.DataFrame(rows, columns=["set", "side", "file", *SCORES])
 
 
-def fresh_or_known(plan: Plan) -> UNet:
-    """The network to train: fresh, or with the weights that the plan starts from."""
-    network = UNet(plan.network)
-    if plan.initial is None:
-        return network
-    card = load_card(plan.initial)
-    try:
-        known = load_file(weights_path(plan.initial))
-        return network.start_from(known, card.architecture["outputs"])
-    except (RuntimeError, ValueError) as fault:
-        raise BadConfig(
-            seen=f"initial weights {plan.initial} of a network {card.architecture}",
-            wanted=f"weights of a network {plan.network.as_dict()}, or of some of its outputs",
-            do="correct 'initial' or 'network' in the training config",
-        ) from fault
+def worst_images(
+    network: nn.Module, pairs: pd.DataFrame, scores: pd.DataFrame, scale: GreyScale
+) -> list[Shown]:
+    """The validation images with the lowest AP (mean over the thresholds), the worst first."""
+    held_out = scores[scores["side"] == "validation"]
+    shown = []
+    for row, value in worst(held_out, held_out[SCORES].mean(axis=1)):
+        pair = pairs[(pairs["set"] == row["set"]) & (pairs["file"] == row["file"])].iloc[0]
+        pixels, labels = pair["pair"].read()
+        found = found_labels(network, pixels, scale)
+        name = f"{row['set']} {row['file']}\nAP {value:.2f}"
+        shown.append(Shown(name, ((pixels, labels), (pixels, found))))
+    return shown
 
 
-def train_segmentation(
-    plan: Plan, pairs: pd.DataFrame, checkpoint: Path
-) -> tuple[UNet, pd.DataFrame, Progress]:
+def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn, GreyScale]:
+    """Real and simulated examples, and the grey scale that was fitted to the real ones."""
+    real = [(pair.pair.read(), pair.file) for pair in learn.itertuples()]
+    for (pixels, _), file in real:
+        if len(pixels) != plan.network.inputs:
+            raise BadConfig(
+                seen=f"{file} of {len(pixels)} channel(s)",
+                wanted=f"{plan.network.inputs}, as 'network: inputs' says",
+                do="correct inputs, or images or channels of the set",
+            )
+    scale = plan.normalisation.fit([pixels for (pixels, _), _ in real])
+    examples = [make_example(pixels, labels, scale) for (pixels, labels), _ in real]
+    # drawn grey values are not those of the data: they are brought to the scale by themselves
+    own = replace(scale, per="image", fitted=None)
+    fields = draw_fields(plan.simulation, plan.schedule.seed)
+    drawn = [make_example(pixels, labels, own) for pixels, labels in fields]
+    return examples, Drawn(drawn, plan.simulation.share), scale
+
+
+def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Trained:
     """Train on the side "train", choose on "validation", score both held-out sides."""
-    learn = pairs[pairs.side == "train"]
-    examples = [make_example(*read_pair(p.image, p.label)) for p in learn.itertuples()]
+    examples, drawn, scale = read_examples(plan, pairs[pairs.side == "train"])
     validation = pairs[pairs.side == "validation"]
 
     def score(network: nn.Module) -> float:
-        means = score_images(network, validation).groupby("set")[["ap50", "ap75", "ap90"]].mean()
+        means = score_images(network, validation, scale).groupby("set")[SCORES].mean()
         log.info("validation\n%s", means.round(4).to_string())
         return float(means.to_numpy().mean())
 
     network, progress = fit(
         channels_last(fresh_or_known(plan)),
-        lambda step: draw_batch(examples, plan.schedule, plan.augmentation, step),
-        segmentation_loss,
+        lambda step: draw_batch(examples, plan.schedule, plan.augmentation, step, drawn),
+        lambda maps, targets, valid: segmentation_loss(maps, targets, valid, plan.weighting),
         score,
         plan.schedule,
         checkpoint,
+        plan.freeze,
     )
-    network = network.with_outputs(SHIPPED_OUTPUTS)
-    return network, score_images(network, pairs[pairs.side != "train"]), progress
+    network = network.with_outputs(SHIPPED_OUTPUTS).to(plan.schedule.device)
+    scores = score_images(network, pairs[pairs.side != "train"], scale)
+    return Trained(network, scores, progress, scale, worst_images(network, pairs, scores, scale))

@@ -58,12 +58,23 @@ def contact_mask(labels: Tensor) -> Tensor:
     return ((highest > 0) & (lowest < highest)).float()
 
 
-def size_weight(edge_px: Tensor) -> Tensor:
+def border_mask(labels: Tensor, width_px: int) -> Tensor:
+    """Pixels within `width_px` of an object's outline, inside and outside; (B, 1, Y, X), {0, 1}.
+
+    The frame's edge is no outline.
+    """
+    window = 2 * width_px + 1
+    highest = F.max_pool2d(labels, window, 1, width_px)
+    lowest = -F.max_pool2d(-labels, window, 1, width_px)
+    return (highest != lowest).float()
+
+
+def size_weight(edge_px: Tensor, largest: float = LARGEST_WEIGHT) -> Tensor:
     """Weight of pixels in and around objects, so that a small object counts nearly as a large one.
 
     edge_px (B, 1, Y, X) is the square root of the object's area, 0 outside. Micronuclei of 20
     pixels are objects too, but lose against nuclei of 600 when pixels are counted.
     """
-    weight = (USUAL_EDGE_PX / edge_px.clamp_min(1.0)).clamp(1.0, LARGEST_WEIGHT)
+    weight = (USUAL_EDGE_PX / edge_px.clamp_min(1.0)).clamp(1.0, largest)
     weight = torch.where(edge_px > 0, weight, torch.ones_like(weight))
     return F.max_pool2d(weight, 5, 1, 2)

@@ -1,0 +1,65 @@
+"""Drawn images whose truth is known, mixed in with the real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from cellpipe.errors import BadConfig
+from cellpipe.simulate.plate import CHANNELS, PlateDesign, draw_field
+
+# ranges that fields are drawn from, so that sizes, crowding and touching vary as on real plates
+PIXEL_SIZE_UM = (0.25, 1.0)
+NUCLEI_PER_MM2 = (200.0, 1500.0)
+TOUCHING = (0.0, 0.5)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Which share of crops is drawn, and what of.
+
+    share : of crops; 0 draws none
+    fields : how many fields are drawn, once, before the training
+    objects : whose labels are the truth
+    channels : of the drawing (dna, reporter, spots), in the network's order
+    """
+
+    share: float = 0.0
+    fields: int = 16
+    shape_px: int = 512
+    objects: Literal["nuclei", "cells"] = "nuclei"
+    channels: tuple[str, ...] = ("dna",)
+
+
+def draw_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pixels (C, Y, X) uint16 and labels (Y, X) uint32 of each field; none where share is 0.
+
+    Raises BadConfig for a channel that is not drawn.
+    """
+    absent = [name for name in simulation.channels if name not in CHANNELS]
+    if absent:
+        raise BadConfig(
+            seen=f"the channel {', '.join(absent)} in 'simulation'",
+            wanted=f"some of: {', '.join(CHANNELS)}",
+            do="correct simulation: channels in the training config",
+        )
+    places = [CHANNELS.index(name) for name in simulation.channels]
+    for number in range(simulation.fields if simulation.share else 0):
+        rng = np.random.default_rng([seed, number])
+        design = PlateDesign(
+            shape=(simulation.shape_px, simulation.shape_px),
+            pixel_size_um=_between(rng, PIXEL_SIZE_UM),
+            nuclei_per_mm2=_between(rng, NUCLEI_PER_MM2),
+            touching=rng.uniform(*TOUCHING),
+            empty_wells=(),
+            seed=int(rng.integers(2**31)),
+        )
+        field = draw_field(design, str(rng.choice(design.wells.index)), 1)
+        yield field.pixels[places], getattr(field, simulation.objects)
+
+
+def _between(rng: np.random.Generator, limits: tuple[float, float]) -> float:
+    return float(np.exp(rng.uniform(*np.log(limits))))

@@ -1,0 +1,46 @@
+"""What a training hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.models.normalise import GreyScale
+from cellpipe.models.unet import UNet
+from cellpipe.training.loop import Progress
+
+WORST = 8  # images that are shown
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One image to look at.
+
+    panels : pixels (C, Y, X) with the labels (Y, X) that are outlined on them, or none
+    """
+
+    name: str
+    panels: tuple[tuple[np.ndarray, np.ndarray | None], ...]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network, how it scores, how it came about, and where it is worst.
+
+    scores : one row per held-out image: set, side, file and any figures
+    """
+
+    network: UNet
+    scores: pd.DataFrame
+    progress: Progress
+    scale: GreyScale
+    worst: list[Shown]
+
+
+def worst(scores: pd.DataFrame, by: pd.Series) -> Iterator[tuple[pd.Series, float]]:
+    """Rows with the lowest values, the lowest first, with the value."""
+    for index in by.sort_values(kind="stable").index[:WORST]:
+        yield scores.loc[index], float(by[index])
