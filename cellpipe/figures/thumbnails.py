@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpipe.metrics.boundaries import outlines
+
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
 DEFAULT_COLOURS: tuple[Colour, ...] = (
     (0.25, 0.55, 1.0),  # blue that is bright enough to see, as for DNA
@@ -74,13 +76,3 @@ def _outline_alpha(labels: NDArray, size_px: int) -> NDArray[np.float64]:
     """How strongly each pixel of the small picture is outline: a smooth line, not a staircase."""
     step = -(-max(labels.shape) // size_px)
     return np.clip(shrink(outlines(labels), size_px) * step**0.6, 0, 1)
-
-
-def outlines(labels: NDArray) -> NDArray[np.bool_]:
-    """(Y, X) True on pixels of an object with a 4-neighbour that is not of it."""
-    inside = np.pad(labels, 1, mode="edge")
-    centre = inside[1:-1, 1:-1]
-    differs = np.zeros(centre.shape, bool)
-    for other in (inside[:-2, 1:-1], inside[2:, 1:-1], inside[1:-1, :-2], inside[1:-1, 2:]):
-        differs |= other != centre
-    return differs & (centre > 0)

@@ -87,6 +87,31 @@ def summarise(images: pd.DataFrame) -> dict[str, tuple[float, float]]:
     return {name: (float(images[name].mean()), pooled.get(name, np.nan)) for name in names}
 
 
+def precision_curves(images: pd.DataFrame) -> pd.DataFrame:
+    """AP against IoU, of a table with a row per `judge_labels`.
+
+    Returns
+    -------
+    DataFrame, a row per threshold: iou; mean, low and high (quartiles) of the images; pooled;
+    n_images
+    """
+    import pandas as pd
+
+    values = images[[f"ap_{t:g}" for t in THRESHOLDS]].to_numpy(float)
+    pooled = _pooled(images)
+    low, high = np.percentile(values, (25, 75), axis=0)
+    return pd.DataFrame(
+        {
+            "iou": THRESHOLDS,
+            "mean": values.mean(axis=0),
+            "low": low,
+            "high": high,
+            "pooled": [pooled[f"ap_{t:g}"] for t in THRESHOLDS],
+            "n_images": len(images),
+        }
+    )
+
+
 def worst_images(images: pd.DataFrame, n: int) -> list[int]:
     """Positions of the `n` rows of lowest mean F1, the worst first; of perfect ones, none."""
     order = np.argsort(images["f1_mean"].to_numpy(), kind="stable")[:n]

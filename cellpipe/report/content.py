@@ -35,6 +35,15 @@ class WeightsRecord:
 
 
 @dataclass(frozen=True)
+class WorstImage:
+    """One of the worst images against truth, from `figures.picture_of_errors`."""
+
+    name: str
+    said: str
+    picture: NDArray
+
+
+@dataclass(frozen=True)
 class ReportContent:
     """The tables of a plate, as the results folder holds them.
 
@@ -64,6 +73,8 @@ class ReportContent:
     fields: pd.DataFrame | None = None
     tracks: pd.DataFrame | None = None
     evaluation: Mapping[str, float] = field(default_factory=dict)
+    judged: pd.DataFrame | None = None
+    worst: Sequence[WorstImage] = ()
     quarantine: pd.DataFrame | None = None
     stages: Sequence[StageRecord] = ()
     weights: Sequence[WeightsRecord] = ()

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from cellpipe.report import assay, overview, record
+from cellpipe.report import assay, overview, record, truth
 from cellpipe.report.content import ReportContent
 from cellpipe.report.plate_view import contact_sheet, plate_view
 from cellpipe.report.wording import number, percent, plural, spoken
@@ -31,6 +31,7 @@ def render_report(content: ReportContent) -> str:
         **_plate(content),
         **_assay(content),
         **_dynamics(content),
+        **_truth(content),
         **_record(content),
     )
 
@@ -80,12 +81,18 @@ def _dynamics(content: ReportContent) -> dict[str, Any]:
     return {
         "tracks": record.tracks_table(tracks) if tracked and tracks is not None else None,
         "lineage": record.busiest_lineage(tracks) if tracked and tracks is not None else None,
-        "scores": [
-            (_score_name(name), number(value)) for name, value in content.evaluation.items()
-        ],
         "quality": strips,
         "flagged": flagged,
         "doubts": record.doubted_frames(fields),
+    }
+
+
+def _truth(content: ReportContent) -> dict[str, Any]:
+    objects = [] if content.judged is None else [str(o) for o in content.judged["object"].unique()]
+    return {
+        "scores": truth.shown_scores(content.evaluation, objects),
+        "precision": truth.precision_chart(content),
+        "worst": truth.gallery(content),
     }
 
 
@@ -122,13 +129,3 @@ def _template() -> Template:
     environment.filters.update(number=number, percent=percent, spoken=spoken)
     environment.globals["plural"] = plural
     return environment.from_string(_part("report.html"))
-
-
-def _score_name(name: str) -> str:
-    """A score as a reader names it: ap_0.5 is AP@0.5, division_f1_1 allows ±1 frame."""
-    if name.startswith("ap_"):
-        return f"AP@{name[3:]}"
-    if name.startswith("division_"):
-        what, frames = name.removeprefix("division_").rsplit("_", 1)
-        return f"division {what.replace('f1', 'F1')} ±{frames}"
-    return name if name.isupper() or "(" in name else name.replace("_", " ").replace("f1", "F1")

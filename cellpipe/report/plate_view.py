@@ -161,7 +161,7 @@ def contact_sheet(
     names = sorted(thumbnails, key=row_column)
     rows = sorted({row_column(name)[0] for name in names})
     columns = sorted({row_column(name)[1] for name in names})
-    uris = _uris([thumbnails[name] for name in names])
+    uris = as_uris([thumbnails[name] for name in names])
     pictures = [
         Picture(
             name,
@@ -175,7 +175,7 @@ def contact_sheet(
     return pictures, [row_name(row) for row in rows], columns
 
 
-def _uris(pictures: Sequence[NDArray]) -> list[str]:
+def as_uris(pictures: Sequence[NDArray]) -> list[str]:
     """Pictures as WebP data; all are made smaller until they fit the page's budget."""
     encoded = [_webp(picture) for picture in pictures]
     while sum(map(len, encoded)) > MAX_PICTURE_BYTES:

@@ -61,7 +61,7 @@ def _heap(kind: str, x: NDArray, width: int, height: int) -> str:
     return f'<polygon class="{escape(kind)}" points="{" ".join(upper + lower[::-1])}"/>'
 
 
-class _Frame:
+class Frame:
     """Axes of a chart: data to picture coordinates."""
 
     def __init__(self, x: tuple[float, float], y: tuple[float, float]) -> None:
@@ -98,11 +98,11 @@ def dose_chart(
     zero_at = first - 0.16 * (last - first or 1)
     values = table[readout].astype(float)
     pad = 0.06 * (values.max() - values.min() or 1)
-    frame = _Frame(
+    frame = Frame(
         (zero_at - 0.06 * (last - first or 1), last + 0.06 * (last - first or 1)),
         (values.min() - pad, values.max() + pad),
     )
-    parts = [_grid(frame, first, last, zero_at), _axis_name(frame, dose_axis)]
+    parts = [_grid(frame, first, last, zero_at), axis_name(frame, dose_axis)]
     for i, (_, fit) in enumerate(fits.iterrows()):
         own = (
             table
@@ -124,7 +124,7 @@ def dose_chart(
     )
 
 
-def _curve(frame: _Frame, fit: DoseResponse, first: float, last: float, colour: str) -> str:
+def _curve(frame: Frame, fit: DoseResponse, first: float, last: float, colour: str) -> str:
     if not np.isfinite(fit.ec50):
         return ""
     x = np.linspace(first - 0.05 * (last - first), last + 0.04 * (last - first), 90)
@@ -139,7 +139,8 @@ def _curve(frame: _Frame, fit: DoseResponse, first: float, last: float, colour: 
     )
 
 
-def _grid(frame: _Frame, first: float, last: float, zero_at: float) -> str:
+def value_grid(frame: Frame) -> str:
+    """A rule across the chart at each round value."""
     parts = []
     for value in nice_ticks(*frame.y_range):
         y = frame.y(value)
@@ -148,6 +149,11 @@ def _grid(frame: _Frame, first: float, last: float, zero_at: float) -> str:
             f' y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{frame.left - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>'
         )
+    return "".join(parts)
+
+
+def _grid(frame: Frame, first: float, last: float, zero_at: float) -> str:
+    parts = [value_grid(frame)]
     foot = frame.height - frame.bottom
     for place, text in [(zero_at, "0"), *_dose_ticks(first, last)]:
         x = frame.x(place)
@@ -168,7 +174,8 @@ def _dose_ticks(first: float, last: float) -> list[tuple[float, str]]:
     return [(p, number(10**p, 1)) for p in places if first - 0.05 <= p <= last + 0.05]
 
 
-def _axis_name(frame: _Frame, name: str) -> str:
+def axis_name(frame: Frame, name: str) -> str:
+    """What the horizontal axis shows."""
     return (
         f'<text class="name" x="{frame.width - frame.right}" y="{frame.height - 6}"'
         f' text-anchor="end">{escape(name)}</text>'

@@ -1,0 +1,130 @@
+"""True labels, in whichever form they come, and label images that lie in a folder.
+
+truth/B03_1_nuclei.tif        a label image of well B03, field 1; any label layer goes by name
+truth/B03_1_GT/TRA/…          a movie's nuclei, as the Cell Tracking Challenge lays them out
+truth.zarr/B/03/0/labels/…    label layers of an OME-Zarr plate (NGFF 0.4 or 0.5)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellpipe.errors import BadConfig, BadImage
+from cellpipe.formats.ctc import read_ctc, read_mask
+from cellpipe.layouts.ome_zarr import describe_labels, describe_source
+from cellpipe.layouts.reading import read_plane
+from cellpipe.ngff.chunks import read_planes
+from cellpipe.plate import open_in_place
+
+Reader = Callable[[], np.ndarray]  # gives labels (Y, X)
+IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
+
+
+def true_frames(
+    truth: Path, well: str, field: int, layer: str, truth_layer: str | None = None
+) -> dict[int, Reader]:
+    """Frames of a field whose true labels are known: t → what reads them, (Y, X).
+
+    Parameters
+    ----------
+    truth : folder of labels, or OME-Zarr plate
+    layer : label layer that is judged ("nuclei", "cells")
+    truth_layer : its name in the truth, where it differs
+
+    Raises
+    ------
+    BadImage
+        If the truth of this field cannot be read.
+    """
+    name = truth_layer or layer
+    if is_ome_zarr(truth):
+        return _frames_of_plate(truth, well, field, name)
+    image, movie = truth / f"{well}_{field}_{name}.tif", truth / f"{well}_{field}_GT"
+    if image.is_file():
+        return {0: partial(read_mask, image)}
+    if layer == "nuclei" and movie.is_dir():
+        return {t: partial(read_mask, path) for t, path in enumerate(read_ctc(movie).frames)}
+    return {}
+
+
+def is_ome_zarr(path: Path) -> bool:
+    return any((path / name).is_file() for name in ("zarr.json", ".zattrs"))
+
+
+def _frames_of_plate(truth: Path, well: str, field: int, layer: str) -> dict[int, Reader]:
+    described = _images(truth).get((well, field))
+    labels = describe_labels(truth, described).get(layer) if described else None
+    if labels is None:
+        return {}
+    return {t: partial(_read_frame, truth, labels, t) for t in range(labels["n_t"])}
+
+
+@lru_cache(maxsize=4)
+def _images(plate: Path) -> dict[tuple[str, int], str]:
+    """Path of each field's image below an OME-Zarr plate."""
+    fields = describe_source(plate)["fields"]
+    return {(field["well"], field["field"]): field["source_path"] for field in fields}
+
+
+def _read_frame(plate: Path, labels: Mapping[str, Any], t: int) -> np.ndarray:
+    if labels["n_z"] > 1:
+        raise BadImage(
+            seen=f"true labels of {labels['n_z']} planes in z ({labels['source_path']})",
+            wanted="labels of one plane",
+            do="store the truth of the plane, or of the projection, that was segmented",
+        )
+    array = open_in_place(plate / labels["source_path"] / labels["levels"][0])
+    index = tuple(slice(t, t + 1) if axis == "t" else slice(None) for axis in labels["axes"])
+    # other writers leave out chunks that are all zero: a missing one is background
+    return read_planes(array, index, f"{labels['source_path']} of {plate}")[0]
+
+
+def paired_files(truth: Path, *others: Path) -> dict[str, list[Path | None]]:
+    """Images of `truth` by name without suffix, each with those of that name in `others`.
+
+    Raises BadConfig if a folder is missing, a name is there twice, or nothing is in `truth`.
+    """
+    by_name = [_by_name(folder) for folder in (truth, *others)]
+    if not by_name[0]:
+        raise BadConfig(
+            seen=f"no image in {truth}",
+            wanted=f"label images ({', '.join(IMAGE_SUFFIXES)})",
+            do="correct the folder",
+        )
+    return {name: [files.get(name) for files in by_name] for name in sorted(by_name[0])}
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise BadConfig(
+            seen=f"no folder {folder}", wanted="a folder of images", do="correct the path"
+        )
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
+            continue
+        if path.stem in files:
+            raise BadConfig(
+                seen=f"{path} beside {files[path.stem].name}",
+                wanted="one image of each name",
+                do="take one of them away",
+            )
+        files[path.stem] = path
+    return files
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """A label image of a folder, (Y, X), whole numbers. Raises BadImage."""
+    labels = read_plane(path)
+    if labels.dtype.kind not in "iub":
+        raise BadImage(
+            seen=f"{path} of type {labels.dtype}",
+            wanted="an image of whole numbers",
+            do="export labels, not intensities",
+        )
+    return labels

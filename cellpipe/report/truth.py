@@ -1,0 +1,116 @@
+"""Against truth: the scores a reader asks for, AP against IoU, and where it went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from cellpipe.report import svg
+from cellpipe.report.content import ReportContent
+from cellpipe.report.parts import Chart, Table
+from cellpipe.report.plate_view import Picture, as_uris
+from cellpipe.report.wording import count, number, spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# of the scores of labels, those that stand at the top; all of them are in the results folder
+HEADLINES = (
+    "ap_0.5", "ap_0.75", "ap_0.9", "ap_mean", "f1_0.5", "pq", "seg", "dice", "aji",
+    "boundary_mean_px", "boundary_mean_um",
+)  # fmt: skip
+_OF_LABELS = ("ap_", "f1_", "n_", "boundary_")
+_LABEL_SCORES = {"pq", "sq", "rq", "seg", "aji", "dice", "jaccard"}
+
+
+def shown_scores(evaluation: Mapping[str, float], objects: list[str]) -> list[tuple[str, str]]:
+    """(name, value) of the headlines of each kind of object, and of all scores of other kinds.
+
+    Outlines are told in µm where those are known.
+    """
+    said = []
+    for name, value in evaluation.items():
+        prefix = next((f"{o}_" for o in objects if name.startswith(f"{o}_")), "")
+        score = name.removeprefix(prefix)
+        of_labels = score.startswith(_OF_LABELS) or score in _LABEL_SCORES
+        in_um = score == "boundary_mean_px" and f"{prefix}boundary_mean_um" in evaluation
+        if (of_labels and score not in HEADLINES) or in_um:
+            continue
+        said.append((f"{prefix.replace('_', ' ')}{score_name(score)}", number(value)))
+    return said
+
+
+def score_name(name: str) -> str:
+    """A score as a reader names it: ap_0.5 is AP@0.5, division_f1_1 allows ±1 frame."""
+    if name in ("ap_mean", "f1_mean"):
+        return f"mean {name[:2].upper()}"
+    if name.startswith(("ap_", "f1_0")):
+        return f"{name[:2].upper()}@{name[3:]}"
+    if name in ("pq", "sq", "rq", "seg", "aji"):
+        return name.upper()
+    if name.startswith("boundary_mean"):
+        return f"outline {spoken(name.removeprefix('boundary_mean_'))}".replace("px", "error (px)")
+    if name.startswith("division_"):
+        what, frames = name.removeprefix("division_").rsplit("_", 1)
+        return f"division {what.replace('f1', 'F1')} ±{frames}"
+    return name if name.isupper() or "(" in name else name.replace("_", " ").replace("f1", "F1")
+
+
+def precision_chart(content: ReportContent) -> Chart | None:
+    """AP against the IoU that a match needs, with what went wrong, counted."""
+    from cellpipe.metrics.segmentation import COUNTS, precision_curves
+
+    images = content.judged
+    if images is None or images.empty:
+        return None
+    curves = {str(name): precision_curves(own) for name, own in images.groupby("object")}
+    own = [images[images["object"] == name] for name in curves]
+    columns = ["", *(_named(i, name) for i, name in enumerate(curves))]
+    rows = [["images", *(count(len(of_name)) for of_name in own)]]
+    rows += [[spoken(c), *(count(of_name[c].sum()) for of_name in own)] for c in COUNTS]
+    table = Table(columns, rows, [False] + [True] * len(own))
+    return Chart("Average precision", _chart(curves), table)
+
+
+def _named(i: int, name: str) -> Markup:
+    colour = f"s{i % svg.N_SERIES_COLOURS}"
+    return Markup('<i class="swatch {}"></i>{}').format(colour, name)
+
+
+def _chart(curves: Mapping[str, pd.DataFrame]) -> Markup:
+    frame = svg.Frame((0.48, 0.97), (0.0, 1.02))
+    parts = [svg.value_grid(frame)]
+    foot = frame.height - frame.bottom
+    for iou in (0.5, 0.6, 0.7, 0.8, 0.9):
+        parts.append(
+            f'<text x="{frame.x(iou):.1f}" y="{foot + 18}" text-anchor="middle">{iou}</text>'
+        )
+    parts.append(svg.axis_name(frame, "IoU that a match needs"))
+    for i, (name, curve) in enumerate(curves.items()):
+        colour = f"s{i % svg.N_SERIES_COLOURS}"
+        for column, style in (("pooled", " pooled"), ("mean", "")):
+            points = " ".join(
+                f"{frame.x(x):.1f},{frame.y(y):.1f}"
+                for x, y in zip(curve["iou"], curve[column], strict=True)
+            )
+            parts.append(f'<polyline class="{colour}{style}" points="{points}"/>')
+        for x, y in zip(curve["iou"], curve["mean"], strict=True):
+            parts.append(
+                f'<circle class="{colour}" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="3.4">'
+                f"<title>{escape(name)}: AP {number(y)} at IoU {x:g}</title></circle>"
+            )
+    return Markup(
+        f'<svg class="chart" viewBox="0 0 {frame.width} {frame.height}" role="img"'
+        f' aria-label="Average precision against IoU">{"".join(parts)}</svg>'
+    )
+
+
+def gallery(content: ReportContent) -> list[Picture]:
+    """The worst images: where they are from, and what is wrong with them."""
+    uris = as_uris([worst.picture for worst in content.worst])
+    return [
+        Picture(worst.name, 0, 0, uri, worst.said)
+        for worst, uri in zip(content.worst, uris, strict=True)
+    ]

@@ -1,0 +1,93 @@
+"""Score a folder of label images against a folder of true ones: no plate is needed.
+
+Images belong together by name: truth/a.tif, found/a.tif, pixels/a.png. As a Snakemake script, or
+from the command line:
+
+    python scripts/evaluate_labels.py --truth truth --found found --out evaluation
+"""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.inputs.truth import paired_files, read_labels
+from cellpipe.layouts.reading import read_plane
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.judging import (
+    JudgedImage,
+    draw_curve,
+    draw_worst,
+    judge_images,
+    score_table,
+)
+from cellpipe.workflow.publish import publish_table
+
+
+def judged_images(truth, found, pixels):
+    """Every image of `truth` with the one of its name in `found`."""
+    files = paired_files(truth, found, *([pixels] if pixels else []))
+    absent = [name for name, (_, of_name, *_) in files.items() if of_name is None]
+    if absent:
+        raise BadConfig(
+            seen=f"no {absent[0]} in {found} ({len(absent)} of {len(files)} images are missing)",
+            wanted=f"a label image for each of {truth}; an empty one where nothing was found",
+            do="add them, or take their truth away",
+        )
+    for name, (true_file, found_file, *others) in files.items():
+        image = others[0] if others else None
+        yield JudgedImage(
+            place={"object": "labels", "image": name},
+            truth=partial(read_labels, true_file),
+            found=partial(read_labels, found_file),
+            pixels=partial(read_plane, image) if image else lambda: None,
+        )
+
+
+def evaluate(folders, outputs, pixel_size_um, n_worst):
+    judged = list(judged_images(*folders))
+    images = judge_images(judged, pixel_size_um)
+    table = score_table(images, {})
+    draw_curve(images, outputs["curve"])
+    draw_worst(judged, images, outputs["worst"], n_worst)
+    publish_table(outputs["images"], images)
+    publish_table(outputs["scores"], table)
+    log.info("%s", {row.score: round(float(row.value), 4) for row in table.itertuples()})
+    return table
+
+
+def command_line():
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("truth", "found", "out"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--pixels", type=Path)
+    parser.add_argument("--pixel-size-um", type=float)
+    parser.add_argument("--n-worst", type=int, default=6)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    names = {"scores": "scores.tsv", "images": "images.tsv", "curve": "ap.svg", "worst": "worst"}
+    outputs = {key: options.out / name for key, name in names.items()}
+    folders = options.truth, options.found, options.pixels
+    try:
+        table = evaluate(folders, outputs, options.pixel_size_um, options.n_worst)
+    except CellpipeError as fault:
+        sys.exit(f"seen:   {fault.seen}\nwanted: {fault.wanted}\ndo:     {fault.do}")
+    print(table.to_string(index=False, float_format="{:.4f}".format))
+
+
+if "snakemake" in globals():
+    job = globals()["snakemake"]
+    with speaking(job):
+        given = [job.input.get(name) for name in ("truth", "found", "pixels")]
+        if not (given[0] and given[1]):
+            raise BadConfig(
+                seen="no folder for 'evaluate: truth' or 'evaluate: found' in the config",
+                wanted="two folders of label images",
+                do="set them, as in --config 'evaluate={truth: a, found: b}'",
+            )
+        paths = [Path(path) if path else None for path in given]
+        evaluate(paths, job.output, job.params.pixel_size_um, job.params.n_worst)
+elif __name__ == "__main__":
+    command_line()
