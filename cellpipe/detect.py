@@ -29,8 +29,9 @@ def detect_spots(
     engine: str = "log",
     threshold: float = 5.5,
     min_roundness: float = 0.2,
+    polarity: str = "bright",
 ) -> pd.DataFrame:
-    """Find bright spots of about one size, to a fraction of a pixel.
+    """Find spots of about one size, to a fraction of a pixel.
 
     Parameters
     ----------
@@ -45,13 +46,16 @@ def detect_spots(
     min_roundness : float
         0 takes every peak; 1 only peaks that fall off alike in all directions. Keeps out edges
         and fibres. Used by ``log``.
+    polarity : "bright" or "dark"
+        Whether spots are brighter than what lies around them, or darker, as beads in bright field.
 
     Returns
     -------
     DataFrame, one row per spot, float64
         y_um x_um (origin in the centre of the top-left pixel); intensity, the height over the
-        local background in counts; sigma_um, the width of the spot's Gaussian; signal_to_noise,
-        the height in the unit of ``threshold``. Sorted by y, then x.
+        local background in counts (of dark spots, the depth below it); sigma_um, the width of the
+        spot's Gaussian; signal_to_noise, the height in the unit of ``threshold``. Sorted by y,
+        then x.
 
     Raises
     ------
@@ -60,18 +64,18 @@ def detect_spots(
     """
     if engine not in ENGINES:
         raise BadConfig(
-            seen=f"detect.spots.engine = {engine!r}",
+            seen=f"detect.engine = {engine!r}",
             wanted=f"one of {', '.join(sorted(ENGINES))}",
             do="name one of them in config.yaml",
         )
     sigma_px = diameter_um / pixel_size_um / DIAMETER_TO_SIGMA
     if sigma_px < 0.5:
         raise BadConfig(
-            seen=f"detect.spots.diameter_um = {diameter_um} with pixels of {pixel_size_um} µm",
+            seen=f"detect.diameter_um = {diameter_um} with pixels of {pixel_size_um} µm",
             wanted=f"at least {0.5 * DIAMETER_TO_SIGMA * pixel_size_um:.3g} µm, 1.4 pixels",
             do="give the diameter that spots have in the image, blur included",
         )
-    image = pixels.astype(np.float64)
+    image = pixels.astype(np.float64) * {"bright": 1, "dark": -1}[polarity]
     # y_px x_px intensity sigma_px signal_to_noise, shape (S, 5)
     spots = ENGINES[engine](image, sigma_px, threshold, min_roundness)
     spots = spots[np.lexsort((spots[:, 1], spots[:, 0]))]

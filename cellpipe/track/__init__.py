@@ -1,7 +1,8 @@
 """Cells and particles over time: who is who in the next frame, and who divided.
 
-`link_cells` follows cells through divisions, `link_particles` follows spots, `track_table`
-makes one row per track. The theory is in `motion`, `frames` and `events`; `assignment` solves it.
+`link_cells` follows cells through divisions, `link_particles` follows spots; `track_table` and
+`particle_table` make one row per track, with how it moved (`paths`, `msd`, `diffusion`). The
+theory of linking is in `motion`, `frames` and `events`; `assignment` solves it.
 
 Why the cells' linker is our own: on the same detections (`benchmarks/track.py`; 20 frames of
 10,000 crowded cells with persistent steps and drift, 1 % divisions, 2 % missed, 1 % false; one
@@ -20,6 +21,6 @@ from __future__ import annotations
 
 from cellpipe.track.cells import link_cells
 from cellpipe.track.lineage import track_table
-from cellpipe.track.particles import link_particles
+from cellpipe.track.particles import link_particles, particle_table
 
-__all__ = ["link_cells", "link_particles", "track_table"]
+__all__ = ["link_cells", "link_particles", "particle_table", "track_table"]

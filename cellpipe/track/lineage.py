@@ -1,25 +1,12 @@
-"""One row per track: lineage, lifetime and how the cell moved."""
+"""One row per cell track: lineage, lifetime and how the cell moved."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-PLACE = ("plate", "well", "field")
-_DTYPES = {
-    "track_id": np.int64,
-    "parent_track_id": np.int64,
-    "generation": np.int32,
-    "t_start": np.int32,
-    "t_end": np.int32,
-    "n_frames": np.int32,
-    "lifetime_s": float,
-    "displacement_um": float,
-    "path_length_um": float,
-    "speed_um_s": float,
-    "straightness": float,
-    "divides": bool,
-}
+from cellpipe.track.diffusion import motion_table
+from cellpipe.track.paths import PLACE, path_table, sorted_tracks, track_key
 
 
 def track_table(cells: pd.DataFrame, time_step_s: float) -> pd.DataFrame:
@@ -37,47 +24,30 @@ def track_table(cells: pd.DataFrame, time_step_s: float) -> pd.DataFrame:
     -------
     DataFrame
         Place columns, track_id, parent_track_id, generation (0 where no parent was seen),
-        t_start, t_end, n_frames (frames with a detection), lifetime_s (t_end - t_start),
-        displacement_um (first to last), path_length_um, speed_um_s (path over lifetime),
-        straightness (displacement over path, 0 … 1), divides. Speed and straightness are NaN
-        where the track has one frame or did not move.
+        divides, cycle_time_s (from its birth by division to its own; NaN where either was not
+        seen), then the columns of `path_table` and of `motion_table`.
     """
-    place = [c for c in PLACE if c in cells]
-    key = [*place, "track_id"]
-    rows = cells.loc[cells["track_id"] != 0, [*key, "parent_track_id", "t", "y_um", "x_um"]]
-    rows = rows.sort_values([*key, "t"], kind="stable")
-    step = np.hypot(*(rows[c].diff().to_numpy(float) for c in ("y_um", "x_um")))
-    same = ~rows.duplicated(key).to_numpy()
-    rows = rows.assign(path_length_um=np.where(same, 0.0, step))
-    tracks = (
-        rows.groupby(key, sort=True, observed=True)
-        .agg(
-            parent_track_id=("parent_track_id", "first"),
-            t_start=("t", "first"),
-            t_end=("t", "last"),
-            n_frames=("t", "size"),
-            y0=("y_um", "first"),
-            y1=("y_um", "last"),
-            x0=("x_um", "first"),
-            x1=("x_um", "last"),
-            path_length_um=("path_length_um", "sum"),
-        )
-        .reset_index()
+    rows, track = sorted_tracks(cells)
+    key = track_key(rows)
+    first = np.flatnonzero(np.diff(track, prepend=-1))
+    tracks = path_table(rows, time_step_s)
+    born = tracks[key].copy()
+    born["parent_track_id"] = rows["parent_track_id"].to_numpy(np.int64)[first]
+    born["generation"], born["divides"], frames = _lineage(
+        born, tracks["t_start"].to_numpy(int), [name for name in PLACE if name in rows]
     )
-    tracks["lifetime_s"] = (tracks["t_end"] - tracks["t_start"]) * float(time_step_s)
-    tracks["displacement_um"] = np.hypot(tracks["y1"] - tracks["y0"], tracks["x1"] - tracks["x0"])
-    tracks["speed_um_s"] = _ratio(tracks["path_length_um"], tracks["lifetime_s"])
-    tracks["straightness"] = _ratio(tracks["displacement_um"], tracks["path_length_um"])
-    tracks["generation"], tracks["divides"] = _generations(tracks, place)
-    return tracks[[*place, *_DTYPES]].astype(_DTYPES)
+    born["cycle_time_s"] = frames * float(time_step_s)
+    motion = motion_table(rows, time_step_s)
+    return pd.concat([born, tracks.drop(columns=key), motion.drop(columns=key)], axis=1)
 
 
-def _ratio(a: pd.Series, b: pd.Series) -> pd.Series:
-    return a.astype(float) / b.astype(float).where(b > 0)
+def _lineage(
+    tracks: pd.DataFrame, t_start: np.ndarray, place: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Divisions between each track and its first ancestor; who has two daughters; frames between.
 
-
-def _generations(tracks: pd.DataFrame, place: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Divisions between each track and its first ancestor, and who has two daughters."""
+    The last is NaN where a track was not born by division, or does not divide.
+    """
     key = pd.MultiIndex.from_frame(tracks[[*place, "track_id"]])
     parents = tracks[[*place, "parent_track_id"]].set_axis([*place, "track_id"], axis=1)
     parent = key.get_indexer(pd.MultiIndex.from_frame(parents))
@@ -88,7 +58,11 @@ def _generations(tracks: pd.DataFrame, place: list[str]) -> tuple[np.ndarray, np
         generation += ancestor >= 0
         ancestor = np.where(ancestor >= 0, parent[ancestor], -1)
     daughters = np.bincount(parent[parent >= 0], minlength=len(tracks))
-    return generation, daughters > 1
+    divides = daughters > 1
+    first_daughter = np.full(len(tracks), np.inf)
+    np.minimum.at(first_daughter, parent[parent >= 0], t_start[parent >= 0])
+    born = (parent >= 0) & divides[np.maximum(parent, 0)]
+    return generation, divides, np.where(born & divides, first_daughter - t_start, np.nan)
 
 
 def links_of(nodes: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,7 @@
-"""Particles linked over time with trackpy (Crocker & Grier, J. Colloid Interface Sci. 1996)."""
+"""Particles linked over time with trackpy (Crocker & Grier, J. Colloid Interface Sci. 1996).
+
+`link_particles` names the spots of a particle, `particle_table` makes one row per particle.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.track.diffusion import motion_table
+from cellpipe.track.paths import path_table, sorted_tracks, track_key
 
 
 def link_particles(
@@ -77,5 +82,36 @@ def _trackpy(rows: pd.DataFrame, max_distance_um: float, max_gap_frames: int) ->
         raise CellpipeError(
             seen=f"particles too close to each other for a reach of {max_distance_um} µm",
             wanted="steps shorter than the distance between particles",
-            do="lower detect.spots.max_distance_um, or raise the detection threshold",
+            do="lower detect.max_distance_um, or raise detect.threshold",
         ) from crowd
+
+
+BRIGHTNESS = ("intensity", "sigma_um", "signal_to_noise")
+
+
+def particle_table(spots: pd.DataFrame, time_step_s: float) -> pd.DataFrame:
+    """Summarise linked spots of any number of fields, one row per particle.
+
+    Parameters
+    ----------
+    spots : DataFrame
+        Spots with track_id, from `link_particles` and `detect_spots`: t, y_um, x_um, intensity,
+        sigma_um, signal_to_noise, label (the cell that holds the spot, 0 for none) and, where
+        present, plate, well and field.
+    time_step_s : float
+        Seconds between frames.
+
+    Returns
+    -------
+    DataFrame
+        Place columns, track_id, the columns of `path_table`, the means of intensity, sigma_um and
+        signal_to_noise over the track, in_cells (share of its frames in which a cell held it),
+        then the columns of `motion_table`.
+    """
+    rows, track = sorted_tracks(spots)
+    key = track_key(rows)
+    tracks = path_table(rows, time_step_s)
+    held = rows[[*BRIGHTNESS]].assign(in_cells=rows["label"].to_numpy() > 0)
+    means = held.astype(float).groupby(track).mean().reset_index(drop=True)
+    motion = motion_table(rows, time_step_s).drop(columns=key)
+    return pd.concat([tracks, means, motion], axis=1)
