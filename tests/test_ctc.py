@@ -14,6 +14,7 @@ import tifffile
 
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.formats.ctc import read_ctc, read_mask, write_ctc, write_seg
+from cellpipe.formats.ctc_rules import check_masks
 
 # label of each cell in each frame (a column of the picture), "." where it is not seen
 FAMILY = """
@@ -168,6 +169,19 @@ def test_long_movies_sort_by_time(tmp_path: Path) -> None:
         ({"res_track.txt": "1 0 1 0\n"}, "no mask000.tif"),
         ({"res_track.txt": "1 0 one 0\n", "mask000.tif": ""}, "'one'"),
         ({"res_track.txt": "1 0 1\n", "mask000.tif": ""}, "four whole numbers"),
+        ({"res_track.txt": "1 0 0 0\n1 0 0 0\n", "mask000.tif": ""}, "stands twice"),
+        ({"res_track.txt": "0 0 0 0\n", "mask000.tif": ""}, "not positive"),
+        ({"res_track.txt": "1 0 1 0\n", "mask000.tif": ""}, "frames outside 0 … 0"),
+        ({"res_track.txt": "1 0 0 7\n", "mask000.tif": ""}, "not in the table"),
+        (
+            {"res_track.txt": "1 0 1 0\n2 1 1 1\n", "mask000.tif": "", "mask001.tif": ""},
+            'has not ended, in the line "2 1 1 1"',
+        ),
+        ({"res_track.txt": "1 1 0 0\n", "mask000.tif": "", "mask001.tif": ""}, "before the begin"),
+        (
+            {"res_track.txt": "1 0 1 0\n", "mask000.tif": "", "mask002.tif": ""},
+            "mask002.tif where frame 1 should be",
+        ),
     ],
 )
 def test_bad_folders_are_named(tmp_path: Path, files: dict[str, str], message: str) -> None:
@@ -175,6 +189,24 @@ def test_bad_folders_are_named(tmp_path: Path, files: dict[str, str], message: s
         (tmp_path / name).write_text(text)
     with pytest.raises(BadImage, match=message):
         read_ctc(tmp_path)
+
+
+def test_masks_that_disagree_with_the_table_are_named(tmp_path: Path) -> None:
+    links = links_in(FAMILY)
+    write_ctc(tmp_path, frames_of(links), links, kind="truth")
+    check_masks(read_ctc(tmp_path))
+    table = tmp_path / "man_track.txt"
+    as_it_was = table.read_text()
+    table.write_text(as_it_was.replace("3 2 5 1", "3 2 4 1"))
+    with pytest.raises(BadImage, match=r"man_track005\.tif: label 3 is in the mask alone"):
+        check_masks(read_ctc(tmp_path))
+    table.write_text(as_it_was.replace("4 0 1 0\n5 3 4 4\n", "4 0 4 0\n"))
+    with pytest.raises(BadImage, match=r"man_track002\.tif: label 4 is in the track table, not"):
+        check_masks(read_ctc(tmp_path))
+    table.write_text(as_it_was)
+    tifffile.imwrite(tmp_path / "man_track004.tif", np.zeros((8, 8), np.uint16))
+    with pytest.raises(BadImage, match=r"man_track004\.tif is 8 × 8"):
+        check_masks(read_ctc(tmp_path))
 
 
 def test_a_mask_that_is_no_mask(tmp_path: Path) -> None:

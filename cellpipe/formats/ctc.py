@@ -22,6 +22,7 @@ import pandas as pd
 import tifffile
 
 from cellpipe.errors import BadImage, CellpipeError
+from cellpipe.formats.ctc_rules import check_tracks
 from cellpipe.workflow.publish import published
 
 MAX_LABEL = 65_535  # masks are 16 bit
@@ -108,20 +109,17 @@ def read_ctc(folder: str | Path) -> Movie:
     Raises
     ------
     BadImage
-        If there is no track table, no mask, or a line of the table is not four numbers.
+        If there is no track table, no mask, a frame is missing between others, a line of the
+        table is not four numbers, or what the table says cannot be.
     """
     folder = Path(folder)
     for place in (folder, folder / "TRA"):
         for mask, table in _NAMES.values():
             if (place / table).is_file():
-                frames = sorted(place.glob(f"{mask}[0-9]*.tif"), key=lambda p: (len(p.name), p))
-                if not frames:
-                    raise BadImage(
-                        seen=f"no {mask}000.tif in {place}",
-                        wanted=f"one mask per frame beside {table}",
-                        do="copy the masks there",
-                    )
-                return Movie(frames, _read_tracks(place / table))
+                frames = _list_masks(place, mask, table)
+                tracks = _read_tracks(place / table)
+                check_tracks(tracks, place / table, len(frames))
+                return Movie(frames, tracks)
     raise BadImage(
         seen=f"neither res_track.txt nor man_track.txt in {folder}",
         wanted="a folder as the Cell Tracking Challenge names them",
@@ -237,6 +235,26 @@ def _write_mask(path: Path, mask: np.ndarray) -> None:
         software=False,
         datetime=None,
     )
+
+
+def _list_masks(place: Path, mask: str, table: str) -> list[Path]:
+    """Masks in order of time; one that is missing between others would shift all that follow."""
+    frames = sorted(place.glob(f"{mask}[0-9]*.tif"), key=lambda p: (len(p.name), p))
+    if not frames:
+        raise BadImage(
+            seen=f"no {mask}000.tif in {place}",
+            wanted=f"one mask per frame beside {table}",
+            do="copy the masks there",
+        )
+    for t, path in enumerate(frames):
+        number = path.stem.removeprefix(mask)
+        if not number.isdigit() or int(number) != t:
+            raise BadImage(
+                seen=f"{path.name} where frame {t} should be, in {place}",
+                wanted=f"{mask}000.tif and on, without gaps, one 2D image per frame",
+                do="copy the missing masks, or number them from 000",
+            )
+    return frames
 
 
 def _read_tracks(path: Path) -> pd.DataFrame:

@@ -2,33 +2,41 @@
 
 SEG, DET, TRA, LNK and the biological measures come from py-ctcmetrics, the reference Python
 implementation of the Cell Tracking Challenge (Maška et al., Nature Methods 20:1010, 2023);
-divisions with a tolerance in time come from traccuracy. Both read CTC folders, so that is what
-is compared here.
+divisions with a tolerance in time come from traccuracy. Both count a true cell as found by the
+one object that covers more than half of it, so a truth may be outlines or mere markers. What
+is compared are CTC folders.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from cellpipe.errors import CellpipeError
-from cellpipe.formats.ctc import read_ctc
+from cellpipe.formats.ctc import MAX_LABEL, Movie, read_ctc, read_mask
+from cellpipe.formats.ctc_rules import check_masks
+
+if TYPE_CHECKING:
+    from traccuracy import TrackingGraph
 
 # what is scored, in the order of a table that people read
 CTC_SCORES = (
     "SEG", "DET", "TRA", "LNK", "OP_CTB", "OP_CLB(0)", "OP_CLB(1)",
-    "CT", "TF", "BC(0)", "BC(1)", "CCA", "CHOTA", "IDF1",
+    "CT", "TF", "BC(0)", "BC(1)", "BC(2)", "BC(3)", "CCA", "CHOTA", "IDF1",
 )  # fmt: skip
-_ASKED = ("Valid", "DET", "TRA", "LNK", "CT", "TF", "BC", "CCA", "CHOTA", "IDF1", "BIO", "OP_CLB")
+_ASKED = (
+    "DET", "TRA", "LNK", "CT", "TF", "BC", "CCA", "BIO", "OP_CLB",
+    "SEG", "OP_CTB",
+)  # fmt: skip
 FRAME_TOLERANCES = (0, 1)
-MIN_IOU = 0.5  # an object found, as in AP@0.5
 
 
 def score_tracking(truth_folder: str | Path, result_folder: str | Path) -> dict[str, float]:
@@ -46,13 +54,13 @@ def score_tracking(truth_folder: str | Path, result_folder: str | Path) -> dict[
     dict of float
         `CTC_SCORES` (0 … 1, 1 is perfect), then division_precision, division_recall and
         division_f1, each with suffix _0 and _1: the frames by which a division may be early or
-        late. NaN where a score has no meaning (no divisions, no SEG folder). A result without
-        any track scores 0.
+        late. NaN where a score has no meaning (`why_empty` says why). A result without any
+        track scores 0.
 
     Raises
     ------
     BadImage
-        If a folder cannot be read.
+        If a folder cannot be read, or the truth breaks the format's rules.
     CellpipeError
         If the truth is empty, the frames differ in number, or the result breaks the format's
         rules.
@@ -69,50 +77,172 @@ def score_tracking(truth_folder: str | Path, result_folder: str | Path) -> dict[
             wanted=f"{len(true_movie.frames)}, as in {truth}",
             do="export every frame of the movie",
         )
+    true_shape, shape = (read_mask(m.frames[0]).shape for m in (true_movie, movie))
+    if shape != true_shape:
+        raise CellpipeError(
+            seen=f"masks of {shape[0]} × {shape[1]} pixels in {result}",
+            wanted=f"{true_shape[0]} × {true_shape[1]}, as in {truth}",
+            do="give the truth of the whole field, at the size of its images",
+        )
+    _refuse_high_labels(true_movie, movie)
+    check_masks(true_movie)
     has_outlines = any((truth / "SEG").glob("man_seg*.tif"))
     if len(movie.tracks) == 0:
         return _nothing_found(true_movie.tracks, has_outlines)
-    return _ctc_scores(truth, result, has_outlines) | _division_scores(truth, result)
+    loaded = _matched(true_movie, truth, result, has_outlines)
+    scores = _ctc_scores(*loaded, _has_links(true_movie.tracks))
+    return scores | _division_scores(true_movie, movie, loaded[2])
 
 
-def _ctc_scores(truth: Path, result: Path, has_outlines: bool) -> dict[str, float]:
-    from ctc_metrics.scripts.evaluate import evaluate_sequence
+def why_empty(scores: Mapping[str, float]) -> dict[str, str]:
+    """For each score that is NaN, the reason in words."""
+    reasons = {
+        "SEG": "the truth has no outlines (SEG)",
+        "OP_CTB": "the truth has no outlines (SEG)",
+        "LNK": "the truth has no links",
+        "OP_CLB": "the truth has no links",
+        "BC": "the truth has no divisions",
+        "CCA": "the truth has no cell from birth to division",
+        "division_precision": "no divisions were found",
+        "division_recall": "the truth has no divisions",
+        "division_f1": "the truth has no divisions",
+    }
+    return {
+        name: reasons.get(re.sub(r"\(\d\)$|_\d$", "", name), "not computed for this truth")
+        for name, value in scores.items()
+        if np.isnan(value)
+    }
 
-    asked = [*_ASKED, "SEG", "OP_CTB"] if has_outlines else list(_ASKED)
+
+def _refuse_high_labels(true_movie: Movie, movie: Movie) -> None:
+    """py-ctcmetrics adds the labels of truth and result in 16 bits; past that they would wrap."""
+    highest = [int(m.tracks["track_id"].max()) for m in (true_movie, movie) if len(m.tracks)]
+    if sum(highest) + 1 > MAX_LABEL:
+        raise CellpipeError(
+            seen=f"labels up to {' and '.join(map(str, highest))} in truth and result",
+            wanted=f"together at most {MAX_LABEL - 1}, as the masks are 16 bit",
+            do="number the tracks from 1, or score fewer frames",
+        )
+
+
+def _matched(
+    true_movie: Movie, truth: Path, result: Path, has_outlines: bool
+) -> tuple[np.ndarray, np.ndarray, dict[str, list], dict[str, list]]:
+    """Tables of result and truth, and who matches whom in TRA and in SEG, frame by frame."""
+    from ctc_metrics.scripts.evaluate import load_data
+
     with _quiet(), warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        scores = evaluate_sequence(str(result), str(truth), asked, threads=1)
-    if not scores["Valid"]:
+        tracks, true_tracks, matched, outlines, _, valid = load_data(
+            str(result), str(truth), True, has_outlines, threads=1
+        )
+    if not valid:
         reasons = [str(w.message) for w in heard if w.category is UserWarning]
         raise CellpipeError(
             seen=f"{result}: {reasons[0] if reasons else 'not valid'}",
             wanted="tracks that follow the rules of the Cell Tracking Challenge",
             do="export the tracks again",
         )
+    if len(true_movie.frames) == 1:  # the library wants a second frame; it may be empty
+        for of_frames in matched.values():
+            of_frames.append([])
+    return tracks, true_tracks, matched, outlines
+
+
+def _ctc_scores(
+    tracks: np.ndarray,
+    true_tracks: np.ndarray,
+    matched: dict[str, list],
+    outlines: dict[str, list],
+    has_links: bool,
+) -> dict[str, float]:
+    from ctc_metrics.scripts.evaluate import calculate_metrics
+
+    unasked = set() if outlines else {"SEG", "OP_CTB"}
+    if not has_links:  # 0 / 0 in the library
+        unasked |= {"LNK", "OP_CLB"}
+    asked = [name for name in _ASKED if name not in unasked]
+    with _quiet():
+        scores = calculate_metrics(tracks, true_tracks, matched, outlines, asked, True)
+        scores |= _identity_scores(matched)
     return {name: _number(scores.get(name)) for name in CTC_SCORES}
 
 
-def _division_scores(truth: Path, result: Path) -> dict[str, float]:
-    from traccuracy import run_metrics
-    from traccuracy.loaders import load_ctc_data
-    from traccuracy.matchers import IOUMatcher
+def _identity_scores(matched: Mapping[str, Any]) -> dict[str, float]:
+    """CHOTA and IDF1, which the library computes on frames as arrays of whole numbers only.
+
+    `calculate_metrics` hands them lists, and fails on the first frame without cells.
+    """
+    from ctc_metrics.metrics import chota, idf1
+
+    kinds = ("labels_ref", "labels_comp", "mapped_ref", "mapped_comp")
+    frames = [[np.asarray(f, np.int64) for f in matched[f"{kind}_merged"]] for kind in kinds]
+    tracks = [matched["ref_tracks_merged"], matched["comp_tracks_merged"]]
+    return {**chota(*tracks, *frames), **idf1(*frames)}
+
+
+def _has_links(tracks: pd.DataFrame) -> bool:
+    return bool((tracks["t_end"] > tracks["t_start"]).any() or tracks["parent_track_id"].any())
+
+
+def _division_scores(
+    true_movie: Movie, movie: Movie, matched_frames: Mapping[str, list]
+) -> dict[str, float]:
+    from traccuracy.matchers._matched import Matched
     from traccuracy.metrics import DivisionMetrics
 
+    (true_graph, true_nodes), (graph, nodes) = _graph(true_movie), _graph(movie)
+    pairs = [
+        (true_nodes[t, true_label], nodes[t, label])
+        for t, true_label, label in _one_to_one(matched_frames)
+    ]
     with _quiet(), warnings.catch_warnings():
         # without divisions, or without a match, it warns and answers NaN: so do we
         warnings.simplefilter("ignore")
-        graphs = [load_ctc_data(str(folder)) for folder in (truth / "TRA", result)]
-        matcher = IOUMatcher(iou_threshold=MIN_IOU, one_to_one=True)
+        matched = Matched(true_graph, graph, pairs, {"matching type": "one-to-one"})
         metric = DivisionMetrics(max_frame_buffer=max(FRAME_TOLERANCES))
-        answers, _ = run_metrics(*graphs, matcher, [metric])
+        answers = metric.compute(matched).to_dict()["results"]
     scores = {}
     for frames in FRAME_TOLERANCES:
-        answer = answers[0]["results"][f"Frame Buffer {frames}"]
+        answer = answers[f"Frame Buffer {frames}"]
         for name, theirs in _DIVISION_NAMES.items():
             scores[f"{name}_{frames}"] = _number(answer[theirs])
         if answer["Total GT Divisions"] and not answer["True Positive Divisions"]:
             scores[f"division_f1_{frames}"] = 0.0  # it answers NaN, but there was what to find
     return scores
+
+
+def _graph(movie: Movie) -> tuple[TrackingGraph, dict[tuple[int, int], int]]:
+    """A movie's tracks as a graph of its objects, and the node of each (t, label).
+
+    Built from the table alone: `load_ctc_data` of traccuracy holds all masks in memory.
+    """
+    import networkx as nx
+    from traccuracy import TrackingGraph
+
+    graph: nx.DiGraph = nx.DiGraph()
+    nodes: dict[tuple[int, int], int] = {}
+    rows = list(movie.tracks.itertuples(index=False))
+    for row in rows:
+        for t in range(row.t_start, row.t_end + 1):
+            nodes[t, row.track_id] = len(nodes) + 1
+            graph.add_node(len(nodes), t=t, segmentation_id=row.track_id)
+            if t > row.t_start:
+                graph.add_edge(len(nodes) - 1, len(nodes))
+    end = {row.track_id: row.t_end for row in rows}
+    for row in rows:
+        if row.parent_track_id:
+            mother = nodes[end[row.parent_track_id], row.parent_track_id]
+            graph.add_edge(mother, nodes[row.t_start, row.track_id])
+    return TrackingGraph(graph), nodes
+
+
+def _one_to_one(matched: Mapping[str, list]) -> Iterator[tuple[int, int, int]]:
+    """(t, true label, label); an object that covers two cells matches none."""
+    for t, pairs in enumerate(zip(matched["mapped_ref"], matched["mapped_comp"], strict=True)):
+        for true_label, label in zip(*pairs, strict=True):
+            if pairs[1].count(label) == 1:
+                yield t, int(true_label), int(label)
 
 
 _DIVISION_NAMES = {
@@ -128,9 +258,17 @@ def _nothing_found(true_tracks: pd.DataFrame, has_outlines: bool) -> dict[str, f
     scores = dict.fromkeys(CTC_SCORES, 0.0)
     if not has_outlines:
         scores |= dict.fromkeys(("SEG", "OP_CTB"), np.nan)
-    of_divisions = 0.0 if daughters.duplicated().any() else np.nan
+    if not _has_links(true_tracks):
+        scores |= dict.fromkeys(("LNK", "OP_CLB(0)", "OP_CLB(1)"), np.nan)
+    divides = daughters[daughters.duplicated()]
+    of_divisions = 0.0 if len(divides) else np.nan
+    scores |= dict.fromkeys((n for n in CTC_SCORES if n.startswith("BC(")), of_divisions)
+    born = true_tracks["parent_track_id"].isin(divides)
+    if not (born & true_tracks["track_id"].isin(divides)).any():
+        scores["CCA"] = np.nan
     names = [f"{name}_{frames}" for frames in FRAME_TOLERANCES for name in _DIVISION_NAMES]
-    return scores | dict.fromkeys(names, of_divisions)
+    scores |= dict.fromkeys(names, of_divisions)
+    return scores | {name: np.nan for name in names if "precision" in name}
 
 
 def _number(value: Any) -> float:
