@@ -6,6 +6,7 @@ rule evaluate:
 rule evaluate_plate:
     input:
         layout="<results>/{plate}/layout.json",
+        inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
         spots="<results>/{plate}/spots.parquet",
         truth=of_plate("truth"),
@@ -13,17 +14,54 @@ rule evaluate_plate:
     output:
         scores="<results>/{plate}/evaluation/scores.tsv",
         images="<results>/{plate}/evaluation/images.tsv",
+        curve="<results>/{plate}/evaluation/ap.svg",
+        worst=directory("<results>/{plate}/evaluation/worst"),
     log:
         "<logs>/evaluate_plate/{plate}.log",
     benchmark:
         "<benchmarks>/evaluate_plate/{plate}.tsv"
     conda:
-        "../envs/track.yaml"
+        "../envs/evaluate.yaml"
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("metrics.labels", "metrics.points", "metrics.tracks"),
+        channels={
+            name: config["segment"][name]["channel"] for name in ["nuclei", "cells"]
+        },
+        truth_layer=config["evaluate"]["truth_layer"],
+        n_worst=config["evaluate"]["n_worst"],
+        code=code_digest(
+            "workflow.judging", "inputs.truth", "metrics.points", "metrics.tracks"
+        ),
     script:
         "../scripts/evaluate_plate.py"
+
+
+rule evaluate_labels:
+    input:
+        truth=evaluated("truth"),
+        found=evaluated("found"),
+        pixels=evaluated("pixels"),
+    output:
+        scores="<results>/evaluation/scores.tsv",
+        images="<results>/evaluation/images.tsv",
+        curve="<results>/evaluation/ap.svg",
+        worst=directory("<results>/evaluation/worst"),
+    log:
+        "<logs>/evaluate_labels.log",
+    benchmark:
+        "<benchmarks>/evaluate_labels.tsv"
+    conda:
+        "../envs/evaluate.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        pixel_size_um=config["ingest"]["pixel_size_um"],
+        n_worst=config["evaluate"]["n_worst"],
+        code=code_digest("workflow.judging", "inputs.truth"),
+    script:
+        "../scripts/evaluate_labels.py"

@@ -1,47 +1,53 @@
 """Score the results of a plate against its ground truth.
 
 The truth is a folder of label images (``B03_1_nuclei.tif``), of Cell Tracking Challenge truths
-(``B03_1_GT``) or both, and, for spots and classes, of tables (``spots.tsv``, ``classes.tsv``).
+(``B03_1_GT``) or both, and, for spots and classes, of tables (``spots.tsv``, ``classes.tsv``); or
+an OME-Zarr plate with label layers.
 """
 
+import itertools
+import json
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.formats.ctc import read_ctc, read_mask
-from cellpipe.metrics.labels import average_precision, panoptic_quality
+from cellpipe.inputs.truth import true_frames
 from cellpipe.metrics.points import class_scores, frame_scores
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.judging import (
+    JudgedImage,
+    draw_curve,
+    draw_worst,
+    judge_images,
+    score_table,
+)
 from cellpipe.workflow.publish import publish_table
 
-THRESHOLDS = (0.5, 0.75, 0.9)
 SPOT_TOLERANCE_UM = 1.0
 CELL_TOLERANCE_UM = 5.0
 
 
-def true_labels(truth, well, field):
-    """Pairs (t, labels) of one field, from whichever truth there is."""
-    image, movie = truth / f"{well}_{field}_nuclei.tif", truth / f"{well}_{field}_GT"
-    if image.is_file():
-        yield 0, read_mask(image)
-    elif movie.is_dir():
-        yield from read_ctc(movie).labels()
-
-
 def judged_images(plate, truth):
-    for well, field in plate.fields:
-        for t, labels in true_labels(truth, well, field):
-            if not plate.has_frame(well, field, t, "nuclei"):
-                continue
-            found = plate.read_labels(well, field, t, "nuclei")
-            precision = average_precision(labels, found, THRESHOLDS)
-            ap = {f"ap_{x:g}": value for x, value in zip(THRESHOLDS, precision, strict=True)}
-            counts = {"n_true": len(np.unique(labels)) - 1, "n_found": len(np.unique(found)) - 1}
-            pq = {"pq": panoptic_quality(labels, found)}
-            yield {"well": well, "field": field, "t": t, **counts, **ap, **pq}
+    """What is to be judged: every frame whose labels are known and were found."""
+    layers = [name for name in plate.label_names if name != "tracks"]
+    for (well, field), layer in itertools.product(plate.fields, layers):
+        truth_layer = snakemake.params.truth_layer if layer == "nuclei" else None
+        for t, read in true_frames(truth, well, field, layer, truth_layer).items():
+            if plate.has_frame(well, field, t, layer):
+                yield JudgedImage(
+                    place={"well": well, "field": field, "t": t, "object": layer},
+                    truth=read,
+                    found=partial(plate.read_labels, well, field, t, layer),
+                    pixels=partial(read_pixels, plate, well, field, t, layer),
+                )
+
+
+def read_pixels(plate, well, field, t, layer):
+    channel = snakemake.params.channels.get(layer) or snakemake.params.channels["nuclei"]
+    return plate.read_frame(well, field, t, [channel])[0]
 
 
 def judged_tracks(truth, ctc):
@@ -62,14 +68,18 @@ def table(path):
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
     cells, spots = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.spots)
-    images = pd.DataFrame(judged_images(plate, truth))
-    if images.empty:
+    inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    judged = list(judged_images(plate, truth))
+    if not judged:
         raise BadConfig(
             seen=f"no truth for any field of {plate.name} in {truth}",
-            wanted="label images named B03_1_nuclei.tif, or CTC folders named B03_1_GT",
-            do="correct 'truth' in the sheet of plates",
+            wanted="label images named B03_1_nuclei.tif, CTC folders named B03_1_GT, or an "
+            "OME-Zarr plate with the label layer 'nuclei'",
+            do="correct 'truth' in the sheet of plates, or 'evaluate: truth_layer' in the config",
         )
-    scores = images[[c for c in images if c.startswith(("ap_", "pq"))]].mean().to_dict()
+    known = plate.pixel_size_um if inspection["pixel_size_known"] else None
+    images = judge_images(judged, known)
+    scores = {}
     if snakemake.input.ctc:
         scores |= judged_tracks(truth, Path(snakemake.input.ctc))
     if len(spots) and (truth / "spots.tsv").is_file():
@@ -79,5 +89,8 @@ with speaking(snakemake):
     if "class" in cells and named:
         scores |= class_scores(cells, table(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
-    publish_table(snakemake.output.scores, pd.DataFrame(scores.items(), columns=["score", "value"]))
-    log.info("%s", {name: round(float(value), 4) for name, value in scores.items()})
+    table = score_table(images, scores)
+    draw_curve(images, snakemake.output.curve)
+    draw_worst(judged, images, snakemake.output.worst, snakemake.params.n_worst)
+    publish_table(snakemake.output.scores, table)
+    log.info("%s", {row.score: round(float(row.value), 4) for row in table.itertuples()})

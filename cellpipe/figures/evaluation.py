@@ -58,8 +58,8 @@ def picture_of_errors(pixels: NDArray | None, truth: NDArray, found: NDArray) ->
 
     Returns
     -------
-    array, shape (y, x, 3), uint8: up to `WINDOW_PX` of the image, enlarged to `PICTURE_PX`; outlines
-    of the truth in `TRUTH`, of what was found in `FOUND`, where both agree in `BOTH`
+    array, shape (y, x, 3), uint8: up to `WINDOW_PX` of the image, enlarged to `PICTURE_PX`, with
+    outlines of the truth in `TRUTH`, of what was found in `FOUND`, where both agree in `BOTH`
     """
     window = worst_window(truth, found)
     shade = np.zeros(truth.shape) if pixels is None else _shade(pixels)
@@ -68,7 +68,6 @@ def picture_of_errors(pixels: NDArray | None, truth: NDArray, found: NDArray) ->
         np.repeat(np.repeat(a[window], times, axis=0), times, axis=1) for a in (shade, truth, found)
     )
     rgb = np.repeat(0.85 * large[..., None], 3, axis=2)
-    # the true outline is drawn one pixel wide, the other just inside of it where both agree
     edges = outlines(true), outlines(ours)
     for edge, colour in zip((*edges, edges[0] & edges[1]), (TRUTH, FOUND, BOTH), strict=True):
         rgb[_thick(edge, times)] = colour

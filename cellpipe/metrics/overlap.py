@@ -101,7 +101,8 @@ def _counted_pairs(truth: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray
 
     Neighbours in a row mostly are of one pair: only runs of equal pairs are sorted.
     """
-    pairs, counts = [np.empty(0, np.uint64)], [np.empty(0)]
+    pairs: list[np.ndarray] = [np.empty(0, np.uint64)]
+    counts: list[np.ndarray] = [np.empty(0)]
     for start in range(0, truth.size, STRIP_PX):
         strip = slice(start, start + STRIP_PX)
         pair = (truth[strip].astype(np.uint64) << _HALF) | predicted[strip].astype(np.uint64)

@@ -16,27 +16,22 @@ from cellpipe.report.wording import count, number, spoken
 if TYPE_CHECKING:
     import pandas as pd
 
-# of the scores of labels, those that stand at the top; all of them are in the results folder
-HEADLINES = (
-    "ap_0.5", "ap_0.75", "ap_0.9", "ap_mean", "f1_0.5", "pq", "seg", "dice", "aji",
-    "boundary_mean_px", "boundary_mean_um",
-)  # fmt: skip
+# of the scores of labels, those that stand at the top; of other objects than nuclei, the first
+HEADLINES = ("ap_0.5", "ap_0.75", "f1_0.5", "pq", "seg")
+# and those beside the curve; all of them are in the results folder
+BESIDE = ("ap_0.5", "ap_0.75", "ap_0.9", "ap_mean", "f1_0.5", "pq", "seg", "aji", "dice")
 _OF_LABELS = ("ap_", "f1_", "n_", "boundary_")
 _LABEL_SCORES = {"pq", "sq", "rq", "seg", "aji", "dice", "jaccard"}
 
 
 def shown_scores(evaluation: Mapping[str, float], objects: list[str]) -> list[tuple[str, str]]:
-    """(name, value) of the headlines of each kind of object, and of all scores of other kinds.
-
-    Outlines are told in µm where those are known.
-    """
+    """(name, value) of the headlines of each kind of object, and of all scores of other kinds."""
     said = []
     for name, value in evaluation.items():
         prefix = next((f"{o}_" for o in objects if name.startswith(f"{o}_")), "")
         score = name.removeprefix(prefix)
         of_labels = score.startswith(_OF_LABELS) or score in _LABEL_SCORES
-        in_um = score == "boundary_mean_px" and f"{prefix}boundary_mean_um" in evaluation
-        if (of_labels and score not in HEADLINES) or in_um:
+        if of_labels and score not in (HEADLINES[:1] if prefix else HEADLINES):
             continue
         said.append((f"{prefix.replace('_', ' ')}{score_name(score)}", number(value)))
     return said
@@ -50,8 +45,6 @@ def score_name(name: str) -> str:
         return f"{name[:2].upper()}@{name[3:]}"
     if name in ("pq", "sq", "rq", "seg", "aji"):
         return name.upper()
-    if name.startswith("boundary_mean"):
-        return f"outline {spoken(name.removeprefix('boundary_mean_'))}".replace("px", "error (px)")
     if name.startswith("division_"):
         what, frames = name.removeprefix("division_").rsplit("_", 1)
         return f"division {what.replace('f1', 'F1')} ±{frames}"
@@ -65,11 +58,21 @@ def precision_chart(content: ReportContent) -> Chart | None:
     images = content.judged
     if images is None or images.empty:
         return None
-    curves = {str(name): precision_curves(own) for name, own in images.groupby("object")}
-    own = [images[images["object"] == name] for name in curves]
-    columns = ["", *(_named(i, name) for i, name in enumerate(curves))]
-    rows = [["images", *(count(len(of_name)) for of_name in own)]]
-    rows += [[spoken(c), *(count(of_name[c].sum()) for of_name in own)] for c in COUNTS]
+    own = {str(name): of_name for name, of_name in images.groupby("object", sort=False)}
+    curves = {name: precision_curves(of_name) for name, of_name in own.items()}
+    columns = ["", *(_named(i, name) for i, name in enumerate(own))]
+    scores = [c for c in BESIDE if c in images]
+    distances = [c for c in ("boundary_mean_um", "boundary_mean_px") if c in images][:1]
+    rows = [[score_name(c), *(number(of[c].mean()) for of in own.values())] for c in scores]
+    rows += [
+        [
+            spoken(c.replace("boundary_mean", "outline_error")),
+            *(number(of[c].mean()) for of in own.values()),
+        ]
+        for c in distances
+    ]
+    rows += [["images", *(count(len(of)) for of in own.values())]]
+    rows += [[f"objects {spoken(c)}", *(count(of[c].sum()) for of in own.values())] for c in COUNTS]
     table = Table(columns, rows, [False] + [True] * len(own))
     return Chart("Average precision", _chart(curves), table)
 

@@ -107,7 +107,8 @@ def gallery(table: pd.DataFrame, folder: str | Path) -> Iterator[tuple[str, str,
         path = Path(folder, name)
         if path.is_file():
             scores = table.iloc[row]
-            place = {key: scores[key] for key in PLACE if key in table}
+            known = [key for key in PLACE if key in table and (key != "t" or table["t"].any())]
+            place = {key: scores[key] for key in known}
             with Image.open(path) as picture:
                 yield _said(place), _errors(scores), np.asarray(picture)
 
