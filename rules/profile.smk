@@ -8,6 +8,8 @@ rule gather_plate:
         fields="<results>/{plate}/fields.parquet",
         tracks="<results>/{plate}/tracks.parquet",
         spots="<results>/{plate}/spots.parquet",
+        spot_tracks="<results>/{plate}/spot_tracks.parquet",
+        msd="<results>/{plate}/msd.parquet",
         quarantine="<results>/{plate}/quarantine.tsv",
     log:
         "<logs>/gather_plate/{plate}.log",
@@ -32,6 +34,8 @@ rule profile_plate:
         cells="<results>/{plate}/cells.parquet",
         fields="<results>/{plate}/fields.parquet",
         tracks="<results>/{plate}/tracks.parquet",
+        spot_tracks="<results>/{plate}/spot_tracks.parquet",
+        msd="<results>/{plate}/msd.parquet",
         plate_map=of_plate("plate_map"),
     output:
         wells="<results>/{plate}/wells.parquet",
@@ -53,7 +57,7 @@ rule profile_plate:
         options=config["profile"],
         readouts=READOUTS,
         seed=config["seed"],
-        code=code_digest("profiles.wells", "statistics.plate"),
+        code=code_digest("profiles.wells", "profiles.dynamics", "statistics.plate"),
     script:
         "../scripts/profile_plate.py"
 

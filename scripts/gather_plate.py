@@ -1,4 +1,4 @@
-"""Join the block tables of a plate: one row per cell, per spot, per track, per field and frame."""
+"""Join the block tables of a plate: one row per cell, spot, track, field and frame."""
 
 import json
 from pathlib import Path
@@ -8,21 +8,42 @@ import pandas as pd
 from cellpipe import track
 from cellpipe.plate import Plate
 from cellpipe.segment import movie_quality
+from cellpipe.track.diffusion import subtract_drift
+from cellpipe.track.msd import ensemble_msd, track_msd
 from cellpipe.workflow import gather
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.receipts import read_receipts, read_rows
 
+MSD_COLUMNS = [
+    *("plate", "well", "kind", "lag_frames", "lag_s", "msd_um2", "se_um2", "n_tracks", "n_pairs")
+]
+
 
 def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
     """Spots with track ids, where the config asks for them to be linked over time."""
-    if not options["track"] or spots.empty:
+    if not options["track"]:
         return spots
+    if spots.empty:
+        return spots.assign(track_id=pd.Series(0, spots.index, dtype="int64"))
     limits = {key: options[key] for key in ("max_distance_um", "max_gap_frames")}
     fields = [
         track.link_particles(group, **limits) for _, group in spots.groupby(["well", "field"])
     ]
     return pd.concat(fields, ignore_index=True)
+
+
+def ensembles(cells, spots) -> pd.DataFrame:
+    """Mean squared displacement of the tracks of each well, of cells and of spots."""
+    tables = []
+    if len(spots) and "track_id" in spots:
+        fields = spots.groupby(["well", "field"], sort=False)
+        spots = pd.concat([subtract_drift(of_field) for _, of_field in fields])
+    for kind, points in (("cells", cells), ("spots", spots)):
+        if len(points) and "track_id" in points:
+            msd = track_msd(points, plate.time_step_s)
+            tables.append(ensemble_msd(msd, ["plate", "well"]).assign(kind=kind))
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=MSD_COLUMNS)
 
 
 with speaking(snakemake):
@@ -48,6 +69,9 @@ with speaking(snakemake):
         if "detect" in rows
         else pd.DataFrame()
     )
+    particles = (
+        track.particle_table(spots, plate.time_step_s) if "track_id" in spots else pd.DataFrame()
+    )
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
@@ -56,6 +80,8 @@ with speaking(snakemake):
         (cells, snakemake.output.cells),
         (tracks, snakemake.output.tracks),
         (spots, snakemake.output.spots),
+        (particles, snakemake.output.spot_tracks),
+        (ensembles(cells, spots), snakemake.output.msd),
         (fields, snakemake.output.fields),
         (faults, snakemake.output.quarantine),
     ):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.profiles import dynamics
 from cellpipe.profiles import wells as profiles
 from cellpipe.statistics.plate import plate_statistics
 from cellpipe.workflow.job import log, speaking
@@ -18,26 +19,40 @@ def imaged_wells():
     return {place["well"] for place in inspection["fields"] + inspection["faults"]}
 
 
-def summarised(cells, fields, tracks, plate_map, readouts):
-    """One row per well; readouts of tracks come from the summary of tracks."""
-    of_tracks = set(profiles.TRACK_READOUTS)
+def summarised(cells, fields, plate_map, readouts):
+    """One row per well; readouts of tracks come from the summaries of tracks."""
+    of_tracks = {*dynamics.TRACK_READOUTS, *dynamics.PARTICLE_READOUTS}
     of_cells = [name for name in readouts if name not in of_tracks]
     plate = snakemake.wildcards.plate
     wells = profiles.aggregate_wells(cells, fields, of_cells, plate_map, plate=plate)
-    if len(tracks):
-        wells = wells.merge(profiles.aggregate_tracks(tracks), how="left", on=["plate", "well"])
+    for table in tracks_by_well():
+        wells = wells.merge(table, how="left", on=["plate", "well"])
     return wells
+
+
+def tracks_by_well():
+    """Tables with a row per well: dynamics of cells, and of spots, where those are linked."""
+    tracks, particles, msd = (
+        pd.read_parquet(snakemake.input[name]) for name in ("tracks", "spot_tracks", "msd")
+    )
+    if "track_id" in tracks:
+        yield dynamics.aggregate_tracks(tracks)
+        yield dynamics.ensemble_motion(msd[msd["kind"] == "cells"])
+    if "track_id" in particles:
+        yield dynamics.aggregate_particles(particles)
+        motion = dynamics.ensemble_motion(msd[msd["kind"] == "spots"])
+        yield motion.rename(columns={name: f"spot_{name}" for name in dynamics.ENSEMBLE_FIGURES})
 
 
 with speaking(snakemake):
     options, output = snakemake.params.options, snakemake.output
     readouts = snakemake.params.readouts
     cells, fields = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.fields)
-    tracks, imaged = pd.read_parquet(snakemake.input.tracks), imaged_wells()
+    imaged = imaged_wells()
     plate_map = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
 
-    wells = summarised(cells, fields, tracks, plate_map, options["readouts"])
+    wells = summarised(cells, fields, plate_map, options["readouts"])
     wells = profiles.normalise_wells(wells, readouts)
     if options["hit_readout"]:
         limit = options["hit_threshold"]

@@ -15,6 +15,7 @@ from cellpipe.classify.cells import cross_validate, fit_classifier, training_set
 from cellpipe.inputs.plate_map import validate_plate_map, well_at
 from cellpipe.profiles.wells import aggregate_wells, call_hits, normalise_wells
 from cellpipe.statistics.plate import plate_statistics
+from cellpipe.track import track_table
 
 ROWS = (1, 2, 5, 6)
 DOSES = np.geomspace(0.98, 250, 9)
@@ -126,9 +127,9 @@ def draw_scene(share: float, seed: int, shape: tuple[int, int] = (256, 256)):
 
 
 def draw_tracks(n_frames: int = 30, seed: int = 2) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(tracks, cells with t y_um x_um track_id) of two wells; some tracks divide once."""
+    """(tracks, tracked cells) of two wells; some tracks divide once."""
     rng = np.random.default_rng(seed)
-    tracks, points, next_id = [], [], 1
+    points, next_id = [], 1
     for well in ("B02", "B03"):
         for _ in range(14):
             divides = bool(rng.random() < 0.4)
@@ -142,18 +143,11 @@ def draw_tracks(n_frames: int = 30, seed: int = 2) -> tuple[pd.DataFrame, pd.Dat
                 path = start + steps
                 if splits:
                     start = path[-1]
-                length = float(np.hypot(*np.diff(path, axis=0).T).sum())
-                tracks.append(
-                    {"plate": "movie", "well": well, "field": 1, "track_id": track_id,
-                     "parent_track_id": parent, "t_start": first, "t_end": last,
-                     "n_frames": last - first + 1, "lifetime_s": 300.0 * (last - first),
-                     "speed_um_s": length / max(300.0 * (last - first), 1), "divides": splits,
-                     "straightness": 0.4, "displacement_um": 9.0, "path_length_um": length}
-                )  # fmt: skip
                 points += [
-                    {"well": well, "field": 1, "t": first + i, "y_um": p[0], "x_um": p[1],
-                     "track_id": track_id}
+                    {"plate": "movie", "well": well, "field": 1, "t": first + i, "y_um": p[0],
+                     "x_um": p[1], "track_id": track_id, "parent_track_id": parent}
                     for i, p in enumerate(path)
                 ]  # fmt: skip
             next_id += len(family)
-    return pd.DataFrame(tracks), pd.DataFrame(points)
+    table = pd.DataFrame(points)
+    return track_table(table, time_step_s=300), table

@@ -16,7 +16,6 @@ from cellpipe.inputs.plate_map import (
 )
 from cellpipe.profiles.cytominer import compartment_name
 from cellpipe.profiles.wells import (
-    aggregate_tracks,
     aggregate_wells,
     call_hits,
     normalise_profiles,
@@ -148,15 +147,10 @@ def test_only_sample_wells_beyond_the_threshold_are_hits():
         call_hits(wells, "rato")
 
 
-def test_tracks_are_summed_by_well():
-    tracks = pd.DataFrame(
-        {"plate": "P", "well": ["A01", "A01", "A01", "A02"], "divides": [True, False, False, False],
-         "speed_um_s": [1.0, 2.0, 6.0, 3.0], "straightness": [0.1, 0.2, 0.3, 0.4],
-         "lifetime_s": [10, 20, 30, 40], "displacement_um": [1, 2, 3, 4]}
-    )  # fmt: skip
-    table = aggregate_tracks(tracks).set_index("well")
-    assert table.loc["A01", ["n_tracks", "n_divisions", "median_speed_um_s"]].tolist() == [3, 1, 2]
-    assert table.loc["A02", "n_divisions"] == 0
+def test_a_readout_that_no_well_has_is_refused_by_name():
+    wells = aggregate_wells(draw_cells(), None, ["ratio"], draw_map())
+    with pytest.raises(BadConfig, match="'median_speed_um_s'"):
+        normalise_wells(wells, ["median_speed_um_s"])  # tracks, of a plate that has none
 
 
 def profile_plate():

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "aggregate_tracks", "aggregate_wells", "call_hits", "normalise_profiles", "normalise_wells",
+    "aggregate_wells", "call_hits", "normalise_profiles", "normalise_wells",
     "select_profile_features", "validate_plate_map", "well_profiles",
 ]  # fmt: skip
 
@@ -102,10 +102,14 @@ def normalise_wells(wells: pd.DataFrame, readouts: list[str]) -> pd.DataFrame:
 
     Both are taken from medians of the control wells; robust z divides by the scaled MAD of the
     negatives. NaN where the controls are missing, or agree so well that they have no spread.
+
+    Raises BadConfig for a readout that is no column of `wells` (tracks of a plate without any).
     """
     wells = wells.copy()
     control = wells["control"].fillna("") if "control" in wells else wells["well"].map(lambda _: "")
     for readout in readouts:
+        if readout not in wells:
+            _refuse_column(readout, list(wells.select_dtypes("number")))
         values = wells[readout].astype("float64")
         low, high = (median(values[control == kind]) for kind in ("negative", "positive"))
         spread = mad(values[control == "negative"])
@@ -153,35 +157,6 @@ def call_hits(
     z = {"up": z, "down": -z, "both": z.abs()}[direction]
     sample = wells["control"].fillna("").eq("") if "control" in wells else z.eq(z)
     return wells.assign(hit=(z >= threshold) & sample & (wells["n_cells"] >= min_cells))
-
-
-TRACK_FIGURES = ("speed_um_s", "straightness", "lifetime_s", "displacement_um")
-TRACK_READOUTS = (
-    "n_tracks",
-    "n_divisions",
-    "divisions_per_track",
-    *(f"median_{figure}" for figure in TRACK_FIGURES),
-)
-
-
-def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
-    """Dynamics per well of a movie plate, one row per well that has tracks.
-
-    Returns
-    -------
-    DataFrame
-        plate well n_tracks n_divisions divisions_per_track median_speed_um_s
-        median_straightness median_lifetime_s median_displacement_um
-    """
-    import pandas as pd
-
-    by_well = tracks.groupby(["plate", "well"], sort=True)
-    out = pd.DataFrame({"n_tracks": by_well.size().astype("int32")})
-    out["n_divisions"] = by_well["divides"].sum().astype("int32")
-    out["divisions_per_track"] = out["n_divisions"] / out["n_tracks"]
-    for column in TRACK_FIGURES:
-        out[f"median_{column}"] = by_well[column].median().astype("float64")
-    return out.reset_index()
 
 
 def _plate_name(*tables: pd.DataFrame | None) -> str:

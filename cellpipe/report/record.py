@@ -23,7 +23,7 @@ NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds", "r
 
 def tracks_table(tracks: pd.DataFrame) -> Table:
     """Dynamics well by well."""
-    from cellpipe.profiles.wells import aggregate_tracks
+    from cellpipe.profiles.dynamics import aggregate_tracks
 
     wells = aggregate_tracks(tracks)
     rows = [

@@ -1,0 +1,99 @@
+"""From tracks to wells: what moves, divides, diffuses or is held, so that a plate is ranked by it.
+
+tracks, spot_tracks (one row per track) ──► counts, medians      ┐
+msd (one row per well and lag)          ──► D, exponent of all   ├─ one row per well
+                                            tracks together      ┘
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cellpipe.track.diffusion import CONFINED_P
+from cellpipe.track.msd_fits import fit_line, fit_power_law
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PATH_FIGURES = ("speed_um_s", "velocity_um_s", "straightness", "lifetime_s", "displacement_um")
+TRACK_FIGURES = (*PATH_FIGURES, "cycle_time_s")
+ENSEMBLE_FIGURES = ("diffusion_um2_s", "msd_exponent")
+TRACK_READOUTS = (
+    "n_tracks",
+    "n_divisions",
+    "divisions_per_track",
+    *(f"median_{figure}" for figure in TRACK_FIGURES),
+    *ENSEMBLE_FIGURES,
+)
+PARTICLE_READOUTS = (
+    "n_spot_tracks",
+    *(f"spot_median_{figure}" for figure in PATH_FIGURES),
+    "spot_fraction_confined",
+    *(f"spot_{figure}" for figure in ENSEMBLE_FIGURES),
+)
+
+
+def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
+    """Dynamics of cells per well of a movie plate, one row per well that has tracks.
+
+    Returns
+    -------
+    DataFrame
+        plate well n_tracks n_divisions divisions_per_track, and the medians of speed, velocity,
+        straightness, lifetime, displacement and cycle time, as median_<column>
+    """
+    import pandas as pd
+
+    by_well = tracks.groupby(["plate", "well"], sort=True)
+    out = pd.DataFrame({"n_tracks": by_well.size().astype("int32")})
+    out["n_divisions"] = by_well["divides"].sum().astype("int32")
+    out["divisions_per_track"] = out["n_divisions"] / out["n_tracks"]
+    for column in TRACK_FIGURES:
+        out[f"median_{column}"] = by_well[column].median().astype("float64")
+    return out.reset_index()
+
+
+def aggregate_particles(particles: pd.DataFrame) -> pd.DataFrame:
+    """Dynamics of spots per well, one row per well that has spot tracks.
+
+    Tracks of one frame are left out: most are noise that looked like a spot once.
+
+    Returns
+    -------
+    DataFrame
+        plate well n_spot_tracks, the medians of speed, velocity, straightness, lifetime and
+        displacement as spot_median_<column>, spot_fraction_confined (of tracks long enough to tell)
+    """
+    import pandas as pd
+
+    seen_again = particles[particles["n_frames"] > 1]
+    by_well = seen_again.groupby(["plate", "well"], sort=True)
+    out = pd.DataFrame({"n_spot_tracks": by_well.size().astype("int32")})
+    for column in PATH_FIGURES:
+        out[f"spot_median_{column}"] = by_well[column].median().astype("float64")
+    known = seen_again[seen_again["confinement_p"].notna()]
+    confined = known.assign(confined=known["confinement_p"] < CONFINED_P)
+    out["spot_fraction_confined"] = confined.groupby(["plate", "well"])["confined"].mean()
+    return out.reset_index()
+
+
+def ensemble_motion(msd: pd.DataFrame) -> pd.DataFrame:
+    """D and exponent of all tracks of a well together, from `ensemble_msd` by plate and well.
+
+    Returns
+    -------
+    DataFrame
+        plate well diffusion_um2_s msd_exponent; NaN where no track is long enough
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "plate": plate,
+            "well": well,
+            "diffusion_um2_s": fit_line(of_well).diffusion,
+            "msd_exponent": fit_power_law(of_well).exponent,
+        }
+        for (plate, well), of_well in msd.groupby(["plate", "well"], sort=True)
+    ]
+    return pd.DataFrame(rows, columns=["plate", "well", *ENSEMBLE_FIGURES])
