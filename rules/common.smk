@@ -9,7 +9,6 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 from cellpipe.inputs import sheets
-from cellpipe.inputs.config import load_yaml
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.provenance import code_digest
@@ -27,6 +26,7 @@ try:
     )
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
+    EXPORTED = sheets.exported_weights(config)
 except CellpipeError as fault:
     raise WorkflowError(
         f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
@@ -176,12 +176,6 @@ def pixels_layout(wildcards):
     """Layout of the plate whose pixels segmentation reads."""
     name = "layout_denoised" if KEEP_DENOISED else "layout"
     return f"{RESULTS}/{wildcards.plate}/{name}.json"
-
-
-def initial_weights(wildcards):
-    """Weights that a training starts from, where another training makes them."""
-    path = Path(workflow.basedir, f"config/training/{wildcards.network}.yaml")
-    return load_yaml(path).get("initial", []) if path.is_file() else []
 
 
 def frame_code(*modules):

@@ -1,3 +1,9 @@
+import os
+
+from cellpipe.training.recipe import gpus, initial_file
+
+
+# needs no plate: snakemake --snakefile rules/train.smk
 rule train:
     input:
         expand(
@@ -8,22 +14,51 @@ rule train:
 rule train_network:
     input:
         config="config/training/{network}.yaml",
-        initial=initial_weights,
+        initial=lambda wildcards: initial_file(
+            f"config/training/{wildcards.network}.yaml"
+        ),
         data=os.environ.get("CELLPIPE_DATA", "data"),
     output:
         weights="training/{network}/{network}.safetensors",
         card="training/{network}/{network}.json",
+        curves="training/{network}/curves.tsv",
+        figure="training/{network}/curves.svg",
+        scores="training/{network}/scores.tsv",
+        worst="training/{network}/worst.png",
     log:
         "<logs>/train_network/{network}.log",
     benchmark:
         "<benchmarks>/train_network/{network}.tsv"
     conda:
-        "../envs/segment.yaml"
+        "../envs/train.yaml"
     threads: 2
     resources:
         mem_mb=6000,
         runtime=180,
+        gpu=lambda wildcards: gpus(f"config/training/{wildcards.network}.yaml"),
     params:
         work="training/{network}/run",
     script:
         "../scripts/train_network.py"
+
+
+rule export_model:
+    input:
+        weights=EXPORTED,
+        card=EXPORTED.with_suffix(".json"),
+    output:
+        package=f"<results>/models/{EXPORTED.stem}.zip",
+    log:
+        "<logs>/export_model.log",
+    benchmark:
+        "<benchmarks>/export_model.tsv"
+    conda:
+        "../envs/segment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=15,
+    params:
+        code=code_digest("formats.bioimage_io"),
+    script:
+        "../scripts/export_model.py"

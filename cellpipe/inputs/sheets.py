@@ -13,6 +13,7 @@ from cellpipe.errors import BadConfig
 from cellpipe.inputs.config import load_yaml, validated
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts.names import refuse_unknown_layout
+from cellpipe.models.card import weights_path
 from cellpipe.models.engines import FOREIGN
 from cellpipe.models.engines.weights import foreign_path, weights_card
 
@@ -165,6 +166,12 @@ def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
 def weights_digest(config: Mapping[str, Any]) -> str:
     """sha256 of the weights in use, so that other weights mean other results."""
     return " ".join(network["sha256"] for network in networks(config))
+
+
+def exported_weights(config: Mapping[str, Any]) -> Path:
+    """Weights of ours that can be exported as a package: those in use, or the shipped ones."""
+    nuclei = config["segment"]["nuclei"]
+    return weights_path(nuclei["weights"] if nuclei["engine"] == "cellpipe" else "nuclei")
 
 
 def segment_environment(config: Mapping[str, Any]) -> str:

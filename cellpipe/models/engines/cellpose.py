@@ -52,7 +52,7 @@ def load(
         model = CellposeModel(pretrained_model=str(path), device=place)
     except (AssertionError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
         raise BadConfig(
-            seen=f"{path}: {type(error).__name__}, {str(error).strip().splitlines()[0]}",
+            seen=f"{path}, which Cellpose cannot read ({type(error).__name__})",
             wanted=WANTED["cellpose"][0],
             do=WANTED["cellpose"][1],
         ) from error

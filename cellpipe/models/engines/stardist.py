@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import redirect_stdout
 
 import numpy as np
 
@@ -47,7 +49,9 @@ def load(
     _prepare_tensorflow(device, threads)
     from stardist.models import StarDist2D
 
-    model = StarDist2D(None, name=path.resolve().name, basedir=str(path.resolve().parent))
+    folder = path.resolve()
+    with redirect_stdout(io.StringIO()):  # it prints what it reads
+        model = StarDist2D(None, name=folder.name, basedir=str(folder.parent))
 
     def segment(
         pixels: np.ndarray,
