@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import track
+from cellpipe.dynamics.diffusion import subtract_drift
+from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.plate import Plate
 from cellpipe.segment import movie_quality
-from cellpipe.track.diffusion import subtract_drift
-from cellpipe.track.msd import ensemble_msd, track_msd
 from cellpipe.workflow import gather
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cellpipe.dynamics.diffusion import free_probability, motion_table, subtract_drift
+from cellpipe.dynamics.msd import ensemble_msd, pool_msd, track_msd
+from cellpipe.dynamics.msd_fits import ensemble_diffusion, fit_line, fit_power_law
+from cellpipe.dynamics.paths import path_table
 from cellpipe.track import particle_table, track_table
-from cellpipe.track.diffusion import free_probability, motion_table, subtract_drift
-from cellpipe.track.msd import ensemble_msd, pool_msd, track_msd
-from cellpipe.track.msd_fits import ensemble_diffusion, fit_line, fit_power_law
-from cellpipe.track.paths import path_table
 
 D_UM2_S, STEP_S, ERROR_UM, SPEED_UM_S = 0.4, 0.05, 0.08, 3.0
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.profiles.dynamics import (
     PARTICLE_READOUTS,
     TRACK_READOUTS,
@@ -14,7 +15,6 @@ from cellpipe.profiles.dynamics import (
     ensemble_motion,
 )
 from cellpipe.track import particle_table, track_table
-from cellpipe.track.msd import ensemble_msd, track_msd
 
 STEP_S = 2.0
 DIFFUSION = {"A01": 0.1, "A02": 0.2, "A03": 0.4}  # µm²/s

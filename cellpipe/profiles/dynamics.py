@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cellpipe.track.diffusion import CONFINED_P
-from cellpipe.track.msd_fits import fit_line, fit_power_law
+from cellpipe.dynamics.diffusion import CONFINED_P
+from cellpipe.dynamics.msd_fits import fit_line, fit_power_law
 
 if TYPE_CHECKING:
     import pandas as pd

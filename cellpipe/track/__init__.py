@@ -1,8 +1,8 @@
 """Cells and particles over time: who is who in the next frame, and who divided.
 
 `link_cells` follows cells through divisions, `link_particles` follows spots; `track_table` and
-`particle_table` make one row per track, with how it moved (`paths`, `msd`, `diffusion`). The
-theory of linking is in `motion`, `frames` and `events`; `assignment` solves it.
+`particle_table` make one row per track, with how it moved (`cellpipe.dynamics`). The theory of
+linking is in `motion`, `frames` and `events`; `assignment` solves it.
 
 Why the cells' linker is our own: on the same detections (`benchmarks/track.py`; 20 frames of
 10,000 crowded cells with persistent steps and drift, 1 % divisions, 2 % missed, 1 % false; one

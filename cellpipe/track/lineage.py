@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cellpipe.track.diffusion import motion_table
-from cellpipe.track.paths import PLACE, path_table, sorted_tracks, track_key
+from cellpipe.dynamics.diffusion import motion_table
+from cellpipe.dynamics.paths import PLACE, path_table, sorted_tracks, track_key
 
 
 def track_table(cells: pd.DataFrame, time_step_s: float) -> pd.DataFrame:

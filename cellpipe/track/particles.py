@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cellpipe.dynamics.diffusion import motion_table
+from cellpipe.dynamics.paths import path_table, sorted_tracks, track_key
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.track.diffusion import motion_table
-from cellpipe.track.paths import path_table, sorted_tracks, track_key
 
 
 def link_particles(

@@ -19,8 +19,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import kolmogorov
 
-from cellpipe.track.msd import log_of_mean, msd_of_tracks, relative_variance
-from cellpipe.track.paths import sorted_tracks, track_key
+from cellpipe.dynamics.msd import log_of_mean, msd_of_tracks, relative_variance
+from cellpipe.dynamics.paths import sorted_tracks, track_key
 
 LEAST_STEPS = 5  # below, D of one track says nothing: its standard error is above D
 LEAST_FRAMES_OF_EXPONENT = 10

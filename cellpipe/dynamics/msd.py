@@ -18,7 +18,7 @@ import pandas as pd
 from scipy import fft
 from scipy.special import digamma
 
-from cellpipe.track.paths import sorted_tracks, track_key
+from cellpipe.dynamics.paths import sorted_tracks, track_key
 
 GRID_POINTS = 2**21  # of the arrays that hold many tracks at once: 16 MB each
 

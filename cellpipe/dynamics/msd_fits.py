@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import least_squares
 
-from cellpipe.track.msd import ensemble_msd, relative_variance
-from cellpipe.track.paths import track_key
+from cellpipe.dynamics.msd import ensemble_msd, relative_variance
+from cellpipe.dynamics.paths import track_key
 
 LEAST_LAGS = 4  # a power law with an offset has three parameters
 N_PARTS = 20  # of the jackknife
