@@ -8,46 +8,23 @@ from the command line:
 
 import argparse
 import sys
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.inputs.truth import paired_files, read_labels
-from cellpipe.layouts.reading import read_plane
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.judging import (
-    JudgedImage,
     draw_curve,
     draw_worst,
     judge_images,
+    judged_folders,
     score_table,
 )
 from cellpipe.workflow.publish import publish_table
 
 
-def judged_images(truth, found, pixels):
-    """Every image of `truth` with the one of its name in `found`."""
-    files = paired_files(truth, found, *([pixels] if pixels else []))
-    absent = [name for name, (_, of_name, *_) in files.items() if of_name is None]
-    if absent:
-        raise BadConfig(
-            seen=f"no {absent[0]} in {found} ({len(absent)} of {len(files)} images are missing)",
-            wanted=f"a label image for each of {truth}; an empty one where nothing was found",
-            do="add them, or take their truth away",
-        )
-    for name, (true_file, found_file, *others) in files.items():
-        image = others[0] if others else None
-        yield JudgedImage(
-            place={"object": "labels", "image": name},
-            truth=partial(read_labels, true_file),
-            found=partial(read_labels, found_file),
-            pixels=partial(read_plane, image) if image else lambda: None,
-        )
-
-
 def evaluate(folders, outputs, pixel_size_um, n_worst):
-    judged = list(judged_images(*folders))
+    judged = judged_folders(*folders)
     images = judge_images(judged, pixel_size_um)
     table = score_table(images, {})
     draw_curve(images, outputs["curve"])

@@ -89,8 +89,8 @@ with speaking(snakemake):
     if "class" in cells and named:
         scores |= class_scores(cells, table(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
-    table = score_table(images, scores)
+    summary = score_table(images, scores)
     draw_curve(images, snakemake.output.curve)
     draw_worst(judged, images, snakemake.output.worst, snakemake.params.n_worst)
-    publish_table(snakemake.output.scores, table)
-    log.info("%s", {row.score: round(float(row.value), 4) for row in table.itertuples()})
+    publish_table(snakemake.output.scores, summary)
+    log.info("%s", {row.score: round(float(row.value), 4) for row in summary.itertuples()})

@@ -11,13 +11,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cellpipe import figures
-from cellpipe.errors import CellpipeError
+from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.inputs.truth import paired_files, read_labels
+from cellpipe.layouts.reading import read_plane
 from cellpipe.metrics.segmentation import (
     judge_labels,
     precision_curves,
@@ -42,6 +45,31 @@ class JudgedImage:
     truth: Callable[[], np.ndarray]
     found: Callable[[], np.ndarray]
     pixels: Callable[[], np.ndarray | None] = lambda: None
+
+
+def judged_folders(truth: Path, found: Path, pixels: Path | None = None) -> list[JudgedImage]:
+    """Every image of `truth` with the one of its name in `found`, and in `pixels` if it is there.
+
+    Raises BadConfig if a folder or an image of `found` is missing.
+    """
+    files = paired_files(truth, found, *([pixels] if pixels else []))
+    absent = [name for name, (_, of_name, *_) in files.items() if of_name is None]
+    if absent:
+        raise BadConfig(
+            seen=f"no {absent[0]} in {found} ({len(absent)} of {len(files)} images are missing)",
+            wanted=f"a label image for each of {truth}; an empty one where nothing was found",
+            do="add them, or take their truth away",
+        )
+    return [
+        JudgedImage(
+            place={"object": "labels", "image": name},
+            truth=partial(read_labels, true_file),
+            found=partial(read_labels, found_file),
+            pixels=partial(read_plane, image[0]) if image and image[0] else lambda: None,
+        )
+        for name, (true_file, found_file, *image) in files.items()
+        if true_file and found_file
+    ]
 
 
 def judge_images(images: Iterable[JudgedImage], pixel_size_um: float | None) -> pd.DataFrame:
