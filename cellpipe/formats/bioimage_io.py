@@ -20,7 +20,7 @@ from cellpipe.models.card import Card
 from cellpipe.models.infer import HALO_PX
 from cellpipe.models.load import Network
 from cellpipe.models.normalise import BRIGHTEST, GreyScale
-from cellpipe.models.torchscript import LONG_AGO, MAPS, script_bytes
+from cellpipe.models.torchscript import LONG_AGO, MAPS, Portable, script_bytes
 
 FORMAT_VERSION = "0.5.4"
 EPSILON = 1e-6  # of the specification's scale_range and zero_mean_unit_variance
@@ -38,13 +38,11 @@ def write_package(path: Path, network: Network) -> None:
     Raises CellpipeError for a network of another kind.
     """
     weights = script_bytes(network)
-    image = drawn_image(
-        network.module.config.inputs, 2 * HALO_PX + 8 * network.module.config.stride_px
-    )
+    config = network.module.config
+    image = drawn_image(config.inputs, 2 * HALO_PX + 4 * config.stride_px)
     seen = preprocessed(image, GreyScale.of_card(network.card.normalisation))
-    script = torch.jit.load(io.BytesIO(weights))
     with torch.inference_mode():
-        maps = script(torch.from_numpy(seen)[None]).numpy()
+        maps = Portable(network)(torch.from_numpy(seen)[None]).numpy()
     files = {
         "weights.pt": weights,
         "test_input.npy": _npy(image[None]),

@@ -46,8 +46,7 @@ def traced(network: Network) -> torch.jit.ScriptModule:
     edge_px = 4 * config.stride_px
     example = torch.zeros(1, config.inputs, edge_px, edge_px, device=network.device)
     with torch.inference_mode(), warnings.catch_warnings():
-        # TorchScript is in maintenance; it is what packages of models are exchanged in
-        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)  # it is what packages are made of
         return torch.jit.trace(Portable(network).eval(), example)
 
 
@@ -57,7 +56,10 @@ def script_bytes(network: Network) -> bytes:
     TorchScript keeps the paths of the sources that were traced, and a digest over them.
     """
     whole, kept = io.BytesIO(), io.BytesIO()
-    torch.jit.save(traced(network), whole)
+    script = traced(network)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(script, whole)
     with zipfile.ZipFile(whole) as source, zipfile.ZipFile(kept, "w") as target:
         for name in source.namelist():
             if not name.endswith((".debug_pkl", "serialization_id")):

@@ -1,0 +1,507 @@
+"""Engines behind one interface: what each finds, what it says when something is missing.
+
+The engines of other projects run where their packages are, each in an environment of its own:
+
+    python3.11 -m venv /tmp/cellpose; /tmp/cellpose/bin/pip install torch==2.13.0
+    /tmp/cellpose/bin/pip install cellpose==3.1.1.3 pandas==2.3.3 scikit-image==0.26.0 \
+        zarr==3.1.6 safetensors==0.8.0 pyarrow jsonschema pyyaml pytest
+    PYTHONPATH=. /tmp/cellpose/bin/python -m pytest tests/test_engines.py
+
+For StarDist install `stardist==0.9.2 tensorflow-cpu==2.21.0`, for packages of bioimage.io
+`bioimageio.core==0.11.0`. Elsewhere those tests skip, and say which package they lack.
+"""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from engine_models import DIAMETER_PX, cellpose_model, disc_image, stardist_model
+
+from cellpipe.errors import BadConfig, BadImage, CellpipeError
+from cellpipe.formats.bioimage_io import (
+    drawn_image,
+    preprocessed,
+    preprocessing,
+    write_package,
+)
+from cellpipe.inputs.config import load_yaml, validated
+from cellpipe.metrics.labels import average_precision
+from cellpipe.models.engines import (
+    FOREIGN,
+    NAMES,
+    Engine,
+    as_channels,
+    load_engine,
+    numbered,
+    scaled,
+)
+from cellpipe.models.engines.bioimageio import DECODE, _guessed
+from cellpipe.models.engines.cellpipe import CellpipeEngine
+from cellpipe.models.engines.scale import at_diameter, brought_back
+from cellpipe.models.engines.weights import weights_card
+from cellpipe.models.infer import network_labels
+from cellpipe.models.load import Network, load_network
+from cellpipe.models.normalise import GreyScale
+from cellpipe.models.torchscript import Portable, traced
+from cellpipe.segment.nuclei import segment_nuclei
+
+ROOT = Path(__file__).parents[1]
+PIXELS, TRUTH = disc_image(100)
+PACKAGES = {name: distribution.partition(".")[0] for name, (distribution, _) in FOREIGN.items()}
+
+
+def there(engine: str) -> bool:
+    return engine not in FOREIGN or find_spec(PACKAGES[engine]) is not None
+
+
+def only_with(engine: str) -> pytest.MarkDecorator:
+    distribution, version = FOREIGN[engine]
+    lacking = f"needs {distribution} {version}, see the top of this file"
+    return pytest.mark.skipif(not there(engine), reason=lacking)
+
+
+EVERY = [pytest.param(name, marks=only_with(name)) if name in FOREIGN else name for name in NAMES]
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Network:
+    return load_network("nuclei")
+
+
+@pytest.fixture(scope="session")
+def package(shipped: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("package") / "nuclei.zip"
+    write_package(path, shipped)
+    return path
+
+
+@pytest.fixture(scope="session")
+def models(package: Path, tmp_path_factory: pytest.TempPathFactory):
+    """Engine → weights that it reads; those of Cellpose and StarDist know nothing yet."""
+    folder = tmp_path_factory.mktemp("models")
+
+    def weights(engine: str) -> str:
+        made = {
+            "cellpose": lambda: cellpose_model(folder, 0),
+            "stardist": lambda: stardist_model(folder, 0),
+            "bioimageio": lambda: package,
+        }
+        return str(made[engine]()) if engine in made else "nuclei"
+
+    return weights
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_engine_keeps_the_contract(name: str, models) -> None:
+    engine = load_engine(name, models(name), threads=1)
+    labels, probability = engine(PIXELS[:96, :120], 0.5, diameter_um=DIAMETER_PX / 2)
+    assert labels.shape == (96, 120)
+    assert labels.dtype == np.uint32
+    assert probability.dtype == np.float32
+    assert np.unique(labels[labels > 0]).tolist() == list(range(1, len(probability) + 1))
+    known = probability[~np.isnan(probability)]
+    assert ((known >= 0) & (known <= 1)).all()
+    stacked, _ = engine(PIXELS[None, :96, :120], 0.5, diameter_um=DIAMETER_PX / 2)
+    assert (stacked == labels).all()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_engine_refuses_more_channels_than_it_sees(name: str, models) -> None:
+    engine = load_engine(name, models(name), threads=1)
+    with pytest.raises(CellpipeError, match="channel"):
+        engine(np.stack([PIXELS] * 3), 0.5)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_flat_images_have_no_nuclei(name: str, models) -> None:
+    engine = load_engine(name, models(name), threads=1)
+    assert segment_nuclei(np.full((40, 50), 7, np.uint16), 1.0, engine=engine).labels.max() == 0
+
+
+@pytest.mark.parametrize("name", ["cellpipe", "classical"])
+def test_engines_without_other_packages_find_the_discs(name: str) -> None:
+    labels, _ = load_engine(name)(PIXELS, 1.0, diameter_um=DIAMETER_PX)
+    assert average_precision(TRUTH, labels, [0.75])[0] == 1
+
+
+def test_the_default_is_ours_with_the_shipped_weights(shipped: Network) -> None:
+    found = segment_nuclei(PIXELS, 1.0)
+    expected, probability = network_labels(PIXELS, shipped)
+    assert (found.labels == expected).all()
+    assert (found.probability == probability).all()
+
+
+def test_options_of_an_engine_reach_it(shipped: Network) -> None:
+    bold, _ = CellpipeEngine(shipped)(PIXELS, 1.0, probability_threshold=0.1)
+    shy, _ = CellpipeEngine(shipped)(PIXELS, 1.0, probability_threshold=0.95)
+    assert (bold > 0).sum() > (shy > 0).sum() > 0
+
+
+def test_loading_an_engine_imports_no_other() -> None:
+    code = (
+        "import sys; from cellpipe.segment.nuclei import segment_nuclei;"
+        "from cellpipe.models.engines import load_engine; load_engine('classical');"
+        "print([m for m in ('torch', 'cellpose', 'tensorflow', 'bioimageio') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+# --- what is missing -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(FOREIGN))
+def test_missing_weights_are_asked_for_and_never_fetched(name: str, tmp_path: Path) -> None:
+    for weights in ("nuclei", str(tmp_path)):  # the default, and a folder with nothing in it
+        with pytest.raises(BadConfig) as caught:
+            load_engine(name, weights)
+        assert weights in caught.value.seen
+        assert "path" in caught.value.wanted
+        assert "download" in caught.value.do
+
+
+@pytest.mark.parametrize("name", sorted(FOREIGN))
+def test_a_missing_package_is_named_with_its_version(name: str, package: Path, tmp_path) -> None:
+    if there(name):
+        pytest.skip(f"{name} is installed here")
+    (tmp_path / "model").write_bytes(b"")
+    (tmp_path / "config.json").write_text('{"n_dim": 2}')
+    (tmp_path / "weights_best.h5").write_bytes(b"")
+    weights = {"cellpose": tmp_path / "model", "stardist": tmp_path, "bioimageio": package}
+    with pytest.raises(BadConfig) as caught:
+        load_engine(name, str(weights[name]))
+    distribution, version = FOREIGN[name]
+    assert f"{distribution} {version}" in caught.value.wanted
+    assert f"{distribution}=={version}" in caught.value.do
+    assert "--sdm conda" in caught.value.do
+
+
+@only_with("cellpose")
+def test_a_file_that_is_no_model_of_cellpose_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("not a model")
+    torch.save({"some.weight": torch.zeros(1)}, tmp_path / "other")
+    for name in ("text", "other"):
+        with pytest.raises(BadConfig, match="cannot read"):
+            load_engine("cellpose", str(tmp_path / name))
+
+
+def test_a_model_of_volumes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"n_dim": 3}')
+    (tmp_path / "weights_best.h5").write_bytes(b"")
+    with pytest.raises(BadConfig, match="3 dimensions"):
+        load_engine("stardist", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ({"pytorch_state_dict": {"source": "w.pt"}}, "convert"),
+        ({"torchscript": {"source": "https://example.org/w.pt"}}, "download the whole package"),
+    ],
+    ids=["runs python of the package", "elsewhere"],
+)
+def test_weights_that_would_be_fetched_or_run_code_are_refused(weights, said, tmp_path) -> None:
+    (tmp_path / "rdf.yaml").write_text(yaml.safe_dump({"name": "x", "weights": weights}))
+    with pytest.raises(BadConfig) as caught:
+        load_engine("bioimageio", str(tmp_path))
+    assert said in caught.value.do
+
+
+# --- the config ----------------------------------------------------------------------------------
+
+
+def checked(nuclei: dict) -> dict:
+    from cellpipe.inputs.sheets import checked_config
+
+    config = {"plates": "p.tsv", "channels": {"dna": {"source": "1"}}}
+    return checked_config(
+        {**config, "segment": {"nuclei": {"channel": "dna", **nuclei}}}, ROOT / "config/schemas"
+    )
+
+
+def test_options_of_other_engines_do_not_reach_the_fingerprint() -> None:
+    plain = checked({})
+    other = checked({"cellpose": {"flow_threshold": 0.8}})
+    assert plain["segment"] == other["segment"]
+
+
+def test_options_of_the_engine_in_use_have_their_defaults(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(b"a model")
+    weights = str(tmp_path / "model")
+    nuclei = checked({"engine": "cellpose", "weights": weights})["segment"]["nuclei"]
+    assert nuclei["cellpose"] == {"flow_threshold": 0.4, "n_iterations": None}
+    assert "stardist" not in nuclei
+
+
+def test_an_engine_without_its_weights_stops_before_the_first_job() -> None:
+    with pytest.raises(BadConfig, match="'nuclei' for 'segment: nuclei: weights'"):
+        checked({"engine": "stardist"})
+
+
+def test_the_schema_knows_the_engines() -> None:
+    schema = load_yaml(ROOT / "config/schemas/config.schema.yaml")
+    nuclei = schema["properties"]["segment"]["properties"]["nuclei"]["properties"]
+    assert nuclei["engine"]["enum"] == list(NAMES)
+    assert nuclei["bioimageio"]["properties"]["output"]["enum"] == ["auto", *DECODE]
+    assert validated({}, nuclei["cellpose"], source="x")["flow_threshold"] == 0.4
+
+
+def test_extras_are_the_versions_that_are_asked_for() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for name, (distribution, version) in FOREIGN.items():
+        assert f"{distribution}=={version}" in project["optional-dependencies"][name]
+
+
+def test_weights_of_other_projects_have_a_digest_of_all_their_files(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "config.json").write_text('{"n_dim": 2}')
+    (model / "weights_best.h5").write_bytes(b"one")
+    before = weights_card("stardist", str(model))
+    (model / "thresholds.json").write_text('{"prob": 0.4, "nms": 0.3}')
+    after = weights_card("stardist", str(model))
+    assert before.name == "model"
+    assert before.licence == "not stated"
+    assert before.sha256 != after.sha256
+
+
+def test_a_package_states_its_licence(package: Path) -> None:
+    assert weights_card("bioimageio", str(package)).licence == "CC0-1.0"
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def test_numbers_have_no_gaps_and_keep_their_order() -> None:
+    labels, old = numbered(np.array([[0, 5], [9, 5]]))
+    assert labels.tolist() == [[0, 1], [2, 1]]
+    assert old.tolist() == [5, 9]
+
+
+def test_each_channel_is_scaled_by_its_own_percentiles() -> None:
+    ramp = np.linspace(0, 100, 10_000).reshape(100, 100)
+    planes = scaled(np.stack([ramp, 7 * ramp + 3, np.full_like(ramp, 4)]), 1, 99)
+    assert np.percentile(planes[0], (1, 99)) == pytest.approx([0, 1], abs=1e-3)
+    assert planes[1] == pytest.approx(planes[0], abs=1e-4)
+    assert not planes[2].any()
+
+
+def test_channels_are_counted() -> None:
+    assert as_channels(PIXELS, (1, 2), "x").shape == (1, *PIXELS.shape)
+    with pytest.raises(BadImage, match="1 or 2 channel"):
+        as_channels(np.zeros((3, 4, 4)), (1, 2), "x")
+    with pytest.raises(BadImage):
+        as_channels(np.zeros((1, 1, 4, 4)), (1,), "x")
+
+
+def test_an_image_goes_to_the_trained_diameter_and_labels_come_back() -> None:
+    planes = at_diameter(PIXELS[None], diameter_px=20.0, trained_diameter_px=10.0)
+    assert planes.shape == (1, 80, 80)
+    assert at_diameter(PIXELS[None], None, 10.0).shape == (1, 160, 160)
+    small = np.zeros((80, 80), np.uint32)
+    small[10:20, 30:40] = 1
+    labels, _ = brought_back(small, np.ones(1, np.float32), (160, 160))
+    assert np.flatnonzero(labels.any(1))[[0, -1]].tolist() == [20, 39]
+
+
+def maps_of(truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a good model would draw for labels: foreground, and boundary between objects."""
+    from skimage.segmentation import find_boundaries
+
+    return (truth > 0).astype(np.float32), find_boundaries(truth).astype(np.float32)
+
+
+def test_outputs_of_packages_become_labels() -> None:
+    #  .--.--.
+    #  |1 |2 |
+    #  '--'--'   3, by itself, lies below
+    touching = np.zeros((100, 100), np.int64)
+    touching[20:40, 20:40], touching[20:40, 40:60], touching[60:80, 20:40] = 1, 2, 3
+    foreground, boundary = maps_of(touching)
+    split, probability = DECODE["foreground_boundary"](np.stack([foreground, boundary]), 0.5)
+    assert average_precision(touching, split, [0.7])[0] == 1
+    assert probability == pytest.approx(1, abs=1e-4)
+    merged, _ = DECODE["foreground"](foreground[None], 0.5)
+    assert (split.max(), merged.max()) == (3, 2)
+    same, unknown = DECODE["labels"](touching[None], 0.5)
+    assert average_precision(touching, same, [0.99])[0] == 1
+    assert np.isnan(unknown).all()
+
+
+def test_an_output_is_guessed_or_asked_for() -> None:
+    assert _guessed(np.zeros((1, 4, 4), np.int32)) == "labels"
+    assert _guessed(np.zeros((1, 4, 4))) == "foreground"
+    assert _guessed(np.ones((2, 4, 4))) == "foreground_boundary"
+    with pytest.raises(BadConfig, match="bioimageio: output"):
+        _guessed(np.full((2, 4, 4), 7.0))
+
+
+# --- our networks as packages --------------------------------------------------------------------
+
+
+def test_torchscript_draws_the_same_maps_at_any_size(shipped: Network) -> None:
+    script = traced(shipped)
+    outputs = list(shipped.module.config.outputs)
+    for shape in ((1, 1, 64, 64), (2, 1, 96, 160)):  # the first is what was traced
+        x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        with torch.inference_mode():
+            eager, scripted = shipped.module(x), script(x)
+        foreground = torch.sigmoid(eager[:, outputs.index("foreground")])
+        assert torch.allclose(scripted[:, 0], foreground, atol=1e-6)
+        assert torch.allclose(scripted[:, 1], eager[:, outputs.index("distance")], atol=1e-5)
+
+
+def test_a_network_for_denoising_is_no_package_of_nuclei(tmp_path: Path) -> None:
+    with pytest.raises(CellpipeError, match="segmentation"):
+        write_package(tmp_path / "denoise.zip", load_network("denoise"))
+
+
+def test_a_package_names_its_files_by_digest_and_tells_nothing_of_this_machine(package) -> None:
+    import hashlib
+
+    with zipfile.ZipFile(package) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    stated = yaml.safe_load(files["rdf.yaml"])
+    entries = [
+        stated["documentation"],
+        stated["inputs"][0]["test_tensor"],
+        stated["outputs"][0]["test_tensor"],
+        stated["weights"]["torchscript"],
+    ]
+    for entry in entries:
+        assert hashlib.sha256(files[entry["source"]]).hexdigest() == entry["sha256"]
+    assert {entry["source"] for entry in entries} | {"rdf.yaml"} == set(files)
+    assert "## Validation" in files["README.md"].decode()
+    with zipfile.ZipFile(io.BytesIO(files["weights.pt"])) as inner:
+        content = b"".join(inner.read(name) for name in inner.namelist())
+    assert str(ROOT).encode() not in content
+
+
+def test_test_tensors_of_a_package_are_right(package: Path, shipped: Network) -> None:
+    with zipfile.ZipFile(package) as archive:
+        image, maps = (
+            np.load(io.BytesIO(archive.read(f"test_{side}.npy"))) for side in ("input", "output")
+        )
+    scale = GreyScale.of_card(shipped.card.normalisation)
+    with torch.inference_mode():
+        eager = Portable(shipped)(torch.from_numpy(preprocessed(image[0], scale))[None])
+    assert maps == pytest.approx(eager.numpy(), abs=1e-4)
+    labels, _ = DECODE["foreground_distance"](maps[0], 0.5)
+    direct, _ = network_labels(image[0, 0], shipped)
+    assert average_precision(direct, labels, [0.95])[0] == 1
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        GreyScale(),
+        GreyScale(method="mean_std"),
+        GreyScale(per="data", fitted=((100.0, 900.0),)),
+    ],
+    ids=["percentiles", "mean and deviation", "fitted"],
+)
+def test_a_package_says_in_its_own_words_how_pixels_are_scaled(scale: GreyScale) -> None:
+    planes = drawn_image(1, 96)
+    expected = preprocessed(planes, scale)
+    assert expected == pytest.approx(scale.bring(planes), abs=1e-4)
+    assert applied(preprocessing(scale), planes) == pytest.approx(expected, abs=1e-4)
+
+
+def applied(steps: list[dict], planes: np.ndarray) -> np.ndarray:
+    """What the specification says that these steps do, for (C, Y, X)."""
+    out = planes.astype(float)
+    for step in steps:
+        kwargs = step["kwargs"]
+        if step["id"] == "scale_range":
+            bounds = (kwargs["min_percentile"], kwargs["max_percentile"])
+            low, high = np.percentile(out, bounds, axis=(1, 2), keepdims=True)
+            out = (out - low) / (high - low + kwargs["eps"])
+        elif step["id"] == "zero_mean_unit_variance":
+            mean = out.mean((1, 2), keepdims=True)
+            out = (out - mean) / (out.std((1, 2), keepdims=True) + kwargs["eps"])
+        elif step["id"] == "scale_linear":
+            gain, offset = (np.reshape(kwargs[name], (-1, 1, 1)) for name in ("gain", "offset"))
+            out = gain * out + offset
+        else:
+            out = np.clip(out, kwargs["min"], kwargs["max"])
+    return out
+
+
+# --- with the packages of other projects ---------------------------------------------------------
+
+
+@only_with("bioimageio")
+def test_the_core_s_own_test_passes(package: Path) -> None:
+    from bioimageio.core import test_description
+
+    summary = test_description(str(package))
+    assert summary.status == "passed", summary.format()
+
+
+@only_with("bioimageio")
+def test_a_package_of_ours_finds_what_our_engine_finds(package: Path, shipped: Network) -> None:
+    engine = load_engine("bioimageio", str(package), threads=1)
+    for pixels, diameter_um in ((PIXELS, None), (np.kron(PIXELS, np.ones((4, 4))), DIAMETER_PX)):
+        pixel_size_um = 160 / len(pixels)
+        ours = CellpipeEngine(shipped)(pixels, pixel_size_um, diameter_um=diameter_um)
+        theirs = engine(pixels, pixel_size_um, diameter_um=diameter_um)
+        assert average_precision(ours[0], theirs[0], [0.95])[0] == 1
+        assert theirs[1] == pytest.approx(ours[1], abs=1e-3)
+
+
+@only_with("bioimageio")
+def test_tiles_of_a_package_do_not_show(package: Path) -> None:
+    pixels, truth = disc_image(7, edge_px=640)
+    engine = load_engine("bioimageio", str(package), threads=1)
+    whole, tiled = (engine(pixels, 1.0, tile_px=edge)[0] for edge in (1024, 512))
+    assert whole.max() == tiled.max() == truth.max()
+    assert average_precision(whole, tiled, [0.99])[0] == 1
+
+
+@only_with("bioimageio")
+def test_a_package_unpacked_is_the_same(package: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(package) as archive:
+        archive.extractall(tmp_path)
+    packed, unpacked = (load_engine("bioimageio", str(p))(PIXELS, 1.0) for p in (package, tmp_path))
+    assert (packed[0] == unpacked[0]).all()
+
+
+@only_with("stardist")
+@pytest.mark.slow
+def test_stardist_finds_the_discs_it_was_shown(tmp_path: Path) -> None:
+    weights = str(stardist_model(tmp_path, 300))
+    finds_discs(load_engine("stardist", weights, threads=1))
+    rescaled = load_engine("stardist", weights, threads=1, trained_diameter_px=DIAMETER_PX)
+    large = np.kron(PIXELS, np.ones((2, 2), np.float32))
+    labels, _ = rescaled(large, 0.5, diameter_um=DIAMETER_PX)
+    assert average_precision(np.kron(TRUTH, np.ones((2, 2), int)), labels, [0.5])[0] > 0.9
+
+
+@only_with("cellpose")
+@pytest.mark.slow
+def test_cellpose_finds_the_discs_it_was_shown(tmp_path: Path) -> None:
+    weights = str(cellpose_model(tmp_path, 60))
+    finds_discs(load_engine("cellpose", weights, threads=1))
+
+
+def finds_discs(engine: Engine) -> None:
+    """In one piece and in tiles; fewer where a greater probability is asked."""
+    labels, probability = engine(PIXELS, 1.0, diameter_um=DIAMETER_PX)
+    assert average_precision(TRUTH, labels, [0.5])[0] > 0.9
+    assert (probability > 0.4).all()
+    pixels, truth = disc_image(7, edge_px=640)
+    tiled, _ = engine(pixels, 1.0, diameter_um=DIAMETER_PX, tile_px=512)
+    assert average_precision(truth, tiled, [0.5])[0] > 0.9
+    shy, _ = engine(PIXELS, 1.0, diameter_um=DIAMETER_PX, probability_threshold=0.999)
+    assert (shy > 0).sum() < (labels > 0).sum()
