@@ -3,6 +3,8 @@ rule draw_figures:
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
         tracks="<results>/{plate}/tracks.parquet",
+        spots="<results>/{plate}/spots.parquet",
+        msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         confusion=of_classifier("confusion.tsv"),
     output:

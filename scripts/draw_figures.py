@@ -1,4 +1,4 @@
-"""Draw the figures of a plate: heat maps, dose responses, controls, confusion, lineages."""
+"""Draw the figures of a plate: heat maps, doses, controls, confusion, lineages, motion."""
 
 from pathlib import Path
 
@@ -37,6 +37,18 @@ def drawn(readouts):
             here = cells[(cells["well"] == well) & (cells["field"] == field)]
             yield f"lineages_{well}_{field}", figures.lineage_tree(of_field)
             yield f"paths_{well}_{field}", figures.track_paths(here)
+        yield from drawn_motion("cells", cells, wells)
+    spots = pd.read_parquet(snakemake.input.spots)
+    if "track_id" in spots and len(spots):
+        yield from drawn_motion("spots", spots, wells)
+
+
+def drawn_motion(kind, points, wells):
+    """How far cells, or spots, go: condition by condition."""
+    groups = figures.well_groups(wells)
+    msd = pd.read_parquet(snakemake.input.msd)
+    yield f"msd_{kind}", figures.msd_plot(msd[msd["kind"] == kind], groups)
+    yield f"spaghetti_{kind}", figures.spaghetti_plot(points, groups)
 
 
 with speaking(snakemake), published(snakemake.output.folder) as aside:
