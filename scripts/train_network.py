@@ -4,38 +4,41 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from pathlib import Path
 
 import torch
 import yaml
 
+from cellpipe.errors import CellpipeError
 from cellpipe.training.plan import read_plan
 from cellpipe.training.run import train
+from cellpipe.workflow.job import speaking
 
 
-def main(config: str, data: str, out: str, work: str, log: str | None, threads: int) -> None:
-    logging.basicConfig(filename=log, level=logging.INFO, format="%(asctime)s %(message)s")
+def main(config: str, data: str, out: str, work: str, threads: int) -> None:
     torch.set_num_threads(threads)
-    plan = read_plan(yaml.safe_load(Path(config).read_text()))
+    plan = read_plan(yaml.safe_load(Path(config).read_text(encoding="utf-8")))
     train(plan, Path(data), Path(out), Path(work))
 
 
 if "snakemake" in globals():
     job = globals()["snakemake"]
-    main(
-        job.input.config,
-        job.input.data,
-        job.output.weights,
-        job.params.work,
-        job.log[0],
-        job.threads,
-    )
+    with speaking(job):
+        main(job.input.config, job.input.data, job.output.weights, job.params.work, job.threads)
 elif __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--work", required=True, help="folder for checkpoint, split and scores")
+    parser.add_argument("--data", required=True, help="folder that the sets lie below")
+    parser.add_argument("--out", required=True, help="the .safetensors; the rest goes beside it")
+    parser.add_argument("--work", required=True, help="folder for the checkpoint and the split")
     parser.add_argument("--log")
     parser.add_argument("--threads", type=int, default=2)
-    main(**vars(parser.parse_args()))
+    given = vars(parser.parse_args())
+    logging.basicConfig(
+        filename=given.pop("log"), level=logging.INFO, format="%(asctime)s %(message)s"
+    )
+    try:
+        main(**given)
+    except CellpipeError as fault:
+        sys.exit(f"seen: {fault.seen}\nwanted: {fault.wanted}\ndo: {fault.do}")

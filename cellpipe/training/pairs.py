@@ -12,10 +12,12 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pandas as pd
+import tifffile
 
 from cellpipe.errors import BadConfig
 
-LABEL_SUFFIXES = (".png", ".tif", ".tiff")
+TIFF = (".tif", ".tiff")
+LABEL_SUFFIXES = (".png", *TIFF)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class FilePair:
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (C, Y, X), and labels (Y, X) uint32, relabelled 1..n."""
-        labels = iio.imread(self.label)
+        labels = _read(self.label)
         planes = [_planes(path, labels.shape) for path in self.images]
         return np.concatenate(planes), compact(labels)
 
@@ -82,7 +84,7 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
             "file": table["file"].to_numpy(),
             "pair": [FilePair(*files) for files in zip(images, labels, strict=True)],
             "group": group.to_numpy(),
-            "shape": [iio.improps(path).shape for path in labels],
+            "shape": [_shape(path) for path in labels],
         }
     )
 
@@ -101,8 +103,20 @@ def compact(labels: np.ndarray) -> np.ndarray:
     return places.reshape(labels.shape).astype(np.uint32)
 
 
+def _read(path: Path) -> np.ndarray:
+    # imageio would take three planes of a TIFF for a colour image
+    return tifffile.imread(path) if path.suffix in TIFF else iio.imread(path)
+
+
+def _shape(path: Path) -> tuple[int, ...]:
+    if path.suffix not in TIFF:
+        return iio.improps(path).shape
+    with tifffile.TiffFile(path) as file:
+        return file.series[0].shape
+
+
 def _planes(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    pixels = iio.imread(path)
+    pixels = _read(path)
     if pixels.shape == shape and pixels.ndim == 2:
         return pixels[None]
     if pixels.ndim == 3 and pixels.shape[1:] == shape:
