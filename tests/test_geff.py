@@ -190,3 +190,68 @@ def test_another_writers_file_is_read(tmp_path: Path) -> None:
 def test_no_geff_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadImage, match=r"none\.geff"):
         read_geff(tmp_path / "none.geff")
+
+
+def of_another_writer(path: Path, edges: list[list[int]], directed: bool = True) -> Path:
+    """Four nodes: 1 and 2 in frame 0, 3 in frame 1, 4 in frame 2."""
+    from geff.core_io import write_arrays
+    from geff_spec import Axis, GeffMetadata
+
+    places = {"t": [0, 0, 1, 2], "y": [1.0, 9.0, 2.0, 3.0], "x": [4.0, 4.0, 4.0, 4.0]}
+    kinds = {"t": "time", "y": "space", "x": "space"}
+    write_arrays(
+        str(path),
+        np.array([1, 2, 3, 4], np.uint64),
+        {name: {"values": np.array(v), "missing": None} for name, v in places.items()},
+        np.array(edges, np.uint64).reshape(-1, 2),
+        {},
+        GeffMetadata(
+            directed=directed,
+            axes=[Axis(name=n, type=k) for n, k in kinds.items()],
+            node_props_metadata={},
+            edge_props_metadata={},
+        ),
+        zarr_format=3,
+        structure_validation=False,
+    )
+    return path
+
+
+def test_two_that_merge_and_links_back_in_time(tmp_path: Path) -> None:
+    table = read_geff(of_another_writer(tmp_path / "x.geff", [[1, 3], [2, 3], [4, 3]]))
+    assert table["track_id"].tolist() == [1, 2, 1, 1]  # the nearer of the two goes on
+    assert table["parent_track_id"].tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("edges", "message"),
+    [([[1, 2]], "two objects of frame 0"), ([[1, 9]], "not there|edges")],
+)
+def test_impossible_links_are_named(tmp_path: Path, edges: list, message: str) -> None:
+    with pytest.raises(BadImage, match=message):
+        read_geff(of_another_writer(tmp_path / "x.geff", edges))
+
+
+def damage_ids(path: Path) -> None:
+    (path / "nodes" / "ids" / "zarr.json").unlink()
+
+
+def damage_json(path: Path) -> None:
+    (path / "zarr.json").write_text("{")
+
+
+def damage_axes(path: Path) -> None:
+    (path / "zarr.json").write_text((path / "zarr.json").read_text().replace('"time"', '"space"'))
+
+
+def no_geff_at_all(path: Path) -> None:
+    (path / "zarr.json").write_text((path / "zarr.json").read_text().replace('"geff"', '"graph"'))
+
+
+@pytest.mark.filterwarnings("ignore:Spatial")  # of units of time that are called space
+@pytest.mark.parametrize("damage", [damage_ids, damage_json, damage_axes, no_geff_at_all])
+def test_malformed_files_are_named_and_never_a_traceback(tmp_path: Path, damage) -> None:
+    path = written(tmp_path, cells())
+    damage(path)
+    with pytest.raises(BadImage, match=r"tracks\.geff"):
+        read_geff(path)

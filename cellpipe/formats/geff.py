@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadImage
+from cellpipe.formats.links import as_lineages
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import PLACE, first_ancestors, links_of
 from cellpipe.workflow.publish import published
@@ -86,16 +89,10 @@ def read_geff(path: str | Path) -> pd.DataFrame:
     Raises
     ------
     BadImage
-        If there is no valid GEFF, or its axes are not named or typed as time and space.
+        If there is no valid GEFF, its axes are not named or typed as time and space, or an edge
+        names a node that is not there.
     """
-    from geff.core_io import read_to_memory
-
-    try:
-        graph = read_to_memory(str(path))
-    except (ValueError, KeyError, OSError) as fault:
-        raise BadImage(
-            seen=f"{path}: {fault}", wanted="a valid GEFF group", do="check it with `geff validate`"
-        ) from fault
+    graph = _read_graph(Path(path))
     props = sorted(graph["node_props"].items())
     cells = pd.DataFrame({name: _column(prop) for name, prop in props if prop["values"].ndim == 1})
     cells = _named_axes(cells, graph["metadata"], Path(path))
@@ -103,13 +100,89 @@ def read_geff(path: str | Path) -> pd.DataFrame:
     cells["node"] = graph["node_ids"]
     cells = cells.sort_values(["t", "node"], kind="stable", ignore_index=True)
     if not {"track_id", "parent_track_id"} <= set(cells):
-        row = pd.Series(np.arange(len(cells)), index=cells["node"])
-        links = row.to_numpy()[row.index.get_indexer(graph["edge_ids"].ravel())].reshape(-1, 2)
-        tracks = name_tracks(links[:, 0], links[:, 1], len(cells))
+        links = pd.Index(cells["node"]).get_indexer(graph["edge_ids"].ravel()).reshape(-1, 2)
+        if (links < 0).any():
+            edge = graph["edge_ids"][(links < 0).any(axis=1)][0].tolist()
+            raise _malformed(Path(path), f"edge {edge} to a node that is not there")
+        tracks = as_lineages(cells, links[:, 0], links[:, 1], str(path))
         cells["track_id"], cells["parent_track_id"] = tracks
     types = {"t": np.int32, "label": np.uint32, "track_id": np.int64, "parent_track_id": np.int64}
     rest = [c for c in cells if c not in (*_GRAPH, "node", TRACKLET, LINEAGE)]
     return cells[[*_GRAPH, *rest]].astype(types)
+
+
+def related_labels(path: str | Path) -> dict[int, Callable[[], np.ndarray]]:
+    """Frames of the labels that a GEFF names: t → what reads them, (Y, X); empty without any.
+
+    Raises
+    ------
+    BadImage
+        If the labels lie outside of the GEFF's folder, are not there, or are not 2D in time.
+    """
+    import zarr
+
+    path = Path(path)
+    stated = _read_metadata(path).related_objects or []
+    where = next((path / o.path for o in stated if o.type == "labels"), None)
+    if where is None:
+        return {}
+    if not where.resolve().is_relative_to(path.resolve().parent):
+        raise _malformed(path, f"labels at {where}, outside of the folder of the file")
+    try:
+        store: Any = zarr.open(str(where), mode="r")
+        axes = "tyx"
+        if isinstance(store, zarr.Group):
+            attributes: Any = dict(store.attrs)
+            (multiscale, *_) = attributes.get("ome", attributes)["multiscales"]
+            axes = "".join(axis["name"] for axis in multiscale["axes"])
+            store = zarr.open_array(str(where / multiscale["datasets"][0]["path"]), mode="r")
+    except Exception as fault:  # a store of others can be wrong in any way
+        raise _malformed(path, f"labels at {where} that cannot be read ({fault})") from fault
+    axes = axes[-store.ndim :]
+    flat = all(store.shape[i] == 1 for i, axis in enumerate(axes) if axis not in "tyx")
+    if not axes.endswith("yx") or not flat or store.ndim < 2 or store.dtype.kind not in "iu":
+        raise _malformed(path, f"labels of shape {store.shape}, axes {axes}, type {store.dtype}")
+    n_frames = store.shape[axes.index("t")] if "t" in axes else 1
+    return {t: partial(_read_frame, store, axes, t) for t in range(n_frames)}
+
+
+def _read_frame(store: Any, axes: str, t: int) -> np.ndarray:
+    index = tuple(slice(t, t + 1) if axis == "t" else slice(None) for axis in axes)
+    return np.asarray(store[index]).reshape(store.shape[-2:]).astype(np.uint32)
+
+
+def own_pixel_size_um(path: str | Path) -> float | None:
+    """What `read_geff` multiplied a pixel by to give µm; None where the file counts in µm."""
+    space = [a for a in _read_metadata(Path(path)).axes or [] if a.type == "space"]
+    if not space or (space[-1].scale is None and space[-1].unit not in (None, "pixel", "pixels")):
+        return None
+    return float(space[-1].scale or 1.0)
+
+
+def _read_graph(path: Path) -> Any:
+    from geff.core_io import read_to_memory
+
+    try:
+        return read_to_memory(str(path))
+    except Exception as fault:  # a file of others can be wrong in any way
+        raise _malformed(path, f"{fault}") from fault
+
+
+def _read_metadata(path: Path) -> GeffMetadata:
+    from geff_spec import GeffMetadata
+
+    try:
+        return GeffMetadata.read(str(path))
+    except Exception as fault:
+        raise _malformed(path, f"{fault}") from fault
+
+
+def _malformed(path: Path, what: str) -> BadImage:
+    return BadImage(
+        seen=f"{path}: {what}",
+        wanted="a GEFF of version 1 whose labels, if it names any, lie beside it, 2D in time",
+        do="check it with `geff validate`, or write it again",
+    )
 
 
 def _sorted(cells: pd.DataFrame) -> pd.DataFrame:

@@ -1,16 +1,23 @@
 """TrackMate's XML: cells are spots, lineages are its tracks (Ershov et al., Nature Methods
-19:829, 2022). "Load a TrackMate file" in Fiji opens it.
+19:829, 2022). "Load a TrackMate file" in Fiji opens what is written here.
+
+Two kinds are read: the file that TrackMate saves, <TrackMate> with spots and edges, and the one of
+its action "Export tracks to XML file", <Tracks> with one <particle> per track and no divisions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import pandas as pd
 
+from cellpipe.errors import BadImage
+from cellpipe.formats.links import as_lineages
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import first_ancestors, links_of
 from cellpipe.workflow.publish import published
@@ -36,6 +43,24 @@ _TRACK_FEATURES = (
     ("TRACK_INDEX", "Track index", "NONE", "true"),
     ("TRACK_ID", "Track ID", "NONE", "true"),
 )
+_UM = {
+    **dict.fromkeys(("pixel", "pixels", "micron", "microns", "um", "µm", "micrometer", ""), 1.0),
+    **{"nm": 1e-3, "nanometer": 1e-3, "mm": 1e3, "millimeter": 1e3},
+}
+_COUNTED = ("pixel", "pixels")
+
+
+class TrackMate(NamedTuple):
+    """What a TrackMate file holds.
+
+    cells : DataFrame, t (int32), label (uint32), y_um, x_um, track_id, parent_track_id (int64),
+        radius_um; a spot of no track is a track of its own. Of two cells that merge, the nearer
+        one goes on (see `formats.links`).
+    pixel_size_um : 1 where the file counts in pixels, None where it does not say
+    """
+
+    cells: pd.DataFrame
+    pixel_size_um: float | None
 
 
 def write_trackmate(
@@ -142,3 +167,101 @@ def _settings(
         f' zstart="0" zend="0" tstart="0" tend="{n_frames - 1}" />\n'
     )
     yield "  </Settings>\n"
+
+
+def read_trackmate(path: str | Path) -> TrackMate:
+    """Read the tracks that a TrackMate file shows: filtered tracks, visible spots.
+
+    Labels are the spots' own where cellpipe wrote them, else numbers within the frame.
+
+    Raises
+    ------
+    BadImage
+        If it is no XML of TrackMate, or a spot, an edge or a unit in it cannot be understood.
+    """
+    path = Path(path)
+    try:
+        root = ElementTree.parse(path).getroot()
+        if root.tag == "Tracks":
+            return _read_particles(root)
+        model = root.find("Model")
+        if root.tag != "TrackMate" or model is None:
+            raise ValueError(f"<{root.tag}> without a <Model>")
+        return _read_model(root, model, str(path))
+    except (ElementTree.ParseError, OSError, KeyError, TypeError, ValueError) as fault:
+        what = f"no {fault}" if isinstance(fault, KeyError) else str(fault)
+        raise BadImage(
+            seen=f"{path}: {what}",
+            wanted="a file that TrackMate saved, or its 'Export tracks to XML file'",
+            do="save it again from TrackMate (version 4 or later)",
+        ) from fault
+
+
+def _read_model(root: ElementTree.Element, model: ElementTree.Element, what: str) -> TrackMate:
+    unit = model.get("spatialunits", "")
+    spots = [spot.attrib for spot in model.iter("Spot")]
+    shown = {e.attrib["TRACK_ID"] for e in model.iterfind("FilteredTracks/TrackID")}
+    edges: list[tuple[str, str]] = []
+    hidden: set[str] = set()
+    for track in model.iterfind("AllTracks/Track"):
+        own = [(e.attrib["SPOT_SOURCE_ID"], e.attrib["SPOT_TARGET_ID"]) for e in track.iter("Edge")]
+        if track.attrib["TRACK_ID"] in shown:
+            edges += own
+        else:
+            hidden.update(spot for edge in own for spot in edge)
+    unknown = {spot for edge in edges for spot in edge} - {s["ID"] for s in spots}
+    if unknown:
+        raise ValueError(f"an edge to spot {min(unknown)}, which is not there")
+    hidden |= {s["ID"] for s in spots if s.get("VISIBILITY", "1") == "0"}
+    spots = [s for s in spots if s["ID"] not in hidden]
+    cells = _spots_table(spots, _UM[unit.lower()])
+    row = {spot: i for i, spot in enumerate(cells.pop("ID"))}
+    links = np.array([(row[a], row[b]) for a, b in edges if not hidden & {a, b}], int).reshape(
+        -1, 2
+    )
+    ids, parent = as_lineages(cells, links[:, 0], links[:, 1], what)
+    if "CELLPIPE_TRACK" in cells:  # our own file: its ids, and its single daughters
+        own_id = cells.pop("CELLPIPE_TRACK").to_numpy(np.int64)
+        mother = pd.Series(own_id[links[:, 0]], own_id[links[:, 1]])
+        mother = mother[mother.to_numpy() != mother.index.to_numpy()]
+        ids, parent = own_id, pd.Series(own_id).map(mother).fillna(0).to_numpy(np.int64)
+    image = root.find("Settings/ImageData")
+    pixel = None if image is None else float(image.attrib["pixelwidth"]) * _UM[unit.lower()]
+    cells["track_id"], cells["parent_track_id"] = ids, parent
+    return TrackMate(cells, 1.0 if unit.lower() in _COUNTED and pixel is None else pixel)
+
+
+def _spots_table(spots: list[dict[str, str]], um: float) -> pd.DataFrame:
+    """Spots sorted by time: t, label, y_um, x_um, radius_um, ID and, of our own, CELLPIPE_TRACK."""
+    table = pd.DataFrame(
+        {
+            "t": [int(s["FRAME"]) for s in spots],
+            "y_um": [float(s["POSITION_Y"]) * um for s in spots],
+            "x_um": [float(s["POSITION_X"]) * um for s in spots],
+            "radius_um": [float(s.get("RADIUS", "nan")) * um for s in spots],
+            "ID": [s["ID"] for s in spots],
+        }
+    )
+    for name in ("LABEL", "CELLPIPE_TRACK"):
+        if spots and all(name in s for s in spots):
+            table[name] = [int(s[name]) for s in spots]
+    table = table.sort_values("t", kind="stable", ignore_index=True)
+    label = table.pop("LABEL") if "LABEL" in table else table.groupby("t").cumcount() + 1
+    table.insert(1, "label", label)
+    types = {"t": np.int32, "label": np.uint32, "y_um": float, "x_um": float, "radius_um": float}
+    return table.astype(types)
+
+
+def _read_particles(root: ElementTree.Element) -> TrackMate:
+    """The exported tracks: a particle is a track, its detections have t, x, y (and z)."""
+    unit = root.get("spaceUnits", "").lower()
+    spots = [
+        {"ID": "", "FRAME": d.attrib["t"], "POSITION_X": d.attrib["x"], "POSITION_Y": d.attrib["y"]}
+        | {"CELLPIPE_TRACK": str(track)}
+        for track, particle in enumerate(root.iter("particle"), start=1)
+        for d in particle.iter("detection")
+    ]
+    cells = _spots_table(spots, _UM[unit]).drop(columns="ID")
+    ids = cells.pop("CELLPIPE_TRACK") if len(cells) else pd.Series(dtype=np.int64)
+    cells["track_id"], cells["parent_track_id"] = ids.astype(np.int64), np.int64(0)
+    return TrackMate(cells, 1.0 if unit in _COUNTED else None)
