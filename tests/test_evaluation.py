@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,15 @@ from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.figures.evaluation import BOTH, FOUND, TRUTH, picture_of_errors, worst_window
 from cellpipe.formats.ctc import write_ctc
 from cellpipe.inputs.truth import paired_files, read_labels, true_frames
-from cellpipe.workflow.judging import JudgedImage, judge_images, judged_folders, score_table
+from cellpipe.report import ReportContent, WorstImage, render_report
+from cellpipe.workflow.judging import (
+    JudgedImage,
+    draw_worst,
+    gallery,
+    judge_images,
+    judged_folders,
+    score_table,
+)
 
 ROOT = Path(__file__).parents[1]
 
@@ -141,6 +150,36 @@ def test_two_folders_are_judged_without_a_plate(folders: Path) -> None:
     assert scores.loc["boundary_mean_um", "value"] == 0
     assert [path.name for path in (folders / "out/worst").iterdir()] == ["1_labels_b.png"]
     assert "<svg" in (folders / "out/ap.svg").read_text()
+
+
+def test_the_gallery_on_the_page_is_that_of_the_folder(folders: Path) -> None:
+    judged = judged_folders(folders / "truth", folders / "found")
+    table = judge_images(judged, 0.5)
+    draw_worst(judged, table, folders / "worst", n_worst=5)
+    (picture,) = gallery(table, folders / "worst")
+    assert picture[:2] == ("labels b", "F1@0.5 0.67, mean F1 0.67; of 2: 1 missed")
+    scores = score_table(table, {"TRA": 0.987})
+    content = ReportContent(
+        plate="P",
+        evaluation=dict(zip(scores["score"], scores["value"], strict=True)),
+        judged=table,
+        worst=[WorstImage(*picture)],
+    )
+    page = render_report(content)
+    assert "of 2: 1 missed" in page
+    assert page.count("data:image/webp") == 1
+    assert page.count("<polyline") == 2  # mean and pooled
+    tiles = page[page.index('<section id="truth">') :]
+    tiles = tiles[: tiles.index("</dl>")]
+    assert re.findall("<dt>(.*?)</dt>", tiles) == [
+        "AP@0.5",
+        "AP@0.75",
+        "F1@0.5",
+        "PQ",
+        "SEG",
+        "TRA",
+    ]
+    assert "0.987" in tiles
 
 
 def test_a_label_image_that_is_missing_is_named(folders: Path) -> None:

@@ -79,11 +79,18 @@ def worst_window(truth: NDArray, found: NDArray, size_px: int = WINDOW_PX) -> tu
     wrong = _unmatched(truth, found).astype(np.int64)
     sums = np.pad(wrong.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     y, x = (min(size_px, n) for n in truth.shape)
-    held = sums[y:, x:] - sums[:-y, x:] - sums[y:, :-x] + sums[:-y, :-x]
-    # of equals, the one in the middle: errors are seen best with what lies around them
+    held = _sums_of(sums, y, x)
+    # errors are seen best with what lies around them: those in the middle count twice
+    inner = _sums_of(sums, y - 2 * (y // 4), x - 2 * (x // 4))[y // 4 :, x // 4 :]
+    held += inner[: held.shape[0], : held.shape[1]]
     best = np.argwhere(held == held.max())
     top, left = best[len(best) // 2]
     return slice(int(top), int(top) + y), slice(int(left), int(left) + x)
+
+
+def _sums_of(sums: NDArray, y: int, x: int) -> NDArray:
+    """Sum of every window of y × x pixels, from the summed-area table."""
+    return sums[y:, x:] - sums[:-y, x:] - sums[y:, :-x] + sums[:-y, :-x]
 
 
 def _unmatched(truth: NDArray, found: NDArray) -> NDArray[np.bool_]:
