@@ -40,3 +40,25 @@ rule export_geff:
         code=code_digest("formats.geff"),
     script:
         "../scripts/export_geff.py"
+
+
+rule export_model:
+    input:
+        weights=EXPORTED,
+        card=EXPORTED.with_suffix(".json"),
+    output:
+        package=f"<results>/models/{EXPORTED.stem}.zip",
+    log:
+        "<logs>/export_model.log",
+    benchmark:
+        "<benchmarks>/export_model.tsv"
+    conda:
+        "../envs/segment.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=15,
+    params:
+        code=code_digest("formats.bioimage_io"),
+    script:
+        "../scripts/export_model.py"

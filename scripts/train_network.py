@@ -1,7 +1,5 @@
 """Train a network from a config, as a Snakemake script or from the command line."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 import sys

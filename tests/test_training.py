@@ -728,3 +728,16 @@ def test_a_run_killed_by_the_system_ends_with_the_same_weights(tmp_path):
         torch.set_num_threads(threads)
     killed, whole = (tmp_path / f"{n}.safetensors" for n in ("killed", "whole"))
     assert killed.read_bytes() == whole.read_bytes()
+
+
+def test_the_rule_trains_without_a_plate(tmp_path):
+    write_set(tmp_path / "data", [f"d{i}" for i in range(8)])
+    (tmp_path / "config" / "training").mkdir(parents=True)
+    config = {**CONFIG, "schedule": {**CONFIG["schedule"], "steps": 2}}
+    (tmp_path / "config/training/discs.yaml").write_text(yaml.safe_dump(config))
+    words = ["--snakefile", ROOT / "rules/train.smk", "--cores", "1", "--"]
+    command = [sys.executable, "-m", "snakemake", *words, "training/discs/discs.safetensors"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert load_network(tmp_path / "training/discs/discs.safetensors").card.name == "discs"
+    assert "done" in (tmp_path / "logs/train_network/discs.log").read_text()
