@@ -14,6 +14,7 @@ rule evaluate_plate:
     output:
         scores="<results>/{plate}/evaluation/scores.tsv",
         images="<results>/{plate}/evaluation/images.tsv",
+        movies="<results>/{plate}/evaluation/movies.tsv",
         curve="<results>/{plate}/evaluation/ap.svg",
         worst=directory("<results>/{plate}/evaluation/worst"),
     log:
@@ -33,7 +34,10 @@ rule evaluate_plate:
         truth_layer=config["evaluate"]["truth_layer"],
         n_worst=config["evaluate"]["n_worst"],
         code=code_digest(
-            "workflow.judging", "inputs.truth", "metrics.points", "metrics.tracks"
+            "workflow.judging",
+            "workflow.judging_movies",
+            "inputs.truth",
+            "metrics.points",
         ),
     script:
         "../scripts/evaluate_plate.py"
@@ -62,6 +66,6 @@ rule evaluate_labels:
     params:
         pixel_size_um=config["ingest"]["pixel_size_um"],
         n_worst=config["evaluate"]["n_worst"],
-        code=code_digest("workflow.judging", "inputs.truth"),
+        code=code_digest("workflow.judged_folders"),
     script:
         "../scripts/evaluate_labels.py"

@@ -1,8 +1,8 @@
 """Score the results of a plate against its ground truth.
 
-The truth is a folder of label images (``B03_1_nuclei.tif``), of Cell Tracking Challenge truths
-(``B03_1_GT``) or both, and, for spots and classes, of tables (``spots.tsv``, ``classes.tsv``); or
-an OME-Zarr plate with label layers.
+The truth is a folder of label images (``B03_1_nuclei.tif``), of true tracks (``B03_1_GT`` of the
+Cell Tracking Challenge, ``B03_1.geff``, ``B03_1.xml`` of TrackMate) or both, and, for spots and
+classes, of tables (``spots.tsv``, ``classes.tsv``); or an OME-Zarr plate with label layers.
 """
 
 import itertools
@@ -24,6 +24,7 @@ from cellpipe.workflow.judging import (
     judge_images,
     score_table,
 )
+from cellpipe.workflow.judging_movies import Movie, judge_movies, summarise_movies
 from cellpipe.workflow.publish import publish_table
 
 SPOT_TOLERANCE_UM = 1.0
@@ -50,15 +51,13 @@ def read_pixels(plate, well, field, t, layer):
     return plate.read_frame(well, field, t, [channel])[0]
 
 
-def judged_tracks(truth, ctc):
-    from cellpipe.metrics.tracks import score_tracking
-
-    fields = [
-        score_tracking(gt, ctc / gt.name.replace("_GT", "_RES"))
-        for gt in sorted(truth.glob("*_GT"))
-        if (ctc / gt.name.replace("_GT", "_RES")).is_dir()
+def judged_movies(plate, truth):
+    """Scores of the tracks of every movie whose true tracks are known."""
+    movies = [
+        Movie(well, field, where.size("t"), tuple(where.shape[-2:]))
+        for (well, field), where in plate.fields.items()
     ]
-    return pd.DataFrame(fields).mean().to_dict()
+    return judge_movies(truth, Path(snakemake.input.ctc), movies, plate.pixel_size_um)
 
 
 def table(path):
@@ -70,18 +69,18 @@ with speaking(snakemake):
     cells, spots = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.spots)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     judged = list(judged_images(plate, truth))
-    if not judged:
+    movies = judged_movies(plate, truth) if snakemake.input.ctc else pd.DataFrame()
+    if not judged and movies.empty:
         raise BadConfig(
             seen=f"no truth for any field of {plate.name} in {truth}",
-            wanted="label images named B03_1_nuclei.tif, CTC folders named B03_1_GT, or an "
-            "OME-Zarr plate with the label layer 'nuclei'",
+            wanted="label images named B03_1_nuclei.tif, true tracks named B03_1_GT (CTC), "
+            "B03_1.geff or B03_1.xml (TrackMate), or an OME-Zarr plate with the label layer "
+            "'nuclei'",
             do="correct 'truth' in the sheet of plates, or 'evaluate: truth_layer' in the config",
         )
     known = plate.pixel_size_um if inspection["pixel_size_known"] else None
     images = judge_images(judged, known)
-    scores = {}
-    if snakemake.input.ctc:
-        scores |= judged_tracks(truth, Path(snakemake.input.ctc))
+    scores, notes = summarise_movies(movies) if len(movies) else ({}, {})
     if len(spots) and (truth / "spots.tsv").is_file():
         spot_scores = frame_scores(spots, table(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
         scores |= {f"spots_{name}": value for name, value in spot_scores.items()}
@@ -89,8 +88,12 @@ with speaking(snakemake):
     if "class" in cells and named:
         scores |= class_scores(cells, table(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
+    publish_table(snakemake.output.movies, movies)
     summary = score_table(images, scores)
+    summary["note"] = summary["score"].map(notes).fillna("")
     draw_curve(images, snakemake.output.curve)
     draw_worst(judged, images, snakemake.output.worst, snakemake.params.n_worst)
     publish_table(snakemake.output.scores, summary)
     log.info("%s", {row.score: round(float(row.value), 4) for row in summary.itertuples()})
+    for name, note in notes.items():
+        log.info("%s: %s", name, note)

@@ -1,7 +1,8 @@
 """True labels, in whichever form they come, and label images that lie in a folder.
 
 truth/B03_1_nuclei.tif        a label image of well B03, field 1; any label layer goes by name
-truth/B03_1_GT/TRA/…          a movie's nuclei, as the Cell Tracking Challenge lays them out
+truth/B03_1_GT/SEG/…          a movie's nuclei, as the Cell Tracking Challenge lays them out
+truth/B03_1.geff              a movie's nuclei, where the GEFF names its labels
 truth.zarr/B/03/0/labels/…    label layers of an OME-Zarr plate (NGFF 0.4 or 0.5)
 """
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.formats.ctc import read_ctc, read_mask
+from cellpipe.formats.geff import related_labels
 from cellpipe.layouts.ome_zarr import describe_labels, describe_source
 from cellpipe.layouts.reading import read_plane
 from cellpipe.ngff.chunks import read_planes
@@ -47,9 +49,20 @@ def true_frames(
     image, movie = truth / f"{well}_{field}_{name}.tif", truth / f"{well}_{field}_GT"
     if image.is_file():
         return {0: partial(read_mask, image)}
+    graph = truth / f"{well}_{field}.geff"
     if layer == "nuclei" and movie.is_dir():
-        return {t: partial(read_mask, path) for t, path in enumerate(read_ctc(movie).frames)}
+        frames = _outlines(movie) or dict(enumerate(read_ctc(movie).frames))
+        return {t: partial(read_mask, path) for t, path in frames.items()}
+    if layer == "nuclei" and graph.is_dir():
+        return related_labels(graph)
     return {}
+
+
+def _outlines(movie: Path) -> dict[int, Path]:
+    """Frames whose outlines are known: t → man_segTTT.tif. Those of TRA may be mere markers."""
+    masks = sorted((movie / "SEG").glob("man_seg*.tif"))
+    numbers = {path: path.stem.removeprefix("man_seg") for path in masks}
+    return {int(number): path for path, number in numbers.items() if number.isdecimal()}
 
 
 def is_ome_zarr(path: Path) -> bool:

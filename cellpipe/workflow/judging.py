@@ -11,16 +11,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from cellpipe import figures
-from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.inputs.truth import paired_files, read_labels
-from cellpipe.layouts.reading import read_plane
+from cellpipe.errors import CellpipeError
 from cellpipe.metrics.segmentation import (
     judge_labels,
     precision_curves,
@@ -47,31 +44,6 @@ class JudgedImage:
     pixels: Callable[[], np.ndarray | None] = lambda: None
 
 
-def judged_folders(truth: Path, found: Path, pixels: Path | None = None) -> list[JudgedImage]:
-    """Every image of `truth` with the one of its name in `found`, and in `pixels` if it is there.
-
-    Raises BadConfig if a folder or an image of `found` is missing.
-    """
-    files = paired_files(truth, found, *([pixels] if pixels else []))
-    absent = [name for name, (_, of_name, *_) in files.items() if of_name is None]
-    if absent:
-        raise BadConfig(
-            seen=f"no {absent[0]} in {found} ({len(absent)} of {len(files)} images are missing)",
-            wanted=f"a label image for each of {truth}; an empty one where nothing was found",
-            do="add them, or take their truth away",
-        )
-    return [
-        JudgedImage(
-            place={"object": "labels", "image": name},
-            truth=partial(read_labels, true_file),
-            found=partial(read_labels, found_file),
-            pixels=partial(read_plane, image[0]) if image and image[0] else lambda: None,
-        )
-        for name, (true_file, found_file, *image) in files.items()
-        if true_file and found_file
-    ]
-
-
 def judge_images(images: Iterable[JudgedImage], pixel_size_um: float | None) -> pd.DataFrame:
     """A row of scores per image. Raises CellpipeError that names the image."""
     rows = []
@@ -83,7 +55,8 @@ def judge_images(images: Iterable[JudgedImage], pixel_size_um: float | None) -> 
                 seen=f"{_said(image.place)}: {fault.seen}", wanted=fault.wanted, do=fault.do
             ) from fault
         rows.append({**image.place, **scores})
-    return pd.DataFrame(rows)
+    # a truth may know tracks only: then there is no image to judge
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=["well", "field", "t", "object"])
 
 
 def _said(place: Mapping[str, object]) -> str:
@@ -110,7 +83,11 @@ def draw_curve(images: pd.DataFrame, path: str | Path) -> None:
         for name, own in images.groupby("object", sort=False)
     ]
     with published(path) as aside:
-        aside.write_bytes(figures.figure_bytes(figures.precision_curve(pd.concat(drawn)), "svg"))
+        if drawn:
+            curve = figures.precision_curve(pd.concat(drawn))
+            aside.write_bytes(figures.figure_bytes(curve, "svg"))
+        else:
+            aside.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>\n', encoding="utf-8")
 
 
 def draw_worst(

@@ -1,0 +1,81 @@
+"""Judge the tracks of movies one by one, and sum them up.
+
+movies.tsv    one row per movie whose true tracks are known, all scores
+scores.tsv    score, mean of the movies; an empty one has a note that says why
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.errors import CellpipeError
+from cellpipe.formats.true_movies import as_ctc, find_true_movie
+from cellpipe.metrics.tracks import score_tracking, why_empty
+
+PLACE = ["well", "field"]
+
+
+class Movie(NamedTuple):
+    """A movie of the plate: its place, its frames, and their shape in pixels."""
+
+    well: str
+    field: int
+    n_frames: int
+    shape: tuple[int, int]
+
+
+def judge_movies(
+    truth: Path, ctc: Path, movies: Iterable[Movie], pixel_size_um: float
+) -> pd.DataFrame:
+    """A row of scores per movie whose truth is known: well, field, then `score_tracking`.
+
+    Parameters
+    ----------
+    truth : folder with B03_1_GT, B03_1.geff or B03_1.xml
+    ctc : folder with our tracks, B03_1_RES
+
+    Raises
+    ------
+    CellpipeError
+        If truth and movie do not belong together; it names the movie.
+    """
+    rows = []
+    for movie in movies:
+        name = f"{movie.well}_{movie.field}"
+        source = find_true_movie(truth, name)
+        if source is None:
+            continue
+        try:
+            with tempfile.TemporaryDirectory() as aside:
+                folder = as_ctc(
+                    source,
+                    Path(aside, f"{name}_GT"),
+                    n_frames=movie.n_frames,
+                    shape=movie.shape,
+                    pixel_size_um=pixel_size_um,
+                )
+                scores = score_tracking(folder, ctc / f"{name}_RES")
+        except CellpipeError as fault:
+            raise type(fault)(
+                seen=f"movie {name}: {fault.seen}", wanted=fault.wanted, do=fault.do
+            ) from fault
+        rows.append({"well": movie.well, "field": movie.field, **scores})
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=PLACE)
+
+
+def summarise_movies(movies: pd.DataFrame) -> tuple[dict[str, float], dict[str, str]]:
+    """Mean of each score over the movies that have it, and notes on those that not all have."""
+    own = movies.drop(columns=PLACE).astype(float)
+    scores = {str(name): float(value) for name, value in own.mean().items()} if len(own) else {}
+    notes = why_empty(scores)
+    for name in scores:
+        n_known = int(np.isfinite(own[name]).sum())
+        if 0 < n_known < len(own):
+            notes[name] = f"mean of {n_known} of {len(own)} movies; the others have none"
+    return scores, notes
