@@ -70,8 +70,9 @@ def load(
         """As many channels as the model was trained on, in its order."""
         channels = as_channels(pixels, (model.channels,), "bioimageio")
         diameter_px = None if diameter_um is None else diameter_um / pixel_size_um
-        planes = at_diameter(channels, diameter_px, _nearest_in(diameter_px, ours))
-        planes = model.preprocessed(planes)
+        # what is taken from the image (percentiles) is taken from the image as it is
+        planes = model.preprocessed(channels)
+        planes = at_diameter(planes, diameter_px, _nearest_in(diameter_px, ours))
         size = (planes.shape[1], planes.shape[2])
         probability = 0.5 if probability_threshold is None else probability_threshold
 
