@@ -13,11 +13,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.judged_folders import judged_folders
 from cellpipe.workflow.judging import (
     draw_curve,
     draw_worst,
     judge_images,
-    judged_folders,
     score_table,
 )
 from cellpipe.workflow.publish import publish_table

@@ -17,14 +17,16 @@ from PIL import Image
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.figures.evaluation import BOTH, FOUND, TRUTH, picture_of_errors, worst_window
 from cellpipe.formats.ctc import write_ctc
-from cellpipe.inputs.truth import paired_files, read_labels, true_frames
+from cellpipe.inputs.label_folders import paired_files, read_labels
+from cellpipe.inputs.truth import true_frames
 from cellpipe.report import ReportContent, WorstImage, render_report
+from cellpipe.workflow.judged_folders import judged_folders
 from cellpipe.workflow.judging import (
     JudgedImage,
+    draw_curve,
     draw_worst,
     gallery,
     judge_images,
-    judged_folders,
     score_table,
 )
 
@@ -83,6 +85,19 @@ def test_scores_of_several_objects_stand_apart() -> None:
     assert scores.loc["cells_n_missed", "pooled"] == 1
     assert scores.loc["TRA", "value"] == 0.9
     assert "boundary_mean_um" not in scores.index
+
+
+def test_tracks_may_be_all_that_is_known(tmp_path: Path) -> None:
+    images = judge_images([], 0.5)
+    assert score_table(images, {"TRA": 0.9})["score"].tolist() == ["TRA"]
+    draw_curve(images, tmp_path / "ap.svg")
+    draw_worst([], images, tmp_path / "worst", n_worst=3)
+    assert list((tmp_path / "worst").iterdir()) == []
+    images.to_csv(tmp_path / "images.tsv", sep="\t", index=False)
+    read = pd.read_csv(tmp_path / "images.tsv", sep="\t")
+    page = render_report(ReportContent(plate="P", evaluation={"TRA": 0.9}, judged=read))
+    assert "<dt>TRA</dt>" in page
+    assert "Average precision" not in page
 
 
 def test_an_image_that_cannot_be_judged_is_named() -> None:

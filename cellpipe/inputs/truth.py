@@ -1,4 +1,4 @@
-"""True labels, in whichever form they come, and label images that lie in a folder.
+"""True labels of a plate, in whichever form they come.
 
 truth/B03_1_nuclei.tif        a label image of well B03, field 1; any label layer goes by name
 truth/B03_1_GT/SEG/…          a movie's nuclei, as the Cell Tracking Challenge lays them out
@@ -15,16 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage
+from cellpipe.errors import BadImage
 from cellpipe.formats.ctc import read_ctc, read_mask
 from cellpipe.formats.geff import related_labels
 from cellpipe.layouts.ome_zarr import describe_labels, describe_source
-from cellpipe.layouts.reading import read_plane
 from cellpipe.ngff.chunks import read_planes
 from cellpipe.plate import open_in_place
 
 Reader = Callable[[], np.ndarray]  # gives labels (Y, X)
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
 
 
 def true_frames(
@@ -95,49 +93,3 @@ def _read_frame(plate: Path, labels: Mapping[str, Any], t: int) -> np.ndarray:
     index = tuple(slice(t, t + 1) if axis == "t" else slice(None) for axis in labels["axes"])
     # other writers leave out chunks that are all zero: a missing one is background
     return read_planes(array, index, f"{labels['source_path']} of {plate}")[0]
-
-
-def paired_files(truth: Path, *others: Path) -> dict[str, list[Path | None]]:
-    """Images of `truth` by name without suffix, each with those of that name in `others`.
-
-    Raises BadConfig if a folder is missing, a name is there twice, or nothing is in `truth`.
-    """
-    by_name = [_by_name(folder) for folder in (truth, *others)]
-    if not by_name[0]:
-        raise BadConfig(
-            seen=f"no image in {truth}",
-            wanted=f"label images ({', '.join(IMAGE_SUFFIXES)})",
-            do="correct the folder",
-        )
-    return {name: [files.get(name) for files in by_name] for name in sorted(by_name[0])}
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    if not folder.is_dir():
-        raise BadConfig(
-            seen=f"no folder {folder}", wanted="a folder of images", do="correct the path"
-        )
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
-            continue
-        if path.stem in files:
-            raise BadConfig(
-                seen=f"{path} beside {files[path.stem].name}",
-                wanted="one image of each name",
-                do="take one of them away",
-            )
-        files[path.stem] = path
-    return files
-
-
-def read_labels(path: Path) -> np.ndarray:
-    """A label image of a folder, (Y, X), whole numbers. Raises BadImage."""
-    labels = read_plane(path)
-    if labels.dtype.kind not in "iub":
-        raise BadImage(
-            seen=f"{path} of type {labels.dtype}",
-            wanted="an image of whole numbers",
-            do="export labels, not intensities",
-        )
-    return labels

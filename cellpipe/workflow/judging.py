@@ -45,7 +45,10 @@ class JudgedImage:
 
 
 def judge_images(images: Iterable[JudgedImage], pixel_size_um: float | None) -> pd.DataFrame:
-    """A row of scores per image. Raises CellpipeError that names the image."""
+    """A row of scores per image; without any, a table without rows.
+
+    Raises CellpipeError that names the image.
+    """
     rows = []
     for image in images:
         try:
