@@ -61,7 +61,7 @@ rule write_report:
         dose_group=config["profile"]["dose_group"],
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("report", "figures"),
+        code=code_digest("report", "figures", "workflow.judging"),
     script:
         "../scripts/write_report.py"
 
