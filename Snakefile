@@ -33,6 +33,7 @@ include: "rules/measure.smk"
 include: "rules/classify.smk"
 include: "rules/detect.smk"
 include: "rules/track.smk"
+include: "rules/kymograph.smk"
 include: "rules/profile.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
@@ -47,4 +48,5 @@ rule all:
         expand("<results>/{plate}/report.html", plate=PLATES),
         expand("<results>/{plate}/verified.tsv", plate=PLATES),
         expand("<results>/{plate}/ro-crate-metadata.json", plate=PLATES),
+        expand("<results>/{plate}/kymographs", plate=WITH_LINES),
         exports,

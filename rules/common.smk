@@ -8,7 +8,7 @@ import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe.inputs import sheets
+from cellpipe.inputs import lines, sheets
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.provenance import code_digest
@@ -26,6 +26,9 @@ try:
     )
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
+    WITH_LINES = lines.plates_with_lines(
+        config["kymographs"]["lines"], SHEET, config["channels"]
+    )
     EXPORTED = sheets.exported_weights(config)
 except CellpipeError as fault:
     raise WorkflowError(
@@ -130,9 +133,8 @@ def exports(wildcards):
     """Tracks as other tools read them, where cells are linked over time."""
     if not MOVIES:
         return []
-    return expand(
-        f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=["ctc", "geff.tsv"]
-    )
+    written = ["geff.tsv" if f == "geff" else f for f in config["export"]["formats"]]
+    return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=written)
 
 
 def exported_ctc(wildcards):

@@ -1,0 +1,88 @@
+"""Lines that a person has drawn, along which kymographs are taken.
+
+plate    well  field  channel  line     y_um   x_um       one row per corner, in order
+P        B03   1      tips     axon-1   10.5   20.0
+P        B03   1      tips     axon-1   60.0   90.0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+from cellpipe.inputs.sheets import read_sheet
+from cellpipe.layouts.wells import well_name
+
+LINE = ["plate", "well", "field", "channel", "line"]
+COLUMNS = [*LINE, "y_um", "x_um"]
+
+
+def read_lines(path: str | Path, plates: Iterable[str], channels: Iterable[str]) -> pd.DataFrame:
+    """Read a table of lines (TSV or CSV) and check it: the columns above, wells as "B03".
+
+    Raises BadConfig for a file that is not there or lacks a column, for plates and channels that
+    the config does not have, for a place that is no number, and for a line without any length.
+    """
+    if not Path(path).is_file():
+        raise BadConfig(
+            seen=f"no file {path}",
+            wanted="a table of lines (TSV or CSV: " + " ".join(COLUMNS) + ")",
+            do="write it, or correct 'kymographs: lines' in the config",
+        )
+    try:
+        table = read_sheet(path)
+    except ValueError as fault:  # parser and Unicode errors are ValueErrors
+        raise BadConfig(
+            seen=f"{path}: {str(fault).splitlines()[0]}",
+            wanted="a table in UTF-8, columns separated by tabs (or, in a .csv, by commas)",
+            do="save it as TSV, one row per corner of a line",
+        ) from fault
+    absent = [name for name in COLUMNS if name not in table]
+    if absent:
+        raise BadConfig(
+            seen=f"{path} without the column {absent[0]}",
+            wanted="the columns " + " ".join(COLUMNS),
+            do="add it; one row per corner of a line",
+        )
+    _refuse_unknown(table["plate"], plates, path, "plates of the sheet")
+    _refuse_unknown(table["channel"], channels, path, "channels of the config")
+    places = table[["y_um", "x_um"]].apply(pd.to_numeric, errors="coerce")
+    if places.isna().any(axis=None):
+        row = int(places.isna().any(axis=1).to_numpy().argmax())
+        raise BadConfig(
+            seen=f"'{table['y_um'][row]}', '{table['x_um'][row]}' in {path} line {row + 2}",
+            wanted="y_um and x_um as numbers, in µm from the centre of the top-left pixel",
+            do="correct them",
+        )
+    lines = table.assign(well=table["well"].astype(str).map(well_name), **places)[COLUMNS]
+    for name, corners in lines.groupby(LINE, sort=False):
+        if len(corners[["y_um", "x_um"]].drop_duplicates()) < 2:
+            raise BadConfig(
+                seen=f"the line '{name[-1]}' of {name[1]} in {path} with one corner",
+                wanted="two corners or more, a row each",
+                do="add the others, under the same name",
+            )
+    return lines
+
+
+def plates_with_lines(
+    path: str | None, plates: Iterable[str], channels: Iterable[str]
+) -> list[str]:
+    """Plates on which lines were drawn, in the order of the sheet; none without a table."""
+    plates = list(plates)
+    drawn = set(read_lines(path, plates, channels)["plate"]) if path else set()
+    return [plate for plate in plates if plate in drawn]
+
+
+def _refuse_unknown(names: pd.Series, known: Iterable[str], path: str | Path, what: str) -> None:
+    known = list(known)
+    strange = sorted(set(names.astype(str)) - set(known))
+    if strange:
+        raise BadConfig(
+            seen=f"'{strange[0]}' in the column '{names.name}' of {path}",
+            wanted=f"one of the {what}: {', '.join(known)}",
+            do="correct it",
+        )

@@ -1,0 +1,59 @@
+"""Take kymographs along the lines that were drawn on a plate: a TIFF and a figure of each."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from cellpipe.dynamics.kymograph import band, line_profile
+from cellpipe.errors import BadConfig
+from cellpipe.figures.kymographs import kymograph_figure
+from cellpipe.figures.style import figure_bytes
+from cellpipe.inputs.lines import LINE, read_lines
+from cellpipe.plate import Plate
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.publish import publish_table, published
+
+
+def taken(line, corners_um):
+    """Kymograph (T, S) of one line; a frame that is missing or was quarantined is NaN."""
+    if (line["well"], line["field"]) not in plate.fields:
+        raise BadConfig(
+            seen=f"the line '{line['line']}' in well {line['well']} field {line['field']}",
+            wanted="a field that was imaged",
+            do=f"correct {snakemake.input.lines}",
+        )
+    places = band(corners_um / plate.pixel_size_um, width_px)
+    rows = []
+    for t in range(plate.fields[line["well"], line["field"]].size("t")):
+        place = (line["well"], line["field"], t)
+        if plate.has_frame(*place):
+            rows.append(line_profile(plate.read_frame(*place, [line["channel"]])[0], places))
+        else:
+            rows.append(np.full(places.shape[2], np.nan))
+    return np.stack(rows)
+
+
+with speaking(snakemake), published(snakemake.output.folder) as aside:
+    aside.mkdir()
+    plate = Plate(snakemake.input.layout)
+    width_px = snakemake.params.width_um / plate.pixel_size_um
+    lines = read_lines(snakemake.input.lines, snakemake.params.plates, plate.channels)
+    listing = []
+    for key, corners in lines[lines["plate"] == plate.name].groupby(LINE, sort=True):
+        line = dict(zip(LINE, key, strict=True))
+        kymograph = taken(line, corners[["y_um", "x_um"]].to_numpy(float))
+        name = f"{line['well']}_{line['field']}_{line['channel']}_{len(listing) + 1:03d}"
+        Image.fromarray(kymograph.astype(np.float32)).save(Path(aside, f"{name}.tif"))
+        figure = kymograph_figure(
+            kymograph,
+            pixel_size_um=plate.pixel_size_um,
+            time_step_s=plate.time_step_s,
+            title=f"{line['well']} field {line['field']}, {line['line']}",
+        )
+        Path(aside, f"{name}.svg").write_bytes(figure_bytes(figure, "svg"))
+        scale = {"pixel_size_um": plate.pixel_size_um, "time_step_s": plate.time_step_s}
+        listing.append({"file": f"{name}.tif", **line, **scale})
+    publish_table(aside / "lines.tsv", pd.DataFrame(listing))
+    log.info("%d kymographs", len(listing))
