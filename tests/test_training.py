@@ -42,7 +42,7 @@ from cellpipe.training.denoising import add_noise, psnr
 from cellpipe.training.elastic import random_displacement
 from cellpipe.training.loop import Progress, fit
 from cellpipe.training.losses import Weighting, segmentation_loss
-from cellpipe.training.pairs import PairSet, list_pairs, read_pair
+from cellpipe.training.pairs import PairSet, list_pairs, read_all, read_pair
 from cellpipe.training.parts import Freeze
 from cellpipe.training.plan import SECTIONS, Plan, read_plan
 from cellpipe.training.plates import PlateSet, list_frames
@@ -690,6 +690,27 @@ def test_two_channels_simulation_and_transfer_learning_end_in_usable_weights(tmp
     old, new = load_file(first), load_file(second)
     assert all(torch.equal(old[k], new[k]) for k in old if k.startswith("down"))
     assert any(not torch.equal(old[k], new[k]) for k in old)
+
+
+def test_a_checkpoint_of_other_options_is_refused(tmp_path):
+    write_set(tmp_path / "data", [f"d{i}" for i in range(8)])
+    schedule = {**CONFIG["schedule"], "steps": 2}
+    config = {**CONFIG, "schedule": schedule, "network": {"widths": [4, 4]}}
+    out = tmp_path / "d.safetensors"
+    train(read_plan(config), tmp_path / "data", out, tmp_path / "work")
+    other = {**config, "schedule": {**schedule, "learning_rate": 0.5}, "licence": "CC-BY-4.0"}
+    with pytest.raises(BadConfig, match="licence, schedule: learning_rate"):
+        train(read_plan(other), tmp_path / "data", out, tmp_path / "work")
+    before = out.read_bytes()
+    train(read_plan(config), tmp_path / "data", out, tmp_path / "work")
+    assert out.read_bytes() == before
+
+
+def test_images_of_another_number_of_channels_are_named(tmp_path):
+    write_set(tmp_path, ["a", "b"])
+    pairs = list_pairs(PairSet("discs", "images", "labels", "CC0-1.0"), tmp_path)
+    with pytest.raises(BadConfig, match=r"a\.png of set discs with 1 channel"):
+        list(read_all(pairs, channels=2))
 
 
 def test_the_worst_validation_images_come_first(tmp_path):

@@ -20,6 +20,7 @@ from cellpipe.models.predict import image_maps
 from cellpipe.models.unet import channels_last
 from cellpipe.training.augment import Augmentation, crop, random_affine, random_bend
 from cellpipe.training.loop import fit
+from cellpipe.training.pairs import read_all
 from cellpipe.training.plan import Plan
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.simulated import draw_fields
@@ -130,7 +131,7 @@ def worst_images(network: nn.Module, pairs: pd.DataFrame, scores: pd.DataFrame) 
 def train_denoising(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Trained:
     """Train on the side "train", choose on "validation", score both held-out sides."""
     learn = pairs[pairs.side == "train"]
-    images = [torch.from_numpy(normalise(p.pair.read()[0][0]))[None] for p in learn.itertuples()]
+    images = [torch.from_numpy(normalise(p[0]))[None] for p, _ in read_all(learn, channels=1)]
     fields = draw_fields(plan.simulation, plan.schedule.seed)
     simulated = [torch.from_numpy(normalise(pixels[0]))[None] for pixels, _ in fields]
     share = plan.simulation.share

@@ -5,7 +5,7 @@ Pairs of a plate are listed by `plates`; who trains, validates and tests is draw
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,6 +87,22 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
             "shape": [_shape(path) for path in labels],
         }
     )
+
+
+def read_all(pairs: pd.DataFrame, channels: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pixels (C, Y, X) and labels (Y, X) of each pair.
+
+    Raises BadConfig for an image of more or fewer channels, by name.
+    """
+    for row in pairs.itertuples():
+        pixels, labels = row.pair.read()
+        if len(pixels) != channels:
+            raise BadConfig(
+                seen=f"{row.file} of set {row.set} with {len(pixels)} channel(s)",
+                wanted=f"{channels}, as 'network: inputs' says",
+                do="correct inputs, or images or channels of the set",
+            )
+        yield pixels, labels
 
 
 def read_pair(image: Path, label: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -54,7 +54,7 @@ class FramePair:
     t: int
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels (C, Y, X), the maximum over z, and labels (Y, X) uint32, relabelled 1..n."""
+        """Pixels (C, Y, X) and labels (Y, X) uint32, relabelled 1..n; both the maximum over z."""
         what, pixels = str(self.image), open_in_place(self.image)
         planes = [
             read_planes(pixels, _index(self.axes, t=self.t, c=c), what).max(axis=0)
@@ -62,7 +62,6 @@ class FramePair:
         ]
         labels = open_in_place(self.label)
         found = read_planes(labels, _index(self.label_axes, t=self.t), str(self.label))
-        # labels of objects in z do not overlap in a projection more than their pixels do
         return np.stack(planes), compact(found.max(axis=0))
 
     def labelled(self) -> bool:

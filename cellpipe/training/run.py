@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from cellpipe.errors import BadConfig
 from cellpipe.models.load import torch_device
 from cellpipe.training.denoising import train_denoising
 from cellpipe.training.outputs import Outputs, write_outputs
 from cellpipe.training.plan import Plan
 from cellpipe.training.segmentation import train_segmentation
+from cellpipe.workflow.publish import publish_text
 
 log = logging.getLogger(__name__)
 TRAININGS = {"segmentation": train_segmentation, "denoise": train_denoising}
@@ -20,11 +25,14 @@ TRAININGS = {"segmentation": train_segmentation, "denoise": train_denoising}
 def train(plan: Plan, data: Path, out: Path, work: Path) -> None:
     """Train by plan on the images under `data`; write weights to `out` and the rest beside them.
 
-    work : folder for the checkpoint and the split. A run that finds a checkpoint there goes on
-        from it.
+    work : folder for the checkpoint, the plan and the split. A run that finds a checkpoint there
+        goes on from it.
+
+    Raises BadConfig where the checkpoint is of another plan.
     """
     torch_device(plan.schedule.device)
     work.mkdir(parents=True, exist_ok=True)
+    _refuse_other_plan(plan, work)
     pairs = plan.split(data)
     pairs[["set", "file", "side"]].to_csv(work / "split.tsv", sep="\t", index=False)
     log.info("%s", pairs.groupby(["set", "side"]).size().to_dict())
@@ -32,3 +40,31 @@ def train(plan: Plan, data: Path, out: Path, work: Path) -> None:
     trained = TRAININGS[plan.kind](plan, pairs, work / "checkpoint.pt")
     write_outputs(trained, plan, pairs, Outputs(out))
     log.info("%s", trained.scores.drop(columns="file").groupby(["set", "side"]).mean().to_string())
+
+
+def _refuse_other_plan(plan: Plan, work: Path) -> None:
+    """A card must not tell of options that its weights were not trained with."""
+    asked = json.loads(json.dumps(asdict(plan)))
+    path = work / "plan.json"
+    if path.exists() and (work / "checkpoint.pt").exists():
+        began = json.loads(path.read_text(encoding="utf-8"))
+        changed = _differences(began, asked)
+        if changed:
+            raise BadConfig(
+                seen=f"a checkpoint in {work} of a training with another {', '.join(changed)}",
+                wanted="the options that it began with",
+                do=f"put them back, or remove {work} to begin anew",
+            )
+    publish_text(path, json.dumps(asked, indent=1) + "\n")
+
+
+def _differences(began: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """Names of the options that differ: "schedule: steps"."""
+    found = []
+    for key in sorted(began.keys() | asked.keys()):
+        old, new = began.get(key), asked.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += [f"{key}: {name}" for name in _differences(old, new)]
+        elif old != new:
+            found.append(key)
+    return found

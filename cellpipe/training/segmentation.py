@@ -12,7 +12,6 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.instances import labels_from_maps
 from cellpipe.models.normalise import GreyScale
@@ -28,6 +27,7 @@ from cellpipe.training.augment import (
 )
 from cellpipe.training.loop import fit
 from cellpipe.training.losses import segmentation_loss
+from cellpipe.training.pairs import read_all
 from cellpipe.training.plan import Plan
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.simulated import draw_fields
@@ -132,16 +132,9 @@ def worst_images(
 
 def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn, GreyScale]:
     """Real and simulated examples, and the grey scale that was fitted to the real ones."""
-    real = [(pair.pair.read(), pair.file) for pair in learn.itertuples()]
-    for (pixels, _), file in real:
-        if len(pixels) != plan.network.inputs:
-            raise BadConfig(
-                seen=f"{file} of {len(pixels)} channel(s)",
-                wanted=f"{plan.network.inputs}, as 'network: inputs' says",
-                do="correct inputs, or images or channels of the set",
-            )
-    scale = plan.normalisation.fit([pixels for (pixels, _), _ in real])
-    examples = [make_example(pixels, labels, scale) for (pixels, labels), _ in real]
+    real = list(read_all(learn, plan.network.inputs))
+    scale = plan.normalisation.fit([pixels for pixels, _ in real])
+    examples = [make_example(pixels, labels, scale) for pixels, labels in real]
     # drawn grey values are not those of the data: they are brought to the scale by themselves
     own = replace(scale, per="image", fitted=None)
     fields = draw_fields(plan.simulation, plan.schedule.seed)
