@@ -42,6 +42,50 @@ rule export_geff:
         "../scripts/export_geff.py"
 
 
+rule export_trackmate:
+    input:
+        layout="<results>/{plate}/layout.json",
+        cells="<results>/{plate}/cells.parquet",
+    output:
+        folder=directory("<results>/{plate}/trackmate"),
+    log:
+        "<logs>/export_trackmate/{plate}.log",
+    benchmark:
+        "<benchmarks>/export_trackmate/{plate}.tsv"
+    conda:
+        "../envs/track.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        code=code_digest("formats.trackmate"),
+    script:
+        "../scripts/export_trackmate.py"
+
+
+rule export_napari:
+    input:
+        layout="<results>/{plate}/layout.json",
+        cells="<results>/{plate}/cells.parquet",
+    output:
+        folder=directory("<results>/{plate}/napari"),
+    log:
+        "<logs>/export_napari/{plate}.log",
+    benchmark:
+        "<benchmarks>/export_napari/{plate}.tsv"
+    conda:
+        "../envs/track.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=60,
+    params:
+        code=code_digest("formats.napari"),
+    script:
+        "../scripts/export_napari.py"
+
+
 rule export_model:
     input:
         weights=EXPORTED,

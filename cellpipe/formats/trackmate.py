@@ -70,6 +70,7 @@ def write_trackmate(
     pixel_size_um: float,
     time_step_s: float,
     shape: tuple[int, int],
+    n_frames: int | None = None,
     image: str = "",
 ) -> None:
     """Write linked cells of one field as TrackMate XML, whole or not at all.
@@ -82,6 +83,7 @@ def write_trackmate(
         radius is that of a disk of the same area). One lineage is one TrackMate track.
     pixel_size_um, time_step_s : float
     shape : (rows, columns) of the field, in pixels
+    n_frames : frames of the movie; by default up to the last that holds a cell
     image : str
         File name of the movie, which TrackMate looks for beside the XML.
     """
@@ -93,8 +95,8 @@ def write_trackmate(
         file.writelines(_spots(nodes, time_step_s))
         file.writelines(_tracks(nodes))
         file.write("  </Model>\n")
-        n_frames = int(nodes["t"].max()) + 1 if len(nodes) else 1
-        file.writelines(_settings(shape, n_frames, pixel_size_um, time_step_s, image))
+        frames = n_frames or (int(nodes["t"].max()) + 1 if len(nodes) else 1)
+        file.writelines(_settings(shape, frames, pixel_size_um, time_step_s, image))
         file.write("</TrackMate>\n")
 
 

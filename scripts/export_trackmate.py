@@ -1,0 +1,26 @@
+"""Write the tracks of each field as a file that TrackMate opens."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from cellpipe.formats.trackmate import write_trackmate
+from cellpipe.plate import Plate
+from cellpipe.workflow.job import speaking
+from cellpipe.workflow.publish import published
+
+with speaking(snakemake):
+    plate = Plate(snakemake.input.layout)
+    cells = pd.read_parquet(snakemake.input.cells)
+    with published(snakemake.output.folder) as aside:
+        aside.mkdir()
+        for (well, field), where in plate.fields.items():
+            here = cells[(cells["well"] == well) & (cells["field"] == field)]
+            write_trackmate(
+                Path(aside, f"{well}_{field}.xml"),
+                here,
+                pixel_size_um=plate.pixel_size_um,
+                time_step_s=plate.time_step_s,
+                shape=where.shape[-2:],
+                n_frames=where.size("t"),
+            )
