@@ -10,10 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from cellpipe.errors import BadConfig
+
+
+class Plane(Protocol):
+    """A plane (Y, X) that can be read and written by slices: a NumPy or a Zarr array."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, place: Any, /) -> Any: ...
+
+    def __setitem__(self, place: Any, value: Any, /) -> None: ...
+
 
 SLACK_PX = 3.0  # two tiles may disagree about a centroid by less than this
 
@@ -64,31 +77,34 @@ def stitch(
     shape: tuple[int, int],
     tiles: Iterator[Tile],
     segment: Callable[[Tile], tuple[np.ndarray, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray]:
+    into: Plane | None = None,
+) -> tuple[Plane, np.ndarray]:
     """Labels of a whole plane from labels of its tiles.
 
     Parameters
     ----------
     segment : called once per tile; returns labels of the outer region (values 1..n) and one
         figure per object, shape (n,)
+    into : a plane of zeros to fill; on disk (a Zarr array, a memory map), no more than a tile is
+        held in memory. None makes an array.
 
     Returns
     -------
     labels uint32 (Y, X), values 1..N without gaps, and the figures (N,) in that order
     """
-    whole = np.zeros(shape, np.uint32)
+    whole: Plane = np.zeros(shape, np.uint32) if into is None else into
     figures: list[np.ndarray] = []
     count = 0
     for tile in tiles:
         labels, figure = segment(tile)
-        if labels.shape == shape:  # a single tile
+        if labels.shape == shape and into is None:  # a single tile
             return labels.astype(np.uint32, copy=False), figure
-        place = whole[tile.outer]
+        place = np.asarray(whole[tile.outer])
         new = _own(labels, tile, place)
         table = np.zeros(int(labels.max()) + 1, np.uint32)
         table[new] = np.arange(count + 1, count + 1 + len(new))
         fresh = table[labels]
-        np.copyto(place, fresh, where=(place == 0) & (fresh > 0))
+        whole[tile.outer] = np.where(place == 0, fresh, place)
         figures.append(figure[new - 1])
         count += len(new)
     return whole, np.concatenate(figures)

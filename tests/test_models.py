@@ -10,18 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import zarr
 from safetensors.torch import save_file
 
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.metrics.labels import average_precision
 from cellpipe.models.card import Card, load_card, shipped, weights_path
 from cellpipe.models.infer import network_denoised, network_labels
 from cellpipe.models.instances import flood, labels_from_maps, object_probability
 from cellpipe.models.load import Network, load_network
 from cellpipe.models.normalise import intensity_range, normalise
-from cellpipe.models.predict import image_maps
+from cellpipe.models.predict import averaged_maps, image_maps
 from cellpipe.models.unet import UNet, UNetConfig
+from cellpipe.simulate import PlateDesign, draw_field
 
 TINY = UNetConfig(outputs=("foreground", "distance"), widths=(8, 12), stem=2)
+FINE = replace(TINY, residual=True, fine=4)
+both = pytest.mark.parametrize("config", [TINY, FINE], ids=["plain", "fine"])
 
 
 def tiny_network(kind: str = "segmentation", config: UNetConfig = TINY) -> Network:
@@ -55,9 +60,10 @@ def test_network_keeps_shape_and_follows_its_config():
     assert UNetConfig.from_dict(json.loads(json.dumps(TINY.as_dict()))) == TINY
 
 
-def test_folding_norms_changes_nothing():
+@both
+def test_folding_norms_changes_nothing(config):
     torch.manual_seed(1)
-    module = UNet(TINY)
+    module = UNet(config)
     module(torch.randn(4, 1, 32, 32))  # running averages that are not 0 and 1
     module.eval()
     x = torch.randn(1, 1, 32, 32)
@@ -66,9 +72,10 @@ def test_folding_norms_changes_nothing():
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in module.modules())
 
 
-def test_leaving_out_heads_leaves_the_others_as_they_are():
+@both
+def test_leaving_out_heads_leaves_the_others_as_they_are(config):
     torch.manual_seed(1)
-    module = UNet(UNetConfig()).eval()
+    module = UNet(replace(config, outputs=("foreground", "distance", "contact"))).eval()
     few = module.with_outputs(("distance", "foreground"))
     x = torch.rand(1, 1, 32, 32)
     assert few.config.outputs == ("distance", "foreground")
@@ -81,6 +88,46 @@ def test_padding_to_whole_strides_is_cut_off_again():
     maps = image_maps(network.module, image)
     assert maps.shape == (2, 37, 50)
     assert image_maps(network.module, image[:1, :1]).shape == (2, 1, 1)
+
+
+@both
+def test_averaged_maps_turn_and_mirror_with_the_image(config):
+    network = tiny_network(config=config)
+    image = np.random.default_rng(0).random((32, 48), np.float32)
+    maps = averaged_maps(network.module, image)
+    assert np.abs(maps - image_maps(network.module, image)).max() > 1e-4  # it does something
+    for change in (np.flipud, np.fliplr, np.rot90):
+        there = averaged_maps(network.module, np.ascontiguousarray(change(image)))
+        expected = np.stack([change(plane) for plane in maps])
+        assert np.allclose(there, expected, atol=1e-5)
+
+
+def test_labels_on_disk_are_those_in_memory(tmp_path):
+    network = load_network("nuclei")
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:700, :600]
+    image = rng.normal(100, 3, (700, 600))
+    for cy, cx in rng.uniform(0, 1, (80, 2)) * image.shape:
+        image += 80 * ((y - cy) ** 2 + (x - cx) ** 2 < 100)
+    labels, probability = network_labels(image, network, tile_px=448)
+    stored = zarr.create_array(tmp_path / "image.zarr", data=image[None], chunks=(1, 256, 256))
+    into = zarr.create_array(
+        tmp_path / "labels.zarr", shape=image.shape, chunks=(256, 256), dtype="uint32"
+    )
+    _, again = network_labels(stored, network, tile_px=448, into=into)
+    assert labels.max() > 40
+    # percentiles come from a sample of the pixels, which are fewer than its size: from all of them
+    assert np.array_equal(into[:], labels)
+    assert np.array_equal(again, probability)
+
+
+def test_bfloat16_finds_the_same_nuclei():
+    field = draw_field(PlateDesign(shape=(384, 384)), "B02", 1).pixels[0]
+    network = load_network("nuclei")
+    exact, _ = network_labels(field, network)
+    short, _ = network_labels(field, network, precision="bfloat16")
+    assert exact.max() > 10
+    assert average_precision(exact, short, [0.9])[0] == 1
 
 
 def test_many_images_at_once_give_what_one_gives():
@@ -278,9 +325,10 @@ def test_gpu_and_cpu_agree():
     assert np.abs(difference).max() < 1e-2
 
 
-def test_a_network_starts_from_weights_that_draw_fewer_maps():
+@both
+def test_a_network_starts_from_weights_that_draw_fewer_maps(config):
     torch.manual_seed(0)
-    small = UNetConfig(outputs=("foreground", "distance"), widths=(4, 8))
+    small = replace(config, outputs=("foreground", "distance"), widths=(4, 8))
     known = UNet(small).eval()
     network = UNet(replace(small, outputs=("distance", "contact", "foreground"))).eval()
     network.start_from(known.state_dict(), small.outputs)

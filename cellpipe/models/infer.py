@@ -10,14 +10,15 @@ from cellpipe.errors import CellpipeError
 from cellpipe.models.instances import labels_from_maps, object_probability
 from cellpipe.models.load import Network
 from cellpipe.models.normalise import (
+    SAMPLE_PX,
     GreyScale,
     Limits,
     intensity_range,
     normalise,
     normalise_channels,
 )
-from cellpipe.models.predict import image_maps
-from cellpipe.tiles import Tile, stitch, tile_grid
+from cellpipe.models.predict import Precision, averaged_maps, image_maps
+from cellpipe.tiles import Plane, Tile, stitch, tile_grid
 
 HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
 
@@ -29,26 +30,39 @@ def network_labels(
     diameter_px: float | None = None,
     probability_threshold: float = 0.5,
     tile_px: int = 2048,
-) -> tuple[np.ndarray, np.ndarray]:
+    precision: Precision = "float32",
+    augment: bool = False,
+    into: Plane | None = None,
+) -> tuple[Plane, np.ndarray]:
     """Labels uint32 (Y, X) and the mean foreground probability of each object, float32 (n,).
 
     `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
+    `augment` averages over the eight turns and mirrorings of a tile, for eight times the work.
+    An image larger than memory: `pixels` (C, Y, X) and `into` (Y, X), of zeros, on disk; they are
+    read and written tile by tile, and percentiles come from a sample of the pixels.
     """
     _check_kind(network, "segmentation")
     channels = _check_channels(pixels, network)
-    limits = channel_limits(channels, network)
+    limits = channel_limits(_in_memory(channels), network)
     shape = (channels.shape[1], channels.shape[2])
     size = working_shape(shape, network, diameter_px)
     planes = channels if size == shape else np.stack([resize(c, size) for c in channels])
+    draw = averaged_maps if augment else image_maps
 
     def segment(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-        maps = image_maps(network.module, normalise_channels(planes[:, *tile.outer], limits))
+        seen = normalise_channels(np.asarray(planes[:, *tile.outer]), limits)
+        maps = draw(network.module, seen, precision=precision)
         labels = labels_from_maps(maps, probability_threshold=probability_threshold)
         return labels, object_probability(labels, maps[0])
 
-    labels, probability = stitch(size, tile_grid(size, tile_px, HALO_PX), segment)
-    if size != shape:
-        labels = nearest(labels, shape)
+    labels, probability = stitch(
+        size, tile_grid(size, tile_px, HALO_PX), segment, into if size == shape else None
+    )
+    if size == shape:
+        return labels, probability
+    labels = nearest(np.asarray(labels), shape)
+    if into is not None:
+        into[:] = labels
     return labels, probability
 
 
@@ -79,6 +93,14 @@ def channel_limits(planes: np.ndarray, network: Network) -> list[Limits]:
     if scale == GreyScale():
         return [grey_limits(plane) for plane in planes]
     return scale.limits(planes)
+
+
+def _in_memory(planes: np.ndarray) -> np.ndarray:
+    """Pixels (C, Y, X) themselves, or an even sample of those that lie on disk."""
+    if type(planes) is np.ndarray:
+        return planes
+    step = max(1, int(np.sqrt(planes.shape[1] * planes.shape[2] / SAMPLE_PX)))
+    return np.asarray(planes[:, ::step, ::step])
 
 
 def _check_channels(pixels: np.ndarray, network: Network) -> np.ndarray:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.models.card import Card, load_card, weights_path
+from cellpipe.models.memory import keep_freed_memory
 from cellpipe.models.unet import UNet, UNetConfig, channels_last
 
 
@@ -67,4 +68,6 @@ def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
             do="use weights and card that train_network wrote together",
         ) from error
     module.requires_grad_(False).folded()
+    if device == "cpu":
+        keep_freed_memory()
     return Network(channels_last(module.to(place)), card)
