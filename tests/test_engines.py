@@ -5,7 +5,7 @@ The engines of other projects run where their packages are, each in an environme
     python3.11 -m venv /tmp/cellpose; /tmp/cellpose/bin/pip install torch==2.13.0
     /tmp/cellpose/bin/pip install cellpose==3.1.1.3 pandas==2.3.3 scikit-image==0.26.0 \
         zarr==3.1.6 safetensors==0.8.0 pyarrow jsonschema pyyaml pytest
-    PYTHONPATH=. /tmp/cellpose/bin/python -m pytest tests/test_engines.py
+    PYTHONPATH=. /tmp/cellpose/bin/python -m pytest tests/test_engines.py -m engine
 
 For StarDist install `stardist==0.9.2 tensorflow-cpu==2.21.0`, for packages of bioimage.io
 `bioimageio.core==0.11.0`. Elsewhere those tests skip, and say which package they lack.
@@ -17,6 +17,7 @@ import io
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -63,13 +64,22 @@ def there(engine: str) -> bool:
     return engine not in FOREIGN or find_spec(PACKAGES[engine]) is not None
 
 
-def only_with(engine: str) -> pytest.MarkDecorator:
+def marks(engine: str) -> list[pytest.MarkDecorator]:
     distribution, version = FOREIGN[engine]
     lacking = f"needs {distribution} {version}, see the top of this file"
-    return pytest.mark.skipif(not there(engine), reason=lacking)
+    return [pytest.mark.engine, pytest.mark.skipif(not there(engine), reason=lacking)]
 
 
-EVERY = [pytest.param(name, marks=only_with(name)) if name in FOREIGN else name for name in NAMES]
+def only_with(engine: str) -> Callable[[Callable], Callable]:
+    def decorated(test: Callable) -> Callable:
+        for mark in marks(engine):
+            test = mark(test)
+        return test
+
+    return decorated
+
+
+EVERY = [pytest.param(name, marks=marks(name)) if name in FOREIGN else name for name in NAMES]
 
 
 @pytest.fixture(scope="session")

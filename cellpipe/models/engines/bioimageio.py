@@ -1,7 +1,7 @@
 """Model packages of bioimage.io (Ouyang et al., bioRxiv 2022.06.07.495102), run by its core.
 
-Weights are TorchScript or ONNX. Other formats run Python that comes with the package, or need
-another framework, and are refused.
+Weights are TorchScript. Other formats run Python that comes with the package, or need another
+framework, and are refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from cellpipe.models.instances import labels_from_maps, object_probability
 from cellpipe.models.load import torch_device
 from cellpipe.tiles import Tile, stitch, tile_grid
 
-FORMATS = ("torchscript", "onnx")
+FORMAT = "torchscript"
 HALO_PX = 128
 LEAST_AREA_PX = 20  # crumbs of a threshold
 
@@ -49,10 +49,10 @@ def load(
     """
     path = foreign_path("bioimageio", weights)
     stated = read_rdf(path)
-    kind = _format(stated, weights)
+    _refuse_other_weights(stated, weights)
     torch_device(device, threads)
     required("bioimageio")
-    model = Model(str(path), kind, device)
+    model = Model(str(path), device)
     ours = stated.get("config", {}).get("cellpipe", {})
     if trained_diameter_px is not None:
         ours = {**ours, "diameter_px": (trained_diameter_px, trained_diameter_px)}
@@ -88,18 +88,16 @@ def load(
     return segment
 
 
-def _format(stated: Mapping[str, Any], weights: str) -> str:
-    """The weights of a package that can be run: on disk, and of a safe format."""
+def _refuse_other_weights(stated: Mapping[str, Any], weights: str) -> None:
+    """Weights must be on disk, and of a format that runs no Python of the package."""
     entries = stated.get("weights", {})
-    for kind in FORMATS:
-        source = str(entries.get(kind, {}).get("source", ""))
-        if source and "://" not in source:
-            return kind
-    remote = any("://" in str(entry.get("source", "")) for entry in entries.values())
-    seen = "weights elsewhere on the net" if remote else f"weights as {', '.join(entries)}"
+    sources = {kind: str(entry.get("source", "")) for kind, entry in entries.items()}
+    remote = "://" in sources.get(FORMAT, "")
+    if FORMAT in sources and not remote:
+        return
     raise BadConfig(
-        seen=f"{weights} with {seen}",
-        wanted=f"weights as {' or '.join(FORMATS)} in the package itself",
+        seen=f"{weights} with weights {'elsewhere' if remote else 'as ' + ', '.join(sources)}",
+        wanted=f"weights as {FORMAT}, in the package itself",
         do="download the whole package"
         if remote
         else "convert them (bioimageio add-weights), or choose another package",
@@ -121,13 +119,13 @@ class Model:
     most_px : edge of the input, where it is fixed; None where it is free
     """
 
-    def __init__(self, path: str, weights_format: str, device: str) -> None:
+    def __init__(self, path: str, device: str) -> None:
         from bioimageio.core import create_prediction_pipeline
         from bioimageio.spec import load_model_description
 
         described = load_model_description(path, format_version="latest", perform_io_checks=False)
         self.pipeline = create_prediction_pipeline(
-            described, devices=[device], weights_format=weights_format
+            described, devices=[device], weights_format=FORMAT
         )
         (self.input,) = described.inputs  # models of several inputs are not for one image
         self.dims = [str(axis.id) for axis in self.input.axes]
