@@ -320,17 +320,26 @@ def test_a_network_learns_discs_and_what_it_writes_can_be_used(tmp_path):
     assert card["extra"]["scores"]["test/discs"]["ap50"] > 0.9
 
 
-def test_a_killed_run_ends_with_the_same_weights(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "freeze"),
+    [
+        ({}, Freeze()),
+        ({"optimizer": "sgd", "decay": "step", "decay_every": 3, "dropout": 0.5}, Freeze()),
+        ({"dropout": 0.2, "patience": 1}, Freeze(("down", "lateral"), until_step=6)),
+    ],
+    ids=["plain", "sgd", "frozen"],
+)
+def test_a_killed_run_ends_with_the_same_weights(tmp_path, options, freeze):
     examples = [make_example(*disc_field(i)) for i in range(2)]
     plan = read_plan(CONFIG)
-    schedule = dataclasses.replace(plan.schedule, steps=8, checkpoint_every=2, validate_every=4)
+    schedule = dataclasses.replace(
+        plan.schedule, steps=8, checkpoint_every=2, validate_every=4, **options
+    )
 
     class Killed(Exception):
         pass
 
     def run(name: str, stop: int | None = None) -> dict:
-        from cellpipe.models.unet import UNet
-
         def draw(step: int):
             if step == stop:
                 raise Killed
@@ -339,7 +348,8 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path):
         torch.manual_seed(0)
         network = UNet(plan.network)
         path = tmp_path / f"{name}.pt"
-        return fit(network, draw, segmentation_loss, lambda n: 0.0, schedule, path)[0].state_dict()
+        trained, _ = fit(network, draw, segmentation_loss, lambda n: 0.0, schedule, path, freeze)
+        return trained.state_dict()
 
     whole = run("whole")
     with pytest.raises(Killed):
