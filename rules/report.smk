@@ -35,6 +35,7 @@ rule write_report:
         wells="<results>/{plate}/wells.parquet",
         fields="<results>/{plate}/fields.parquet",
         tracks="<results>/{plate}/tracks.parquet",
+        msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         evaluation=of_evaluation("scores.tsv"),

@@ -117,6 +117,7 @@ with speaking(snakemake):
         thumbnails=thumbnails(plate, inspection),
         fields=pd.read_parquet(snakemake.input.fields),
         tracks=tracks if len(tracks) else None,
+        msd=pd.read_parquet(snakemake.input.msd),
         evaluation=optional(snakemake.input.evaluation, read_scores) or {},
         judged=optional(snakemake.input.judged, lambda p: pd.read_csv(p, sep="\t")),
         worst=list(worst_images()),

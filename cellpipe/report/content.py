@@ -53,7 +53,8 @@ class ReportContent:
     confusion, classifier_scores, importance : of the cross-validated classifier
     thumbnails : well → uint8 RGB (y, x, 3), from `figures.thumbnail_with_outlines`
     fields : one row per field (and frame) with counts and image quality; `flag` "" where fine
-    tracks : the tracks table of a movie plate; evaluation : score name → value
+    tracks : the tracks table of a movie plate; msd : mean squared displacements by well;
+    evaluation : score name → value
     quarantine : well field t stage reason remedy of whatever was left out
     stages, weights, versions : what was run with what
     """
@@ -72,6 +73,7 @@ class ReportContent:
     thumbnails: Mapping[str, NDArray] = field(default_factory=dict)
     fields: pd.DataFrame | None = None
     tracks: pd.DataFrame | None = None
+    msd: pd.DataFrame | None = None
     evaluation: Mapping[str, float] = field(default_factory=dict)
     judged: pd.DataFrame | None = None
     worst: Sequence[WorstImage] = ()

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from cellpipe.report import assay, overview, record, truth
+from cellpipe.report import assay, motion, overview, record, truth
 from cellpipe.report.content import ReportContent
 from cellpipe.report.plate_view import contact_sheet, plate_view
 from cellpipe.report.wording import number, percent, plural, spoken
@@ -80,6 +80,7 @@ def _dynamics(content: ReportContent) -> dict[str, Any]:
     strips, flagged = ([], None) if fields is None or fields.empty else record.quality(fields)
     return {
         "tracks": record.tracks_table(tracks) if tracked and tracks is not None else None,
+        "motion": motion.motion_charts(content),
         "lineage": record.busiest_lineage(tracks) if tracked and tracks is not None else None,
         "quality": strips,
         "flagged": flagged,
