@@ -246,7 +246,9 @@ def test_whatever_is_seen_makes_a_family_tree(seed: int) -> None:
     assert not (tracks["gap"] > gap + 1).any()
     daughters = tracks[tracks["parent"] > 0]
     assert (daughters.groupby("parent").size() == 2).all()
-    assert (daughters["start"].to_numpy() == tracks["end"][daughters["parent"]] + 1).all()
+    # a daughter may be missed in her first frame, where gaps are closed
+    wait = daughters["start"].to_numpy() - tracks["end"][daughters["parent"]].to_numpy()
+    assert ((wait >= 1) & (wait <= 1 + min(gap, 1))).all()
 
 
 def test_what_was_not_measured_does_not_matter() -> None:

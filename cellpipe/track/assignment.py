@@ -12,6 +12,7 @@ from scipy.optimize import LinearConstraint, linear_sum_assignment, milp
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
 
+MARGIN = 10.0  # what a row may lose, in units of gain, that a division may win more elsewhere
 DENSE_LIMIT = 1_000_000  # entries of a component's matrix above which it stays sparse
 
 
@@ -49,6 +50,84 @@ def best_matching(
         if len(piece):
             chosen[piece[_solve(rows[piece], cols[piece], gain[piece])]] = True
     return chosen
+
+
+def best_links(
+    rows: np.ndarray,
+    cols: np.ndarray,
+    gain: np.ndarray,
+    mother: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    worth: np.ndarray,
+    shape: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose links and divisions so that each row and column is used once at most.
+
+    Links alone are matched at the optimum. A division takes one column more, so it can pay only
+    near a column that this left alone: there, links and divisions are chosen again at once.
+
+    Parameters
+    ----------
+    rows, cols, gain : arrays, shape (E,)
+        Candidate links, as in `best_matching`.
+    mother, first, second, worth : arrays, shape (D,)
+        Candidate divisions of a row into two columns, and their gains, all > 0.
+    shape : (n_rows, n_cols)
+
+    Returns
+    -------
+    linked, divides : bool arrays, shape (E,) and (D,)
+        The chosen ones: the best among all that differ from the matching by moving rows that
+        could take a column left alone.
+    """
+    linked = best_matching(rows, cols, gain, shape)
+    divides = np.zeros(len(worth), bool)
+    if len(worth) == 0:
+        return linked, divides
+    free_rows, free_cols = _around_the_lonely(
+        rows, cols, gain, linked, mother, first, second, shape
+    )
+    inside = free_rows[mother] & free_cols[first] & free_cols[second]
+    if not inside.any():
+        return linked, divides
+    again = np.flatnonzero(free_rows[rows] & free_cols[cols] & (gain > 0))
+    uses = [
+        np.r_[rows[again], mother[inside]],
+        shape[0] + np.r_[cols[again], first[inside]],
+        np.r_[np.full(len(again), -1), shape[0] + second[inside]],
+    ]
+    chosen = best_packing(uses, np.r_[gain[again], worth[inside]], shape[0] + shape[1])
+    linked[again] = chosen[: len(again)]
+    divides[inside] = chosen[len(again) :]
+    return linked, divides
+
+
+def _around_the_lonely(
+    rows: np.ndarray,
+    cols: np.ndarray,
+    gain: np.ndarray,
+    linked: np.ndarray,
+    mother: np.ndarray,
+    first: np.ndarray,
+    second: np.ndarray,
+    shape: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that could take a column that no row took, these columns, and what the rows have."""
+    lonely = np.ones(shape[1], bool)
+    lonely[cols[linked]] = False
+    free_rows = np.zeros(shape[0], bool)
+    free_rows[mother[lonely[first] | lonely[second]]] = True
+    held = np.zeros(shape[0])
+    held[rows[linked]] = gain[linked]
+    could = lonely[cols] & (gain > held[rows] - MARGIN)
+    # only near a division that could be
+    hopeful = np.zeros(shape[1], bool)
+    hopeful[first] = hopeful[second] = True
+    free_rows[rows[could & hopeful[cols]]] = True
+    free_cols = lonely.copy()
+    free_cols[cols[linked & free_rows[rows]]] = True
+    return free_rows, free_cols
 
 
 def _components(rows: np.ndarray, cols: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

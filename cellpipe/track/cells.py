@@ -10,10 +10,14 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cellpipe.errors import BadConfig
+from cellpipe.track.chances import border_distance, chances
 from cellpipe.track.detections import Detections, from_table
+from cellpipe.track.divisions import guess, learn_division
 from cellpipe.track.events import find_events
-from cellpipe.track.frames import link_frames
-from cellpipe.track.motion import drift, learn
+from cellpipe.track.frames import Laws, Links, link_frames
+from cellpipe.track.motion import drift, learn, learn_again
+
+PASSES = 3  # the first knows the past only; the second learns from it; the third settles
 
 
 def link_cells(
@@ -78,26 +82,32 @@ def _links(
     """All links (source row, target row); a source with two targets divides."""
     if len(detections) == 0:
         return np.zeros(0, int), np.zeros(0, int)
+    border_um = border_distance(detections.position_um)
     moved_um = drift(detections, max_distance_um)[detections.t - detections.t[0]]
     detections = replace(detections, position_um=detections.position_um - moved_um)
+    links = Links.none(len(detections))
     motion = learn(detections, max_distance_um)
-    successor, cost = link_frames(detections, motion, max_distance_um)
+    division = prior = guess(detections, motion, max_distance_um)
+    for number in range(PASSES):
+        if number:
+            source, target = links.undivided()
+            motion = learn_again(detections, source, target, max_distance_um)
+            division = learn_division(detections, prior, len(source), *links.divided())
+        ends = chances(detections, border_um, motion.sigma_um, max_distance_um)
+        laws = Laws(motion, division if divisions else None, ends)
+        link_frames(detections, laws, links, max_distance_um)
     events = find_events(
         detections,
-        motion,
-        successor,
-        cost,
+        laws,
+        links,
         max_distance_um=max_distance_um,
         max_gap_frames=max_gap_frames,
-        divisions=divisions,
     )
-    successor[events.source] = events.first
-    linked = np.flatnonzero(successor >= 0)
+    links.first[events.source] = events.first
     second = events.second >= 0
-    return (
-        np.r_[linked, events.source[second]],
-        np.r_[successor[linked], events.second[second]],
-    )
+    links.second[events.source[second]] = events.second[second]
+    linked, divided = np.flatnonzero(links.first >= 0), np.flatnonzero(links.second >= 0)
+    return np.r_[linked, divided], np.r_[links.first[linked], links.second[divided]]
 
 
 def name_tracks(

@@ -61,8 +61,12 @@ def from_table(cells: pd.DataFrame) -> tuple[Detections, np.ndarray]:
     _check(cells)
     order = np.lexsort((cells["label"].to_numpy(), cells["t"].to_numpy()))
     rows = cells.iloc[order]
-    area = _known(rows["area_um2"].to_numpy(float)) if "area_um2" in rows else None
-    names = [n for n in rows if n.endswith("_mean") and not n.startswith(_NOT_FEATURES)]
+    numbers = rows.select_dtypes("number")
+    measured = set(numbers.columns[np.isfinite(numbers).any()])
+    area = _known(rows["area_um2"].to_numpy(float)) if "area_um2" in measured else None
+    names = [
+        n for n in rows if n in measured and n.endswith("_mean") and not n.startswith(_NOT_FEATURES)
+    ]
     columns = [_known(rows[n].to_numpy(float)) for n in sorted(names)]
     columns = columns if area is None else [area, *columns]
     logs = [np.log(np.maximum(c, _floor(c))) for c in columns]
@@ -79,9 +83,7 @@ def from_table(cells: pd.DataFrame) -> tuple[Detections, np.ndarray]:
 def _known(values: np.ndarray) -> np.ndarray:
     """What was not measured is taken as typical, so that it speaks for no link and against none."""
     known = np.isfinite(values)
-    return (
-        np.where(known, values, np.median(values[known])) if known.any() else np.ones(len(values))
-    )
+    return np.where(known, values, np.median(values[known]))
 
 
 def _floor(values: np.ndarray) -> float:

@@ -1,82 +1,188 @@
-"""First step: links from each frame to the next.
+"""Links and divisions between consecutive frames, pass after pass.
 
-A link is worth making when it explains the two detections better than one cell leaving and
-another appearing (log-likelihoods; Jaqaman et al., Nature Methods 5:695, 2008, give the
-frame-to-frame assignment, here with the costs learned from the movie).
+In each pair of frames every cell goes on as one cell, divides into two, or ends, and every
+other cell of the later frame starts anew. The best set of these is found at once (the frame-to-
+frame assignment of Jaqaman et al., Nature Methods 5:695, 2008, with divisions in the same
+program), all costs being log-likelihoods. The first pass knows only the steps before; in later
+passes each pair is solved again with the steps before and after it known.
 """
 
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cellpipe.track.assignment import best_matching
+from cellpipe.track.assignment import best_links
+from cellpipe.track.chances import Chances
 from cellpipe.track.detections import Detections
+from cellpipe.track.divisions import BLINK_PENALTY, Division
 from cellpipe.track.motion import Motion, step_cost
 
 NEIGHBOURS = 6  # candidates per cell: the right one is among the nearest six
-P_END = P_START = 0.02
+MIDDLE_SIGMAS = 4.0  # daughters whose midpoint is farther from the mother are not weighed
 
 
-def link_frames(
-    detections: Detections, motion: Motion, max_distance_um: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Link consecutive frames.
+@dataclass(frozen=True)
+class Laws:
+    """What a movie's cells do; `division` is None where they must not divide."""
 
-    Returns
-    -------
-    successor : int array, shape (N,)
-        Row of the detection that follows, -1 for none.
-    cost : float array, shape (N,)
-        -log density of the link that leaves each row (NaN for none).
+    motion: Motion
+    division: Division | None
+    chances: Chances
+
+
+@dataclass
+class Links:
+    """Rows that rows are linked to, -1 for none; arrays of shape (N,).
+
+    first : the cell that follows, or the first daughter
+    second : the other daughter
+    before : the cell, or mother, that comes before
+    cost : -log density of the link that leaves a row without dividing
     """
-    position = detections.position_um
-    successor = np.full(len(detections), -1)
-    cost = np.full(len(detections), np.nan)
-    step = np.zeros_like(position)
-    known = np.zeros(len(detections), bool)
-    no_link = -np.log(P_END) - np.log(P_START * detections.density_per_um2(max_distance_um))
-    frames = detections.frames()
-    for a, b in itertools.pairwise(frames):
-        if a.stop == a.start or b.stop == b.start:
-            continue
-        i, j, price = _candidates(detections, motion, a, b, step, known, max_distance_um)
-        shape = (a.stop - a.start, b.stop - b.start)
-        chosen = best_matching(i - a.start, j - b.start, no_link - price, shape)
-        i, j = i[chosen], j[chosen]
-        successor[i], cost[i] = j, price[chosen]
-        step[j], known[j] = position[j] - position[i], True
-    return successor, cost
+
+    first: np.ndarray
+    second: np.ndarray
+    before: np.ndarray
+    cost: np.ndarray
+
+    @classmethod
+    def none(cls, n: int) -> Links:
+        nobody = np.full(n, -1)
+        return cls(nobody.copy(), nobody.copy(), nobody.copy(), np.full(n, np.nan))
+
+    def undivided(self) -> tuple[np.ndarray, np.ndarray]:
+        """Source and target of the links that are no division."""
+        source = np.flatnonzero((self.first >= 0) & (self.second < 0))
+        return source, self.first[source]
+
+    def divided(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Mothers and their two daughters."""
+        mother = np.flatnonzero(self.second >= 0)
+        return mother, self.first[mother], self.second[mother]
+
+
+def link_frames(detections: Detections, laws: Laws, links: Links, max_distance_um: float) -> None:
+    """One pass over all pairs of frames; links are taken as known around each, and changed."""
+    gone = _gone(detections, links)
+    for a, b in itertools.pairwise(detections.frames()):
+        if a.stop > a.start and b.stop > b.start:
+            _link_pair(detections, laws, links, a, b, gone, max_distance_um)
+
+
+def _gone(detections: Detections, links: Links) -> np.ndarray:
+    """Detections (N,) that an earlier pass, if there was one, saw end at once."""
+    if (links.first < 0).all():
+        return np.zeros(len(detections), bool)
+    return (links.first < 0) & (detections.t < detections.t[-1])
+
+
+def _link_pair(
+    detections: Detections,
+    laws: Laws,
+    links: Links,
+    a: slice,
+    b: slice,
+    gone: np.ndarray,
+    max_distance_um: float,
+) -> None:
+    near, step = _candidates(detections, laws.motion, links, a, b, max_distance_um)
+    rows = np.arange(a.start, a.stop)
+    place, column = np.nonzero(near >= 0)
+    i, j = rows[place], near[place, column]
+    price = _price(detections, laws.motion, links, i, j, step[place])
+    gain = laws.chances.end[i] + laws.chances.start[j] - price
+    m, s, r = (np.zeros(0, int),) * 3
+    worth = np.zeros(0)
+    if laws.division is not None:
+        by_place = np.full(near.shape, -np.inf)
+        by_place[place, column] = gain
+        m, s, r, worth = _divisions(detections, laws, laws.division, near, rows, by_place, gone)
+    shape = (a.stop - a.start, b.stop - b.start)
+    linked, divides = best_links(
+        i - a.start, j - b.start, gain, m - a.start, s - b.start, r - b.start, worth, shape
+    )
+    links.first[a] = links.second[a] = links.before[b] = -1
+    links.first[i[linked]], links.cost[i[linked]] = j[linked], price[linked]
+    links.before[j[linked]] = i[linked]
+    m, s, r = m[divides], s[divides], r[divides]
+    links.first[m], links.second[m], links.cost[m] = s, r, np.nan
+    links.before[s] = links.before[r] = m
 
 
 def _candidates(
     detections: Detections,
     motion: Motion,
+    links: Links,
     a: slice,
     b: slice,
-    step: np.ndarray,
-    known: np.ndarray,
     max_distance_um: float,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows i of frame a, rows j of frame b, and the cost of each candidate link."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of b that each row of a may become (n, k; -1 beyond reach), and the steps before.
+
+    The step before is NaN where it is not known: a start, or a daughter that was thrown apart.
+    """
     position = detections.position_um
-    expected = position[a] + motion.persistence * step[a]
+    before = links.before[a]
+    known = (before >= 0) & (links.second[before] < 0)
+    step = np.where(known[:, None], position[a] - position[before], np.nan)
+    expected = position[a] + motion.persistence * np.where(known[:, None], step, 0.0)
     k = min(NEIGHBOURS, b.stop - b.start)
-    near = cKDTree(position[b]).query(expected, k=np.arange(1, k + 1))[1]
-    i = np.repeat(np.arange(a.start, a.stop), k)
-    j = near.ravel() + b.start
-    reachable = ((position[j] - position[i]) ** 2).sum(axis=1) <= max_distance_um**2
-    i, j = i[reachable], j[reachable]
-    squared_um2 = ((position[j] - expected[i - a.start]) ** 2).sum(axis=1)
-    sigma_um = np.where(known[i], motion.sigma_predicted_um, motion.sigma_um)
-    return i, j, step_cost(squared_um2, sigma_um) + feature_cost(detections, motion, i, j)
+    near = cKDTree(position[b]).query(expected, k=np.arange(1, k + 1))[1] + b.start
+    squared_um2 = ((position[near] - position[a][:, None]) ** 2).sum(axis=2)
+    return np.where(squared_um2 <= max_distance_um**2, near, -1), step
 
 
-def feature_cost(
-    detections: Detections, motion: Motion, i: np.ndarray, j: np.ndarray
+def _price(
+    detections: Detections,
+    motion: Motion,
+    links: Links,
+    i: np.ndarray,
+    j: np.ndarray,
+    step_before: np.ndarray,
 ) -> np.ndarray:
-    """How much area and intensity speak against i and j being one cell, in nats."""
-    squared = (detections.features[j] - detections.features[i]) ** 2
-    return np.minimum(squared, motion.feature_cap) @ motion.feature_weight
+    """-log density of links i → j: the step, given those before and after it, and the looks."""
+    position = detections.position_um
+    step = position[j] - position[i]
+    price = _step_price(motion, step_before, step)
+    after = links.first[j]
+    known = (after >= 0) & (links.second[j] < 0)
+    step_after = np.where(known[:, None], position[after] - position[j], 0.0)
+    alone = step_cost((step_after**2).sum(axis=1), np.full(len(i), motion.sigma_um))
+    price += np.where(known, _step_price(motion, step, step_after) - alone, 0.0)
+    return price - motion.look.nats(detections.features[j] - detections.features[i])
+
+
+def _step_price(motion: Motion, before: np.ndarray, step: np.ndarray) -> np.ndarray:
+    known = np.isfinite(before[:, 0])
+    left = step - motion.persistence * np.where(known[:, None], before, 0.0)
+    sigma_um = np.where(known, motion.sigma_predicted_um, motion.sigma_um)
+    return step_cost((left**2).sum(axis=1), sigma_um)
+
+
+def _divisions(
+    detections: Detections,
+    laws: Laws,
+    division: Division,
+    near: np.ndarray,
+    rows: np.ndarray,
+    gain: np.ndarray,
+    gone: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mothers, pairs of candidates as daughters, and their gain where it beats a single link."""
+    one, other = np.triu_indices(near.shape[1], 1)
+    place, pair = np.nonzero((near[:, one] >= 0) & (near[:, other] >= 0))
+    one, other = one[pair], other[pair]
+    m, s, r = rows[place], near[place, one], near[place, other]
+    position = detections.position_um
+    middle = (position[s] + position[r]) / 2 - position[m]
+    fits = (middle**2).sum(axis=1) <= (MIDDLE_SIGMAS * division.middle_sigma_um) ** 2
+    m, s, r, place, one, other = (x[fits] for x in (m, s, r, place, one, other))
+    worth = laws.chances.end[m] + laws.chances.start[s] + laws.chances.start[r]
+    worth = worth - division.cost(detections, m, s, r) - BLINK_PENALTY * (gone[s] | gone[r])
+    # one daughter left out is a link: what is worth less than that is never chosen
+    best = worth > np.maximum(0.0, np.maximum(gain[place, one], gain[place, other]))
+    return m[best], s[best], r[best], worth[best]

@@ -1,9 +1,9 @@
 """How cells of this movie move, learned from the movie itself.
 
 Nearest neighbours that choose each other in consecutive frames are right often enough to tell
-the stage's drift, the typical step, its persistence, and how far area and intensity of one
-cell change from frame to frame. So one set of defaults serves slow and fast, sparse and
-crowded movies.
+the stage's drift, the typical step, its persistence, and how far the look of one cell changes
+from frame to frame; a first pass of links tells it better. So one set of defaults serves slow
+and fast, sparse and crowded movies.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from cellpipe.track.detections import Detections
+from cellpipe.track.look import Law, learn_look
 
 MIN_PAIRS_FOR_DRIFT = 10
 SAMPLE = 2000  # cells of a frame that are asked
+LINK_SAMPLE = 200_000  # links of a movie that are asked
 HEAVY_SHARE, HEAVY_SCALE = 0.1, 3.0  # one step in ten comes from a three times wider law
 
 
@@ -33,17 +35,14 @@ class Motion:
         The same about the predicted position, for cells whose last step is known.
     persistence : float
         Share of the last step that the next one keeps, -0.5 … 1.
-    feature_weight : float array, shape (F,)
-        Nats per squared difference of each log feature; 0 for a feature that tells nothing.
-    feature_cap : float array, shape (F,)
-        Squared difference beyond which a feature says no more (segmentation does slip).
+    look : Law
+        What the difference of two detections' features says for one cell.
     """
 
     sigma_um: float
     sigma_predicted_um: float
     persistence: float
-    feature_weight: np.ndarray
-    feature_cap: np.ndarray
+    look: Law
 
 
 def mutual_pairs(
@@ -131,12 +130,35 @@ def learn(detections: Detections, max_distance_um: float) -> Motion:
         after.append(last_step[j[known]])
         pairs.append(np.stack([i, j], axis=1))
     links = np.concatenate(pairs) if pairs else np.zeros((0, 2), int)
-    steps = position[links[:, 1]] - position[links[:, 0]]
+    v, w = (np.concatenate(x) if x else np.zeros((0, 2)) for x in (before, after))
+    return _motion(detections, links, v, w, max_distance_um)
+
+
+def learn_again(
+    detections: Detections, source: np.ndarray, target: np.ndarray, max_distance_um: float
+) -> Motion:
+    """Motion of a movie whose links (rows to rows of the next frame, no divisions) are known."""
+    position = detections.position_um
+    before = np.full(len(detections), -1)
+    before[target] = source
+    asked = np.unique(np.linspace(0, len(source) - 1, min(len(source), LINK_SAMPLE)).astype(int))
+    links = np.stack([source[asked], target[asked]], axis=1)
+    known = links[before[links[:, 0]] >= 0]
+    v = position[known[:, 0]] - position[before[known[:, 0]]]
+    w = position[known[:, 1]] - position[known[:, 0]]
+    return _motion(detections, links, v, w, max_distance_um)
+
+
+def _motion(
+    detections: Detections, links: np.ndarray, v: np.ndarray, w: np.ndarray, max_distance_um: float
+) -> Motion:
+    """From links (L, 2), and the steps v before and w after some of their sources."""
+    steps = detections.position_um[links[:, 1]] - detections.position_um[links[:, 0]]
     floor_um, ceiling_um = max_distance_um / 30, max_distance_um / 2
     sigma_um = float(np.clip(_spread(steps, ceiling_um), floor_um, ceiling_um))
-    persistence, sigma_predicted_um = _persistence(before, after, sigma_um, floor_um)
-    weight, cap = _feature_weights(detections, links)
-    return Motion(sigma_um, sigma_predicted_um, persistence, weight, cap)
+    persistence, sigma_predicted_um = _persistence(v, w, sigma_um, floor_um)
+    look = learn_look(detections.features, links[:, 0], links[:, 1])
+    return Motion(sigma_um, sigma_predicted_um, persistence, look)
 
 
 def _spread(steps: np.ndarray, otherwise: float) -> float:
@@ -147,9 +169,9 @@ def _spread(steps: np.ndarray, otherwise: float) -> float:
 
 
 def _persistence(
-    before: list[np.ndarray], after: list[np.ndarray], sigma_um: float, floor_um: float
+    v: np.ndarray, w: np.ndarray, sigma_um: float, floor_um: float
 ) -> tuple[float, float]:
-    v, w = (np.concatenate(x) if x else np.zeros((0, 2)) for x in (before, after))
+    """Share of steps v (K, 2) that the next steps w keep, and the spread of what they do not."""
     if len(v) < 30:
         return 0.0, sigma_um
     length = np.maximum((v**2).sum(axis=1), (w**2).sum(axis=1))
@@ -158,21 +180,6 @@ def _persistence(
     kept = float(np.clip(kept, -0.5, 1.0))
     sigma = _spread(w - kept * v, sigma_um)
     return (kept, max(sigma, floor_um)) if sigma < sigma_um else (0.0, sigma_um)
-
-
-def _feature_weights(detections: Detections, links: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Log-likelihood ratio of 'same cell' against 'any two cells', per squared difference."""
-    n_features = detections.features.shape[1]
-    if len(links) < 30 or n_features == 0:
-        return np.zeros(n_features), np.ones(n_features)
-    f = detections.features
-    same = 1.48 * np.median(np.abs(f[links[:, 1]] - f[links[:, 0]]), axis=0)
-    any_two = np.sqrt(2) * 1.48 * np.median(np.abs(f - np.median(f, axis=0)), axis=0)
-    same = np.maximum(same, 0.02)
-    any_two = np.maximum(any_two, same)
-    # intensities of several channels and area go together: share the say among them
-    weight = (1 / (2 * same**2) - 1 / (2 * any_two**2)) / n_features
-    return weight, (3 * same) ** 2
 
 
 def step_cost(squared_um2: np.ndarray, sigma_um: np.ndarray) -> np.ndarray:
