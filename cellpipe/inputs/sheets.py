@@ -14,7 +14,7 @@ from cellpipe.inputs.config import load_yaml, validated
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.models.card import weights_path
-from cellpipe.models.engines import FOREIGN
+from cellpipe.models.engines import FOREIGN, NAMES
 from cellpipe.models.engines.weights import foreign_path, weights_card
 
 
@@ -50,7 +50,7 @@ def _of_one_engine(nuclei: dict[str, Any]) -> None:
     Raises BadConfig where the engine in use has no weights.
     """
     used = nuclei["engine"]
-    for name in FOREIGN:
+    for name in NAMES:
         if name != used:
             nuclei.pop(name, None)
     if used in FOREIGN:

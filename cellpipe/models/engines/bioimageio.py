@@ -82,8 +82,8 @@ def load(
 
         edge_px = min(tile_px, model.most_px or tile_px)
         halo_px = min(HALO_PX, edge_px // 4 // 16 * 16)
-        found = stitch(size, tile_grid(size, edge_px, halo_px), of_tile)
-        return brought_back(*found, pixels.shape[-2:])
+        labels, objects = stitch(size, tile_grid(size, edge_px, halo_px), of_tile)
+        return brought_back(np.asarray(labels), objects, pixels.shape[-2:])
 
     return segment
 

@@ -27,7 +27,7 @@ class CellpipeEngine:
         probability_threshold: float | None = None,
         tile_px: int = 2048,
     ) -> tuple[np.ndarray, np.ndarray]:
-        return network_labels(
+        labels, objects = network_labels(
             pixels,
             self.network,
             diameter_px=None if diameter_um is None else diameter_um / pixel_size_um,
@@ -35,6 +35,7 @@ class CellpipeEngine:
             tile_px=tile_px,
             **self.options,
         )
+        return np.asarray(labels), objects
 
 
 def load(

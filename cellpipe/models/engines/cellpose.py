@@ -88,7 +88,9 @@ def load(
 
         shape = (planes.shape[1], planes.shape[2])
         typical_px = diameter_px or float(model.diam_labels)
-        return stitch(shape, tile_grid(shape, tile_px, _halo_px(typical_px, tile_px)), of_tile)
+        tiles = tile_grid(shape, tile_px, _halo_px(typical_px, tile_px))
+        labels, objects = stitch(shape, tiles, of_tile)
+        return np.asarray(labels), objects
 
     return segment
 

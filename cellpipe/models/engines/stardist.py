@@ -79,7 +79,7 @@ def load(
             return labels, np.asarray(details["prob"], np.float32)[old - 1]
 
         labels, probability = stitch(size, tile_grid(size, tile_px, HALO_PX), of_tile)
-        return brought_back(labels, probability, pixels.shape[-2:])
+        return brought_back(np.asarray(labels), probability, pixels.shape[-2:])
 
     return segment
 
