@@ -702,6 +702,30 @@ def test_two_channels_simulation_and_transfer_learning_end_in_usable_weights(tmp
     assert any(not torch.equal(old[k], new[k]) for k in old)
 
 
+def test_a_denoiser_trains_from_other_weights_with_drawn_images(tmp_path):
+    write_set(tmp_path / "data", [f"d{i}" for i in range(8)])
+    schedule = {**CONFIG["schedule"], "steps": 2, "crop_px": 32}
+    config = {
+        **CONFIG,
+        "kind": "denoise",
+        "network": {"outputs": ["noise"], "widths": [4, 4]},
+        "schedule": schedule,
+        "simulation": {"share": 0.5, "fields": 1, "shape_px": 96},
+    }
+    first, second = (tmp_path / n / f"{n}.safetensors" for n in "ab")
+    train(read_plan(config), tmp_path / "data", first, tmp_path / "work")
+    again = {**config, "initial": str(first), "freeze": {"parts": ["down", "up"]}}
+    train(read_plan(again), tmp_path / "data", second, tmp_path / "work2")
+    old, new = load_file(first), load_file(second)
+    assert torch.equal(old["down.0.blocks.0.conv.weight"], new["down.0.blocks.0.conv.weight"])
+    assert not torch.equal(old["head.weight"], new["head.weight"])
+    scores = pd.read_csv(second.parent / "scores.tsv", sep="\t")
+    assert scores["side"].value_counts().to_dict() == {"validation": 2, "test": 2}
+    assert iio.imread(second.parent / "worst.png").std() > 10
+    with pytest.raises(BadConfig, match="denoiser"):
+        read_plan({**config, "weighting": {"border": 1.0}})
+
+
 def test_a_checkpoint_of_other_options_is_refused(tmp_path):
     write_set(tmp_path / "data", [f"d{i}" for i in range(8)])
     schedule = {**CONFIG["schedule"], "steps": 2}
@@ -732,7 +756,7 @@ def test_the_worst_validation_images_come_first(tmp_path):
     network = UNet(UNetConfig(widths=(4, 4))).eval()
     shown = worst_images(network, pairs, scores, GreyScale())
     assert [image.name.split()[1] for image in shown] == ["b.png", "a.png"]
-    assert (shown[0].panels[0][1] == pairs["pair"][1].read()[1]).all(), "the truth first"
+    assert (shown[0].panels[0][2] == pairs["pair"][1].read()[1]).all(), "the truth first"
 
 
 def test_a_run_killed_by_the_system_ends_with_the_same_weights(tmp_path):

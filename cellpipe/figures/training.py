@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL_PX = 512
+PANEL_PX, PANEL_INCHES = 512, COLUMN_INCHES * 0.8
 OUTLINES = ((0.35, 0.75, 1.0), (1.0, 0.6, 0.2), (0.6, 1.0, 0.4))  # truth, found, else
 
 
 class Image(Protocol):
-    """One image to look at: panels of pixels (C, Y, X) with labels (Y, X) to outline, or none."""
+    """One image to look at: panels of what is shown, pixels (C, Y, X) and labels (Y, X) or none."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def panels(self) -> Sequence[tuple[np.ndarray, np.ndarray | None]]: ...
+    def panels(self) -> Sequence[tuple[str, np.ndarray, np.ndarray | None]]: ...
 
 
 def learning_curves(curve: pd.DataFrame) -> Figure:
@@ -40,7 +40,7 @@ def learning_curves(curve: pd.DataFrame) -> Figure:
         for i, name in enumerate(losses):
             left.plot(curve["step"], losses[name], "o-", ms=2, color=PALETTE[i], label=name)
         left.set(xlabel="step", ylabel="loss", yscale="log", title="Training")
-        left.legend(fontsize=6)
+        left.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1, 1))
         right.plot(curve["step"], curve["score"], "o-", ms=2, color=PALETTE[0])
         best = curve.loc[curve["score"].idxmax()]
         right.plot(best["step"], best["score"], "o", ms=6, mfc="none", color=PALETTE[1])
@@ -55,16 +55,16 @@ def worst_images(images: Sequence[Image]) -> Figure:
 
     Of a segmentation the columns are the truth and what was found.
     """
-    columns = max((len(image.panels) for image in images), default=1)
+    rows, columns = max(len(images), 1), max((len(image.panels) for image in images), default=1)
     with house_style():
-        figure = new_figure(COLUMN_INCHES * columns, COLUMN_INCHES * max(len(images), 1))
-        axes = figure.subplots(max(len(images), 1), columns, squeeze=False)
+        figure = new_figure(PANEL_INCHES * columns, PANEL_INCHES * rows)
+        axes = figure.subplots(rows, columns, squeeze=False)
         for spot in axes.flat:
             spot.set_axis_off()
         for row, image in zip(axes, images, strict=False):
-            row[0].set_title(image.name, fontsize=6)
-            for spot, (pixels, labels), colour in zip(row, image.panels, OUTLINES, strict=False):
-                spot.imshow(
-                    thumbnail_with_outlines(pixels, labels, size_px=PANEL_PX, outline=colour)
-                )
+            for i, (what, pixels, labels) in enumerate(image.panels):
+                colour = OUTLINES[i % len(OUTLINES)]
+                picture = thumbnail_with_outlines(pixels, labels, size_px=PANEL_PX, outline=colour)
+                row[i].imshow(picture)
+                row[i].set_title(f"{image.name}, {what}" if i == 0 else what, fontsize=6)
     return figure

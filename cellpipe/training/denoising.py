@@ -122,9 +122,10 @@ def worst_images(network: nn.Module, pairs: pd.DataFrame, scores: pd.DataFrame) 
     for row, gain in worst(held_out, held_out["psnr_learned"] - held_out["psnr_noisy"]):
         at = pairs.index[(pairs["set"] == row["set"]) & (pairs["file"] == row["file"])][0]
         truth = normalise(pairs.loc[at, "pair"].read()[0][0])
-        planes = (*denoised_copy(network, truth, seed=int(at)), truth)
+        noisy, clean = denoised_copy(network, truth, seed=int(at))
+        panels = (("noisy", noisy[None], None), ("denoised", clean[None], None))
         name = f"{row['set']} {row['file']}\n{gain:+.1f} dB"
-        shown.append(Shown(name, tuple((plane[None], None) for plane in planes)))
+        shown.append(Shown(name, (*panels, ("truth", truth[None], None))))
     return shown
 
 

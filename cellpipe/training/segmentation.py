@@ -126,7 +126,7 @@ def worst_images(
         pixels, labels = pair["pair"].read()
         found = found_labels(network, pixels, scale)
         name = f"{row['set']} {row['file']}\nAP {value:.2f}"
-        shown.append(Shown(name, ((pixels, labels), (pixels, found))))
+        shown.append(Shown(name, (("truth", pixels, labels), ("found", pixels, found))))
     return shown
 
 

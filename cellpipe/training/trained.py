@@ -19,11 +19,11 @@ WORST = 8  # images that are shown
 class Shown:
     """One image to look at.
 
-    panels : pixels (C, Y, X) with the labels (Y, X) that are outlined on them, or none
+    panels : what is shown, pixels (C, Y, X), and the labels (Y, X) outlined on them, or none
     """
 
     name: str
-    panels: tuple[tuple[np.ndarray, np.ndarray | None], ...]
+    panels: tuple[tuple[str, np.ndarray, np.ndarray | None], ...]
 
 
 @dataclass(frozen=True)
