@@ -15,8 +15,11 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 
 from cellpipe.simulate import (
+    DIFFICULTIES,
+    Errors,
     MovieDesign,
     PlateDesign,
+    detect,
     draw_field,
     draw_movie,
     movie_map,
@@ -313,6 +316,72 @@ def test_lineage_by_hand():
         [5, 2, 2, 0],
         [4, 3, 3, 0],
     ]
+
+
+def test_difficulties_are_what_they_say_in_steps_and_spacings():
+    shares = []
+    for level in DIFFICULTIES.values():
+        calm = dataclasses.replace(level, cycle_frames=1e9, deaths_per_frame=0.0, drift=0.0)
+        still = Errors(position_um=0.0)
+        cells = detect(calm.design(seed=3, n_frames=12, shape=(400, 400)), "A01", still)
+        density = len(cells) / 12 / (400 * 0.65) ** 2 * 1e6
+        assert density == pytest.approx(level.cells_per_mm2, rel=0.2)
+        step = cells.sort_values(["track_id", "t"]).groupby("track_id")[["y_um", "x_um"]].diff()
+        rms_um = np.sqrt((step.dropna().to_numpy() ** 2).sum(axis=1).mean())
+        # neighbours push: the crowded ones cannot go all the way, or are thrown a little farther
+        assert rms_um == pytest.approx(level.step_um, rel=0.3)
+        shares.append(rms_um / level.spacing_um)
+    assert shares[0] < 0.5 * shares[1] < 0.5 * shares[2]
+
+
+def test_detections_tell_what_is_drawn():
+    design = DIFFICULTIES["middle"].design(seed=5, n_frames=6, shape=(256, 256))
+    exact = Errors(position_um=0, log_area=0, log_intensity=0, mitosis_missed=0, mitosis_false=0)
+    cells, movie = detect(design, "A01", exact), draw_movie(design, "A01")
+    for t in range(6):
+        seen = cells[cells["t"] == t]
+        drawn = movie.objects[movie.objects["t"] == t]
+        whole = drawn[(drawn[["y_um", "x_um"]].to_numpy() % 166.4 > 10).all(axis=1)]
+        whole = whole[(whole[["y_um", "x_um"]] < 156).all(axis=1)]
+        distance, place = cKDTree(seen[["y_um", "x_um"]]).query(whole[["y_um", "x_um"]])
+        assert np.median(distance) < 0.3
+        found = seen.iloc[place]
+        assert (found["class"].to_numpy() == whole["class"].to_numpy()).mean() > 0.97
+        ratio = found["area_um2"].to_numpy() / whole["area_um2"].to_numpy()
+        assert np.median(ratio) == pytest.approx(1, abs=0.1)
+
+
+def test_detections_miss_and_invent_as_they_are_told():
+    design = DIFFICULTIES["easy"].design(seed=6, n_frames=20, shape=(400, 400))
+    whole, poor = detect(design, "A01"), detect(design, "A01", Errors(missed=0.1, false=0.05))
+    assert (whole["track_id"] > 0).all()
+    real = poor["track_id"] > 0
+    assert real.sum() / len(whole) == pytest.approx(0.9, abs=0.02)
+    assert (~real).sum() / len(whole) == pytest.approx(0.05, abs=0.015)
+    assert not poor[real].duplicated(["t", "track_id"]).any()
+    assert not poor.duplicated(["t", "label"]).any()
+    assert set(poor["track_id"]) <= set(whole["track_id"]) | {0}
+    daughters = whole[whole["parent_track_id"] > 0].drop_duplicates("track_id")
+    mothers_end = whole.groupby("track_id")["t"].max()
+    ends = mothers_end[daughters["parent_track_id"]].to_numpy()
+    np.testing.assert_array_equal(daughters["t"], ends + 1)
+
+
+def test_the_dying_shrink_and_are_gone_and_walls_hold_the_density():
+    deadly = dataclasses.replace(
+        DIFFICULTIES["easy"], deaths_per_frame=0.05, cycle_frames=1e9, drift=0.0
+    ).design(seed=7, n_frames=30, shape=(300, 300))
+    cells = detect(deadly, "A01", Errors(log_area=0.0))
+    n = cells.groupby("t").size()
+    # in the last two frames a cell may be dying and not gone
+    assert n.iloc[-1] / n.iloc[0] == pytest.approx(0.95**27, abs=0.12)
+    last = cells.sort_values("t").groupby("track_id").tail(3)
+    gone = last.groupby("track_id").filter(lambda x: len(x) == 3 and x["t"].max() < 29)
+    shrinks = gone.groupby("track_id")["area_um2"].agg(lambda a: a.iloc[-1] / a.iloc[0])
+    assert (shrinks < 0.4).mean() > 0.6  # the others left the field
+    lively = dataclasses.replace(DIFFICULTIES["hard"], cycle_frames=1e9, deaths_per_frame=0.0)
+    n = detect(lively.design(seed=8, n_frames=40, shape=(300, 300)), "A01").groupby("t").size()
+    assert n.iloc[-10:].mean() == pytest.approx(n.iloc[:10].mean(), rel=0.15)
 
 
 # --- the demo's files

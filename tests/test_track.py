@@ -9,8 +9,18 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.simulate import DIFFICULTIES, detect
 from cellpipe.track import link_cells, link_particles, track_table
-from cellpipe.track.assignment import DENSE_LIMIT, _solve_sparse, best_matching, best_packing
+from cellpipe.track.assignment import (
+    DENSE_LIMIT,
+    _solve_sparse,
+    best_links,
+    best_matching,
+    best_packing,
+)
+from cellpipe.track.chances import border_distance, chances
+from cellpipe.track.detections import Detections
+from cellpipe.track.look import learn_look
 
 COLUMN_UM = 3.0  # one character of a picture
 SPACING_UM = 30.0  # between the pictures of independent cells
@@ -163,6 +173,53 @@ def test_empty_frames_end_tracks_and_start_new_ones() -> None:
     late = cells.assign(t=cells["t"] + np.where(cells["t"] > 2, 5, 0))
     assert link_cells(late)["track_id"].nunique() == 4
     assert link_cells(cells[cells["t"] < 2])["track_id"].nunique() == 2  # all leave at t = 2
+
+
+def test_all_cells_leave_and_others_come() -> None:
+    cells = crowd(np.random.default_rng(11), n=60, n_frames=8)
+    first, last = cells[cells["t"] < 3], cells[cells["t"] >= 7]
+    for gap in (0, 2):
+        linked = link_cells(pd.concat([first, last]), max_gap_frames=gap)
+        assert linked.loc[first.index, "track_id"].nunique() == 60
+        assert linked.loc[last.index, "track_id"].nunique() == 60
+        assert not set(linked.loc[first.index, "track_id"]) & set(
+            linked.loc[last.index, "track_id"]
+        )
+        assert (linked["parent_track_id"] == 0).all()
+
+
+def test_five_frames_without_focus_cut_tracks_or_are_bridged_if_allowed() -> None:
+    cells = crowd(np.random.default_rng(12), n=80, n_frames=14)
+    seen = cells[~cells["t"].between(5, 9)]
+    cut = link_cells(seen, max_gap_frames=4)
+    assert cut["track_id"].nunique() == 2 * 80
+    assert (cut.groupby(seen["cell"])["track_id"].nunique() == 2).all()
+    bridged = link_cells(seen, max_gap_frames=5)
+    assert (bridged.groupby(seen["cell"])["track_id"].nunique() == 1).mean() > 0.9
+
+
+def test_a_single_frame_somewhere_in_a_movie_makes_tracks_of_one_frame() -> None:
+    cells = crowd(np.random.default_rng(13), n=40, n_frames=3)
+    one = cells[cells["t"] == 2]
+    assert link_cells(one)["track_id"].tolist() == list(range(1, 41))
+
+
+LATE_DAUGHTER = """
+   a
+   a
+   A
+  b
+  b  c
+ b   c
+ b   c
+"""
+
+
+def test_a_daughter_missed_in_her_first_frame_still_has_a_mother() -> None:
+    cells = cells_in([LATE_DAUGHTER, STEADY, STEADY])
+    linked = link_cells(cells)
+    assert families(cells, linked)["0c"] == families(cells, linked)["0b"] == "0a"
+    assert families(cells, link_cells(cells, max_gap_frames=0))["0c"] == ""
 
 
 def crowd(rng: np.random.Generator, n: int = 150, n_frames: int = 12) -> pd.DataFrame:
@@ -394,6 +451,89 @@ def test_demo_movie_is_tracked_from_true_detections() -> None:
     assert len(true_divisions) >= 5
     hits = len(true_divisions & divisions)
     assert 2 * hits >= 0.9 * (len(true_divisions) + len(divisions))
+
+
+def test_crowded_cells_are_followed_where_the_nearest_neighbour_fails() -> None:
+    # seeds from 1000 on are for development: the benchmark's are others
+    cells = detect(DIFFICULTIES["middle"].design(seed=1007, n_frames=15, shape=(500, 500)), "A01")
+    linked = link_cells(cells.drop(columns=["track_id", "parent_track_id"]))
+    true_links = links_of(cells)
+    links = links_of(cells.assign(**linked[["track_id", "parent_track_id"]]))
+    nearest = nearest_links(cells)
+    assert len(true_links & links) >= 0.98 * max(len(true_links), len(links))
+    assert len(true_links - nearest) > 3 * len(true_links - links)
+    true_divisions, divisions = divisions_of(true_links), divisions_of(links)
+    assert len(true_divisions) >= 20
+    hits = len(true_divisions & divisions)
+    assert 2 * hits >= 0.9 * (len(true_divisions) + len(divisions))
+
+
+def nearest_links(cells: pd.DataFrame) -> Links:
+    """Everyone's nearest cell in the next frame, the shortest steps first."""
+    links: Links = set()
+    for t in range(int(cells["t"].max())):
+        now, later = (cells[cells["t"] == k] for k in (t, t + 1))
+        to_all = now[["y_um", "x_um"]].to_numpy()[:, None] - later[["y_um", "x_um"]].to_numpy()
+        distance = np.hypot(*np.moveaxis(to_all, -1, 0))
+        taken: set[int] = set()
+        for i in distance.min(axis=1).argsort():
+            j = int(distance[i].argmin())
+            if j not in taken:
+                taken.add(j)
+                links.add((int(now.index[i]), int(later.index[j])))
+    return links
+
+
+def test_looks_tell_apart_what_differs_and_say_nothing_where_all_are_alike() -> None:
+    rng = np.random.default_rng(14)
+    kept = rng.normal(0, 1.0, (500, 1))  # one feature that cells keep, one that tells nothing
+    now, later = (
+        np.c_[kept + rng.normal(0, 0.05, kept.shape), rng.normal(0, 1, 500)] for _ in "ab"
+    )
+    features = np.concatenate([now, later])
+    look = learn_look(features, np.arange(500), np.arange(500, 1000))
+    assert look.nats(np.array([[0.0, 0.0]])) > 1.5
+    assert look.nats(np.array([[1.0, 0.0]])) < -1.5
+    alike = learn_look(features[:, 1:], np.arange(500), np.arange(500, 1000))
+    assert np.abs(alike.nats(np.array([[0.0], [3.0]]))).max() < 0.5
+
+
+def test_tracks_end_and_start_more_easily_at_the_border() -> None:
+    rng = np.random.default_rng(15)
+    position = rng.uniform(0, 300, (200, 2))
+    detections = Detections(np.zeros(200, int), position, np.zeros((200, 0)))
+    border_um = border_distance(position)
+    cost = chances(detections, border_um, 4.0, 15.0)
+    assert cost.end[border_um < 1].max() < cost.end[border_um > 20].min() - 1
+    few = Detections(np.zeros(10, int), position[:10], np.zeros((10, 0)))
+    assert np.ptp(chances(few, border_distance(position[:10]), 4.0, 15.0).end) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_links_and_divisions_are_chosen_together(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    rows, cols = np.nonzero(rng.random((5, 7)) < 0.6)
+    gain = rng.normal(1, 1, len(rows))
+    mother = rng.integers(0, 5, 8)
+    pairs = np.array([rng.permutation(7)[:2] for _ in range(8)])
+    worth = rng.uniform(1, 5, 8)
+    linked, divides = best_links(rows, cols, gain, mother, *pairs.T, worth, (5, 7))
+    used_rows = np.r_[rows[linked], mother[divides]].tolist()
+    used_cols = np.r_[cols[linked], pairs[divides].ravel()].tolist()
+    assert len(used_rows) == len(set(used_rows))
+    assert len(used_cols) == len(set(used_cols))
+    alone = best_matching(rows, cols, gain, (5, 7))
+    assert gain[linked].sum() + worth[divides].sum() >= gain[alone].sum() - 1e-9
+
+
+def test_a_division_that_moves_a_neighbour_is_found() -> None:
+    # row 0 must give column 1 to row 1 before it can divide into 0 and 2
+    rows, cols, gain = np.array([0, 1, 1]), np.array([0, 0, 1]), np.array([2.0, 2.5, 2.4])
+    chosen = best_links(
+        rows, cols, gain, np.array([0]), np.array([0]), np.array([2]), np.array([4.0]), (2, 3)
+    )
+    assert chosen[0].tolist() == [False, False, True]
+    assert chosen[1].tolist() == [True]
 
 
 @pytest.mark.data

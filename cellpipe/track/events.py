@@ -121,6 +121,8 @@ def _gaps(pieces: _Pieces, max_gap_frames: int) -> Events:
     detections, motion, chances = pieces.detections, pieces.laws.motion, pieces.laws.chances
     position, nobody = detections.position_um, np.zeros(0, int)
     starts_at = _by_frame(pieces.starts, detections.t)
+    # who is not seen in an empty frame (out of focus, say) was not missed there
+    looked = np.unique(detections.t)
     found = [Events(nobody, nobody, nobody, np.zeros(0))]
     for frame, ends in _by_frame(pieces.ends, detections.t).items():
         expected = position[ends] + motion.persistence * pieces.step[ends]
@@ -132,7 +134,8 @@ def _gaps(pieces: _Pieces, max_gap_frames: int) -> Events:
             squared_um2 = ((position[j] - expected[near]) ** 2).sum(axis=1)
             price = step_cost(squared_um2, np.full(len(i), motion.sigma_um * longer))
             price -= motion.look.nats(detections.features[j] - detections.features[i])
-            gain = chances.start[j] + chances.end[i] - price + missed * np.log(P_MISSED)
+            n_missed = np.diff(np.searchsorted(looked, [frame + 1, frame + missed + 1]))[0]
+            gain = chances.start[j] + chances.end[i] - price + n_missed * np.log(P_MISSED)
             found.append(Events(i, j, np.full(len(i), -1), gain))
     return _joined(found)
 
