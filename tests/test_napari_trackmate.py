@@ -90,6 +90,12 @@ def test_no_cells_is_a_file_too(tmp_path: Path) -> None:
         tmp_path / "x.xml", cells().iloc[:0], pixel_size_um=1, time_step_s=1, shape=(4, 4)
     )
     assert not list(ElementTree.parse(tmp_path / "x.xml").getroot().iter("Spot"))
+    left_early = cells()[cells()["t"] < 2]  # all cells leave, the movie goes on
+    write_trackmate(
+        tmp_path / "y.xml", left_early, pixel_size_um=1, time_step_s=1, shape=(4, 4), n_frames=9
+    )
+    image = next(ElementTree.parse(tmp_path / "y.xml").getroot().iter("ImageData"))
+    assert image.get("nframes") == "9"
     write_napari(tmp_path / "x.csv", cells().iloc[:0])
     assert read_napari(tmp_path / "x.csv").graph == {}
 
