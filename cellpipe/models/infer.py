@@ -107,9 +107,9 @@ def _check_channels(pixels: np.ndarray, network: Network) -> np.ndarray:
     """The image as (C, Y, X), with as many channels as the network sees."""
     planes = pixels if pixels.ndim == 3 else pixels[None]
     wanted = network.module.config.inputs
-    if len(planes) != wanted:
+    if planes.shape[0] != wanted:  # an array on disk has no len
         raise CellpipeError(
-            seen=f"an image of {len(planes)} channel(s)",
+            seen=f"an image of {planes.shape[0]} channel(s)",
             wanted=f"{wanted} channel(s), which weights {network.card.name!r} were trained on",
             do="give the channels that the network's card names, or use other weights",
         )
