@@ -59,7 +59,7 @@ def cellpose_model(folder: Path, n_epochs: int) -> Path:
                 batch_size=4,
                 bsize=96,
                 rescale=False,
-                learning_rate=0.02,
+                learning_rate=0.005,
                 save_path=str(folder),
                 nimg_per_epoch=8,
             )
