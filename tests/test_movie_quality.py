@@ -63,9 +63,8 @@ def test_copies_and_a_frozen_camera_are_named_with_the_frame_they_repeat() -> No
     frames[10] = frames[11] = frames[12] = frames[9]  # frozen for three frames
     frames[20] = frames[2]  # copied from long ago
     found = movie_quality(figures(frames))
-    assert flags(found) == {5: "repeats frame 4", 20: "repeats frame 2"} | {
-        t: "repeats frame 9" for t in (10, 11, 12)
-    }
+    frozen = dict.fromkeys((10, 11, 12), "repeats frame 9")
+    assert flags(found) == {5: "repeats frame 4", 20: "repeats frame 2", **frozen}
     assert found.set_index("t")["repeats_t"].to_dict()[12] == 9
 
 
@@ -130,7 +129,7 @@ def test_report_names_them() -> None:
 @pytest.mark.data
 def test_the_histone_movie_s_repeated_frames(real_data: Path) -> None:
     folder = real_data / "tracking-drosophila-histone/Sequence1"
-    frames = [imread(path)[..., 0] for path in sorted(folder.glob("*.tif"))]
+    frames = [imread(path)[..., 1] for path in sorted(folder.glob("*.tif"))]  # GFP: green
     found = movie_quality(figures(frames))
     assert flags(found) == {t: f"repeats frame {t - 1}" for t in (3, 6, 9, 12, 15, 18)}
 

@@ -188,6 +188,7 @@ def _has_links(tracks: pd.DataFrame) -> bool:
 def _division_scores(
     true_movie: Movie, movie: Movie, matched_frames: Mapping[str, list]
 ) -> dict[str, float]:
+    """Divisions as traccuracy 0.4.3 counts them; one into three daughters is never right to it."""
     from traccuracy.matchers._matched import Matched
     from traccuracy.metrics import DivisionMetrics
 
