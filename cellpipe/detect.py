@@ -1,8 +1,8 @@
 """Spots smaller than cells: where they are, how bright, and which cell holds them.
 
 Two engines give the same table: ``log`` (a Laplacian-of-Gaussian filter) and ``trackpy``. Both
-count in robust standard deviations of their own filtered background, so one threshold means the
-same on a dim and on a bright channel.
+count in robust standard deviations of their own filtered background nearby, so one threshold means
+the same on a dim and on a bright channel, inside a cell and outside.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from cellpipe.errors import BadConfig
 COLUMNS = ("y_um", "x_um", "intensity", "sigma_um", "signal_to_noise")
 # A Gaussian of width sigma answers loudest to a disc of diameter 2 sqrt(2) sigma (Lindeberg, 1998).
 DIAMETER_TO_SIGMA = 2 * np.sqrt(2)
+TILE_DIAMETERS = 12  # in which noise is measured: many spots do not fill it, a cell does
 
 
 def detect_spots(
@@ -41,8 +42,8 @@ def detect_spots(
         Of a spot as it looks in the image: 2.8 times the sigma of its Gaussian.
     engine : "log" or "trackpy"
     threshold : float
-        Least height of a spot in robust standard deviations of the filtered background. Noise
-        alone reaches 5 about once in a million pixels.
+        Least height of a spot in robust standard deviations of the filtered background nearby.
+        Noise alone reaches 5 about once in a million pixels.
     min_roundness : float
         0 takes every peak; 1 only peaks that fall off alike in all directions. Keeps out edges
         and fibres. Used by ``log``.
@@ -93,8 +94,8 @@ def locate_by_log(
     3 x 3 filtered pixels around the peak.
     """
     filtered = laplacian(image, sigma_px)
-    middle, noise = background_noise(filtered)
-    if noise == 0:
+    middle, noise = background_noise(filtered, sigma_px)
+    if not noise.all():
         return np.zeros((0, 5))  # a flat image, or one without noise, has no scale to judge by
     # within one radius there is one spot: a saturated one answers with a ring of peaks
     radius_px = max(1, round(DIAMETER_TO_SIGMA * sigma_px / 2))
@@ -110,7 +111,7 @@ def locate_by_log(
             x + shift_x,
             2 * height,  # a Gaussian of height 1 and this very sigma answers with 1/2
             width_from_two_scales(height, wide, sigma_px, 1.5 * sigma_px),
-            (height - middle) / noise,
+            (height - middle) / noise[y, x],
         ],
         axis=1,
     )
@@ -124,9 +125,10 @@ def locate_by_trackpy(
 
     # trackpy's mask has to hold the whole spot and some background: about 4 sigma, odd
     diameter_px = 2 * max(1, round(2 * sigma_px)) + 1
-    band = trackpy.bandpass(image, 1, diameter_px, threshold=-np.inf)
-    middle, noise = background_noise(band)
-    if noise == 0:
+    # trackpy takes what is beyond the image for 0: so let that be its background
+    band = trackpy.bandpass(image - np.median(image), 1, diameter_px, threshold=-np.inf)
+    middle, noise = background_noise(band, sigma_px)
+    if not noise.all():
         return np.zeros((0, 5))
     band = np.where(band >= middle + threshold * noise / 2, band - middle, 0)
     found = centroids(band / noise, diameter_px, sigma_px)
@@ -137,6 +139,7 @@ def locate_by_trackpy(
     ideal = trackpy.bandpass(spot, 1, diameter_px, threshold=0)
     _, _, height, width = centroids(1000 * ideal, diameter_px, sigma_px)[0]
     y_px, x_px, signal, size = found.T
+    noise = noise[tuple(np.rint(found[:, :2]).astype(int).T)]
     intensity = signal * noise * 1000 / height
     return np.stack([y_px, x_px, intensity, size * sigma_px / width, signal], axis=1)
 
@@ -168,13 +171,34 @@ def laplacian(image: np.ndarray, sigma_px: float) -> np.ndarray:
     return -(sigma_px**2) * ndimage.gaussian_laplace(image, sigma_px)
 
 
-def background_noise(filtered: np.ndarray) -> tuple[float, float]:
-    """Median and robust standard deviation; spots and cells' rims hardly move them."""
+def background_noise(filtered: np.ndarray, sigma_px: float) -> tuple[float, np.ndarray]:
+    """Median of the image, and the robust standard deviation about it near each pixel (Y, X).
+
+    Spots and cells' rims hardly move them. The deviation is taken in tiles of 12 spot diameters and
+    interpolated: inside cells the background is rougher than beside them, and what is noise there
+    would pass for spots. It is nowhere below that of the whole image, which a tile of few grey
+    values may miss.
+    """
     middle = float(np.median(filtered))
-    return middle, 1.4826 * float(np.median(np.abs(filtered - middle)))
+    off = np.abs(filtered - middle)
+    parts = [max(1, round(n / (TILE_DIAMETERS * DIAMETER_TO_SIGMA * sigma_px))) for n in off.shape]
+    tiles = [np.array_split(rows, parts[1], axis=1) for rows in np.array_split(off, parts[0])]
+    deviation = np.array([[np.median(tile) for tile in row] for row in tiles])
+    deviation = 1.4826 * np.maximum(deviation, np.median(off))
+    down, across = (_weights(n, k) for n, k in zip(off.shape, parts, strict=True))
+    return middle, down @ deviation @ across.T
 
 
-def peaks(filtered: np.ndarray, reach_px: int, least: float) -> tuple[np.ndarray, np.ndarray]:
+def _weights(n_pixels: int, n_tiles: int) -> np.ndarray:
+    """What each tile gives to each pixel, (n_pixels, n_tiles): linear between their centres."""
+    place = (np.arange(n_pixels) + 0.5) / n_pixels * n_tiles - 0.5
+    place = np.clip(place, 0, n_tiles - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(n_tiles)))
+
+
+def peaks(
+    filtered: np.ndarray, reach_px: int, least: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Pixels that are largest within ``reach_px`` and at least ``least``; none on the border."""
     y, x = np.mgrid[-reach_px : reach_px + 1, -reach_px : reach_px + 1]
     disc = np.hypot(y, x) <= reach_px + 0.5
