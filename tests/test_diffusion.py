@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.dynamics.diffusion import free_probability, motion_table, subtract_drift
-from cellpipe.dynamics.msd import ensemble_msd, pool_msd, track_msd
+from cellpipe.dynamics.msd import ensemble_msd, pool_msd, relative_variance, track_msd
 from cellpipe.dynamics.msd_fits import ensemble_diffusion, fit_line, fit_power_law
 from cellpipe.dynamics.paths import path_table
 from cellpipe.track import particle_table, track_table
@@ -149,6 +149,16 @@ def test_spread_of_free_particles_is_distributed_as_theory_says():
     p = free_probability(spread2, np.full(4000, D_UM2_S), duration_s)
     np.testing.assert_allclose(np.quantile(p, [0.01, 0.1, 0.5, 0.9]), [0.01, 0.1, 0.5, 0.9],
                                atol=0.03)  # fmt: skip
+
+
+@pytest.mark.parametrize("lag", [1, 3, 8, 9, 12, 15])
+def test_variance_of_the_msd_of_one_track_is_what_many_tracks_show(lag):
+    n_frames = 17
+    steps = np.random.default_rng(lag).normal(size=(20_000, n_frames - 1, 2))
+    paths = np.concatenate([np.zeros((20_000, 1, 2)), steps.cumsum(1)], axis=1)
+    msd = ((paths[:, lag:] - paths[:, :-lag]) ** 2).sum(2).mean(1)
+    expected = relative_variance(np.array([lag]), np.array([n_frames - lag]))[0]
+    assert msd.var() / msd.mean() ** 2 == pytest.approx(expected, rel=0.06)
 
 
 def test_a_particle_at_rest_has_no_diffusion_but_an_error():

@@ -177,7 +177,7 @@ def relative_variance(lag: np.ndarray, n_pairs: np.ndarray) -> np.ndarray:
     """
     k, n = lag.astype(float), n_pairs.astype(float)
     short = (4 * k**2 * n + 2 * n + k - k**3) / (6 * k * n**2)
-    long = 1 + (n**3 - 4 * k * n**2 + 4 * k - n) / (6 * k**2)
+    long = 1 + (n**3 - 4 * k * n**2 + 4 * k - n) / (6 * k**2 * n)
     return np.where(k <= n, short, long)
 
 
