@@ -9,7 +9,7 @@ detections. Speed: 20 frames of the middle one at several sizes, imperfect detec
 linker is told how far a cell can go and that two frames may be missed, and otherwise keeps its
 defaults. "positions only" is cellpipe without areas and intensities, which the others do not use;
 "the truth" is what perfect linking scores on these detections. Seconds are process CPU seconds,
-the least of the repeats.
+the least of the repeats. Memory: a movie of 1,000 frames and some 2,000 cells.
 
 btrack (0.6.5, whose compiled part is the newest to load with older C++ libraries) wants an
 environment of its own and its cell_config.json, from models/ of its repository:
@@ -26,6 +26,8 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
+import dataclasses
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +45,8 @@ IMPERFECT = Errors(missed=0.025, false=0.01)
 # cellpipe's constants were chosen on seeds from 1000 on: never benchmark those
 SEEDS = (1, 2, 3)
 SPEED_FRAMES = 20
+LARGEST = {"laptrack": 10_000, "btrack": 1_000}  # cells a frame; beyond, it takes too long
+LONG_FRAMES, LONG_CELLS = 1000, 2000
 
 
 def reach_um(level: Difficulty) -> float:
@@ -93,13 +97,33 @@ def speed(
     return pd.DataFrame(rows).T
 
 
+def long_movie(level: Difficulty) -> None:
+    """Seconds and peak memory of cellpipe on a movie of many frames."""
+    # about as many deaths as divisions, so that the number of cells stays
+    steady = dataclasses.replace(level, deaths_per_frame=0.0114)
+    side = round(float(np.sqrt(LONG_CELLS / level.cells_per_mm2)) * 1000 / 0.65)
+    design = steady.design(seed=SEEDS[0], n_frames=LONG_FRAMES, shape=(side, side))
+    points = detect(design, "A01", IMPERFECT)
+    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found, seconds = run("cellpipe", points, reach_um(level), None)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    truth = links(points, points[["track_id", "parent_track_id"]])
+    hits, claimed = len(truth & links(points, found)), len(links(points, found))
+    print(
+        f"\n{LONG_FRAMES} frames, {len(points) / LONG_FRAMES:.0f} cells a frame: "
+        f"precision {hits / claimed:.3f}, recall {hits / len(truth):.3f}, {seconds:.0f} CPU s, "
+        f"peak {peak_mb:.0f} MB ({before_mb:.0f} MB after drawing, before linking)",
+        flush=True,
+    )
+
+
 def show(title: str, table: pd.DataFrame) -> None:
     print(f"\n{title}\n{table.round(3).to_string()}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", choices=["accuracy", "speed"])
+    parser.add_argument("--only", choices=["accuracy", "speed", "memory"])
     parser.add_argument("--levels", nargs="*", default=list(DIFFICULTIES), choices=DIFFICULTIES)
     parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10000, 50000])
@@ -110,7 +134,7 @@ def main() -> None:
     args = parser.parse_args()
     btrack = Btrack(args.btrack_python, args.btrack_config) if args.btrack_python else None
     names = [name for name in args.linkers if name != "btrack" or btrack]
-    if args.only != "speed":
+    if args.only in (None, "accuracy"):
         for title, errors in (
             ("every cell detected", WHOLE),
             ("2.5 % missed, 1 % false", IMPERFECT),
@@ -118,12 +142,15 @@ def main() -> None:
             for level in (DIFFICULTIES[name] for name in args.levels):
                 table = accuracy(level, errors, args.seeds, names, btrack)
                 show(f"{level.name}: {title}; {len(args.seeds)} seeds", table)
-    if args.only != "accuracy":
+    if args.only in (None, "speed"):
         names = [name for name in names if name != "the truth"]
         level = DIFFICULTIES["middle"]
         for size, points in crowds(level, args.sizes):
-            table = speed(points, level, names, btrack, args.repeats)
+            able = [name for name in names if size <= LARGEST.get(name, size)]
+            table = speed(points, level, able, btrack, args.repeats)
             show(f"{size} cells a frame ({len(points)} in {SPEED_FRAMES} frames), middle", table)
+    if args.only in (None, "memory"):
+        long_movie(DIFFICULTIES["middle"])
 
 
 if __name__ == "__main__":

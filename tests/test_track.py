@@ -18,8 +18,8 @@ from cellpipe.track.assignment import (
     best_matching,
     best_packing,
 )
-from cellpipe.track.chances import border_distance, chances
-from cellpipe.track.detections import Detections
+from cellpipe.track.chances import chances
+from cellpipe.track.detections import from_table
 from cellpipe.track.look import learn_look
 
 COLUMN_UM = 3.0  # one character of a picture
@@ -499,14 +499,16 @@ def test_looks_tell_apart_what_differs_and_say_nothing_where_all_are_alike() -> 
 
 
 def test_tracks_end_and_start_more_easily_at_the_border() -> None:
-    rng = np.random.default_rng(15)
-    position = rng.uniform(0, 300, (200, 2))
-    detections = Detections(np.zeros(200, int), position, np.zeros((200, 0)))
-    border_um = border_distance(position)
-    cost = chances(detections, border_um, 4.0, 15.0)
-    assert cost.end[border_um < 1].max() < cost.end[border_um > 20].min() - 1
-    few = Detections(np.zeros(10, int), position[:10], np.zeros((10, 0)))
-    assert np.ptp(chances(few, border_distance(position[:10]), 4.0, 15.0).end) == 0
+    cells = crowd(np.random.default_rng(15), n=200, n_frames=2).assign(area_um2=100.0)
+    many, _ = from_table(cells)
+    cost = chances(many, 4.0, 15.0)
+    assert cost.end[many.border_um < 1].max() < cost.end[many.border_um > 20].min() - 1
+    # an outline that the border cuts says nothing; far from it all outlines count
+    assert many.cut()[many.border_um < 5].all()
+    assert not many.cut()[many.border_um > 6].any()
+    few, _ = from_table(cells[cells["cell"] < 10])
+    assert np.ptp(chances(few, 4.0, 15.0).end) == 0
+    assert not few.cut().any()
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -10,14 +10,14 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cellpipe.errors import BadConfig
-from cellpipe.track.chances import border_distance, chances
+from cellpipe.track.chances import chances
 from cellpipe.track.detections import Detections, from_table
 from cellpipe.track.divisions import guess, learn_division
 from cellpipe.track.events import find_events
 from cellpipe.track.frames import Laws, Links, link_frames
 from cellpipe.track.motion import drift, learn, learn_again
 
-PASSES = 3  # the first knows the past only; the second learns from it; the third settles
+PASSES = 2  # the first knows the past only, the second learns from it; a third changes little
 
 
 def link_cells(
@@ -82,10 +82,9 @@ def _links(
     """All links (source row, target row); a source with two targets divides."""
     if len(detections) == 0:
         return np.zeros(0, int), np.zeros(0, int)
-    border_um = border_distance(detections.position_um)
     moved_um = drift(detections, max_distance_um)[detections.t - detections.t[0]]
     detections = replace(detections, position_um=detections.position_um - moved_um)
-    links = Links.none(len(detections))
+    links, cut = Links.none(len(detections)), detections.cut()
     motion = learn(detections, max_distance_um)
     division = prior = guess(detections, motion, max_distance_um)
     for number in range(PASSES):
@@ -93,8 +92,8 @@ def _links(
             source, target = links.undivided()
             motion = learn_again(detections, source, target, max_distance_um)
             division = learn_division(detections, prior, len(source), *links.divided())
-        ends = chances(detections, border_um, motion.sigma_um, max_distance_um)
-        laws = Laws(motion, division if divisions else None, ends)
+        ends = chances(detections, motion.sigma_um, max_distance_um)
+        laws = Laws(motion, division if divisions else None, ends, cut)
         link_frames(detections, laws, links, max_distance_um)
     events = find_events(
         detections,

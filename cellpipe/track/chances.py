@@ -7,11 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import erfc
 
-from cellpipe.track.detections import Detections
+from cellpipe.track.detections import MIN_CELLS, Detections
 
 P_INSIDE = 0.02  # missed, died, or divided unseen, in a frame
 P_BORDER = 0.1  # at the most: a cell at the border may as well turn back
-MIN_CELLS = 20  # in a frame, below which where the field ends cannot be told
 
 
 @dataclass(frozen=True)
@@ -25,22 +24,12 @@ class Chances:
     start: np.ndarray
 
 
-def chances(
-    detections: Detections, border_um: np.ndarray, sigma_um: float, max_distance_um: float
-) -> Chances:
-    """Ends and starts of every detection; `border_um` (N,) is how far the field's border is."""
+def chances(detections: Detections, sigma_um: float, max_distance_um: float) -> Chances:
+    """Ends and starts of every detection of a movie whose cells step by `sigma_um`."""
     p = np.full(len(detections), P_INSIDE)
     n_frames = max(len(np.unique(detections.t)), 1)
     if len(detections) >= MIN_CELLS * n_frames:
         # half the cells at the border itself step outwards
-        crosses = 0.5 * erfc(border_um / (np.sqrt(2) * sigma_um))
+        crosses = 0.5 * erfc(detections.border_um / (np.sqrt(2) * sigma_um))
         p = np.maximum(p, np.minimum(crosses, P_BORDER))
     return Chances(-np.log(p), -np.log(p * detections.density_per_um2(max_distance_um)))
-
-
-def border_distance(position_um: np.ndarray) -> np.ndarray:
-    """Distance (N,) of positions (N, 2) to the box that holds them all."""
-    if len(position_um) == 0:
-        return np.zeros(0)
-    low, high = position_um.min(axis=0), position_um.max(axis=0)
-    return np.minimum(position_um - low, high - position_um).min(axis=1)

@@ -11,6 +11,7 @@ import pandas as pd
 from cellpipe.errors import CellpipeError
 
 MITOTIC = "mitotic"
+MIN_CELLS = 20  # in a frame, below which where the field ends cannot be told
 _NOT_FEATURES = ("cell_", "cytoplasm_", "nucleus_")
 
 
@@ -25,6 +26,8 @@ class Detections:
         y and x of the centroids.
     features : float array, shape (N, F)
         Logarithms of area and of mean intensities; F may be 0.
+    border_um : float array, shape (N,)
+        Distance to the box that holds all detections, drift left in: how far the field's border is.
     area_um2 : float array, shape (N,), or None
     mitotic : bool array, shape (N,), or None
         None where no classifier spoke of mitosis.
@@ -33,6 +36,7 @@ class Detections:
     t: np.ndarray
     position_um: np.ndarray
     features: np.ndarray
+    border_um: np.ndarray
     area_um2: np.ndarray | None = None
     mitotic: np.ndarray | None = None
 
@@ -45,6 +49,13 @@ class Detections:
             return []
         edges = np.searchsorted(self.t, np.arange(self.t[0], self.t[-1] + 2))
         return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
+
+    def cut(self) -> np.ndarray:
+        """Cells (N,) so near the border that it may have cut them: their looks are not theirs."""
+        n_frames = max(len(np.unique(self.t)), 1)
+        if self.area_um2 is None or len(self) < MIN_CELLS * n_frames:
+            return np.zeros(len(self), bool)
+        return self.border_um < np.sqrt(np.median(self.area_um2) / np.pi)
 
     def density_per_um2(self, max_distance_um: float) -> float:
         """Cells per µm² of the area they span, averaged over frames that hold any.
@@ -74,10 +85,18 @@ def from_table(cells: pd.DataFrame) -> tuple[Detections, np.ndarray]:
     return Detections(
         t=rows["t"].to_numpy(np.int64),
         position_um=rows[["y_um", "x_um"]].to_numpy(float),
+        border_um=_border_distance(rows[["y_um", "x_um"]].to_numpy(float)),
         features=np.stack(logs, axis=1) if logs else np.zeros((len(rows), 0)),
         area_um2=area,
         mitotic=mitotic if mitotic is not None and mitotic.any() else None,
     ), order
+
+
+def _border_distance(position_um: np.ndarray) -> np.ndarray:
+    if len(position_um) == 0:
+        return np.zeros(0)
+    low, high = position_um.min(axis=0), position_um.max(axis=0)
+    return np.minimum(position_um - low, high - position_um).min(axis=1)
 
 
 def _known(values: np.ndarray) -> np.ndarray:

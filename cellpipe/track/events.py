@@ -133,7 +133,7 @@ def _gaps(pieces: _Pieces, max_gap_frames: int) -> Events:
             i, j = ends[near], starts[column]
             squared_um2 = ((position[j] - expected[near]) ** 2).sum(axis=1)
             price = step_cost(squared_um2, np.full(len(i), motion.sigma_um * longer))
-            price -= motion.look.nats(detections.features[j] - detections.features[i])
+            price -= pieces.laws.looks(detections, i, j)
             n_missed = np.diff(np.searchsorted(looked, [frame + 1, frame + missed + 1]))[0]
             gain = chances.start[j] + chances.end[i] - price + n_missed * np.log(P_MISSED)
             found.append(Events(i, j, np.full(len(i), -1), gain))

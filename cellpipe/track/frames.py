@@ -27,11 +27,20 @@ MIDDLE_SIGMAS = 4.0  # daughters whose midpoint is farther from the mother are n
 
 @dataclass(frozen=True)
 class Laws:
-    """What a movie's cells do; `division` is None where they must not divide."""
+    """What a movie's cells do; `division` is None where they must not divide.
+
+    cut : bool array, shape (N,), detections that the field's border may have cut
+    """
 
     motion: Motion
     division: Division | None
     chances: Chances
+    cut: np.ndarray
+
+    def looks(self, detections: Detections, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """What looks say for rows i and j being one cell, in nats; not against it at the border."""
+        nats = self.motion.look.nats(detections.features[j] - detections.features[i])
+        return np.where(self.cut[i] | self.cut[j], np.maximum(nats, 0.0), nats)
 
 
 @dataclass
@@ -93,7 +102,7 @@ def _link_pair(
     rows = np.arange(a.start, a.stop)
     place, column = np.nonzero(near >= 0)
     i, j = rows[place], near[place, column]
-    price = _price(detections, laws.motion, links, i, j, step[place])
+    price = _price(detections, laws, links, i, j, step[place])
     gain = laws.chances.end[i] + laws.chances.start[j] - price
     m, s, r = (np.zeros(0, int),) * 3
     worth = np.zeros(0)
@@ -138,14 +147,14 @@ def _candidates(
 
 def _price(
     detections: Detections,
-    motion: Motion,
+    laws: Laws,
     links: Links,
     i: np.ndarray,
     j: np.ndarray,
     step_before: np.ndarray,
 ) -> np.ndarray:
     """-log density of links i → j: the step, given those before and after it, and the looks."""
-    position = detections.position_um
+    position, motion = detections.position_um, laws.motion
     step = position[j] - position[i]
     price = _step_price(motion, step_before, step)
     after = links.first[j]
@@ -153,7 +162,7 @@ def _price(
     step_after = np.where(known[:, None], position[after] - position[j], 0.0)
     alone = step_cost((step_after**2).sum(axis=1), np.full(len(i), motion.sigma_um))
     price += np.where(known, _step_price(motion, step, step_after) - alone, 0.0)
-    return price - motion.look.nats(detections.features[j] - detections.features[i])
+    return price - laws.looks(detections, i, j)
 
 
 def _step_price(motion: Motion, before: np.ndarray, step: np.ndarray) -> np.ndarray:
