@@ -24,6 +24,7 @@ from test_docs import rows
 
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.metrics.labels import average_precision
+from cellpipe.models.card import weights_path
 from cellpipe.models.engines.cellpipe import CellpipeEngine
 from cellpipe.models.infer import network_labels
 from cellpipe.models.load import load_network
@@ -59,6 +60,7 @@ from cellpipe.training.segmentation import (
 )
 from cellpipe.training.simulated import Simulation, draw_fields
 from cellpipe.training.split import draw_split, read_split
+from cellpipe.training.start import fresh_or_known
 from cellpipe.training.targets import border_mask, centre_maps, contact_mask, size_weight
 
 PLAIN = Augmentation(resample=0, light=0, uneven=0, blur=0, noise=0, empty=0)
@@ -633,6 +635,15 @@ def test_the_recipes_are_plans(name):
     assert initial_file(path) == []
 
 
+def test_the_example_starts_from_the_shipped_weights():
+    path = ROOT / "config" / "training" / "own_data.yaml"
+    network = fresh_or_known(read_plan(yaml.safe_load(path.read_text(encoding="utf-8"))))
+    shipped = load_file(weights_path("nuclei"))
+    assert torch.equal(network.state_dict()["down.0.blocks.0.conv.weight"],
+                       shipped["down.0.blocks.0.conv.weight"])  # fmt: skip
+    assert len(network.config.outputs) == 5
+
+
 def test_a_recipe_names_the_file_and_the_gpu_that_its_rule_asks_for(tmp_path):
     path = tmp_path / "r.yaml"
     path.write_text("initial: training/a/a.safetensors\nschedule: {device: cuda}\n")
@@ -696,6 +707,7 @@ def test_two_channels_simulation_and_transfer_learning_end_in_usable_weights(tmp
     assert curve[["score", "foreground", "dice"]].notna().all(axis=None)
     assert iio.imread(first.parent / "worst.png").std() > 10
     again = {**config, "initial": str(first), "freeze": {"parts": ["down"]}}
+    del again["network"]  # it is that of the initial weights
     train(read_plan(again), data, second, tmp_path / "work2")
     old, new = load_file(first), load_file(second)
     assert all(torch.equal(old[k], new[k]) for k in old if k.startswith("down"))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.models.card import load_card
 from cellpipe.models.normalise import GreyScale
 from cellpipe.models.unet import UNetConfig
 from cellpipe.training.augment import Augmentation
@@ -83,6 +84,8 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
     BadConfig : a key that is missing or unknown, by name, or a value of another type
     """
     refuse_unknown(config, names(Plan), "a training config")
+    if "network" not in config and config.get("initial"):
+        config = {**config, "network": _network_of(config)}
     lacking = [name for name in required(Plan) if name not in config]
     if lacking:
         raise BadConfig(
@@ -99,6 +102,14 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
     plan = Plan(sets=_sets(config["sets"]), **given)
     _refuse_contradictions(plan)
     return plan
+
+
+def _network_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The network of the initial weights, with the maps that a training of its kind draws."""
+    known = load_card(config["initial"]).architecture
+    # shipped weights have lost the maps that only help to learn
+    outputs = ["noise"] if config.get("kind") == "denoise" else list(UNetConfig().outputs)
+    return {**known, "outputs": outputs}
 
 
 def _sets(entries: Any) -> tuple[PairSet | PlateSet, ...]:
