@@ -76,7 +76,9 @@ def detect_spots(
             wanted=f"at least {0.5 * DIAMETER_TO_SIGMA * pixel_size_um:.3g} µm, 1.4 pixels",
             do="give the diameter that spots have in the image, blur included",
         )
-    image = pixels.astype(np.float64) * {"bright": 1, "dark": -1}[polarity]
+    # filters take what is beyond the image for 0, and leak some of a large offset
+    image = pixels.astype(np.float64) - np.median(pixels)
+    image *= {"bright": 1, "dark": -1}[polarity]
     # y_px x_px intensity sigma_px signal_to_noise, shape (S, 5)
     spots = ENGINES[engine](image, sigma_px, threshold, min_roundness)
     spots = spots[np.lexsort((spots[:, 1], spots[:, 0]))]
@@ -125,8 +127,7 @@ def locate_by_trackpy(
 
     # trackpy's mask has to hold the whole spot and some background: about 4 sigma, odd
     diameter_px = 2 * max(1, round(2 * sigma_px)) + 1
-    # trackpy takes what is beyond the image for 0: so let that be its background
-    band = trackpy.bandpass(image - np.median(image), 1, diameter_px, threshold=-np.inf)
+    band = trackpy.bandpass(image, 1, diameter_px, threshold=-np.inf)
     middle, noise = background_noise(band, sigma_px)
     if not noise.all():
         return np.zeros((0, 5))
