@@ -52,7 +52,9 @@ def read_pixels(plate, well, field, t, layer):
 
 
 def judged_movies(plate, truth):
-    """Scores of the tracks of every movie whose true tracks are known."""
+    """Scores of the tracks of every movie whose true tracks are known, where cells are linked."""
+    if not snakemake.input.ctc:
+        return judge_movies(truth, truth, [], plate.pixel_size_um)
     movies = [
         Movie(well, field, where.size("t"), tuple(where.shape[-2:]))
         for (well, field), where in plate.fields.items()
@@ -69,7 +71,7 @@ with speaking(snakemake):
     cells, spots = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.spots)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     judged = list(judged_images(plate, truth))
-    movies = judged_movies(plate, truth) if snakemake.input.ctc else pd.DataFrame()
+    movies = judged_movies(plate, truth)
     if not judged and movies.empty:
         raise BadConfig(
             seen=f"no truth for any field of {plate.name} in {truth}",
