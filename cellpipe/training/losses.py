@@ -23,6 +23,7 @@ class Weighting:
 
     contact : more between touching objects, since those pixels decide whether they are split
     small : most that pixels of small objects count
+    small_power : how fast they count more, the smaller: 1 by diameter, 2 by area
     foreground : factor on pixels of objects, where they are few
     border : more within `border_px` of an outline (as in Ronneberger et al. 2015, without its
         distances)
@@ -30,6 +31,7 @@ class Weighting:
 
     contact: float = 3.0
     small: float = LARGEST_WEIGHT
+    small_power: float = 1.0
     foreground: float = 1.0
     border: float = 0.0
     border_px: int = 2
@@ -52,7 +54,7 @@ def segmentation_loss(
     labels = targets[:, :1]  # (B, 1, Y, X)
     foreground = (labels > 0).float()
     contact = contact_mask(labels) * valid
-    sized = valid * size_weight(targets[:, 4:5], weighting.small)
+    sized = valid * size_weight(targets[:, 4:5], weighting.small, weighting.small_power)
     weight = _weight(labels, sized, contact, valid, weighting)
 
     logit = maps[:, :1]

@@ -69,12 +69,13 @@ def border_mask(labels: Tensor, width_px: int) -> Tensor:
     return (highest != lowest).float()
 
 
-def size_weight(edge_px: Tensor, largest: float = LARGEST_WEIGHT) -> Tensor:
+def size_weight(edge_px: Tensor, largest: float = LARGEST_WEIGHT, power: float = 1.0) -> Tensor:
     """Weight of pixels in and around objects, so that a small object counts nearly as a large one.
 
     edge_px (B, 1, Y, X) is the square root of the object's area, 0 outside. Micronuclei of 20
-    pixels are objects too, but lose against nuclei of 600 when pixels are counted.
+    pixels are objects too, but lose against nuclei of 600 when pixels are counted. With a power
+    of 2, objects below the usual size count by their number.
     """
-    weight = (USUAL_EDGE_PX / edge_px.clamp_min(1.0)).clamp(1.0, largest)
+    weight = ((USUAL_EDGE_PX / edge_px.clamp_min(1.0)) ** power).clamp(1.0, largest)
     weight = torch.where(edge_px > 0, weight, torch.ones_like(weight))
     return F.max_pool2d(weight, 5, 1, 2)
