@@ -3,12 +3,14 @@
 The engines of other projects run where their packages are, each in an environment of its own:
 
     python3.11 -m venv /tmp/cellpose; /tmp/cellpose/bin/pip install torch==2.13.0
-    /tmp/cellpose/bin/pip install cellpose==3.1.1.3 pandas==2.3.3 scikit-image==0.26.0 \
-        zarr==3.1.6 safetensors==0.8.0 pyarrow jsonschema pyyaml pytest
+    /tmp/cellpose/bin/pip install torch==2.13.0 cellpose==3.1.1.3 numba pandas scikit-image \
+        safetensors jsonschema pyyaml pytest
     PYTHONPATH=. /tmp/cellpose/bin/python -m pytest tests/test_engines.py -m engine
 
 For StarDist install `stardist==0.9.2 tensorflow-cpu==2.21.0`, for packages of bioimage.io
-`bioimageio.core==0.11.0`. Elsewhere those tests skip, and say which package they lack.
+`bioimageio.core==0.11.0 pydantic==2.12.5`. Elsewhere those tests skip, and say which package they
+lack. Small nets are trained for the slow ones; `CELLPIPE_ENGINE_MODELS` names a folder that keeps
+them.
 """
 
 from __future__ import annotations

@@ -43,6 +43,7 @@ OF_OTHER_STAGES = {
 }
 # Never imported by name, and needed all the same.
 SILENT = {
+    "pydantic": "bioimageio.core 0.11.0 reads no package with 2.14",
     "pyarrow": "pandas reads and writes Parquet with it",
     "imagecodecs": "tifffile reads compressed files with it",
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 DESCRIPTIONS = {
     "cells.parquet": "one row per cell and time",
@@ -51,7 +52,8 @@ def write_crate(
             "name": f"weights {name}",
             **weight,
         }
-        software[name] = crate.add(ContextEntity(crate, f"#weights-{name}", properties=facts))
+        place = f"#weights-{quote(name)}"
+        software[name] = crate.add(ContextEntity(crate, place, properties=facts))
     for stage, (code, options) in stages.items():
         facts = {
             "@type": "CreateAction",
