@@ -25,20 +25,26 @@ from cellpipe.models.infer import network_labels
 from cellpipe.models.load import load_network
 from cellpipe.simulate import PlateDesign, draw_field
 
-BLOCK_PX = 2048  # drawn piece by piece: drawing one large field keeps far more in memory
+BLOCK_PX, BLOCKS = 1024, 4
 
 
 def draw_mosaic(side_px: int, seed: int) -> np.ndarray:
-    """Nuclei of about 20 px, one per 30 × 30 pixels; uint16 (Y, X)."""
+    """Nuclei of about 20 px, one per 30 × 30 pixels; uint16 (Y, X).
+
+    A few drawn fields, laid side by side in turns and mirrorings drawn by the seed; nuclei that a
+    field's edge cuts touch their neighbours', which no tile may make worse.
+    """
+    rng = np.random.default_rng(seed)
+    design = PlateDesign(
+        shape=(BLOCK_PX, BLOCK_PX), pixel_size_um=0.6, nuclei_per_mm2=2900, seed=seed
+    )
+    fields = [draw_field(design, "B02", field).pixels[0] for field in range(BLOCKS)]
     mosaic = np.zeros((side_px, side_px), np.uint16)
     for y in range(0, side_px, BLOCK_PX):
         for x in range(0, side_px, BLOCK_PX):
-            height, width = min(BLOCK_PX, side_px - y), min(BLOCK_PX, side_px - x)
-            design = PlateDesign(
-                shape=(height, width), pixel_size_um=0.6, nuclei_per_mm2=2900, seed=seed
-            )
-            field = y // BLOCK_PX * 1000 + x // BLOCK_PX
-            mosaic[y : y + height, x : x + width] = draw_field(design, "B02", field).pixels[0]
+            block = np.rot90(fields[rng.integers(BLOCKS)], rng.integers(4))
+            block = block[:: rng.choice([-1, 1])]
+            mosaic[y : y + BLOCK_PX, x : x + BLOCK_PX] = block[: side_px - y, : side_px - x]
     return mosaic
 
 
