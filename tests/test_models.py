@@ -116,7 +116,7 @@ def test_labels_on_disk_are_those_in_memory(tmp_path):
     )
     _, again = network_labels(stored, network, tile_px=448, into=into)
     assert labels.max() > 40
-    # percentiles come from a sample of the pixels, which are fewer than its size: from all of them
+    # exactly: an image this small is its own sample, so that the grey scale is the same
     assert np.array_equal(into[:], labels)
     assert np.array_equal(again, probability)
 

@@ -16,8 +16,8 @@ def keep_freed_memory() -> None:
     """Keep what one frame frees for the next one, instead of giving it back to the system.
 
     A network frees and asks for hundreds of megabytes per frame. By default glibc maps each large
-    block anew, and the kernel clears it page by page: a tenth of the time of a segment job. Does
-    nothing where the C library is another one.
+    block anew, and the kernel clears it page by page: a seventh of the time of a frame of 640 × 640
+    pixels, at the same peak memory. Does nothing where the C library is another one.
     """
     if not sys.platform.startswith("linux"):
         return
