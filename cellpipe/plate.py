@@ -92,6 +92,11 @@ class Plate:
         described = (Field.from_dict(f) for f in self._described["fields"])
         return {(f.well, f.field): f for f in described}
 
+    @property
+    def objects(self) -> str:
+        """The label layer that holds what the rows of the tables are: "nuclei", or "cells"."""
+        return self.label_names[0]
+
     def channel_index(self, channel: str) -> int:
         return self.channels.index(channel)
 

@@ -185,9 +185,15 @@ def frame_code(*modules):
     return code_digest(*modules, alone=("workflow.chain",))
 
 
+NETWORK_OF_CELLS = (
+    ["models.engines.cellpipe"]
+    if config["segment"]["cells"]["method"] == "network"
+    else []
+)
 SEGMENT_CODE = frame_code(
     "segment.nuclei",
     f"models.engines.{config['segment']['nuclei']['engine']}",
+    *NETWORK_OF_CELLS,
     "segment.cells",
     "denoise",
     "segment.quality",

@@ -9,7 +9,7 @@ from cellpipe.workflow.job import BlockJob, speaking
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "detect")
     plate, options = job.plate, snakemake.params.options
-    holder = "cells" if "cells" in plate.label_names else "nuclei"
+    holder = "cells" if "cells" in plate.label_names else plate.objects
 
     def read(unit, t):
         place = (unit.well, unit.field, t)

@@ -35,7 +35,7 @@ def judged_images(plate, truth):
     """What is to be judged: every frame whose labels are known and were found."""
     layers = [name for name in plate.label_names if name != "tracks"]
     for (well, field), layer in itertools.product(plate.fields, layers):
-        truth_layer = snakemake.params.truth_layer if layer == "nuclei" else None
+        truth_layer = snakemake.params.truth_layer if layer == plate.objects else None
         for t, read in true_frames(truth, well, field, layer, truth_layer).items():
             if plate.has_frame(well, field, t, layer):
                 yield JudgedImage(

@@ -22,8 +22,8 @@ with speaking(snakemake):
             frames = (
                 (
                     t,
-                    plate.read_labels(well, field, t, "nuclei")
-                    if plate.has_frame(well, field, t, "nuclei")
+                    plate.read_labels(well, field, t, plate.objects)
+                    if plate.has_frame(well, field, t, plate.objects)
                     else blank,
                 )
                 for t in range(where.size("t"))

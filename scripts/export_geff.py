@@ -23,7 +23,7 @@ with speaking(snakemake):
             here,
             pixel_size_um=plate.pixel_size_um,
             time_step_s=plate.time_step_s,
-            labels_path=plate.path / where.path / "labels" / "nuclei",
+            labels_path=plate.path / where.path / "labels" / plate.objects,
         )
         written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
     for other in set(folder.glob("*.geff")) - {folder / row["geff"] for row in written}:

@@ -9,15 +9,15 @@ from cellpipe.workflow.job import BlockJob, speaking
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "measure")
     plate, options = job.plate, snakemake.params.options
-    with_cells = "cells" in plate.label_names
+    with_cells = "cells" in plate.label_names and plate.objects != "cells"
 
     def read(unit, t):
         place = (unit.well, unit.field, t)
         cells = plate.read_labels(*place, "cells") if with_cells else None
-        return plate.read_labels(*place, "nuclei"), cells, plate.read_frame(*place)
+        return plate.read_labels(*place, plate.objects), cells, plate.read_frame(*place)
 
     def compute(unit, t, frame):
-        return measure_frame(*frame, plate.channels, plate.pixel_size_um, options)
+        return measure_frame(*frame, plate.channels, plate.pixel_size_um, options, plate.objects)
 
     def write(unit, t, rows):
         return job.placed(rows, unit, t)

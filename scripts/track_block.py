@@ -20,9 +20,9 @@ def linked_field(cells, unit):
 def write_tracked_labels(unit, links):
     """Store labels in which a cell keeps its value over time."""
     for t in range(unit.t_start, unit.t_stop):
-        if not job.plate.has_frame(unit.well, unit.field, t, "nuclei"):
+        if not job.plate.has_frame(unit.well, unit.field, t, job.plate.objects):
             continue
-        nuclei = job.plate.read_labels(unit.well, unit.field, t, "nuclei")
+        nuclei = job.plate.read_labels(unit.well, unit.field, t, job.plate.objects)
         values = np.zeros(int(nuclei.max()) + 1, np.uint32)
         of_frame = links[links["t"] == t]
         values[of_frame["label"].to_numpy(np.int64)] = of_frame["track_id"].to_numpy(np.uint32)

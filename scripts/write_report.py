@@ -39,7 +39,7 @@ def colour(rgb):
 
 
 def thumbnails(plate, inspection):
-    """One picture per well: its first field, the middle frame, with the outlines of nuclei."""
+    """One picture per well: its first field, the middle frame, with the outlines of its objects."""
     first = {}
     for well, field in plate.fields:
         first.setdefault(well, field)
@@ -49,7 +49,7 @@ def thumbnails(plate, inspection):
         t = plate.fields[well, field].size("t") // 2
         try:
             pixels = plate.read_frame(well, field, t)
-            labels = plate.read_labels(well, field, t, "nuclei")
+            labels = plate.read_labels(well, field, t, plate.objects)
         except BadImage:
             continue  # quarantined: the table below the pictures says so
         pictures[well] = figures.thumbnail_with_outlines(

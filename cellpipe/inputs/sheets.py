@@ -12,49 +12,19 @@ import pandas as pd
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.config import load_yaml, validated
 from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.inputs.segmentation import refuse_other_kind, refuse_unknown_channels, settle
 from cellpipe.layouts.names import refuse_unknown_layout
-from cellpipe.models.card import weights_path
-from cellpipe.models.engines import FOREIGN, NAMES
-from cellpipe.models.engines.weights import foreign_path, weights_card
+from cellpipe.models.card import load_card, weights_path
+from cellpipe.models.engines import FOREIGN
+from cellpipe.models.engines.weights import weights_card
 
 
 def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
     """The config with its defaults. Raises BadConfig for a fault, also between sections."""
     filled = validated(config, load_yaml(schemas / "config.schema.yaml"), source="the config")
-    channels = filled["channels"]
-    named = {
-        "segment: nuclei: channel": filled["segment"]["nuclei"]["channel"],
-        "segment: cells: channel": filled["segment"]["cells"]["channel"],
-        "detect: channel": filled["detect"]["channel"],
-    }
-    for where, channel in named.items():
-        if channel is not None and channel not in channels:
-            raise BadConfig(
-                seen=f"'{channel}' for '{where}' in the config",
-                wanted=f"one of the channels: {', '.join(channels)}",
-                do=f"correct '{where}', or add the channel under 'channels'",
-            )
-    if filled["segment"]["cells"]["method"] == "grow" and not named["segment: cells: channel"]:
-        raise BadConfig(
-            seen="'segment: cells: method: grow' without a channel in the config",
-            wanted="the channel that shows the cytoplasm",
-            do="add 'channel' under 'segment: cells', or use 'method: ring'",
-        )
-    _of_one_engine(filled["segment"]["nuclei"])
+    refuse_unknown_channels(filled)
+    settle(filled["segment"], config["segment"])
     return filled
-
-
-def _of_one_engine(nuclei: dict[str, Any]) -> None:
-    """Drop the options of engines that are not in use: they cannot alter a result.
-
-    Raises BadConfig where the engine in use has no weights.
-    """
-    used = nuclei["engine"]
-    for name in NAMES:
-        if name != used:
-            nuclei.pop(name, None)
-    if used in FOREIGN:
-        foreign_path(used, nuclei["weights"])
 
 
 def read_plates(
@@ -132,8 +102,8 @@ def read_sheet(path: str | Path) -> pd.DataFrame:
 
 
 def label_names(config: Mapping[str, Any]) -> list[str]:
-    """Label layers that a plate gets."""
-    names = ["nuclei"]
+    """Label layers that a plate gets; the first holds the objects that the rows of tables are."""
+    names = [config["segment"]["objects"]]
     if config["segment"]["cells"]["method"] != "off":
         names.append("cells")
     if config["track"]["enabled"] and config["track"]["keep_labels"]:
@@ -147,8 +117,11 @@ def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
     Raises CellpipeError for weights that are missing or do not match their card.
     """
     nuclei, cards = config["segment"]["nuclei"], {}
+    cells = config["segment"]["cells"]
     if nuclei["engine"] != "classical":
-        cards["segment"] = weights_card(nuclei["engine"], nuclei["weights"])
+        cards["segment"] = refuse_other_kind(weights_card(nuclei["engine"], nuclei["weights"]))
+    if cells["method"] == "network":
+        cards["segment cells"] = load_card(cells["weights"])
     if config["denoise"]["method"] == "learned":
         cards["denoise"] = weights_card("cellpipe", "denoise")
     return [

@@ -26,7 +26,8 @@ def well_profiles(cells: pd.DataFrame, plate_map: pd.DataFrame) -> pd.DataFrame:
     from pycytominer import aggregate, annotate
 
     features = feature_columns(cells)
-    named = {column: compartment_name(column) for column in features}
+    whole = "object" in cells and cells["object"].eq("cells").any()
+    named = {column: compartment_name(column, whole_cells=whole) for column in features}
     table = cells[["plate", "well", *features]].rename(columns=named)
     table = table.astype(dict.fromkeys(named.values(), "float64"))
     table = table.rename(columns={"plate": "Metadata_Plate", "well": "Metadata_Well"})
@@ -83,12 +84,13 @@ def profile_features(profiles: pd.DataFrame) -> list[str]:
     return [c for c in profiles if not str(c).startswith("Metadata_")]
 
 
-def compartment_name(column: str) -> str:
-    """cell_gfp_mean -> Cells_gfp_mean; what bears no compartment was measured in the nucleus."""
+def compartment_name(column: str, *, whole_cells: bool = False) -> str:
+    """cell_gfp_mean -> Cells_gfp_mean; what bears no compartment was measured in the nucleus, or
+    in the whole cell where cells are found without nuclei."""
     for prefix, compartment in (("cell_", "Cells_"), ("cytoplasm_", "Cytoplasm_")):
         if column.startswith(prefix):
             return compartment + column.removeprefix(prefix)
-    return f"Nuclei_{column}"
+    return f"Cells_{column}" if whole_cells else f"Nuclei_{column}"
 
 
 def metadata_columns(profiles: pd.DataFrame) -> list[str]:

@@ -92,6 +92,52 @@ def _grow_on_signal(
     return cells.astype(np.uint32)
 
 
+def cells_of_nuclei(nuclei: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Cells that a network drew, given to their nuclei; each contains its nucleus.
+
+         ╭───────────────╮     a nucleus belongs to the drawn cell that covers most of it; of two
+         │  (3)  :  (4)  │     in one cell, each takes the pixels that it is nearest to
+         ╰───────────────╯
+
+    Parameters
+    ----------
+    nuclei, drawn : labels (Y, X)
+
+    Returns
+    -------
+    uint32 (Y, X), the values of `nuclei`. A drawn cell without nucleus is left out, and a nucleus
+    without drawn cell is a cell by itself.
+    """
+    home = _home(nuclei, drawn)
+    held = np.bincount(home[home > 0], minlength=int(drawn.max(initial=0)) + 1)
+    owner = np.zeros(len(held), np.uint32)
+    owner[home] = np.arange(len(home))  # right where a cell holds one nucleus
+    owner[0] = 0
+    cells = owner[drawn]
+    boxes = ndimage.find_objects(drawn.astype(np.int32)) if (held > 1).any() else []
+    for value in np.flatnonzero(held > 1):
+        box = boxes[value - 1]
+        inside, seeds = drawn[box] == value, nuclei[box].astype(np.uint32)
+        seeds[home[seeds] != value] = 0
+        nearest = ndimage.distance_transform_edt(
+            seeds == 0, return_distances=False, return_indices=True
+        )
+        cells[box][inside] = seeds[tuple(nearest)][inside]
+    return np.where(nuclei > 0, nuclei, cells).astype(np.uint32)
+
+
+def _home(nuclei: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """For each value of `nuclei`, the drawn cell that covers most of it; 0 for none. (n + 1,)"""
+    both = (nuclei > 0) & (drawn > 0)
+    pairs, shared = np.unique(
+        np.stack([nuclei[both], drawn[both]]).astype(np.int64), axis=1, return_counts=True
+    )
+    home = np.zeros(int(nuclei.max(initial=0)) + 1, np.int64)
+    order = np.argsort(shared, kind="stable")  # the largest overlap is written last
+    home[pairs[0, order]] = pairs[1, order]
+    return home
+
+
 def cytoplasm(cells: np.ndarray, nuclei: np.ndarray) -> np.ndarray:
     """Cell minus nucleus, uint32 (Y, X), the same values; a cell may have none."""
     return np.where(nuclei > 0, 0, cells).astype(np.uint32)

@@ -31,11 +31,11 @@ def segment_nuclei(
     keep_border: bool = True,
     tile_px: int = 2048,
 ) -> Segmentation:
-    """Instance labels of nuclei in one plane.
+    """Instance labels of nuclei in one image; or of whole cells, by an engine that knows them.
 
     Parameters
     ----------
-    pixels : (Y, X), any integer or float type
+    pixels : (Y, X), any integer or float type; or (C, Y, X) for an engine of several channels
     pixel_size_um : edge of a pixel
     engine : what `cellpipe.models.engines.load_engine` returned; or the name of an engine that
         needs nothing more: "cellpipe" (the shipped weights "nuclei"), "classical"
@@ -50,11 +50,14 @@ def segment_nuclei(
     ------
     BadImage : not a plane, or NaN or infinite pixels. A flat image has no nuclei and no error.
     """
-    check_plane(pixels)
     if isinstance(engine, str):
+        check_plane(pixels)  # engines that go by their name alone see one channel
         engine = _ready(engine)
-    if not pixels.max() > pixels.min():
-        return Segmentation(np.zeros(pixels.shape, np.uint32), np.zeros(0, np.float32))
+    planes = pixels if pixels.ndim == 3 and len(pixels) else pixels[None]
+    for plane in planes:
+        check_plane(plane)
+    if not any(plane.max() > plane.min() for plane in planes):
+        return Segmentation(np.zeros(planes.shape[1:], np.uint32), np.zeros(0, np.float32))
     labels, probability = engine(
         pixels,
         pixel_size_um,

@@ -17,7 +17,7 @@ from cellpipe.detect import assign_spots, detect_spots
 from cellpipe.illumination import above_background
 from cellpipe.measure.objects import measure_cells
 from cellpipe.models.engines import NAMES, load_engine
-from cellpipe.segment.cells import grow_cells
+from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.segment.quality import image_quality
 
@@ -25,22 +25,27 @@ Options = Mapping[str, Any]
 
 
 def load_networks(segment: Options, denoising: Options, device: str, threads: int) -> Options:
-    """What the config asks for, by use: the engine that finds "nuclei", the network to "denoise".
+    """What the config asks for, by use: the engines that find "nuclei" and draw "cells", the
+    network to "denoise".
 
-    Without networks, torch is not imported; "denoise" is None for the other methods.
+    Without networks, torch is not imported; what the config does not ask for is None.
     """
-    nuclei = segment["nuclei"]
+    nuclei, cells = segment["nuclei"], segment.get("cells", {})
     name = nuclei["engine"]
     own = nuclei.get(name, {})  # options of this engine alone
-    engine = load_engine(name, nuclei["weights"], device=device, threads=threads, **own)
-    if denoising["method"] != "learned":
-        return {"nuclei": engine, "denoise": None}
-    import torch
+    place: dict[str, Any] = {"device": device, "threads": threads}
+    networks: dict[str, Any] = {"cells": None, "denoise": None}
+    networks["nuclei"] = load_engine(name, nuclei["weights"], **place, **own)
+    if cells.get("method") == "network":
+        networks["cells"] = load_engine("cellpipe", cells["weights"], **place)
+    if denoising["method"] == "learned":
+        import torch
 
-    from cellpipe.models.load import load_network
+        from cellpipe.models.load import load_network
 
-    torch.set_num_threads(threads)
-    return {"nuclei": engine, "denoise": load_network("denoise", device)}
+        torch.set_num_threads(threads)
+        networks["denoise"] = load_network("denoise", device)
+    return networks
 
 
 def denoise_frame(pixels: np.ndarray, denoising: Options, networks: Options) -> np.ndarray:
@@ -50,15 +55,20 @@ def denoise_frame(pixels: np.ndarray, denoising: Options, networks: Options) -> 
 
 
 def segmented_channels(segment: Options) -> list[str]:
-    """Channels that segmentation reads: nuclei, and cytoplasm where cells are grown on it."""
-    channels = [segment["nuclei"]["channel"], segment["cells"]["channel"]]
-    return [channel for channel in channels if channel]
+    """Channels that segmentation reads, each once: for nuclei, then for the cells around them."""
+    return list(dict.fromkeys([*seen_by(segment, "nuclei"), *seen_by(segment, "cells")]))
+
+
+def seen_by(segment: Options, part: str) -> list[str]:
+    """Channels from which "nuclei" are found, or "cells" drawn, in the network's order."""
+    options = segment[part]
+    return [options["channel"], *options["beside"]] if options["channel"] else []
 
 
 def segment_frame(
     pixels: np.ndarray, pixel_size_um: float, segment: Options, networks: Options
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Nuclei, and cells around them, of one frame.
+    """Nuclei, and cells around them, of one frame; or cells alone.
 
     Parameters
     ----------
@@ -67,24 +77,51 @@ def segment_frame(
     Returns
     -------
     layers : name → labels uint32 (Y, X)
-    figures : number of nuclei, their mean probability, image quality
+    figures : number of objects, their mean probability, image quality
     """
-    of_engine = ("channel", "engine", "weights", *NAMES)
-    options = {k: v for k, v in segment["nuclei"].items() if k not in of_engine}
-    nuclei = segment_nuclei(pixels[0], pixel_size_um, **options, engine=networks["nuclei"])
-    layers = {"nuclei": nuclei.labels}
-    growing = {k: v for k, v in segment["cells"].items() if k != "channel"}
-    if growing["method"] != "off":
-        cytoplasm = pixels[1] if len(pixels) > 1 else None
-        layers["cells"] = grow_cells(
-            nuclei.labels, cytoplasm, pixel_size_um=pixel_size_um, **growing
-        )
+    channels = segmented_channels(segment)
+    seen, drawn = (
+        pixels[[channels.index(name) for name in seen_by(segment, part)]]
+        for part in ("nuclei", "cells")
+    )
+    nuclei = segment_nuclei(
+        seen if len(seen) > 1 else seen[0],
+        pixel_size_um,
+        **nuclei_options(segment),
+        engine=networks["nuclei"],
+    )
+    layers = {segment["objects"]: nuclei.labels}
+    if segment["cells"]["method"] != "off":
+        layers["cells"] = _cells_around(nuclei.labels, drawn, pixel_size_um, segment, networks)
     n = len(nuclei.probability)
     figures = {
         "n_nuclei": n,
         "nuclei_probability": float(np.mean(nuclei.probability)) if n else float("nan"),
     }
     return layers, {**figures, **image_quality(pixels[0])}
+
+
+def nuclei_options(segment: Options) -> dict[str, Any]:
+    """Options of `segment_nuclei`; those of an engine alone went into its loading."""
+    of_engine = ("channel", "beside", "engine", "weights", *NAMES)
+    return {k: v for k, v in segment["nuclei"].items() if k not in of_engine}
+
+
+def _cells_around(
+    nuclei: np.ndarray, seen: np.ndarray, pixel_size_um: float, segment: Options, networks: Options
+) -> np.ndarray:
+    """Cells around nuclei (Y, X), by the method of the config; `seen` (C, Y, X) shows them."""
+    cells = segment["cells"]
+    if cells["method"] == "network":
+        tile_px = segment["nuclei"]["tile_px"]
+        return cells_of_nuclei(nuclei, networks["cells"](seen, pixel_size_um, tile_px=tile_px)[0])
+    return grow_cells(
+        nuclei,
+        seen[0] if len(seen) else None,
+        pixel_size_um=pixel_size_um,
+        method=cells["method"],
+        max_distance_um=cells["max_distance_um"],
+    )
 
 
 def measure_frame(
@@ -94,12 +131,13 @@ def measure_frame(
     channels: Sequence[str],
     pixel_size_um: float,
     measuring: Options,
+    objects: str = "nuclei",
 ) -> pd.DataFrame:
-    """One row per nucleus of a frame, with its cell and cytoplasm."""
+    """One row per nucleus of a frame, with its cell and cytoplasm; or per cell, for "cells"."""
     if measuring["subtract_background"]:
         pixels = above_background(pixels, nuclei if cells is None else cells)
     rows = measure_cells(nuclei, cells, pixels, channels, pixel_size_um, measuring["ratios"])
-    rows.insert(0, "object", pd.Series("nuclei", rows.index, dtype="str"))
+    rows.insert(0, "object", pd.Series(objects, rows.index, dtype="str"))
     return rows
 
 

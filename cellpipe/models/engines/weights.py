@@ -7,6 +7,7 @@ where its format has a place for one.
 from __future__ import annotations
 
 import hashlib
+import json
 import zipfile
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def weights_card(engine: str, weights: str) -> Card:
         diameter_px=None,
         extra={"data": f"see the source of this {engine} model"},
     )
+
+
+def channel_counts(engine: str, weights: str) -> tuple[int, ...]:
+    """How many channels an engine can take with these weights; () where only it can tell.
+
+    Raises CellpipeError for weights of ours that are missing, or are not their card's.
+    """
+    if engine == "cellpipe":
+        return (int(load_card(weights).architecture.get("inputs", 1)),)
+    if engine == "stardist":
+        config = json.loads((Path(weights) / "config.json").read_text(encoding="utf-8"))
+        return (int(config.get("n_channel_in", 1)),)
+    return {"classical": (1,), "cellpose": (1, 2)}.get(engine, ())
 
 
 def foreign_path(engine: str, weights: str) -> Path:
