@@ -8,9 +8,11 @@ most components are solved without any solver at all.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import LinearConstraint, linear_sum_assignment, milp
+from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, min_weight_full_bipartite_matching
+
+from cellpipe.track.packing import best_packing
 
 MARGIN = 10.0  # what a row may lose, in units of gain, that a division may win more elsewhere
 DENSE_LIMIT = 1_000_000  # entries of a component's matrix above which it stays sparse
@@ -184,40 +186,3 @@ def _solve_sparse(r: np.ndarray, c: np.ndarray, gain: np.ndarray, n: int, m: int
     partner = np.full(n, -1)
     partner[picked_r] = picked_c
     return np.flatnonzero(partner[r] == c)
-
-
-def best_packing(uses: list[np.ndarray], gain: np.ndarray, n_items: int) -> np.ndarray:
-    """Choose events of greatest total gain so that no item is used twice.
-
-    Parameters
-    ----------
-    uses : list of int arrays, each shape (E,)
-        The items that each event uses; -1 where an event uses none in that place.
-    gain : float array, shape (E,)
-        Gains, all > 0.
-    n_items : int
-
-    Returns
-    -------
-    bool array, shape (E,)
-    """
-    if len(gain) == 0:
-        return np.zeros(0, bool)
-    event = np.concatenate([np.flatnonzero(u >= 0) for u in uses])
-    item = np.concatenate([u[u >= 0] for u in uses])
-    contested = np.bincount(item, minlength=n_items)[item] > 1
-    chosen = np.ones(len(gain), bool)
-    disputed = np.unique(event[contested])
-    if len(disputed) == 0:
-        return chosen
-    index = np.searchsorted(disputed, event[contested])
-    _, rows = np.unique(item[contested], return_inverse=True)
-    table = csr_array((np.ones(len(rows)), (rows, index)), shape=(rows.max() + 1, len(disputed)))
-    answer = milp(
-        -gain[disputed],
-        integrality=np.ones(len(disputed)),
-        bounds=(0, 1),
-        constraints=LinearConstraint(table, ub=1),
-    )
-    chosen[disputed] = answer.x > 0.5
-    return chosen

@@ -74,9 +74,10 @@ class Division:
         """What areas and intensities speak for a division, in nats."""
         if self.family is None or self.sisters is None:
             return self._areas(detections, m, s, r)
-        f = detections.features - self.centre
-        together = np.concatenate([f[m], (f[s] + f[r]) / 2], axis=1)
-        return self.family.nats(together) + self.sisters.nats(f[s] - f[r])
+        # of these rows only: all of a long movie's, for every frame, would take its square
+        mother, one, other = (detections.features[rows] - self.centre for rows in (m, s, r))
+        together = np.concatenate([mother, (one + other) / 2], axis=1)
+        return self.family.nats(together) + self.sisters.nats(one - other)
 
     def _areas(
         self, detections: Detections, m: np.ndarray, s: np.ndarray, r: np.ndarray
@@ -84,9 +85,11 @@ class Division:
         """Sisters are alike and together about their mother; against two unrelated cells."""
         if detections.area_um2 is None:
             return np.zeros(len(m))
-        log_area = np.log(np.maximum(detections.area_um2, 1e-6))
-        difference = log_area[s] - log_area[r]
-        share = np.logaddexp(log_area[s], log_area[r]) - log_area[m]
+        mother, one, other = (
+            np.log(np.maximum(detections.area_um2[rows], 1e-6)) for rows in (m, s, r)
+        )
+        difference = one - other
+        share = np.logaddexp(one, other) - mother
         strangers = float(np.hypot(np.sqrt(2) * self.area_spread, SISTER_SPREAD))
         cost = _nats(difference, SISTER_SPREAD) - _nats(difference, strangers)
         cost += _nats(share - SHARE_MEAN, SHARE_SPREAD) - _nats(share - np.log(2), SHARE_SPREAD)

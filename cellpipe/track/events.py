@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from cellpipe.track.assignment import best_packing
 from cellpipe.track.detections import Detections
 from cellpipe.track.divisions import BLINK_PENALTY, Division
 from cellpipe.track.frames import Laws, Links
 from cellpipe.track.motion import step_cost
+from cellpipe.track.packing import best_packing
 
 P_MISSED = 0.03  # a detection missed in one frame
 NEIGHBOURS = 5
