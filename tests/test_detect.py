@@ -7,14 +7,9 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
-from cellpipe.detect import (
-    COLUMNS,
-    assign_spots,
-    count_spots,
-    detect_spots,
-    paraboloid,
-    width_from_two_scales,
-)
+from cellpipe.detect import COLUMNS, assign_spots, count_spots, detect_spots
+from cellpipe.detect.blobs import paraboloid
+from cellpipe.detect.filters import width_from_two_scales
 from cellpipe.errors import BadConfig
 from cellpipe.simulate import PlateDesign, draw_field
 
@@ -208,7 +203,7 @@ def test_spots_belong_to_the_object_under_them():
 
 def test_unknown_engine_and_impossible_diameter_are_refused():
     image = np.zeros((20, 20))
-    with pytest.raises(BadConfig, match="log, trackpy"):
+    with pytest.raises(BadConfig, match="learned, log, trackpy"):
         detect_spots(image, pixel_size_um=0.5, diameter_um=2, engine="dog")
     with pytest.raises(BadConfig, match="diameter_um"):
         detect_spots(image, pixel_size_um=0.5, diameter_um=0.5)

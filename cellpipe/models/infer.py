@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 
 from cellpipe.errors import CellpipeError
 from cellpipe.models.instances import labels_from_maps, object_probability
@@ -18,13 +16,15 @@ from cellpipe.models.normalise import (
     normalise_channels,
 )
 from cellpipe.models.predict import Precision, averaged_maps, image_maps
-from cellpipe.tiles import Plane, Tile, stitch, tile_grid
+from cellpipe.models.rescale import nearest, resize
+from cellpipe.scratch import MakePlane
+from cellpipe.tiles import Channel, Plane, Tile, blocks, stitch, tile_grid
 
 HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
 
 
 def network_labels(
-    pixels: np.ndarray,
+    pixels: Plane,
     network: Network,
     *,
     diameter_px: float | None = None,
@@ -33,20 +33,22 @@ def network_labels(
     precision: Precision = "float32",
     augment: bool = False,
     into: Plane | None = None,
+    scratch: MakePlane = np.zeros,
 ) -> tuple[Plane, np.ndarray]:
     """Labels uint32 (Y, X) and the mean foreground probability of each object, float32 (n,).
 
     `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
     `augment` averages over the eight turns and mirrorings of a tile, for eight times the work.
     An image larger than memory: `pixels` (C, Y, X) and `into` (Y, X), of zeros, on disk; they are
-    read and written tile by tile, and percentiles come from a sample of the pixels.
+    read and written tile by tile, and percentiles come from a sample of the pixels. What has to
+    be kept at another scale is made by `scratch`.
     """
-    _check_kind(network, "segmentation")
+    check_kind(network, "segmentation")
     channels = _check_channels(pixels, network)
     limits = channel_limits(_in_memory(channels), network)
     shape = (channels.shape[1], channels.shape[2])
     size = working_shape(shape, network, diameter_px)
-    planes = channels if size == shape else np.stack([resize(c, size) for c in channels])
+    planes = channels if size == shape else _rescaled(channels, size, scratch)
     draw = averaged_maps if augment else image_maps
 
     def segment(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
@@ -55,29 +57,47 @@ def network_labels(
         labels = labels_from_maps(maps, probability_threshold=probability_threshold)
         return labels, object_probability(labels, maps[0])
 
-    labels, probability = stitch(
-        size, tile_grid(size, tile_px, HALO_PX), segment, into if size == shape else None
-    )
+    tiles = tile_grid(size, tile_px, HALO_PX)
     if size == shape:
-        return labels, probability
-    labels = nearest(np.asarray(labels), shape)
-    if into is not None:
-        into[:] = labels
-    return labels, probability
+        return stitch(size, tiles, segment, into)
+    labels, probability = stitch(size, tiles, segment, scratch(size, np.uint32))
+    back: Plane = np.zeros(shape, np.uint32) if into is None else into
+    for place in blocks(shape, tile_px):
+        back[place] = nearest(labels, shape, place)
+    return back, probability
 
 
-def network_denoised(pixels: np.ndarray, network: Network, *, tile_px: int = 2048) -> np.ndarray:
-    """The plane less the noise that the network sees in it; float32 (Y, X), same scale."""
-    _check_kind(network, "denoise")
-    low, high = grey_limits(pixels)
-    out = np.empty(pixels.shape, np.float32)
-    for tile in tile_grid((pixels.shape[0], pixels.shape[1]), tile_px, HALO_PX):
-        noise = image_maps(network.module, normalise(pixels[tile.outer], (low, high)))[0]
+def _rescaled(channels: Plane, size: tuple[int, int], scratch: MakePlane) -> Plane:
+    """Every channel at another scale, (C, Y', X') float32, block by block."""
+    planes = scratch((channels.shape[0], *size), np.float32)
+    for c in range(channels.shape[0]):
+        for place in blocks(size):
+            planes[c : c + 1, *place] = resize(Channel(channels, c), size, place)[None]
+    return planes
+
+
+def network_denoised(
+    pixels: np.ndarray, network: Network, *, tile_px: int = 2048, limits: Limits | None = None
+) -> np.ndarray:
+    """The plane less the noise that the network sees in it; float32 (Y, X), same scale.
+
+    limits : the grey values that become 0 and 1; None takes them from these pixels
+    """
+    check_kind(network, "denoise")
+    low, high = limits or grey_limits(pixels)
+    noise = tiled_maps(normalise(pixels, (low, high)), network, tile_px)[0]
+    return pixels - noise * np.float32(high - low)
+
+
+def tiled_maps(plane: np.ndarray, network: Network, tile_px: int) -> np.ndarray:
+    """Maps (outputs, Y, X) float32 of a plane (Y, X) on the network's scale, tile by tile."""
+    out = np.empty((len(network.module.config.outputs), *plane.shape), np.float32)
+    for tile in tile_grid((plane.shape[0], plane.shape[1]), tile_px, HALO_PX):
         inner = tuple(
             slice(c.start - o.start, c.stop - o.start)
             for c, o in zip(tile.core, tile.outer, strict=True)
         )
-        out[tile.core] = pixels[tile.core] - noise[inner] * np.float32(high - low)
+        out[:, *tile.core] = image_maps(network.module, plane[tile.outer])[:, *inner]
     return out
 
 
@@ -95,17 +115,17 @@ def channel_limits(planes: np.ndarray, network: Network) -> list[Limits]:
     return scale.limits(planes)
 
 
-def _in_memory(planes: np.ndarray) -> np.ndarray:
+def _in_memory(planes: Plane) -> np.ndarray:
     """Pixels (C, Y, X) themselves, or an even sample of those that lie on disk."""
     if type(planes) is np.ndarray:
         return planes
     step = max(1, int(np.sqrt(planes.shape[1] * planes.shape[2] / SAMPLE_PX)))
-    return np.asarray(planes[:, ::step, ::step])
+    return np.asarray(planes[slice(None), ::step, ::step])
 
 
-def _check_channels(pixels: np.ndarray, network: Network) -> np.ndarray:
+def _check_channels(pixels: Plane, network: Network) -> Plane:
     """The image as (C, Y, X), with as many channels as the network sees."""
-    planes = pixels if pixels.ndim == 3 else pixels[None]
+    planes = pixels if len(pixels.shape) == 3 else np.asarray(pixels)[None]
     wanted = network.module.config.inputs
     if planes.shape[0] != wanted:  # an array on disk has no len
         raise CellpipeError(
@@ -116,7 +136,7 @@ def _check_channels(pixels: np.ndarray, network: Network) -> np.ndarray:
     return planes
 
 
-def _check_kind(network: Network, kind: str) -> None:
+def check_kind(network: Network, kind: str) -> None:
     if network.card.kind != kind:
         raise CellpipeError(
             seen=f"weights {network.card.name!r} of kind {network.card.kind!r}",
@@ -134,18 +154,3 @@ def working_shape(
         low, high = network.card.diameter_px
         scale = min(max(diameter_px, low), high) / diameter_px
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
-
-
-def resize(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Linear interpolation, with smoothing before a reduction; float32."""
-    x = torch.from_numpy(pixels.astype(np.float32))[None, None]
-    return F.interpolate(x, shape, mode="bilinear", antialias=True)[0, 0].numpy()
-
-
-def nearest(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Labels at another resolution, by nearest pixel centre."""
-    y, x = (
-        ((np.arange(n) + 0.5) * (old / n)).astype(np.intp)
-        for n, old in zip(shape, labels.shape, strict=True)
-    )
-    return labels[y[:, None], x[None, :]]

@@ -1,0 +1,82 @@
+"""Spots as a network draws them: a heat map of where they are, and the way to each centre.
+
+A heat map with offsets to subpixel centres: Eichenberger et al., Nucleic Acids Res. 49:7292, 2021
+(deepBlink); Dominguez Mantes et al., Nat. Methods 22:1495, 2025 (Spotiflow). The network sees
+the image in units of its noise nearby, so it knows neither cameras nor exposure times.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import ndimage
+
+from cellpipe.detect.blobs import measures
+from cellpipe.detect.filters import DIAMETER_TO_SIGMA, Answer, blob_answer, peaks
+from cellpipe.models.infer import check_kind, resize, tiled_maps, working_shape
+from cellpipe.models.load import Network, load_network
+
+OUTPUTS = ("heat", "offset_y", "offset_x")
+GROUND_SIGMAS = 4  # light that changes over more than this is background
+SCALE = "heights over the ground in units of the noise of spots nearby, arcsinh"  # for the card
+TILE_PX = 2048
+
+
+@lru_cache(maxsize=1)
+def shipped_network() -> Network:
+    return load_network("spots")
+
+
+def locate_by_network(
+    image: np.ndarray, sigma_px: float, probability_threshold: float, network: Network
+) -> np.ndarray:
+    """y, x, `measures` and probability of each spot, (S, 6).
+
+    Images whose spots are smaller or larger than those that the network knows are rescaled.
+    """
+    check_kind(network, "spots")
+    answer = blob_answer(image, sigma_px)
+    if answer is None:
+        return np.zeros((0, 6))
+    shape = working_shape(image.shape, network, DIAMETER_TO_SIGMA * sigma_px)
+    if shape == image.shape:
+        seen = in_noise_units(image, answer, sigma_px)
+    else:
+        seen = _rescaled(image, shape, sigma_px)
+    maps = tiled_maps(seen, network, TILE_PX)
+    spots = spots_from_maps(maps, probability_threshold)
+    at = (spots[:, :2] + 0.5) * np.divide(image.shape, shape) - 0.5
+    y, x = np.clip(np.rint(at), 0, np.array(image.shape) - 1).astype(np.intp).T
+    return np.column_stack([at, measures(image, answer, y, x, sigma_px), spots[:, 2]])
+
+
+def _rescaled(image: np.ndarray, shape: tuple[int, int], sigma_px: float) -> np.ndarray:
+    """What the network sees of an image that is brought to another shape."""
+    small = resize(image, shape).astype(np.float64)
+    sigma_there = sigma_px * shape[0] / image.shape[0]
+    answer = blob_answer(small, sigma_there)
+    if answer is None:
+        return np.zeros(shape, np.float32)
+    return in_noise_units(small, answer, sigma_there)
+
+
+def in_noise_units(image: np.ndarray, answer: Answer, sigma_px: float) -> np.ndarray:
+    """An image (Y, X) as the network sees it, float32: 1 is the noise of a spot's height.
+
+    Bright spots are compressed: arcsinh is linear for the dim, a logarithm for the bright.
+    """
+    ground = ndimage.gaussian_filter(image, GROUND_SIGMAS * sigma_px, mode="nearest")
+    # a Gaussian of height 1 answers the filter with 1/2
+    return np.arcsinh((image - ground) / (2 * answer.noise)).astype(np.float32)
+
+
+def spots_from_maps(maps: np.ndarray, probability_threshold: float) -> np.ndarray:
+    """y, x and probability of each spot, (S, 3), from the maps of `OUTPUTS` (3, Y, X).
+
+    The probability is the heat at the peak. No two spots are nearer than two pixels.
+    """
+    heat = 1 / (1 + np.exp(-maps[0].astype(np.float64)))
+    y, x = peaks(heat, 1, probability_threshold, border_px=0)
+    shift = np.clip(maps[1:, y, x], -1.5, 1.5)
+    return np.stack([y + shift[0], x + shift[1], heat[y, x]], axis=1)

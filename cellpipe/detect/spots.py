@@ -1,0 +1,105 @@
+"""One table of spots, whatever engine finds them.
+
+``log`` and ``trackpy`` count in robust standard deviations of their own filtered background
+nearby, so one threshold means the same on a dim and on a bright channel, inside a cell and outside.
+``learned`` gives each spot a probability.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.detect.blobs import locate_by_log
+from cellpipe.detect.centroids import locate_by_trackpy
+from cellpipe.detect.filters import DIAMETER_TO_SIGMA
+from cellpipe.errors import BadConfig
+
+if TYPE_CHECKING:
+    from cellpipe.models.load import Network
+
+COLUMNS = ("y_um", "x_um", "intensity", "sigma_um", "signal_to_noise")
+ENGINES = ("learned", "log", "trackpy")
+
+
+def detect_spots(
+    pixels: np.ndarray,
+    *,
+    pixel_size_um: float,
+    diameter_um: float,
+    engine: str = "log",
+    threshold: float = 5.5,
+    probability_threshold: float = 0.5,
+    min_roundness: float = 0.2,
+    polarity: str = "bright",
+    network: Network | None = None,
+) -> pd.DataFrame:
+    """Find spots of about one size, to a fraction of a pixel.
+
+    Parameters
+    ----------
+    pixels : array, shape (Y, X)
+    pixel_size_um : float
+    diameter_um : float
+        Of a spot as it looks in the image: 2.8 times the sigma of its Gaussian.
+    engine : "log", "trackpy" or "learned"
+    threshold : float
+        Least height of a spot in robust standard deviations of the filtered background nearby.
+        Noise alone reaches 5 about once in a million pixels. Not used by ``learned``.
+    probability_threshold : float
+        Least probability of a spot. Used by ``learned``.
+    min_roundness : float
+        0 takes every peak; 1 only peaks that fall off alike in all directions. Keeps out edges
+        and fibres. Used by ``log``.
+    polarity : "bright" or "dark"
+        Whether spots are brighter than what lies around them, or darker, as beads in bright field.
+    network : for ``learned``, weights of kind "spots"; None: the shipped ones
+
+    Returns
+    -------
+    DataFrame, one row per spot, float64
+        y_um x_um (origin in the centre of the top-left pixel); intensity, the height over the
+        local background in counts (of dark spots, the depth below it); sigma_um, the width of the
+        spot's Gaussian; signal_to_noise, the height in the unit of ``threshold``; of ``learned``
+        also probability. Sorted by y, then x.
+
+    Raises
+    ------
+    BadConfig
+        If the engine is unknown or the diameter is below what pixels can show.
+    CellpipeError
+        If the network is not one for spots.
+    """
+    if engine not in ENGINES:
+        raise BadConfig(
+            seen=f"detect.engine = {engine!r}",
+            wanted=f"one of {', '.join(ENGINES)}",
+            do="name one of them in config.yaml",
+        )
+    sigma_px = diameter_um / pixel_size_um / DIAMETER_TO_SIGMA
+    if sigma_px < 0.5:
+        raise BadConfig(
+            seen=f"detect.diameter_um = {diameter_um} with pixels of {pixel_size_um} µm",
+            wanted=f"at least {0.5 * DIAMETER_TO_SIGMA * pixel_size_um:.3g} µm, 1.4 pixels",
+            do="give the diameter that spots have in the image, blur included",
+        )
+    # filters take what is beyond the image for 0, and leak some of a large offset
+    image = pixels.astype(np.float64) - np.median(pixels)
+    image *= {"bright": 1, "dark": -1}[polarity]
+    columns = list(COLUMNS)
+    if engine == "log":
+        spots = locate_by_log(image, sigma_px, threshold, min_roundness)
+    elif engine == "trackpy":
+        spots = locate_by_trackpy(image, sigma_px, threshold)
+    else:
+        from cellpipe.detect.learned import locate_by_network, shipped_network  # torch
+
+        found_by = network or shipped_network()
+        spots = locate_by_network(image, sigma_px, probability_threshold, found_by)
+        columns.append("probability")
+    spots = spots[np.lexsort((spots[:, 1], spots[:, 0]))]
+    table = pd.DataFrame(spots, columns=columns)
+    table[["y_um", "x_um", "sigma_um"]] *= pixel_size_um
+    return table
