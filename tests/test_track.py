@@ -222,6 +222,25 @@ def test_a_daughter_missed_in_her_first_frame_still_has_a_mother() -> None:
     assert families(cells, link_cells(cells, max_gap_frames=0))["0c"] == ""
 
 
+THROWN = """
+        a
+        a
+        A
+  b         c
+ b           c
+ b           c
+"""
+
+
+def test_daughters_may_be_thrown_farther_than_a_cell_goes() -> None:
+    # by 18 µm, where a step is 15 µm at the most; half a diameter more is 20.6 µm
+    cells = cells_in([THROWN, STEADY, STEADY])
+    assert families(cells, link_cells(cells))["0b"] == "0a"
+    assert families(cells, link_cells(cells))["0c"] == "0a"
+    small = cells.assign(area_um2=4.0)
+    assert families(small, link_cells(small))["0b"] == ""
+
+
 def crowd(rng: np.random.Generator, n: int = 150, n_frames: int = 12) -> pd.DataFrame:
     """Cells on a jittered grid that take small steps; `cell` is the truth."""
     side = int(np.ceil(np.sqrt(n)))

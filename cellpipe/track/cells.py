@@ -39,7 +39,8 @@ def link_cells(
         One row per cell and frame of one field: t, label, y_um, x_um; where present, area_um2
         and ``<channel>_mean`` support links, and class "mitotic" supports divisions.
     max_distance_um : float
-        The farthest a cell can go from one frame to the next, daughters included.
+        The farthest a cell can go from one frame to the next; a daughter, whose way begins beside
+        her mother's middle, half a cell farther where areas are known.
     max_gap_frames : int
         The most frames in a row in which a cell may be missed.
     divisions : bool

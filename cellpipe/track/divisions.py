@@ -32,6 +32,7 @@ class Division:
     """Laws of a division; lengths in µm.
 
     nats : -log of the share of cells that divide in a frame
+    reach_um : the farthest that a daughter is from her mother
     middle_sigma_um : per coordinate, of the daughters' midpoint about the mother
     log_apart, log_apart_spread : of the natural logarithm of the daughters' distance in µm
     family, sisters : looks of mother and daughters' mean (2F features), of the daughters'
@@ -39,6 +40,7 @@ class Division:
     """
 
     nats: float
+    reach_um: float
     middle_sigma_um: float
     log_apart: float
     log_apart_spread: float
@@ -112,16 +114,19 @@ def _mitosis(detections: Detections, m: np.ndarray, s: np.ndarray, r: np.ndarray
 def guess(detections: Detections, motion: Motion, max_distance_um: float) -> Division:
     """Before any division is known."""
     density = detections.density_per_um2(max_distance_um)
-    spread = 0.1
+    spread, thrown_um = 0.1, 0.0
     if detections.area_um2 is not None:
         typical = max(float(np.median(detections.area_um2)), 1e-6)
         diameter_um = 2 * float(np.sqrt(typical / np.pi))
         log_area = np.log(np.maximum(detections.area_um2, 1e-6) / typical)
         spread = max(1.48 * float(np.median(np.abs(log_area))), 0.1)
+        # a daughter starts beside her mother's middle, and takes her step from there
+        thrown_um = diameter_um / 2
     else:  # half the distance between cells is all that is known of their size
         diameter_um = float(max(0.5 / np.sqrt(density), 2 * motion.sigma_um))
     return Division(
         nats=-float(np.log(P_DIVISION)),
+        reach_um=max_distance_um + thrown_um,
         middle_sigma_um=float(np.hypot(STILL * motion.sigma_um, 0.1 * diameter_um)),
         log_apart=float(np.log(diameter_um)),
         log_apart_spread=APART_SPREAD,
@@ -154,6 +159,7 @@ def learn_division(
         family, sisters = _learn_looks(detections.features - centre, spread, m, s, r)
     return Division(
         nats=-float(np.log(np.clip(rate, P_DIVISION, 0.1))),
+        reach_um=prior.reach_um,
         middle_sigma_um=float(
             np.sqrt((1 - share) * prior.middle_sigma_um**2 + share * max(squared, 0.01))
         ),

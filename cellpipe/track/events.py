@@ -156,7 +156,7 @@ def _splits(pieces: _Pieces, division: Division, missed: int) -> Events:
     found = [Events(nobody, nobody, nobody, np.zeros(0))]
     for frame, starts in _by_frame(pieces.starts, t).items():
         mothers = mothers_at.get(frame - 1 - missed, nobody)
-        j, i = _near(position[starts], position[mothers], pieces.reach_um)
+        j, i = _near(position[starts], position[mothers], division.reach_um)
         m, s = mothers[i], starts[j]
         gain = pieces.laws.chances.start[s] + links.cost[m] + missed * np.log(P_MISSED)
         gain -= _division_cost(pieces, division, m, sister[m], s, missed)
@@ -173,7 +173,7 @@ def _partings(pieces: _Pieces, division: Division, missed: int) -> Events:
     found = [Events(nobody, nobody, nobody, np.zeros(0))]
     for frame, ends in _by_frame(pieces.ends, t).items():
         starts = starts_at.get(frame + 1 + missed, nobody)
-        i, j = _near(position[ends], position[starts], pieces.reach_um)
+        i, j = _near(position[ends], position[starts], division.reach_um)
         m, s, r = _couples(ends[i], starts[j])
         gain = chances.end[m] + chances.start[s] + chances.start[r] + missed * np.log(P_MISSED)
         gain -= _division_cost(pieces, division, m, s, r, missed)

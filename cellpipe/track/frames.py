@@ -98,9 +98,9 @@ def _link_pair(
     gone: np.ndarray,
     max_distance_um: float,
 ) -> None:
-    near, step = _candidates(detections, laws.motion, links, a, b, max_distance_um)
+    near, step, distance_um = _candidates(detections, laws.motion, links, a, b)
     rows = np.arange(a.start, a.stop)
-    place, column = np.nonzero(near >= 0)
+    place, column = np.nonzero(distance_um <= max_distance_um)
     i, j = rows[place], near[place, column]
     price = _price(detections, laws, links, i, j, step[place])
     gain = laws.chances.end[i] + laws.chances.start[j] - price
@@ -109,6 +109,7 @@ def _link_pair(
     if laws.division is not None:
         by_place = np.full(near.shape, -np.inf)
         by_place[place, column] = gain
+        near = np.where(distance_um <= laws.division.reach_um, near, -1)
         m, s, r, worth = _divisions(detections, laws, laws.division, near, rows, by_place, gone)
     shape = (a.stop - a.start, b.stop - b.start)
     linked, divides = best_links(
@@ -128,9 +129,8 @@ def _candidates(
     links: Links,
     a: slice,
     b: slice,
-    max_distance_um: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of b that each row of a may become (n, k; -1 beyond reach), and the steps before.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of b that each row of a may become (n, k), the steps before, distances (n, k) in µm.
 
     The step before is NaN where it is not known: a start, or a daughter that was thrown apart.
     """
@@ -141,8 +141,8 @@ def _candidates(
     expected = position[a] + motion.persistence * np.where(known[:, None], step, 0.0)
     k = min(NEIGHBOURS, b.stop - b.start)
     near = cKDTree(position[b]).query(expected, k=np.arange(1, k + 1))[1] + b.start
-    squared_um2 = ((position[near] - position[a][:, None]) ** 2).sum(axis=2)
-    return np.where(squared_um2 <= max_distance_um**2, near, -1), step
+    distance_um = np.sqrt(((position[near] - position[a][:, None]) ** 2).sum(axis=2))
+    return near, step, distance_um
 
 
 def _price(
