@@ -111,4 +111,4 @@ def test_a_challenge_result_s_cells(samples: Path) -> None:
     precision, recall, common, divisions = likeness(cells)
     assert precision > 0.97
     assert recall > 0.97
-    assert common > 0.6 * divisions
+    assert common > 0.8 * divisions
