@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from cellpipe.figures.style import figure_bytes
 from cellpipe.figures.training import learning_curves, worst_images
 from cellpipe.models.card import Card
-from cellpipe.training.plan import Plan
+from cellpipe.training.plan import DRAWN, Plan
 from cellpipe.training.trained import Trained
 from cellpipe.workflow.publish import publish_table, published
 
@@ -67,9 +67,10 @@ def card_of(trained: Trained, plan: Plan, pairs: pd.DataFrame, sha256: str) -> C
     """What is known of the weights."""
     means = trained.scores.drop(columns="file").groupby(["side", "set"]).mean().round(4)
     counts = pairs.groupby(["set", "side"]).size()
-    progress, asked = trained.progress, dataclasses.asdict(plan)
+    progress, scale, asked = trained.progress, trained.scale, dataclasses.asdict(plan)
+    kept = (*KEPT, plan.kind) if plan.kind in DRAWN else KEPT
     data = [{"set": s.name, "licence": s.licence} for s in plan.sets]
-    if plan.simulation.share:
+    if plan.drawn:
         data.append({"set": "drawn by cellpipe.simulate", "licence": plan.licence})
     return Card(
         name=plan.name,
@@ -77,8 +78,8 @@ def card_of(trained: Trained, plan: Plan, pairs: pd.DataFrame, sha256: str) -> C
         architecture=trained.network.config.as_dict(),
         sha256=sha256,
         licence=plan.licence,
-        normalisation=trained.scale.for_card(),
-        diameter_px=plan.augmentation.diameter_px,
+        normalisation=scale if isinstance(scale, str) else scale.for_card(),
+        diameter_px=plan.diameter_px,
         extra={
             "data": data,
             "images": {f"{name}/{side}": int(n) for (name, side), n in counts.items()},
@@ -89,7 +90,7 @@ def card_of(trained: Trained, plan: Plan, pairs: pd.DataFrame, sha256: str) -> C
             },
             "training": {
                 **dataclasses.asdict(plan.schedule),
-                **{key: value for key, value in asked.items() if key in KEPT},
+                **{key: value for key, value in asked.items() if key in kept},
                 "steps_done": progress.step,
                 "seconds": round(progress.seconds),
                 "best_step": progress.best_step,

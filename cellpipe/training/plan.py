@@ -9,11 +9,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from cellpipe.detect.learned import OUTPUTS as SPOT_OUTPUTS
 from cellpipe.errors import BadConfig
 from cellpipe.models.card import load_card
 from cellpipe.models.normalise import GreyScale
 from cellpipe.models.unet import UNetConfig
+from cellpipe.simulate.spots import SpotDesign
 from cellpipe.training.augment import Augmentation
+from cellpipe.training.drawn_spots import list_drawn_spots
 from cellpipe.training.losses import Weighting
 from cellpipe.training.pairs import PairSet, list_pairs
 from cellpipe.training.parts import Freeze
@@ -24,32 +27,50 @@ from cellpipe.training.simulated import Simulation
 from cellpipe.training.split import draw_split, refuse_empty_sides
 
 
+Kind = Literal["segmentation", "denoise", "spots"]
+DRAWN: tuple[Kind, ...] = ("spots",)  # kinds whose images are all drawn
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is trained, on what, how; the keys of a training config.
 
+    sets : what is learned from; none for a kind whose images are all drawn
     initial : weights to start from, a shipped name or a .safetensors file
     licence : of the weights that come out
     """
 
     name: str
-    kind: Literal["segmentation", "denoise"]
-    sets: tuple[PairSet | PlateSet, ...]
+    kind: Kind
     network: UNetConfig
     schedule: Schedule
-    augmentation: Augmentation
+    sets: tuple[PairSet | PlateSet, ...] = ()
+    augmentation: Augmentation = field(default_factory=Augmentation)
     initial: str | None = None
     licence: str = "CC0-1.0"
     normalisation: GreyScale = field(default_factory=GreyScale)
     simulation: Simulation = field(default_factory=Simulation)
     freeze: Freeze = field(default_factory=Freeze)
     weighting: Weighting = field(default_factory=Weighting)
+    spots: SpotDesign = field(default_factory=SpotDesign)
+
+    @property
+    def drawn(self) -> bool:
+        """Whether some of the images, or all, are drawn by cellpipe.simulate."""
+        return self.kind in DRAWN or self.simulation.share > 0
+
+    @property
+    def diameter_px(self) -> tuple[float, float]:
+        """Diameters of the objects that are trained on."""
+        return self.spots.diameter_px if self.kind == "spots" else self.augmentation.diameter_px
 
     def split(self, data: Path) -> pd.DataFrame:
-        """The pairs of all sets under `data`, with their side.
+        """The pairs of all sets under `data`, with their side; of drawn images, the held-out ones.
 
         Raises BadConfig where nothing is left to train on, or to validate with.
         """
+        if self.kind == "spots":
+            return list_drawn_spots(self.spots, self.schedule.seed)
         tables = [
             list_pairs(s, data) if isinstance(s, PairSet) else list_frames(s, data)
             for s in self.sets
@@ -67,10 +88,11 @@ SECTIONS: dict[str, Any] = {
     "simulation": Simulation,
     "freeze": Freeze,
     "weighting": Weighting,
+    "spots": SpotDesign,
 }
 WORDS: dict[str, Any] = {
     "name": str,
-    "kind": Literal["segmentation", "denoise"],
+    "kind": Kind,
     "initial": str | None,
     "licence": str,
 }
@@ -99,7 +121,9 @@ def read_plan(config: Mapping[str, Any]) -> Plan:
             given[key] = checked(value, WORDS[key], key)
         elif key in SECTIONS:
             given[key] = build(SECTIONS[key], value, key)
-    plan = Plan(sets=_sets(config["sets"]), **given)
+    if given["kind"] not in DRAWN or config.get("sets"):
+        given["sets"] = _sets(config.get("sets"))
+    plan = Plan(**given)
     _refuse_contradictions(plan)
     return plan
 
@@ -108,8 +132,8 @@ def _network_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """The network of the initial weights, with the maps that a training of its kind draws."""
     known = load_card(config["initial"]).architecture
     # shipped weights have lost the maps that only help to learn
-    outputs = ["noise"] if config.get("kind") == "denoise" else list(UNetConfig().outputs)
-    return {**known, "outputs": outputs}
+    kinds = {"denoise": ["noise"], "spots": list(SPOT_OUTPUTS)}
+    return {**known, "outputs": kinds.get(config.get("kind", ""), list(UNetConfig().outputs))}
 
 
 def _sets(entries: Any) -> tuple[PairSet | PlateSet, ...]:
@@ -143,9 +167,28 @@ def _refuse_contradictions(plan: Plan) -> None:
             wanted="one input, the usual normalisation and no weighting",
             do="leave them out: they belong to kind: segmentation",
         )
+    if plan.kind == "spots":
+        _refuse_unused(plan, unusual)
     if plan.simulation.share and len(plan.simulation.channels) != plan.network.inputs:
         raise BadConfig(
             seen=f"simulation: channels {', '.join(plan.simulation.channels)}",
             wanted=f"{plan.network.inputs}, as many as network: inputs",
             do="correct one of the two",
+        )
+
+
+def _refuse_unused(plan: Plan, unusual: bool) -> None:
+    """A network for spots learns from drawn crops: what shapes other images has no effect."""
+    shaped = plan.sets or plan.augmentation != Augmentation() or plan.simulation != Simulation()
+    if shaped or unusual or plan.weighting != Weighting():
+        raise BadConfig(
+            seen="kind: spots with sets, several inputs, or a section for other images",
+            wanted="one input, and of the sections only network, schedule, spots and freeze",
+            do="leave the others out: every crop of spots is drawn, as the section spots says",
+        )
+    if plan.network.outputs != SPOT_OUTPUTS:
+        raise BadConfig(
+            seen=f"network: outputs: {', '.join(plan.network.outputs)}",
+            wanted=", ".join(SPOT_OUTPUTS),
+            do="correct outputs in the training config",
         )

@@ -40,6 +40,7 @@ class PlateSet:
     licence: str
     wells: tuple[str, ...] = ()
     held_out: tuple[float, float] = (0.15, 0.15)  # shares of validation and test
+    weight: float = 1.0  # how often crops are drawn from here, against the other sets' 1
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def list_frames(plate_set: PlateSet, root: Path) -> pd.DataFrame:
         )
     table = pd.DataFrame(kept, columns=["file", "pair", "group", "shape"])
     table.insert(0, "set", plate_set.name)
-    return table
+    return table.assign(weight=plate_set.weight, specks=False)
 
 
 def _frames(field: Mapping[str, Any], plate_set: PlateSet, path: Path) -> Iterator[tuple]:

@@ -16,10 +16,15 @@ from cellpipe.training.denoising import train_denoising
 from cellpipe.training.outputs import Outputs, write_outputs
 from cellpipe.training.plan import Plan
 from cellpipe.training.segmentation import train_segmentation
+from cellpipe.training.spots import train_spots
 from cellpipe.workflow.publish import publish_text
 
 log = logging.getLogger(__name__)
-TRAININGS = {"segmentation": train_segmentation, "denoise": train_denoising}
+TRAININGS = {
+    "segmentation": train_segmentation,
+    "denoise": train_denoising,
+    "spots": train_spots,
+}
 
 
 def train(plan: Plan, data: Path, out: Path, work: Path) -> None:

@@ -31,6 +31,7 @@ from cellpipe.training.pairs import read_all
 from cellpipe.training.plan import Plan
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.simulated import draw_fields
+from cellpipe.training.specks import unlabelled_specks
 from cellpipe.training.start import fresh_or_known
 from cellpipe.training.targets import centre_maps
 from cellpipe.training.trained import Shown, Trained, worst
@@ -45,11 +46,16 @@ USUAL = GreyScale()
 @dataclass(frozen=True)
 class Example:
     """One training image: image (C, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root
-    of the object's area."""
+    of the object's area.
+
+    Labels are -1 where it is unknown whether there is an object. weight: how often it is drawn,
+    against images of the same size.
+    """
 
     image: Tensor
     maps: Tensor
     diameter_px: float
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,14 +69,24 @@ class Drawn:
 NONE_DRAWN = Drawn()
 
 
-def make_example(pixels: np.ndarray, labels: np.ndarray, scale: GreyScale = USUAL) -> Example:
-    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X)."""
+def make_example(
+    pixels: np.ndarray,
+    labels: np.ndarray,
+    scale: GreyScale = USUAL,
+    weight: float = 1.0,
+    specks: bool = False,
+) -> Example:
+    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X).
+
+    specks : bright specks of the first channel were left unlabelled
+    """
     maps = np.concatenate([labels[None].astype(np.float32), centre_maps(labels)])
     areas = np.bincount(labels.ravel())[1:]
     diameter_px = 2 * np.sqrt(np.median(areas) / np.pi) if len(areas) else 20.0
-    planes = pixels if pixels.ndim == 3 else pixels[None]
-    image = torch.from_numpy(scale.bring(planes))
-    return Example(image, torch.from_numpy(maps), float(diameter_px))
+    image = scale.bring(pixels if pixels.ndim == 3 else pixels[None])
+    if specks:
+        maps[0][unlabelled_specks(image[0], labels)] = -1
+    return Example(torch.from_numpy(image), torch.from_numpy(maps), float(diameter_px), weight)
 
 
 def draw_batch(
@@ -84,6 +100,7 @@ def draw_batch(
     rng = np.random.default_rng([schedule.seed, step])
     # by edge length: large images are seen more often, but not in proportion to their pixels
     share = np.sqrt([e.image.shape[-1] * e.image.shape[-2] for e in examples])
+    share *= [e.weight for e in examples]
     picked = [examples[i] for i in rng.choice(len(examples), schedule.batch, p=share / share.sum())]
     if drawn.share:
         for i in np.flatnonzero(rng.random(schedule.batch) < drawn.share):
@@ -134,7 +151,12 @@ def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn
     """Real and simulated examples, and the grey scale that was fitted to the real ones."""
     real = list(read_all(learn, plan.network.inputs))
     scale = plan.normalisation.fit([pixels for pixels, _ in real])
-    examples = [make_example(pixels, labels, scale) for pixels, labels in real]
+    examples = [
+        make_example(pixels, labels, scale, weight, specks)
+        for (pixels, labels), weight, specks in zip(
+            real, learn["weight"], learn["specks"], strict=True
+        )
+    ]
     # drawn grey values are not those of the data: they are brought to the scale by themselves
     own = replace(scale, per="image", fitted=None)
     fields = draw_fields(plan.simulation, plan.schedule.seed)

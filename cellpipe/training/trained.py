@@ -31,12 +31,13 @@ class Trained:
     """A network, how it scores, how it came about, and where it is worst.
 
     scores : one row per held-out image: set, side, file and any figures
+    scale : how images are brought to the network's grey scale; in words where there is no choice
     """
 
     network: UNet
     scores: pd.DataFrame
     progress: Progress
-    scale: GreyScale
+    scale: GreyScale | str
     worst: list[Shown]
 
 
