@@ -21,6 +21,7 @@ OUTPUTS = ("heat", "offset_y", "offset_x")
 GROUND_SIGMAS = 4  # light that changes over more than this is background
 SCALE = "heights over the ground in units of the noise of spots nearby, arcsinh"  # for the card
 TILE_PX = 2048
+PROBABILITY = 0.5  # least probability of a spot, where nothing else is asked for
 
 
 @lru_cache(maxsize=1)
@@ -71,7 +72,7 @@ def in_noise_units(image: np.ndarray, answer: Answer, sigma_px: float) -> np.nda
     return np.arcsinh((image - ground) / (2 * answer.noise)).astype(np.float32)
 
 
-def spots_from_maps(maps: np.ndarray, probability_threshold: float) -> np.ndarray:
+def spots_from_maps(maps: np.ndarray, probability_threshold: float = PROBABILITY) -> np.ndarray:
     """y, x and probability of each spot, (S, 3), from the maps of `OUTPUTS` (3, Y, X).
 
     The probability is the heat at the peak. No two spots are nearer than two pixels.

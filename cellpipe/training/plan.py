@@ -26,7 +26,6 @@ from cellpipe.training.settings import build, checked, names, refuse_unknown, re
 from cellpipe.training.simulated import Simulation
 from cellpipe.training.split import draw_split, refuse_empty_sides
 
-
 Kind = Literal["segmentation", "denoise", "spots"]
 DRAWN: tuple[Kind, ...] = ("spots",)  # kinds whose images are all drawn
 
