@@ -8,7 +8,8 @@ import pandas as pd
 from cellpipe import ingest
 from cellpipe.layouts.reading import read_plane
 from cellpipe.stream import Work
-from cellpipe.workflow.job import BlockJob, speaking
+from cellpipe.workflow.block_job import BlockJob
+from cellpipe.workflow.job import speaking
 from cellpipe.workflow.provenance import fingerprint
 
 with speaking(snakemake):

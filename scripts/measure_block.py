@@ -3,8 +3,9 @@
 import numpy as np
 
 from cellpipe.stream import Work
+from cellpipe.workflow.block_job import BlockJob
 from cellpipe.workflow.chain import measure_frame
-from cellpipe.workflow.job import BlockJob, speaking
+from cellpipe.workflow.job import speaking
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "measure")

@@ -5,7 +5,8 @@ import pandas as pd
 from cellpipe.plate import Plate
 from cellpipe.stream import Work
 from cellpipe.workflow import chain
-from cellpipe.workflow.job import BlockJob, speaking
+from cellpipe.workflow.block_job import BlockJob
+from cellpipe.workflow.job import speaking
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "segment")

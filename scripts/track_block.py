@@ -5,7 +5,8 @@ import pandas as pd
 
 from cellpipe import track
 from cellpipe.workflow import gather
-from cellpipe.workflow.job import BlockJob, log, speaking
+from cellpipe.workflow.block_job import BlockJob
+from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.provenance import fingerprint
 from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
 
