@@ -16,7 +16,7 @@ from cellpipe.figures.style import (
     new_figure,
     spoken,
 )
-from cellpipe.statistics.dose_response import DoseResponse
+from cellpipe.statistics.dose_curve import DoseResponse
 
 if TYPE_CHECKING:
     import pandas as pd

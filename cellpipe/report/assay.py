@@ -12,7 +12,7 @@ from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import Chart, Table, rows_of_kind
 from cellpipe.report.wording import count, number, p_value, percent, spoken
-from cellpipe.statistics.dose_response import N_PARAMETERS
+from cellpipe.statistics.dose_curve import N_PARAMETERS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ import numpy as np
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import KeyNumber, rows_of_kind
 from cellpipe.report.wording import count, number, percent, plural, spoken
-from cellpipe.statistics.dose_response import N_PARAMETERS
+from cellpipe.statistics.dose_curve import N_PARAMETERS
 
 
 def key_numbers(content: ReportContent) -> list[KeyNumber]:

@@ -13,7 +13,7 @@ from cellpipe.figures.curves import dosed_wells
 from cellpipe.figures.plates import spread_points
 from cellpipe.figures.tracks import lineage_places
 from cellpipe.report.wording import number
-from cellpipe.statistics.dose_response import DoseResponse
+from cellpipe.statistics.dose_curve import DoseResponse
 from cellpipe.statistics.position_effects import finite
 
 if TYPE_CHECKING:

@@ -15,52 +15,18 @@ Watts, Nonlinear Regression Analysis, 1988, ch. 6): it may be lopsided, or open 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, special, stats
+from scipy import optimize, stats
 
 from cellpipe.errors import BadConfig
+from cellpipe.statistics.dose_curve import N_PARAMETERS, DoseResponse, log_dose, rise_of
 
 LOG_HILLS = np.linspace(math.log(0.1), math.log(20.0), 41)  # slopes outside look like steps
-N_PARAMETERS = 4
 _NEVER = float("nan")
-
-
-@dataclass(frozen=True)
-class DoseResponse:
-    """A fitted curve; what the data do not determine is NaN and `note` says why.
-
-    `bottom` is the response at dose 0 and `top` at an infinite dose, so a falling curve has
-    top < bottom and `hill` is always positive. `ec50`, `ec50_low` and `ec50_high` are in the
-    unit of dose. `monotonic_tau` and `monotonic_p` are Kendall's τ-b of response against dose.
-    """
-
-    ec50: float = _NEVER
-    ec50_low: float = _NEVER
-    ec50_high: float = _NEVER
-    hill: float = _NEVER
-    top: float = _NEVER
-    bottom: float = _NEVER
-    r_squared: float = _NEVER
-    monotonic_tau: float = _NEVER
-    monotonic_p: float = _NEVER
-    n_points: int = 0
-    note: str = ""
-
-    @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> DoseResponse:
-        """The curve that a row of statistics.tsv describes."""
-        known = {name: row[name] for name in cls.__dataclass_fields__ if name in row}
-        return cls(**known)
-
-    def predict(self, dose: ArrayLike) -> NDArray[np.float64]:
-        """Response (N,) of the curve at `dose` (N,); NaN where the curve is not determined."""
-        rise = _rise(_log_dose(np.asarray(dose, float)), _log10(self.ec50), _log(self.hill))
-        return self.bottom + (self.top - self.bottom) * rise
 
 
 def fit_dose_response(
@@ -97,7 +63,7 @@ def fit_dose_response(
     refusal = _why_not(dose, response)
     if refusal:
         return replace(fit, note=refusal)
-    x = _log_dose(dose)
+    x = log_dose(dose)
     log10_ec50, log_hill = _best(x, response)
     bottom, top, ssr = _plateaus(x, response, log10_ec50, log_hill)
     spread = float(((response - response.mean()) ** 2).sum())
@@ -150,27 +116,9 @@ def _why_not(dose: NDArray, response: NDArray) -> str:
     return ""
 
 
-def _log_dose(dose: NDArray) -> NDArray:
-    with np.errstate(divide="ignore"):
-        return np.log10(dose)  # dose 0 is -inf, where the logistic is exactly 0
-
-
-def _log10(value: float) -> float:
-    return math.log10(value) if value > 0 else _NEVER
-
-
-def _log(value: float) -> float:
-    return math.log(value) if value > 0 else _NEVER
-
-
-def _rise(x: NDArray, log10_ec50: ArrayLike, log_hill: ArrayLike) -> NDArray:
-    slope = np.exp(log_hill) * math.log(10)
-    return special.expit(slope * (x - np.asarray(log10_ec50)))
-
-
 def _plateaus(x: NDArray, y: NDArray, log10_ec50: float, log_hill: float) -> tuple:
     """Least-squares bottom and top for a given shape, and the sum of squared residuals."""
-    rise = _rise(x, log10_ec50, log_hill)
+    rise = rise_of(x, log10_ec50, log_hill)
     centred = rise - rise.mean()
     power = float(centred @ centred)
     gain = float(centred @ y) / power if power > 1e-15 else 0.0
@@ -181,7 +129,7 @@ def _plateaus(x: NDArray, y: NDArray, log10_ec50: float, log_hill: float) -> tup
 
 def _ssr_over_hills(x: NDArray, y: NDArray, log10_ec50: float, log_hills: NDArray) -> NDArray:
     """Sum of squared residuals (H,) at one EC50 for many slopes (H,)."""
-    rise = _rise(x[None, :], log10_ec50, log_hills[:, None])  # (H, N)
+    rise = rise_of(x[None, :], log10_ec50, log_hills[:, None])  # (H, N)
     centred = rise - rise.mean(axis=1, keepdims=True)
     power = np.maximum((centred**2).sum(axis=1), 1e-15)
     spread = ((y - y.mean()) ** 2).sum()
@@ -198,7 +146,7 @@ def _best(x: NDArray, y: NDArray) -> tuple[float, float]:
 
     def residual(shape: NDArray) -> NDArray:
         bottom, top, _ = _plateaus(x, y, shape[0], shape[1])
-        return (y - bottom - (top - bottom) * _rise(x, shape[0], shape[1])) / np.ptp(y)
+        return (y - bottom - (top - bottom) * rise_of(x, shape[0], shape[1])) / np.ptp(y)
 
     start = np.array([log_ec50s[at_e], LOG_HILLS[at_h]])
     bounds = np.array([bounds_e, LOG_HILLS[[0, -1]]]).T

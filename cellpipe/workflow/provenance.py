@@ -92,7 +92,8 @@ def _source_path(name: str) -> Path | None:
     return None
 
 
-def _imported(source: bytes) -> list[str]:
+@cache  # nearly every rule asks for the same modules
+def _imported(source: bytes) -> tuple[str, ...]:
     """Dotted names that a source file imports, as modules and as members of modules."""
     names: list[str] = []
     for node in ast.walk(ast.parse(source)):
@@ -101,7 +102,7 @@ def _imported(source: bytes) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.append(node.module)
             names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return [name for name in names if name.startswith("cellpipe")]
+    return tuple(name for name in names if name.startswith("cellpipe"))
 
 
 def versions(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
