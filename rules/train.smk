@@ -1,13 +1,16 @@
 import os
 
-from cellpipe.training.recipe import gpus, initial_file
+from cellpipe.training.recipe import data_folder, gpus, initial_file
+
+TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
 
 
 # needs no plate: snakemake --snakefile rules/train.smk
 rule train:
     input:
         expand(
-            "training/{network}/{network}.safetensors", network=["nuclei", "denoise"]
+            "training/{network}/{network}.safetensors",
+            network=["nuclei", "denoise", "spots"],
         ),
 
 
@@ -17,7 +20,9 @@ rule train_network:
         initial=lambda wildcards: initial_file(
             f"config/training/{wildcards.network}.yaml"
         ),
-        data=os.environ.get("CELLPIPE_DATA", "data"),
+        data=lambda wildcards: data_folder(
+            f"config/training/{wildcards.network}.yaml", TRAINING_DATA
+        ),
     output:
         weights="training/{network}/{network}.safetensors",
         card="training/{network}/{network}.json",
@@ -38,5 +43,6 @@ rule train_network:
         gpu=lambda wildcards: gpus(f"config/training/{wildcards.network}.yaml"),
     params:
         work="training/{network}/run",
+        data=TRAINING_DATA,
     script:
         "../scripts/train_network.py"

@@ -59,7 +59,7 @@ def test_every_option_is_explained_with_its_default():
         assert given == (list(default) if isinstance(default, tuple) else default), key
 
 
-@pytest.mark.parametrize("name", ["nuclei_start", "nuclei", "denoise", "own_data"])
+@pytest.mark.parametrize("name", ["nuclei_start", "nuclei", "denoise", "spots", "own_data"])
 def test_the_recipes_are_plans(name):
     path = ROOT / "config" / "training" / f"{name}.yaml"
     plan = read_plan(yaml.safe_load(path.read_text(encoding="utf-8")))

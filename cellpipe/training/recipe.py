@@ -18,6 +18,11 @@ def initial_file(config: str | Path) -> list[str]:
     return [initial] if initial.endswith(".safetensors") else []
 
 
+def data_folder(config: str | Path, folder: str) -> list[str]:
+    """The folder of the data; none for a training whose images are all drawn."""
+    return [folder] if _read(config).get("sets") else []
+
+
 def gpus(config: str | Path) -> int:
     """GPUs that a training asks for."""
     schedule = _read(config).get("schedule")
