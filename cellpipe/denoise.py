@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy import ndimage
 
 from cellpipe.errors import BadConfig
+from cellpipe.models.normalise import SAMPLE_PX
 from cellpipe.segment.nuclei import check_plane
+from cellpipe.tiles import Plane, blocks, widened
 
 if TYPE_CHECKING:
     from cellpipe.models.load import Network
 
 Method = Literal["off", "gaussian", "median", "nlm", "learned"]
+HALO_PX = 128  # what the farthest seeing method, the network, takes into account
 METHODS = ("off", "gaussian", "median", "nlm", "learned")
 
 
@@ -26,6 +29,7 @@ def denoise(
     strength: float = 1.0,
     network: Network | None = None,
     tile_px: int = 2048,
+    limits: tuple[float, float] | None = None,
 ) -> np.ndarray:
     """One plane with less noise, on the same intensity scale.
 
@@ -35,6 +39,7 @@ def denoise(
     method : "off"; "gaussian" and "median" of width `sigma_px`; "nlm", non-local means with the
         noise estimated from the image; "learned", weights of `network`, else the shipped "denoise"
     strength : 0 leaves the image as it is, 1 is the full method
+    limits : for "learned", the grey values that become 0 and 1; None takes them from the plane
 
     Returns
     -------
@@ -69,8 +74,28 @@ def denoise(
     else:
         from cellpipe.models.infer import network_denoised
 
-        smooth = network_denoised(image, network or _shipped_denoiser(), tile_px=tile_px)
+        weights = network or _shipped_denoiser()
+        smooth = network_denoised(image, weights, tile_px=tile_px, limits=limits)
     return image + np.float32(strength) * (smooth - image)
+
+
+def denoise_by_region(
+    plane: Plane, into: Plane, *, method: Method = "off", block_px: int = 1792, **options: Any
+) -> None:
+    """`denoise` for a plane (Y, X) that is read by slices, into another, float32.
+
+    Every block is the same as in the whole plane, but that "nlm" estimates the noise of each.
+    """
+    limits = None
+    if method == "learned":
+        from cellpipe.models.infer import grey_limits
+
+        step = max(1, int(np.sqrt(plane.shape[0] * plane.shape[1] / SAMPLE_PX)))
+        limits = grey_limits(np.asarray(plane[::step, ::step]))
+    for place in blocks(plane.shape, block_px):
+        outer, inner = widened(place, HALO_PX, plane.shape)
+        seen = np.asarray(plane[outer])
+        into[place] = denoise(seen, method=method, limits=limits, **options)[inner]
 
 
 def _non_local_means(image: np.ndarray) -> np.ndarray:

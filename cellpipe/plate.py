@@ -32,6 +32,8 @@ from cellpipe.ngff.chunks import (
     scaled,
     torn_chunks,
 )
+from cellpipe.ngff.regions import StoredFrame, write_sampled
+from cellpipe.tiles import Channel, Plane
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,18 @@ class Plate:
             planes.append(stack[0] if len(stack) == 1 else stack.max(axis=0))
         return np.stack(planes)
 
+    def open_frame(
+        self, well: str, field: int, t: int, channels: list[str] | None = None
+    ) -> StoredFrame:
+        """Like `read_frame`, but read by slices: for frames that are too large to be held."""
+        where = self.fields[well, field]
+        what = f"{self.name} {well} field {field} frame {t}"
+        wanted = [self.channel_index(name) for name in channels or self.channels]
+        indices = [_index(where.axes, t=t, c=c) for c in wanted]
+        for index in indices:
+            refuse_missing(self._missing(where, 0, index), what)
+        return StoredFrame(self._open(self.path / where.path / where.levels[0]), indices, what)
+
     def write_plane(
         self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray
     ) -> None:
@@ -137,10 +151,25 @@ class Plate:
         refuse_missing(missing_chunks(array, index), what)
         return read_planes(array, index, what)[0]
 
-    def write_labels(self, well: str, field: int, t: int, name: str, labels: np.ndarray) -> None:
-        """Write the labels (Y, X) of one frame and their pyramid (pixels of level 0)."""
+    def open_labels(self, well: str, field: int, t: int, name: str) -> Channel:
+        """Like `read_labels`, but read by slices: for frames that are too large to be held."""
+        array, index = self._label_array(well, field, t, name, 0)
+        what = f"{name} of {self.name} {well} field {field} frame {t}"
+        refuse_missing(missing_chunks(array, index), what)
+        return Channel(StoredFrame(array, [index], what))
+
+    def write_labels(
+        self, well: str, field: int, t: int, name: str, labels: np.ndarray | Plane
+    ) -> None:
+        """Write the labels (Y, X) of one frame and their pyramid (pixels of level 0).
+
+        Labels that are no array, but lie on disk, are written chunk by chunk.
+        """
         for level in range(len(self.fields[well, field].levels)):
             array, index = self._label_array(well, field, t, name, level)
+            if not isinstance(labels, np.ndarray):
+                write_sampled(labels, array, index)
+                continue
             rows, columns = (
                 np.minimum(np.arange(coarse) * round(full / coarse), full - 1)
                 for full, coarse in zip(labels.shape, array.shape[-2:], strict=True)

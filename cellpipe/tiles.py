@@ -8,7 +8,7 @@ whatever the tile size.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,16 +16,57 @@ import numpy as np
 
 from cellpipe.errors import BadConfig
 
+Place = tuple[slice, slice]  # a region of a plane, in y and x
+
 
 class Plane(Protocol):
-    """A plane (Y, X) that can be read and written by slices: a NumPy or a Zarr array."""
+    """A plane (Y, X) that can be read and written by slices: a NumPy or a Zarr array.
+
+    Images (C, Y, X) that are read by slices are planes too.
+    """
 
     @property
     def shape(self) -> tuple[int, ...]: ...
 
+    @property
+    def dtype(self) -> Any: ...
+
     def __getitem__(self, place: Any, /) -> Any: ...
 
     def __setitem__(self, place: Any, value: Any, /) -> None: ...
+
+
+class Selected:
+    """Some channels (C, Y, X) of an image, in an order of their own, without reading them."""
+
+    def __init__(self, image: Any, channels: Sequence[int]) -> None:
+        self.image, self.channels = image, list(channels)
+        self.shape = (len(self.channels), *image.shape[1:])
+        self.dtype, self.ndim = image.dtype, 3
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        c, y, x = place
+        picked = [np.asarray(self.image[i : i + 1, y, x])[0] for i in self.channels[c]]
+        return np.stack(picked)
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        raise TypeError("channels that were picked are only read")
+
+
+class Channel:
+    """One channel (Y, X) of an image (C, Y, X), without reading it."""
+
+    def __init__(self, image: Any, c: int = 0) -> None:
+        self.image, self.c = image, c
+        self.shape, self.dtype, self.ndim = tuple(image.shape[1:]), image.dtype, 2
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        y, x = place
+        return np.asarray(self.image[self.c : self.c + 1, y, x])[0]
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        y, x = place
+        self.image[self.c : self.c + 1, y, x] = value
 
 
 SLACK_PX = 3.0  # two tiles may disagree about a centroid by less than this
@@ -71,6 +112,58 @@ def tile_grid(
                 strict=True,
             )
             yield Tile((core[0], core[1]), (outer[0], outer[1]))
+
+
+def blocks(shape: tuple[int, ...], edge_px: int = 2048) -> Iterator[Place]:
+    """Half-open ranges of blocks that cover a plane once."""
+    for y in range(0, shape[0], edge_px):
+        for x in range(0, shape[1], edge_px):
+            yield slice(y, min(y + edge_px, shape[0])), slice(x, min(x + edge_px, shape[1]))
+
+
+def widened(place: Place, halo_px: int, shape: tuple[int, ...]) -> tuple[Place, Place]:
+    """A block with a halo, inside the plane; and where the block lies in it."""
+    outer = [
+        slice(max(0, cut.start - halo_px), min(cut.stop + halo_px, size))
+        for cut, size in zip(place, shape, strict=True)
+    ]
+    inner = [
+        slice(cut.start - wide.start, cut.stop - wide.start)
+        for cut, wide in zip(place, outer, strict=True)
+    ]
+    return (outer[0], outer[1]), (inner[0], inner[1])
+
+
+@dataclass(frozen=True)
+class Box:
+    """Bounding box of an object, half-open ranges in pixels."""
+
+    y: slice
+    x: slice
+
+    @property
+    def place(self) -> Place:
+        return self.y, self.x
+
+    def __or__(self, other: Box) -> Box:
+        """The box around both."""
+        y, x = (
+            slice(min(a.start, b.start), max(a.stop, b.stop))
+            for a, b in zip(self.place, other.place, strict=True)
+        )
+        return Box(y, x)
+
+
+def boxes_of(labels: np.ndarray, place: Place) -> Iterator[tuple[int, Box]]:
+    """Value and box of each object in a block of labels that lies at `place` of its plane."""
+    if not labels.any():
+        return
+    values, compact = np.unique(labels, return_inverse=True)
+    compact = compact.reshape(labels.shape) + int(values[0] > 0)
+    start = [cut.start for cut in place]
+    for value, box in zip(values[values > 0], ndimage.find_objects(compact), strict=True):
+        y, x = (slice(s + b.start, s + b.stop) for s, b in zip(start, box, strict=True))
+        yield int(value), Box(y, x)
 
 
 def stitch(

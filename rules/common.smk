@@ -195,16 +195,19 @@ SEGMENT_CODE = frame_code(
     f"models.engines.{config['segment']['nuclei']['engine']}",
     *NETWORK_OF_CELLS,
     "segment.cells",
+    "segment.regions",
     "denoise",
     "segment.quality",
 )
+
+MEASURE_CODE = frame_code("measure.objects", "measure.regions", "illumination")
 
 # what each stage is made of, for the report: digest of its code, and its options
 MADE = {
     "ingest": (code_digest("ingest"), config["ingest"]),
     "denoise": (frame_code("denoise"), config["denoise"]),
     "segment": (SEGMENT_CODE, config["segment"]),
-    "measure": (frame_code("measure.objects", "illumination"), config["measure"]),
+    "measure": (MEASURE_CODE, config["measure"]),
     "classify": (code_digest("classify.cells"), config["classify"]),
     "detect": (frame_code("detect"), config["detect"]),
     "track": (code_digest("track"), config["track"]),

@@ -19,7 +19,8 @@ rule measure_block:
         units=block_units,
         options=config["measure"],
         labels=LABELS,
+        whole_frame_mpx=config["segment"]["whole_frame_mpx"],
         on_bad_image=config["on_bad_image"],
-        code=frame_code("measure.objects", "illumination"),
+        code=MEASURE_CODE,
     script:
         "../scripts/measure_block.py"

@@ -4,7 +4,7 @@ import numpy as np
 
 from cellpipe.stream import Work
 from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.chain import measure_frame
+from cellpipe.workflow.chain import is_large, measure_frame
 from cellpipe.workflow.job import speaking
 
 with speaking(snakemake):
@@ -14,8 +14,11 @@ with speaking(snakemake):
 
     def read(unit, t):
         place = (unit.well, unit.field, t)
-        cells = plate.read_labels(*place, "cells") if with_cells else None
-        return plate.read_labels(*place, plate.objects), cells, plate.read_frame(*place)
+        by_region = is_large(plate.fields[place[:2]].shape, snakemake.params.whole_frame_mpx)
+        labels = plate.open_labels if by_region else plate.read_labels
+        pixels = plate.open_frame if by_region else plate.read_frame
+        cells = labels(*place, "cells") if with_cells else None
+        return labels(*place, plate.objects), cells, pixels(*place)
 
     def compute(unit, t, frame):
         return measure_frame(*frame, plate.channels, plate.pixel_size_um, options, plate.objects)
@@ -28,8 +31,9 @@ with speaking(snakemake):
         frame = blank, blank if with_cells else None, np.zeros((len(plate.channels), 8, 8))
         return write(job.units[0], 0, compute(job.units[0], 0, frame))
 
+    whole_frame_mpx = {"whole_frame_mpx": snakemake.params.whole_frame_mpx}
     work = Work(
-        key=job.keys({"options": options}),
+        key=job.keys({"options": options, **whole_frame_mpx}),
         frames=job.frames,
         read=read,
         compute=compute,

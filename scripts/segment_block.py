@@ -3,6 +3,7 @@
 import pandas as pd
 
 from cellpipe.plate import Plate
+from cellpipe.scratch import scratch_in
 from cellpipe.stream import Work
 from cellpipe.workflow import chain
 from cellpipe.workflow.block_job import BlockJob
@@ -15,13 +16,24 @@ with speaking(snakemake):
     networks = chain.load_networks(options, denoising, snakemake.params.device, snakemake.threads)
     channels = chain.segmented_channels(options)
     layers = [name for name in job.plate.label_names if name != "tracks"]
+    size_um, scratch = job.plate.pixel_size_um, scratch_in(job.layout.parent)
+
+    def by_region(unit):
+        shape = source.fields[unit.well, unit.field].shape
+        return chain.is_large(shape, options["whole_frame_mpx"]) and chain.can_go_by_region(
+            networks
+        )
 
     def read(unit, t):
-        return source.read_frame(unit.well, unit.field, t, channels)
+        reader = source.open_frame if by_region(unit) else source.read_frame
+        return reader(unit.well, unit.field, t, channels)
 
     def compute(unit, t, pixels):
+        if by_region(unit):
+            clean = chain.denoise_by_region(pixels, denoising, networks, scratch)
+            return chain.segment_by_region(clean, size_um, options, networks, scratch)
         clean = chain.denoise_frame(pixels, denoising, networks)
-        return chain.segment_frame(clean, job.plate.pixel_size_um, options, networks)
+        return chain.segment_frame(clean, size_um, options, networks)
 
     def write(unit, t, result):
         labels, figures = result

@@ -19,10 +19,14 @@ Array = Any  # zarr.Array, which only `plate` imports
 
 
 def read_planes(array: Array, index: tuple[slice, ...], what: str) -> np.ndarray:
-    """Planes under `index`, shape (Z, Y, X). Raises BadImage for a chunk that is torn."""
+    """Planes, or a region of each, under `index`, shape (Z, Y, X).
+
+    Raises BadImage for a chunk that is torn.
+    """
     refuse_torn(torn_chunks(array, index), what)
     try:
-        return np.asarray(array[index]).reshape(-1, *array.shape[-2:])
+        planes = np.asarray(array[index])
+        return planes.reshape(-1, *planes.shape[-2:])
     except Exception as fault:  # a torn chunk can fail in any decoder
         raise _torn(what, str(fault)) from fault
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.tiles import Box, Place, Plane, blocks, boxes_of
+
+SMOOTH_PX = 1.5  # takes noise out of the cytoplasm
 
 
 def grow_cells(
@@ -17,8 +20,7 @@ def grow_cells(
     pixel_size_um: float,
     method: Literal["ring", "grow"] = "ring",
     max_distance_um: float = 5.0,
-    threshold: float | None = None,
-    smooth_px: float = 1.5,
+    levels: Levels | None = None,
 ) -> np.ndarray:
     """Cells around nuclei; each keeps its nucleus's value and contains all of it.
 
@@ -27,9 +29,9 @@ def grow_cells(
     nuclei : labels (Y, X)
     pixels : cytoplasm channel (Y, X); needed by "grow"
     method : "ring" takes every pixel nearest to a nucleus within `max_distance_um`; "grow" also
-        asks for cytoplasm signal above `threshold` and puts borders where the signal is low or
+        asks for cytoplasm signal above a threshold and puts borders where the signal is low or
         changes steeply
-    threshold : intensity; None chooses it by Li's minimum cross entropy
+    levels : grey levels of the cytoplasm, for "grow"; None takes them from these pixels
 
     Returns
     -------
@@ -46,12 +48,13 @@ def grow_cells(
     if not nuclei.any():
         return nuclei.copy()
     distance, nearest = ndimage.distance_transform_edt(nuclei == 0, return_indices=True)
-    near = distance <= reach_px
     if method == "ring":
-        return np.where(near, nuclei[tuple(nearest)], 0).astype(np.uint32)
+        return np.where(distance <= reach_px, nuclei[tuple(nearest)], 0).astype(np.uint32)
     _check_channel(pixels, nuclei)
     assert pixels is not None
-    return _grow_on_signal(nuclei, pixels, near, distance / reach_px, threshold, smooth_px)
+    smooth = smoothed(pixels)
+    levels = levels or levels_of(smooth, distance, reach_px)
+    return _grow_on_signal(nuclei, smooth, distance / reach_px, levels)
 
 
 def _check_channel(pixels: np.ndarray | None, nuclei: np.ndarray) -> None:
@@ -69,30 +72,47 @@ def _check_channel(pixels: np.ndarray | None, nuclei: np.ndarray) -> None:
         )
 
 
-def _grow_on_signal(
-    nuclei: np.ndarray,
-    pixels: np.ndarray,
-    near: np.ndarray,
-    distance: np.ndarray,
-    threshold: float | None,
-    smooth_px: float,
-) -> np.ndarray:
+class Levels(NamedTuple):
+    """Grey levels of a cytoplasm channel: where cells begin, the darkest pixel, and what is bright
+    inside of cells."""
+
+    threshold: float
+    low: float
+    high: float
+
+
+def smoothed(pixels: np.ndarray) -> np.ndarray:
+    """Cytoplasm (Y, X) as cells are grown on it; float32."""
+    return ndimage.gaussian_filter(pixels.astype(np.float32), SMOOTH_PX)
+
+
+def levels_of(smooth: np.ndarray, distance: np.ndarray, reach_px: float) -> Levels:
+    """Grey levels of smoothed pixels, by Li's minimum cross entropy.
+
+    distance : of each pixel from the nearest nucleus, in pixels, 0 inside; same shape as `smooth`
+    """
     from skimage.filters import threshold_li
+
+    low = float(smooth.min())
+    threshold = float(threshold_li(smooth)) if smooth.max() > low else np.inf
+    inside = smooth[((distance <= reach_px) & (smooth > threshold)) | (distance == 0)]
+    return Levels(threshold, low, float(np.percentile(inside, 99)) if inside.size else low)
+
+
+def _grow_on_signal(
+    nuclei: np.ndarray, smooth: np.ndarray, distance: np.ndarray, levels: Levels
+) -> np.ndarray:
+    """Cells (Y, X); `distance` from the nearest nucleus, in units of the reach."""
     from skimage.segmentation import watershed
 
-    smooth = ndimage.gaussian_filter(pixels.astype(np.float32), smooth_px)
-    if threshold is None:
-        flat = not smooth.max() > smooth.min()
-        threshold = np.inf if flat else float(threshold_li(smooth))
-    inside = (near & (smooth > threshold)) | (nuclei > 0)
-    top = np.percentile(smooth[inside], 99) - smooth.min()
-    signal = np.clip((smooth - smooth.min()) / max(top, 1e-6), 0, 1)
+    inside = ((distance <= 1) & (smooth > levels.threshold)) | (nuclei > 0)
+    signal = np.clip((smooth - levels.low) / max(levels.high - levels.low, 1e-6), 0, 1)
     # flood from the nuclei over bright ground first; distance keeps cells compact where it is even
     cells = watershed(1 - signal + 0.5 * distance, nuclei.astype(np.int32), mask=inside)
     return cells.astype(np.uint32)
 
 
-def cells_of_nuclei(nuclei: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+def cells_of_nuclei(nuclei: Plane, drawn: Plane, into: Plane | None = None) -> Plane:
     """Cells that a network drew, given to their nuclei; each contains its nucleus.
 
          ╭───────────────╮     a nucleus belongs to the drawn cell that covers most of it; of two
@@ -101,40 +121,63 @@ def cells_of_nuclei(nuclei: np.ndarray, drawn: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    nuclei, drawn : labels (Y, X)
+    nuclei, drawn : labels (Y, X), values 1..n
+    into : a plane of zeros to fill; None makes an array. Planes that are read and written by
+        slices are never held whole.
 
     Returns
     -------
     uint32 (Y, X), the values of `nuclei`. A drawn cell without nucleus is left out, and a nucleus
     without drawn cell is a cell by itself.
     """
+    whole: Plane = np.zeros(nuclei.shape, np.uint32) if into is None else into
     home = _home(nuclei, drawn)
-    held = np.bincount(home[home > 0], minlength=int(drawn.max(initial=0)) + 1)
+    held = np.bincount(home[home > 0], minlength=1)
     owner = np.zeros(len(held), np.uint32)
     owner[home] = np.arange(len(home))  # right where a cell holds one nucleus
     owner[0] = 0
-    cells = owner[drawn]
-    boxes = ndimage.find_objects(drawn.astype(np.int32)) if (held > 1).any() else []
-    for value in np.flatnonzero(held > 1):
-        box = boxes[value - 1]
-        inside, seeds = drawn[box] == value, nuclei[box].astype(np.uint32)
-        seeds[home[seeds] != value] = 0
-        nearest = ndimage.distance_transform_edt(
-            seeds == 0, return_distances=False, return_indices=True
-        )
-        cells[box][inside] = seeds[tuple(nearest)][inside]
-    return np.where(nuclei > 0, nuclei, cells).astype(np.uint32)
+    shared: dict[int, Box] = {}
+    for place in blocks(nuclei.shape):
+        seeds, cells = np.asarray(nuclei[place]), np.asarray(drawn[place])
+        cells = np.where(cells < len(held), cells, 0)  # the last ones may hold none
+        whole[place] = np.where(seeds > 0, seeds, owner[cells])
+        for value, box in boxes_of(np.where(held[cells] > 1, cells, 0), place):
+            shared[value] = box | shared.get(value, box)
+    for value, box in shared.items():
+        _share(nuclei, drawn, whole, home, value, box.place)
+    return whole
 
 
-def _home(nuclei: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """For each value of `nuclei`, the drawn cell that covers most of it; 0 for none. (n + 1,)"""
-    both = (nuclei > 0) & (drawn > 0)
-    pairs, shared = np.unique(
-        np.stack([nuclei[both], drawn[both]]).astype(np.int64), axis=1, return_counts=True
+def _share(
+    nuclei: Plane, drawn: Plane, cells: Plane, home: np.ndarray, value: int, box: Place
+) -> None:
+    """Give the pixels of a drawn cell to the nearest of the nuclei that it holds."""
+    seeds = np.asarray(nuclei[box]).astype(np.uint32)
+    inside = (np.asarray(drawn[box]) == value) & (seeds == 0)
+    seeds[home[seeds] != value] = 0
+    nearest = ndimage.distance_transform_edt(
+        seeds == 0, return_distances=False, return_indices=True
     )
-    home = np.zeros(int(nuclei.max(initial=0)) + 1, np.int64)
+    cells[box] = np.where(inside, seeds[tuple(nearest)], cells[box])
+
+
+def _home(nuclei: Plane, drawn: Plane) -> np.ndarray:
+    """For each value of `nuclei`, the drawn cell that covers most of it; 0 for none. (n + 1,)"""
+    keys, counts = [], []
+    for place in blocks(nuclei.shape):
+        seeds, cells = np.asarray(nuclei[place]), np.asarray(drawn[place])
+        inside = seeds > 0
+        pairs = seeds[inside].astype(np.uint64) << np.uint64(32) | cells[inside].astype(np.uint64)
+        key, count = np.unique(pairs, return_counts=True)
+        keys.append(key)
+        counts.append(count)
+    key, pair = np.unique(np.concatenate(keys), return_inverse=True)
+    shared = np.bincount(pair, np.concatenate(counts))
+    nucleus, cell = ((key >> np.uint64(32)).astype(np.int64), (key & 0xFFFFFFFF).astype(np.int64))
+    shared[cell == 0] = 0  # outside of every cell counts only where there is no other
+    home = np.zeros(int(nucleus.max(initial=0)) + 1, np.int64)
     order = np.argsort(shared, kind="stable")  # the largest overlap is written last
-    home[pairs[0, order]] = pairs[1, order]
+    home[nucleus[order]] = cell[order]
     return home
 
 

@@ -115,9 +115,23 @@ def filter_labels(
     Returns labels uint32 (Y, X) and the old value of each new label, shape (n,).
     """
     area = np.bincount(labels.ravel(), minlength=1)
+    border = np.zeros(len(area), bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        border[edge] = True
+    return numbered(labels, kept_objects(area, border, min_area_px, max_area_px, keep_border))
+
+
+def kept_objects(
+    area: np.ndarray,
+    border: np.ndarray,
+    min_area_px: float = 0.0,
+    max_area_px: float | None = None,
+    keep_border: bool = True,
+) -> np.ndarray:
+    """Which values to keep, bool (n + 1,); `area` in pixels and `border`, of each value, (n + 1,).
+
+    The background, value 0, is never kept.
+    """
     keep = (area >= max(min_area_px, 1)) & (area <= (max_area_px or np.inf))
     keep[0] = False
-    if not keep_border:
-        edges = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
-        keep[np.unique(np.concatenate(edges))] = False
-    return numbered(labels, keep)
+    return keep if keep_border else keep & ~border

@@ -7,7 +7,10 @@ import hashlib
 import numpy as np
 from scipy import ndimage
 
+from cellpipe.tiles import Plane, blocks
+
 SAMPLES_PER_AXIS = 8
+SAMPLE_PX = 1 << 20  # of a plane that is read by slices
 
 
 def image_quality(pixels: np.ndarray) -> dict[str, float | str | bytes]:
@@ -24,13 +27,61 @@ def image_quality(pixels: np.ndarray) -> dict[str, float | str | bytes]:
     """
     image = pixels.astype(np.float32)
     background, top = (float(v) for v in np.percentile(image[::2, ::2], (5, 99.8)))
-    top = max(top, background)
-    limit = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else np.inf
-    saturated = float((pixels >= limit).mean())
-    noise = noise_sigma(image)
-    variance = float(image.var())
-    detail = float(ndimage.laplace(ndimage.gaussian_filter(image, 1.0)).var())
-    to_noise = (top - background) / noise if noise > 0 else 0.0
+    return _figures(
+        background=background,
+        top=top,
+        saturated=_saturated(pixels),
+        noise=noise_sigma(image),
+        variance=float(image.var()),
+        detail=_detail(image),
+        digest=pixel_digest(pixels),
+        sample=sample_pixels(image),
+    )
+
+
+def quality_by_region(plane: Plane, block_px: int = 2048) -> dict[str, float | str | bytes]:
+    """The figures of `image_quality` for a plane (Y, X) that is read by slices.
+
+    Percentiles and variance are those of an even sample; noise is the median of the blocks', and
+    detail their mean. The digest is another one than that of the plane in memory.
+    """
+    saturated, noise, detail, share = [], [], [], []
+    digest = hashlib.sha256(f"{plane.shape} {plane.dtype} ".encode())
+    for place in blocks(plane.shape, block_px):
+        pixels = np.asarray(plane[place])
+        image = pixels.astype(np.float32)
+        share.append(pixels.size)
+        saturated.append(_saturated(pixels))
+        noise.append(noise_sigma(image))
+        detail.append(_detail(image))
+        digest.update(pixel_digest(pixels).encode())
+    step = max(2, int(np.sqrt(sum(share) / SAMPLE_PX)))
+    seen = np.asarray(plane[::step, ::step]).astype(np.float32)
+    background, top = (float(v) for v in np.percentile(seen, (5, 99.8)))
+    return _figures(
+        background=background,
+        top=top,
+        saturated=float(np.average(saturated, weights=share)),
+        noise=float(np.median(noise)),
+        variance=float(seen.var()),
+        detail=float(np.average(detail, weights=share)),
+        digest=digest.hexdigest()[:16],
+        sample=sample_pixels(seen),
+    )
+
+
+def _figures(
+    *,
+    background: float,
+    top: float,
+    saturated: float,
+    noise: float,
+    variance: float,
+    detail: float,
+    digest: str,
+    sample: np.ndarray,
+) -> dict[str, float | str | bytes]:
+    to_noise = (max(top, background) - background) / noise if noise > 0 else 0.0
     flat = not variance > 0
     flag = "flat" if flat else "saturated" if saturated > 0.01 else "dim" if to_noise < 5 else ""
     return {
@@ -40,9 +91,18 @@ def image_quality(pixels: np.ndarray) -> dict[str, float | str | bytes]:
         "noise_sigma": noise,
         "signal_to_noise": to_noise,
         "flag": flag,
-        "digest": pixel_digest(pixels),
-        "sample": sample_pixels(image).tobytes(),
+        "digest": digest,
+        "sample": sample.tobytes(),
     }
+
+
+def _saturated(pixels: np.ndarray) -> float:
+    limit = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else np.inf
+    return float((pixels >= limit).mean())
+
+
+def _detail(image: np.ndarray) -> float:
+    return float(ndimage.laplace(ndimage.gaussian_filter(image, 1.0)).var())
 
 
 def pixel_digest(pixels: np.ndarray) -> str:

@@ -13,13 +13,18 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.denoise import denoise
+from cellpipe.denoise import denoise_by_region as blockwise
 from cellpipe.detect import assign_spots, detect_spots
 from cellpipe.illumination import above_background
 from cellpipe.measure.objects import measure_cells
+from cellpipe.measure.regions import measure_by_region
 from cellpipe.models.engines import NAMES, load_engine
+from cellpipe.scratch import MakePlane
+from cellpipe.segment import regions
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import segment_nuclei
-from cellpipe.segment.quality import image_quality
+from cellpipe.segment.quality import image_quality, quality_by_region
+from cellpipe.tiles import Channel, Plane, Selected
 
 Options = Mapping[str, Any]
 
@@ -93,12 +98,73 @@ def segment_frame(
     layers = {segment["objects"]: nuclei.labels}
     if segment["cells"]["method"] != "off":
         layers["cells"] = _cells_around(nuclei.labels, drawn, pixel_size_um, segment, networks)
-    n = len(nuclei.probability)
-    figures = {
+    return layers, _figures(nuclei.probability) | image_quality(pixels[0])
+
+
+def is_large(shape: Sequence[int], whole_frame_mpx: float) -> bool:
+    """Whether a frame (.., Y, X) is worked through by region instead of whole."""
+    return shape[-1] * shape[-2] > whole_frame_mpx * 1e6
+
+
+def can_go_by_region(networks: Options) -> bool:
+    """Whether the engine that the config asks for reads images by slices."""
+    return isinstance(networks["nuclei"], regions.RegionEngine)
+
+
+def denoise_by_region(
+    pixels: Plane, denoising: Options, networks: Options, scratch: MakePlane
+) -> Plane:
+    """`denoise_frame` for an image (C, Y, X) that is read by slices."""
+    if denoising["method"] == "off":
+        return pixels
+    options = {key: value for key, value in denoising.items() if key != "keep"}
+    clean = scratch((pixels.shape[0], pixels.shape[1], pixels.shape[2]), np.float32)
+    for c in range(pixels.shape[0]):
+        into = Channel(clean, c)
+        blockwise(Channel(pixels, c), into, **options, network=networks["denoise"])
+    return clean
+
+
+def segment_by_region(
+    pixels: Plane, pixel_size_um: float, segment: Options, networks: Options, scratch: MakePlane
+) -> tuple[dict[str, Plane], dict[str, Any]]:
+    """`segment_frame` for an image (C, Y, X) that is read by slices; layers that are, too."""
+    channels = segmented_channels(segment)
+    seen, drawn = (
+        Selected(pixels, [channels.index(name) for name in seen_by(segment, part)])
+        for part in ("nuclei", "cells")
+    )
+    nuclei = regions.segment_by_region(
+        seen, pixel_size_um, engine=networks["nuclei"], scratch=scratch, **nuclei_options(segment)
+    )
+    layers: dict[str, Plane] = {segment["objects"]: nuclei.labels}
+    cells = segment["cells"]
+    if cells["method"] != "off":
+        layers["cells"] = around = scratch(nuclei.labels.shape, np.uint32)
+    if cells["method"] == "network":
+        found = scratch(nuclei.labels.shape, np.uint32)
+        options = {"scratch": scratch, "tile_px": segment["nuclei"]["tile_px"]}
+        networks["cells"].by_region(drawn, pixel_size_um, into=found, **options)
+        cells_of_nuclei(nuclei.labels, found, around)
+    elif cells["method"] != "off":
+        regions.grow_by_region(
+            nuclei.labels,
+            Channel(drawn) if cells["channel"] else None,
+            around,
+            pixel_size_um=pixel_size_um,
+            method=cells["method"],
+            max_distance_um=cells["max_distance_um"],
+        )
+    return layers, _figures(nuclei.probability) | quality_by_region(Channel(seen))
+
+
+def _figures(probability: np.ndarray) -> dict[str, Any]:
+    """Of the objects of a frame."""
+    n = len(probability)
+    return {
         "n_nuclei": n,
-        "nuclei_probability": float(np.mean(nuclei.probability)) if n else float("nan"),
+        "nuclei_probability": float(np.mean(probability)) if n else float("nan"),
     }
-    return layers, {**figures, **image_quality(pixels[0])}
 
 
 def nuclei_options(segment: Options) -> dict[str, Any]:
@@ -114,7 +180,8 @@ def _cells_around(
     cells = segment["cells"]
     if cells["method"] == "network":
         tile_px = segment["nuclei"]["tile_px"]
-        return cells_of_nuclei(nuclei, networks["cells"](seen, pixel_size_um, tile_px=tile_px)[0])
+        drawn, _ = networks["cells"](seen, pixel_size_um, tile_px=tile_px)
+        return np.asarray(cells_of_nuclei(nuclei, drawn))
     return grow_cells(
         nuclei,
         seen[0] if len(seen) else None,
@@ -125,18 +192,29 @@ def _cells_around(
 
 
 def measure_frame(
-    nuclei: np.ndarray,
-    cells: np.ndarray | None,
-    pixels: np.ndarray,
+    nuclei: Plane,
+    cells: Plane | None,
+    pixels: Plane,
     channels: Sequence[str],
     pixel_size_um: float,
     measuring: Options,
     objects: str = "nuclei",
 ) -> pd.DataFrame:
-    """One row per nucleus of a frame, with its cell and cytoplasm; or per cell, for "cells"."""
-    if measuring["subtract_background"]:
-        pixels = above_background(pixels, nuclei if cells is None else cells)
-    rows = measure_cells(nuclei, cells, pixels, channels, pixel_size_um, measuring["ratios"])
+    """One row per nucleus of a frame, with its cell and cytoplasm; or per cell, for "cells".
+
+    Labels (Y, X) and pixels (C, Y, X) that are no arrays are read by slices.
+    """
+    ratios, above = measuring["ratios"], measuring["subtract_background"]
+    if isinstance(pixels, np.ndarray):
+        around = None if cells is None else np.asarray(cells)
+        whole = np.asarray(nuclei)
+        if above:
+            pixels = above_background(pixels, whole if around is None else around)
+        rows = measure_cells(whole, around, pixels, channels, pixel_size_um, ratios)
+    else:
+        rows = measure_by_region(
+            nuclei, cells, pixels, channels, pixel_size_um, ratios, subtract_background=above
+        )
     rows.insert(0, "object", pd.Series(objects, rows.index, dtype="str"))
     return rows
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cellpipe.models.engines import numbered
-from cellpipe.models.infer import nearest, resize
+from cellpipe.models.rescale import nearest, resize
 
 
 def at_diameter(

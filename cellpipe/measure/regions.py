@@ -1,0 +1,109 @@
+"""Objects of frames that are larger than memory: measured a region at a time, the same figures.
+
+Every object is measured in one region that holds all of it, whichever blocks it lies in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+
+from cellpipe.illumination import MARGIN_PX, MIN_SHARE
+from cellpipe.measure.objects import measure_cells
+from cellpipe.tiles import Box, Place, Plane, blocks, boxes_of, widened
+
+SAMPLE_PX = 1 << 22  # pixels that background levels are taken from
+
+
+def measure_by_region(
+    nuclei: Plane,
+    cells: Plane | None,
+    pixels: Plane,
+    channels: Sequence[str],
+    pixel_size_um: float,
+    ratios: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    subtract_background: bool = True,
+    block_px: int = 2048,
+) -> pd.DataFrame:
+    """`cellpipe.measure.objects.measure_cells` for planes that are read by slices.
+
+    Parameters
+    ----------
+    nuclei, cells : labels (Y, X)
+    pixels : (C, Y, X)
+    subtract_background : measure above the median outside of cells, from an even sample
+    block_px : edge of the regions, which large objects may make larger
+    """
+    levels = np.zeros(len(channels), np.float32)
+    if subtract_background:
+        levels = background_levels(pixels, nuclei if cells is None else cells)
+    kind = np.float32 if subtract_background else np.dtype(pixels.dtype)
+    tables = [measure_cells(*_blank(cells, len(channels)), channels, pixel_size_um, ratios)]
+    for region, owned in _regions(nuclei, cells, block_px):
+        parts = [_only(plane, region, owned) for plane in (nuclei, cells) if plane is not None]
+        seen = np.asarray(pixels[slice(None), *region]).astype(kind)
+        if subtract_background:
+            seen -= levels[:, None, None]
+        around = parts[1] if cells is not None else None
+        table = measure_cells(parts[0], around, seen, channels, pixel_size_um, ratios)
+        table["y_um"] += region[0].start * pixel_size_um
+        table["x_um"] += region[1].start * pixel_size_um
+        tables.append(table)
+    full = [table for table in tables if len(table)] or tables[:1]
+    return pd.concat(full, ignore_index=True).sort_values("label", ignore_index=True)
+
+
+def background_levels(pixels: Plane, labels: Plane) -> np.ndarray:
+    """`cellpipe.illumination.background_level` of each channel (C, Y, X), from an even sample."""
+    step = max(1, int(np.sqrt(labels.shape[0] * labels.shape[1] / SAMPLE_PX)))
+    values, outside = [], []
+    for place in blocks(labels.shape, 2048 // step * step):
+        outer, inner = widened(place, MARGIN_PX, labels.shape)
+        near = ndimage.binary_dilation(np.asarray(labels[outer]) > 0, iterations=MARGIN_PX)
+        outside.append(~near[inner][::step, ::step].ravel())
+        seen = np.asarray(pixels[slice(None), *place])[:, ::step, ::step]
+        values.append(seen.reshape(len(seen), -1))
+    free = np.concatenate(outside)
+    levels = []
+    for channel in np.concatenate(values, axis=1):
+        crowded = free.sum() < MIN_SHARE * free.size
+        levels.append(np.percentile(channel, 1) if crowded else np.median(channel[free]))
+    return np.array(levels, np.float32)
+
+
+def _regions(
+    nuclei: Plane, cells: Plane | None, block_px: int
+) -> Iterator[tuple[Place, np.ndarray]]:
+    """Regions, each with the values of the objects that are to be measured there."""
+    boxes: dict[int, Box] = {}
+    for plane in (nuclei, cells):
+        for place in blocks(nuclei.shape, block_px) if plane is not None else ():
+            for value, box in boxes_of(np.asarray(plane[place]), place):  # type: ignore[index]
+                boxes[value] = box | boxes.get(value, box)
+    groups: dict[tuple[int, int], list[int]] = {}
+    for value, box in boxes.items():
+        groups.setdefault((box.y.start // block_px, box.x.start // block_px), []).append(value)
+    for values in groups.values():
+        around = boxes[values[0]]
+        for value in values:
+            around |= boxes[value]
+        # a margin, so that only what touches the border of the plane touches that of the region
+        yield widened(around.place, 1, nuclei.shape)[0], np.array(values)
+
+
+def _only(labels: Plane, region: Place, values: np.ndarray) -> np.ndarray:
+    """Labels of a region less those of other objects."""
+    block = np.asarray(labels[region])
+    owned = np.zeros(int(max(block.max(), values.max())) + 1, bool)
+    owned[values] = True
+    return np.where(owned[block], block, 0)
+
+
+def _blank(cells: Plane | None, n_channels: int) -> tuple[Any, Any, np.ndarray]:
+    blank = np.zeros((8, 8), np.uint32)
+    return blank, None if cells is None else blank, np.zeros((n_channels, 8, 8))

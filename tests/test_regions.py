@@ -1,0 +1,273 @@
+"""Frames by region: the same objects and figures as from the whole frame, and nothing held whole.
+
+whole frame  ──►  segment_frame  ──►  labels ──► measure_frame ──► rows
+slices       ──►  segment_by_region ─►  the same  ──►  the same
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_plate import inspected, laid_out
+from made_networks import threshold_network
+from scipy.ndimage import gaussian_filter
+from test_channels import settled
+
+from cellpipe.denoise import denoise, denoise_by_region
+from cellpipe.errors import BadImage
+from cellpipe.illumination import background_level
+from cellpipe.measure.regions import background_levels, measure_by_region
+from cellpipe.metrics.labels import average_precision
+from cellpipe.models.infer import network_labels
+from cellpipe.models.load import load_network
+from cellpipe.models.rescale import nearest, resize
+from cellpipe.scratch import Scratch, scratch_in
+from cellpipe.segment.cells import cells_of_nuclei, grow_cells
+from cellpipe.segment.nuclei import filter_labels
+from cellpipe.segment.quality import image_quality, quality_by_region
+from cellpipe.segment.regions import grow_by_region
+from cellpipe.workflow import chain
+
+SHAPE = (700, 900)
+RATIOS = {"translocation": {"numerator": "gfp_mean", "denominator": "cytoplasm_gfp_mean"}}
+
+
+class OnDisk:
+    """A plane or an image that is read by slices, and never whole."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.largest = array, 0
+        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
+
+    def __getitem__(self, place):
+        seen = self.array[place]
+        self.largest = max(self.largest, seen.size)
+        return seen.copy()
+
+    def __setitem__(self, place, value):
+        self.array[place] = value
+
+
+def drawn(shape: tuple[int, int] = SHAPE) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels (2, Y, X) uint16 of nuclei and of cytoplasm, and labels (Y, X) of the nuclei."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    labels = np.zeros(shape, np.uint32)
+    rng = np.random.default_rng(4)
+    bodies = np.zeros(shape, bool)
+    for cy in range(20, shape[0], 44):
+        for cx in range(20, shape[1], 44):
+            near = np.s_[max(cy - 30, 0) : cy + 30, max(cx - 30, 0) : cx + 30]
+            dy, dx = rng.uniform(-5, 5, 2)
+            distance = np.hypot(y[near] - cy - dy, x[near] - cx - dx)
+            labels[near][distance < rng.uniform(7, 10)] = labels.max() + 1
+            bodies[near] |= distance < 18
+    light = [900 * gaussian_filter((labels > 0).astype(float), 1), 400 * bodies]
+    noise = 12 * rng.standard_normal((2, *shape))
+    return np.clip(200 + np.stack(light) + noise, 0, None).astype(np.uint16), labels
+
+
+PIXELS, NUCLEI = drawn()
+
+
+def same(truth: np.ndarray, found: np.ndarray, iou: float = 0.99) -> bool:
+    return average_precision(truth, found, [iou])[0] >= 0.999
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"method": "ring"},
+        {"method": "grow", "channel": "reporter", "max_distance_um": 10},
+        {"method": "network", "channel": "reporter", "beside": ["dna"], "weights": "{both}"},
+        {"method": "off"},
+    ],
+    ids=["ring", "grow", "network", "off"],
+)
+def test_a_frame_by_region_has_the_labels_of_the_whole_frame(tmp_path, cells):
+    one = threshold_network(tmp_path / "one.safetensors", (1.0,), 0.4)
+    both = threshold_network(tmp_path / "both.safetensors", (1.0, 1.0), 0.4)
+    cells = {k: v.format(both=both) if isinstance(v, str) else v for k, v in cells.items()}
+    nuclei = {"channel": "dna", "weights": str(one), "tile_px": 512, "keep_border": False}
+    options = settled({"nuclei": nuclei, "cells": cells})["segment"]
+    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
+    read = chain.segmented_channels(options)
+    pixels = PIXELS[[("dna", "reporter").index(name) for name in read]]
+    whole, figures = chain.segment_frame(pixels, 1.0, options, networks)
+    scratch = scratch_in(tmp_path)
+    assert chain.can_go_by_region(networks)
+    region, by_region = chain.segment_by_region(OnDisk(pixels), 1.0, options, networks, scratch)
+    assert list(region) == list(whole)
+    for name, labels in whole.items():
+        assert same(labels, region[name][:, :]), name
+        assert region[name][:, :].max() == labels.max()
+    assert by_region["n_nuclei"] == figures["n_nuclei"] > 200
+    assert by_region["nuclei_probability"] == pytest.approx(figures["nuclei_probability"], abs=1e-3)
+    assert by_region["flag"] == figures["flag"] == ""
+    assert not list(tmp_path.glob("tmp*")), "what lies between is gone, and never had a name"
+
+
+def test_cells_grow_and_ring_as_in_the_whole_frame():
+    for method in ("ring", "grow"):
+        whole = grow_cells(NUCLEI, PIXELS[1], pixel_size_um=0.5, method=method, max_distance_um=6.0)
+        found, cytoplasm = np.zeros(SHAPE, np.uint32), OnDisk(PIXELS[1])
+        grow_by_region(
+            OnDisk(NUCLEI),
+            cytoplasm,
+            OnDisk(found),
+            pixel_size_um=0.5,
+            method=method,
+            max_distance_um=6.0,
+            block_px=256,
+        )
+        assert (whole == found).mean() > 0.9999, method
+
+
+def test_cells_of_a_network_are_shared_across_blocks(monkeypatch):
+    from cellpipe.segment import cells as module
+    from cellpipe.tiles import blocks
+
+    coarse = np.where(NUCLEI > 0, 1, 0).astype(np.uint32)
+    coarse[:] = 1 + np.arange(SHAPE[0])[:, None] // 230 * 4 + np.arange(SHAPE[1]) // 230
+    whole = cells_of_nuclei(NUCLEI, coarse)
+    monkeypatch.setattr(module, "blocks", lambda shape: blocks(shape, 128))
+    assert (cells_of_nuclei(OnDisk(NUCLEI), OnDisk(coarse)) == whole).all()
+    assert set(np.unique(whole[NUCLEI > 0])) == set(np.unique(NUCLEI)) - {0}
+
+
+@pytest.mark.parametrize("with_cells", [True, False])
+@pytest.mark.parametrize("subtract", [True, False])
+def test_rows_of_regions_are_those_of_the_whole_frame(with_cells, subtract):
+    cells = grow_cells(NUCLEI, pixel_size_um=0.5, max_distance_um=4.0) if with_cells else None
+    options = {"subtract_background": subtract, "ratios": RATIOS if with_cells else {}}
+    whole = chain.measure_frame(NUCLEI, cells, PIXELS, ["dna", "gfp"], 0.5, options)
+    pixels, around = OnDisk(PIXELS), None if cells is None else OnDisk(cells)
+    rows = measure_by_region(
+        OnDisk(NUCLEI),
+        around,
+        pixels,
+        ["dna", "gfp"],
+        0.5,
+        options["ratios"],
+        subtract_background=subtract,
+        block_px=256,
+    )
+    pd.testing.assert_frame_equal(rows, whole.drop(columns="object"), rtol=1e-5)
+    assert rows["touches_border"].sum() == whole["touches_border"].sum() > 0
+    assert pixels.largest < PIXELS.size / 2 or subtract
+    nothing = OnDisk(np.zeros_like(NUCLEI))
+    empty = measure_by_region(nothing, around and nothing, pixels, ["dna", "gfp"], 0.5, {})
+    assert len(empty) == 0
+    assert set(empty) == set(whole) - {"object", *options["ratios"]}
+
+
+def test_background_of_regions_is_that_of_the_frame():
+    levels = background_levels(OnDisk(PIXELS), OnDisk(NUCLEI))
+    assert levels == pytest.approx([background_level(plane, NUCLEI) for plane in PIXELS])
+    full = np.ones_like(NUCLEI)
+    assert background_levels(PIXELS, full) == pytest.approx(np.percentile(PIXELS, 1, axis=(1, 2)))
+
+
+@pytest.mark.parametrize("method", ["gaussian", "median", "learned"])
+def test_denoising_by_region_does_not_show(method):
+    plane = PIXELS[0][:400, :500]
+    found = np.zeros(plane.shape, np.float32)
+    denoise_by_region(OnDisk(plane), found, method=method, block_px=192)
+    assert np.abs(found - denoise(plane, method=method)).max() < 0.5
+
+
+def test_rescaled_regions_are_those_of_the_whole():
+    for shape in ((300, 411), (901, 1203)):
+        whole, place = resize(PIXELS[0], shape), (slice(100, 205), slice(33, 290))
+        assert (resize(OnDisk(PIXELS[0]), shape, place) == whole[place]).all()
+        assert whole.mean() == pytest.approx(PIXELS[0].mean(), rel=0.01)
+        labels = nearest(NUCLEI, shape)
+        assert (nearest(OnDisk(NUCLEI), shape, place) == labels[place]).all()
+
+
+def test_an_image_at_another_scale_goes_by_region_too(tmp_path):
+    network = load_network("nuclei")
+    large = np.kron(PIXELS[:1, :300, :300], np.ones((8, 8), np.uint16))[:, :900, :1100]
+    whole, of_whole = network_labels(large[0], network, diameter_px=140, tile_px=512)
+    into = Scratch(large.shape[1:], np.uint32, tmp_path)
+    _, by_region = network_labels(
+        OnDisk(large),
+        network,
+        diameter_px=140,
+        tile_px=512,
+        into=into,
+        scratch=scratch_in(tmp_path),
+    )
+    assert np.asarray(whole).max() > 10
+    assert same(np.asarray(whole), into[:, :])
+    assert by_region == pytest.approx(of_whole, abs=1e-3)
+
+
+def test_quality_of_regions_is_near_that_of_the_frame():
+    whole, found = image_quality(PIXELS[0]), quality_by_region(OnDisk(PIXELS[0]), block_px=256)
+    for name in ("focus", "background", "noise_sigma", "signal_to_noise"):
+        assert found[name] == pytest.approx(whole[name], rel=0.1), name
+    assert quality_by_region(OnDisk(np.full(SHAPE, 255, np.uint8)))["flag"] == "flat"
+    again = quality_by_region(OnDisk(PIXELS[0].copy()), block_px=256)
+    other = quality_by_region(OnDisk(PIXELS[0] + 1), block_px=256)
+    assert again["digest"] == found["digest"] != other["digest"]
+
+
+def test_a_plate_is_read_by_slices_and_labels_written_by_chunks(tmp_path):
+    plate = laid_out(
+        tmp_path, inspected({"B03": [(2, 2, 1, *SHAPE)]}), labels=["nuclei"], chunk_px=256
+    )
+    for c in range(2):
+        plate.write_plane("B03", 1, 1, c, 0, PIXELS[c])
+    frame = plate.open_frame("B03", 1, 1, ["gfp", "dna"])
+    assert frame.shape == (2, *SHAPE)
+    assert (frame[0:2, 100:300, 250:] == PIXELS[::-1, 100:300, 250:]).all()
+    assert (frame[1:2, ::7, ::5] == PIXELS[:1, ::7, ::5]).all()
+    with pytest.raises(BadImage, match="missing"):
+        plate.open_frame("B03", 1, 0)
+    plate.write_labels("B03", 1, 0, "nuclei", NUCLEI)
+    plate.write_labels("B03", 1, 1, "nuclei", OnDisk(NUCLEI))
+    assert plate.has_frame("B03", 1, 1, "nuclei")
+    for level in range(len(plate.fields["B03", 1].levels)):
+        read = [plate.read_labels("B03", 1, t, "nuclei", level) for t in (0, 1)]
+        assert (read[0] == read[1]).all(), level
+    opened = plate.open_labels("B03", 1, 1, "nuclei")
+    assert (opened[10:600, 300:310] == NUCLEI[10:600, 300:310]).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_pixel_that_is_no_number_is_refused_by_region(tmp_path, value):
+    one = threshold_network(tmp_path / "one.safetensors", (1.0,), 0.4)
+    options = settled({"nuclei": {"channel": "dna", "weights": str(one)}})["segment"]
+    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
+    pixels = PIXELS[:1].astype(np.float32)
+    pixels[0, -1, -1] = value
+    with pytest.raises(BadImage, match="NaN or infinite"):
+        chain.segment_by_region(OnDisk(pixels), 1.0, options, networks, scratch_in(tmp_path))
+    flat = np.full((1, *SHAPE), 7, np.uint16)
+    layers, figures = chain.segment_by_region(
+        OnDisk(flat), 1.0, options, networks, scratch_in(tmp_path)
+    )
+    assert figures["flag"] == "flat"
+    assert not layers["nuclei"][:, :].any()
+    assert not layers["cells"][:, :].any()
+
+
+def test_filtering_by_region_is_filtering(tmp_path):
+    one = threshold_network(tmp_path / "one.safetensors", (1.0,), 0.4)
+    nuclei = {"channel": "dna", "weights": str(one), "tile_px": 512}
+    limits = {"min_area_um2": 200.0, "max_area_um2": 280.0, "keep_border": False}
+    options = settled({"nuclei": {**nuclei, **limits}})["segment"]
+    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
+    everything = networks["nuclei"](PIXELS[0], 1.0)[0]
+    kept, _ = filter_labels(everything, min_area_px=200, max_area_px=280, keep_border=False)
+    layers, _ = chain.segment_by_region(
+        OnDisk(PIXELS[:1]), 1.0, options, networks, scratch_in(tmp_path)
+    )
+    assert 0 < kept.max() < everything.max()
+    assert same(kept, layers["nuclei"][:, :])
+
+
+def test_a_frame_is_large_above_the_limit():
+    assert chain.is_large((1, 2, 1, 6000, 6000), 32)
+    assert not chain.is_large((1, 2, 1, 2048, 2048), 32)
