@@ -156,6 +156,8 @@ class Box:
 
 def boxes_of(labels: np.ndarray, place: Place) -> Iterator[tuple[int, Box]]:
     """Value and box of each object in a block of labels that lies at `place` of its plane."""
+    from scipy import ndimage  # here, because every job that reads a plate imports this module
+
     if not labels.any():
         return
     values, compact = np.unique(labels, return_inverse=True)
