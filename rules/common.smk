@@ -26,6 +26,7 @@ try:
     )
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
+    SPOT_WEIGHTS = sheets.weights_digest(config, of_spots=True)
     WITH_LINES = lines.plates_with_lines(
         config["kymographs"]["lines"], SHEET, config["channels"]
     )
@@ -47,6 +48,8 @@ STAGES = sheets.stages(config)
 READOUTS = sheets.readouts(config)
 JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
 GPUS = 1 if config["device"] == "cuda" else 0
+DETECT_ENV = f"../envs/{sheets.detect_environment(config)}.yaml"
+SPOT_GPUS = GPUS if SPOT_WEIGHTS else 0
 SEGMENT_ENV = f"../envs/{sheets.segment_environment(config)}.yaml"
 
 

@@ -10,14 +10,17 @@ rule detect_block:
     benchmark:
         "<benchmarks>/detect_block/{plate}/{block}.tsv"
     conda:
-        "../envs/measure.yaml"
+        DETECT_ENV
     threads: 1
     resources:
         mem_mb=memory(2000),
         runtime=60,
+        gpu=SPOT_GPUS,
     params:
         units=block_units,
         options=config["detect"],
+        device=config["device"],
+        weights=SPOT_WEIGHTS,
         on_bad_image=config["on_bad_image"],
         code=frame_code("detect"),
     script:

@@ -4,12 +4,13 @@ import numpy as np
 
 from cellpipe.stream import Work
 from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.chain import detect_frame
+from cellpipe.workflow.chain import detect_frame, load_spot_network
 from cellpipe.workflow.job import speaking
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "detect")
     plate, options = job.plate, snakemake.params.options
+    network = load_spot_network(options, snakemake.params.device, snakemake.threads)
     holder = "cells" if "cells" in plate.label_names else plate.objects
 
     def read(unit, t):
@@ -18,7 +19,7 @@ with speaking(snakemake):
         return pixels, plate.read_labels(*place, holder)
 
     def compute(unit, t, frame):
-        return detect_frame(*frame, plate.pixel_size_um, options)
+        return detect_frame(*frame, plate.pixel_size_um, options, network)
 
     def write(unit, t, spots):
         return job.placed(spots, unit, t)
@@ -28,7 +29,7 @@ with speaking(snakemake):
         return write(job.units[0], 0, compute(job.units[0], 0, blank))
 
     work = Work(
-        key=job.keys({"options": options}),
+        key=job.keys({"options": options}, weights=snakemake.params.weights),
         frames=job.frames,
         read=read,
         compute=compute,

@@ -69,7 +69,10 @@ def named(text: str, keyword: str) -> str:
 # Engines of other projects run segment_block in an environment of their own; the rule names it in
 # a variable, and its default is that of our own engines.
 ENGINES = {f"segment_{name}.yaml": name for name in FOREIGN}
-IN_A_VARIABLE = {"segment_block": "../envs/segment.yaml"}
+IN_A_VARIABLE = {
+    "segment_block": "../envs/segment.yaml",
+    "detect_block": "../envs/measure.yaml",  # with a network that of our own engines
+}
 # Pins that the lock of .venv does not hold, or holds at another version, and why.
 OWN_PINS = {
     "segment_cellpose.yaml": {"numpy": "2.0.2"},  # cellpose 3 wants numpy below 2.1
@@ -209,6 +212,11 @@ def test_its_environment_holds_what_its_script_imports(rule: str) -> None:
 def test_an_environment_holds_what_its_engine_imports(name: str) -> None:
     wanted = needed(ROOT / "scripts/segment_block.py") | needed(engine_module(name))
     assert wanted - OF_OTHER_STAGES["segment_block"] <= set(environment(name))
+
+
+def test_spots_by_a_network_have_what_they_import() -> None:
+    wanted = needed(ROOT / "scripts/detect_block.py") - {"trackpy"}
+    assert {"torch", "safetensors"} <= wanted <= set(environment("segment.yaml"))
 
 
 @pytest.mark.parametrize("rule", sorted(OF_OTHER_STAGES))

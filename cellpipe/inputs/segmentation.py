@@ -96,12 +96,12 @@ def _check_network_of_cells(segment: Mapping[str, Any]) -> None:
     _refuse_count("cells", cells, (_inputs(card),), f"weights '{card.name}'")
 
 
-def refuse_other_kind(card: Card) -> Card:
-    """The card, if it is that of a network that segments. Raises BadConfig for another one."""
-    if card.kind != "segmentation":
+def refuse_other_kind(card: Card, kind: str = "segmentation", section: str = "segment") -> Card:
+    """The card, if it is that of a network of the kind. Raises BadConfig for another one."""
+    if card.kind != kind:
         raise BadConfig(
-            seen=f"weights '{card.name}' of kind '{card.kind}' in the section 'segment'",
-            wanted="weights of kind 'segmentation'",
+            seen=f"weights '{card.name}' of kind '{card.kind}' in the section '{section}'",
+            wanted=f"weights of kind '{kind}'",
             do="correct 'weights': they are those of another network",
         )
     return card

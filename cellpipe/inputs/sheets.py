@@ -124,6 +124,9 @@ def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
         cards["segment cells"] = load_card(cells["weights"])
     if config["denoise"]["method"] == "learned":
         cards["denoise"] = weights_card("cellpipe", "denoise")
+    if finds_spots_by_network(config):
+        card = load_card(config["detect"]["weights"])
+        cards["detect"] = refuse_other_kind(card, "spots", "detect")
     return [
         {
             "name": card.name,
@@ -136,9 +139,19 @@ def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-def weights_digest(config: Mapping[str, Any]) -> str:
-    """sha256 of the weights in use, so that other weights mean other results."""
-    return " ".join(network["sha256"] for network in networks(config))
+def finds_spots_by_network(config: Mapping[str, Any]) -> bool:
+    """Whether spots are sought, and by a network."""
+    detect = config["detect"]
+    return detect["channel"] is not None and detect["engine"] == "learned"
+
+
+def weights_digest(config: Mapping[str, Any], of_spots: bool = False) -> str:
+    """sha256 of the weights in use, so that other weights mean other results.
+
+    Those that find spots, or those of all stages before.
+    """
+    used = [network for network in networks(config) if (network["used_by"] == "detect") == of_spots]
+    return " ".join(network["sha256"] for network in used)
 
 
 def exported_weights(config: Mapping[str, Any]) -> Path:
@@ -151,6 +164,11 @@ def segment_environment(config: Mapping[str, Any]) -> str:
     """Name of the environment that segmentation runs in: engines of other projects have theirs."""
     engine = config["segment"]["nuclei"]["engine"]
     return f"segment_{engine}" if engine in FOREIGN else "segment"
+
+
+def detect_environment(config: Mapping[str, Any]) -> str:
+    """Name of the environment that spots are sought in: a network needs torch."""
+    return "segment" if finds_spots_by_network(config) else "measure"
 
 
 def readouts(config: Mapping[str, Any]) -> list[str]:

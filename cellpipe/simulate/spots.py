@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
+from scipy.special import ndtri
 
 from cellpipe.simulate.shapes import Outline, look_inside, random_waves
 from cellpipe.simulate.staining import add_gaussians
@@ -210,12 +211,11 @@ def _camera(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
     if rng.random() < 0.1:  # columns of a camera with an amplifier each
         scene = scene + rng.normal(0, 0.4, scene.shape[1])
     expected = np.maximum(photons + noise * scene, 0)
-    n_planes = int(rng.integers(3, 9)) if rng.random() < 0.2 else 1
-    # of a projection, noise is the greatest of several planes
-    planes = [
-        rng.poisson(expected) + read * rng.standard_normal(scene.shape) for _ in range(n_planes)
-    ]
-    image = np.max(planes, axis=0)
+    if rng.random() < 0.2:  # of a projection, noise is the greatest of several planes
+        highest = ndtri(rng.random(scene.shape) ** (1 / rng.integers(3, 9)))
+        image = expected + np.sqrt(expected + read**2) * highest
+    else:
+        image = rng.poisson(expected) + read * rng.standard_normal(scene.shape)
     if rng.random() < 0.3:  # noise of neighbours is alike where images were resampled or denoised
         grain = image - expected
         even = ndimage.gaussian_filter(grain, rng.uniform(0.35, 1.3))

@@ -37,7 +37,10 @@ def frame_seconds(
     plate: Plate, frames: Sequence[tuple[str, int, int]], config: Mapping[str, Any]
 ) -> pd.DataFrame:
     """CPU seconds of each stage on each frame: columns ``denoise segment measure detect``."""
-    networks = chain.load_networks(config["segment"], config["denoise"], config["device"], 1)
+    networks = {
+        **chain.load_networks(config["segment"], config["denoise"], config["device"], 1),
+        "spots": chain.load_spot_network(config["detect"], config["device"], 1),
+    }
     pixels = [plate.read_frame(*frame) for frame in frames]
     _stages(plate, pixels[0], config, networks)  # warm up: first calls allocate and compile
     return pd.DataFrame([_stages(plate, frame, config, networks) for frame in pixels])
@@ -59,7 +62,8 @@ def _stages(
     if config["detect"]["channel"]:
         spots = pixels[plate.channel_index(config["detect"]["channel"])]
         detect = _timed(spent, "detect", chain.detect_frame)
-        detect(spots, nuclei if cells is None else cells, size, config["detect"])
+        holders = nuclei if cells is None else cells
+        detect(spots, holders, size, config["detect"], networks["spots"])
     return spent
 
 

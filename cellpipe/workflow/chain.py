@@ -7,7 +7,7 @@ both run the same code, so the difference between the two is what moving data co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.tiles import Channel, Plane, Selected
+
+if TYPE_CHECKING:
+    from cellpipe.models.load import Network
 
 Options = Mapping[str, Any]
 
@@ -51,6 +54,16 @@ def load_networks(segment: Options, denoising: Options, device: str, threads: in
         torch.set_num_threads(threads)
         networks["denoise"] = load_network("denoise", device)
     return networks
+
+
+def load_spot_network(detecting: Options, device: str, threads: int) -> Network | None:
+    """The network that finds spots; None, and no torch imported, for the other engines."""
+    if detecting["engine"] != "learned":
+        return None
+    from cellpipe.models.load import load_network, torch_device
+
+    torch_device(device, threads)
+    return load_network(detecting["weights"], device)
 
 
 def denoise_frame(pixels: np.ndarray, denoising: Options, networks: Options) -> np.ndarray:
@@ -220,9 +233,14 @@ def measure_frame(
 
 
 def detect_frame(
-    pixels: np.ndarray, holders: np.ndarray, pixel_size_um: float, detecting: Options
+    pixels: np.ndarray,
+    holders: np.ndarray,
+    pixel_size_um: float,
+    detecting: Options,
+    network: Network | None = None,
 ) -> pd.DataFrame:
     """Spots of one frame (Y, X), with the object of `holders` that each lies in."""
-    options = {key: detecting[key] for key in ("diameter_um", "engine", "polarity", "threshold")}
-    spots = detect_spots(pixels, pixel_size_um=pixel_size_um, **options)
+    names = ("diameter_um", "engine", "polarity", "probability_threshold", "threshold")
+    options = {name: detecting[name] for name in names}
+    spots = detect_spots(pixels, pixel_size_um=pixel_size_um, network=network, **options)
     return assign_spots(spots, holders, pixel_size_um=pixel_size_um).reset_index(drop=True)
