@@ -9,7 +9,8 @@ detections. Speed: 20 frames of the middle one at several sizes, imperfect detec
 linker is told how far a cell can go and that two frames may be missed, and otherwise keeps its
 defaults. "positions only" is cellpipe without areas and intensities, which the others do not use;
 "the truth" is what perfect linking scores on these detections. Seconds are process CPU seconds,
-the least of the repeats. Memory: a movie of 1,000 frames and some 2,000 cells.
+the least of the repeats. Memory: movies of some 2,000 cells a frame, each linked by cellpipe in a
+process of its own.
 
 btrack (0.6.5, whose compiled part is the newest to load with older C++ libraries) wants an
 environment of its own and its cell_config.json, from models/ of its repository:
@@ -27,8 +28,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import argparse
 import dataclasses
+import multiprocessing
 import resource
+import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +50,7 @@ IMPERFECT = Errors(missed=0.025, false=0.01)
 SEEDS = (1, 2, 3)
 SPEED_FRAMES = 20
 LARGEST = {"laptrack": 10_000, "btrack": 1_000}  # cells a frame; beyond, it takes too long
-LONG_FRAMES, LONG_CELLS = 1000, 2000
+LONG_CELLS = 2000
 
 
 def reach_um(level: Difficulty) -> float:
@@ -97,24 +101,46 @@ def speed(
     return pd.DataFrame(rows).T
 
 
-def long_movie(level: Difficulty) -> None:
-    """Seconds and peak memory of cellpipe on a movie of many frames."""
+def long_movie(level: Difficulty, lengths: list[int]) -> pd.DataFrame:
+    """Seconds and memory of cellpipe on the first frames of a movie of some 2,000 cells a frame."""
     # about as many deaths as divisions, so that the number of cells stays
     steady = dataclasses.replace(level, deaths_per_frame=0.0114)
     side = round(float(np.sqrt(LONG_CELLS / level.cells_per_mm2)) * 1000 / 0.65)
-    design = steady.design(seed=SEEDS[0], n_frames=LONG_FRAMES, shape=(side, side))
+    design = steady.design(seed=SEEDS[0], n_frames=max(lengths), shape=(side, side))
     points = detect(design, "A01", IMPERFECT)
-    before_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    found, seconds = run("cellpipe", points, reach_um(level), None)
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    rows = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for n_frames in lengths:
+            table = Path(folder) / "points.parquet"
+            points[points["t"] < n_frames].to_parquet(table)
+            # in a process of its own, or the drawing of the movie would be the peak
+            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as alone:
+                rows[n_frames] = alone.submit(linked_alone, table, reach_um(level)).result()
+    return pd.DataFrame(rows).T
+
+
+def linked_alone(table: Path, reach: float) -> dict[str, float]:
+    """cellpipe on a table of detections: scores, CPU seconds, memory of the process in MB."""
+    points = pd.read_parquet(table)
+    before_mb = peak_mb()
+    found, seconds = run("cellpipe", points, reach, None)
+    after_mb = peak_mb()
     truth = links(points, points[["track_id", "parent_track_id"]])
-    hits, claimed = len(truth & links(points, found)), len(links(points, found))
-    print(
-        f"\n{LONG_FRAMES} frames, {len(points) / LONG_FRAMES:.0f} cells a frame: "
-        f"precision {hits / claimed:.3f}, recall {hits / len(truth):.3f}, {seconds:.0f} CPU s, "
-        f"peak {peak_mb:.0f} MB ({before_mb:.0f} MB after drawing, before linking)",
-        flush=True,
-    )
+    claimed = links(points, found)
+    hits = len(truth & claimed)
+    return {
+        "cells a frame": len(points) / points["t"].nunique(),
+        "precision": hits / len(claimed),
+        "recall": hits / len(truth),
+        "CPU s": seconds,
+        "µs a detection": 1e6 * seconds / len(points),
+        "MB before": before_mb,
+        "peak MB": after_mb,
+    }
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def show(title: str, table: pd.DataFrame) -> None:
@@ -127,6 +153,7 @@ def main() -> None:
     parser.add_argument("--levels", nargs="*", default=list(DIFFICULTIES), choices=DIFFICULTIES)
     parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10000, 50000])
+    parser.add_argument("--frames", type=int, nargs="*", default=[250, 500, 1000])
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--linkers", nargs="*", default=list(LINKERS), choices=list(LINKERS))
     parser.add_argument("--btrack-python", type=Path, help="without it btrack is left out")
@@ -150,7 +177,8 @@ def main() -> None:
             table = speed(points, level, able, btrack, args.repeats)
             show(f"{size} cells a frame ({len(points)} in {SPEED_FRAMES} frames), middle", table)
     if args.only in (None, "memory"):
-        long_movie(DIFFICULTIES["middle"])
+        table = long_movie(DIFFICULTIES["middle"], args.frames)
+        show(f"movies of so many frames, some {LONG_CELLS} cells in each", table)
 
 
 if __name__ == "__main__":
