@@ -83,3 +83,15 @@ def test_layers_and_stages_follow_the_config():
     cells_off = {"segment": {"nuclei": {"channel": "dna"}, "cells": {"method": "off"}}}
     config = sheets.checked_config({**LEAST, **cells_off}, SCHEMAS)
     assert sheets.label_names(config) == ["nuclei"]
+
+
+def test_a_network_for_spots_counts_where_spots_are_sought():
+    detect = {"channel": "dna", "engine": "learned"}
+    config = sheets.checked_config({**LEAST, "detect": {**detect, "weights": "denoise"}}, SCHEMAS)
+    with pytest.raises(BadConfig, match="kind 'denoise' in the section 'detect'"):
+        sheets.networks(config)
+    assert sheets.detect_environment(config) == "segment"
+    config["detect"]["channel"] = None  # none are sought, so no weights are read
+    assert [network["used_by"] for network in sheets.networks(config)] == ["segment"]
+    assert sheets.weights_digest(config, of_spots=True) == ""
+    assert sheets.detect_environment(config) == "measure"

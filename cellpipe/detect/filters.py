@@ -85,7 +85,8 @@ def width_from_two_scales(
     A Gaussian of width s answers to scale t with 2 t² s² / (t² + s²)², so the quotient of two
     answers gives s. NaN where no width explains them (neighbours too near).
     """
-    quotient = np.divide(narrow, wide, out=np.full(len(narrow), np.nan), where=wide > 0)
+    bright = (narrow > 0) & (wide > 0)
+    quotient = np.divide(narrow, wide, out=np.full(len(narrow), np.nan), where=bright)
     k = np.sqrt(quotient) * sigma_2 / sigma_1
     width2 = (sigma_2**2 - k * sigma_1**2) / (k - 1)
     return np.sqrt(np.where(width2 > 0, width2, np.nan))
