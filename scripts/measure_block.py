@@ -4,12 +4,21 @@ import numpy as np
 
 from cellpipe.stream import Work
 from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.chain import is_large, measure_frame
+from cellpipe.workflow.chain import is_large, measure_frame, with_probabilities
+from cellpipe.workflow.gather import FRAME, OF_OBJECTS
 from cellpipe.workflow.job import speaking
+from cellpipe.workflow.receipts import read_rows
+
+NO_FIGURES = dict.fromkeys(OF_OBJECTS, b"")
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "measure")
     plate, options = job.plate, snakemake.params.options
+    segmented = read_rows([snakemake.input.segment_table])
+    figures = {
+        place: {name: row[name] for name in OF_OBJECTS}
+        for place, row in segmented.set_index(FRAME, drop=False).iterrows()
+    }
     with_cells = "cells" in plate.label_names and plate.objects != "cells"
 
     def read(unit, t):
@@ -24,6 +33,7 @@ with speaking(snakemake):
         return measure_frame(*frame, plate.channels, plate.pixel_size_um, options, plate.objects)
 
     def write(unit, t, rows):
+        rows = with_probabilities(rows, figures.get((unit.well, unit.field, t), NO_FIGURES))
         return job.placed(rows, unit, t)
 
     def no_rows():

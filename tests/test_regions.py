@@ -55,8 +55,8 @@ def drawn(shape: tuple[int, int] = SHAPE) -> tuple[np.ndarray, np.ndarray]:
     labels = np.zeros(shape, np.uint32)
     rng = np.random.default_rng(4)
     bodies = np.zeros(shape, bool)
-    for cy in range(20, shape[0], 44):
-        for cx in range(20, shape[1], 44):
+    for cy in range(6, shape[0], 44):  # the first ones are cut by the border
+        for cx in range(6, shape[1], 44):
             near = np.s_[max(cy - 30, 0) : cy + 30, max(cx - 30, 0) : cx + 30]
             dy, dx = rng.uniform(-5, 5, 2)
             distance = np.hypot(y[near] - cy - dy, x[near] - cx - dx)
@@ -198,7 +198,7 @@ def test_an_image_at_another_scale_goes_by_region_too(tmp_path):
         into=into,
         scratch=scratch_in(tmp_path),
     )
-    assert np.asarray(whole).max() > 10
+    assert np.asarray(whole).max() > 3
     assert same(np.asarray(whole), into[:, :])
     assert by_region == pytest.approx(of_whole, abs=1e-3)
 

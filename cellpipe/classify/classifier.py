@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NO_FEATURES = frozenset((
     "plate", "well", "row", "column", "field", "t", "object", "label", "y_um", "x_um",
     "touches_border", "class", "class_probability", "track_id", "parent_track_id", "generation",
-    "fingerprint", "time_s",
+    "fingerprint", "time_s", "foreground_probability", "object_probability",
 ))
 # fmt: on
 MAX_STANDARD = 8.0  # a standardised value beyond this is an artefact and may not rule the sum

@@ -55,7 +55,20 @@ def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
             nuclei.pop(name, None)
     if used in FOREIGN:
         foreign_path(used, nuclei["weights"])
+    if nuclei["min_object_probability"] is not None:
+        _refuse_uncalibrated(used, nuclei["weights"])
     _refuse_count("nuclei", nuclei, channel_counts(used, nuclei["weights"]), f"engine '{used}'")
+
+
+def _refuse_uncalibrated(engine: str, weights: str) -> None:
+    if engine == "cellpipe" and load_card(weights).calibration is not None:
+        return
+    raise BadConfig(
+        seen=f"'segment: nuclei: min_object_probability' with the engine '{engine}' and "
+        f"weights '{weights}'",
+        wanted="the engine 'cellpipe' with weights whose card has a calibration",
+        do="calibrate them (scripts/calibrate_network.py), or remove 'min_object_probability'",
+    )
 
 
 def _settle_cells(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:

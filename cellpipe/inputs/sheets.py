@@ -14,7 +14,7 @@ from cellpipe.inputs.config import load_yaml, validated
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.inputs.segmentation import refuse_other_kind, refuse_unknown_channels, settle
 from cellpipe.layouts.names import refuse_unknown_layout
-from cellpipe.models.card import load_card, weights_path
+from cellpipe.models.card import Card, load_card, weights_path
 from cellpipe.models.engines import FOREIGN
 from cellpipe.models.engines.weights import weights_card
 
@@ -116,6 +116,20 @@ def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
 
     Raises CellpipeError for weights that are missing or do not match their card.
     """
+    return [
+        {
+            "name": card.name,
+            "sha256": card.sha256,
+            "licence": card.licence,
+            "trained_on": card.trained_on,
+            "used_by": use,
+        }
+        for use, card in _cards(config).items()
+    ]
+
+
+def _cards(config: Mapping[str, Any]) -> dict[str, Card]:
+    """Cards of the weights that the config asks for, by what uses them."""
     nuclei, cards = config["segment"]["nuclei"], {}
     cells = config["segment"]["cells"]
     if nuclei["engine"] != "classical":
@@ -127,16 +141,7 @@ def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
     if finds_spots_by_network(config):
         card = load_card(config["detect"]["weights"])
         cards["detect"] = refuse_other_kind(card, "spots", "detect")
-    return [
-        {
-            "name": card.name,
-            "sha256": card.sha256,
-            "licence": card.licence,
-            "trained_on": card.trained_on,
-            "used_by": use,
-        }
-        for use, card in cards.items()
-    ]
+    return cards
 
 
 def finds_spots_by_network(config: Mapping[str, Any]) -> bool:
@@ -146,12 +151,12 @@ def finds_spots_by_network(config: Mapping[str, Any]) -> bool:
 
 
 def weights_digest(config: Mapping[str, Any], of_spots: bool = False) -> str:
-    """sha256 of the weights in use, so that other weights mean other results.
+    """Digests of the weights in use, so that other weights mean other results.
 
     Those that find spots, or those of all stages before.
     """
-    used = [network for network in networks(config) if (network["used_by"] == "detect") == of_spots]
-    return " ".join(network["sha256"] for network in used)
+    cards = _cards(config)
+    return " ".join(cards[use].digest for use in cards if (use == "detect") == of_spots)
 
 
 def exported_weights(config: Mapping[str, Any]) -> Path:

@@ -26,6 +26,7 @@ class Card:
     licence: str
     normalisation: str | dict  # words: the usual grey scale; else see normalise.GreyScale
     diameter_px: tuple[float, float] | None  # object diameters that were trained on
+    calibration: dict | None = None  # of the probability that an object is real; calibration.py
     extra: dict = field(default_factory=dict)
 
     @property
@@ -33,6 +34,14 @@ class Card:
         """The sets of images that it was trained on, in words."""
         data = self.extra.get("data", "")
         return data if isinstance(data, str) else ", ".join(map(str, data))
+
+    @property
+    def digest(self) -> str:
+        """What tells its results from those of other weights, or of another calibration."""
+        if self.calibration is None:
+            return self.sha256
+        told = json.dumps({k: v for k, v in self.calibration.items() if k != "scores"})
+        return f"{self.sha256}+{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cellpipe.errors import CellpipeError
+from cellpipe.models.calibration import Calibration, object_features
+from cellpipe.models.engines import Found
 from cellpipe.models.instances import labels_from_maps, object_probability
 from cellpipe.models.load import Network
 from cellpipe.models.normalise import (
@@ -35,7 +37,34 @@ def network_labels(
     into: Plane | None = None,
     scratch: MakePlane = np.zeros,
 ) -> tuple[Plane, np.ndarray]:
-    """Labels uint32 (Y, X) and the mean foreground probability of each object, float32 (n,).
+    """The labels of `find_objects` and their mean foreground probability, float32 (n,)."""
+    found = find_objects(
+        pixels,
+        network,
+        diameter_px=diameter_px,
+        probability_threshold=probability_threshold,
+        tile_px=tile_px,
+        precision=precision,
+        augment=augment,
+        into=into,
+        scratch=scratch,
+    )
+    return found.labels, found.probability
+
+
+def find_objects(
+    pixels: Plane,
+    network: Network,
+    *,
+    diameter_px: float | None = None,
+    probability_threshold: float = 0.5,
+    tile_px: int = 2048,
+    precision: Precision = "float32",
+    augment: bool = False,
+    into: Plane | None = None,
+    scratch: MakePlane = np.zeros,
+) -> Found:
+    """Objects of an image: labels uint32 (Y, X), and how sure the network is of each.
 
     `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
     `augment` averages over the eight turns and mirrorings of a tile, for eight times the work.
@@ -50,21 +79,34 @@ def network_labels(
     size = working_shape(shape, network, diameter_px)
     planes = channels if size == shape else _rescaled(channels, size, scratch)
     draw = averaged_maps if augment else image_maps
+    stored = network.card.calibration
+    calibration = None if stored is None else Calibration.of_card(stored)
 
     def segment(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
         seen = normalise_channels(np.asarray(planes[:, *tile.outer]), limits)
         maps = draw(network.module, seen, precision=precision)
         labels = labels_from_maps(maps, probability_threshold=probability_threshold)
-        return labels, object_probability(labels, maps[0])
+        if calibration is None:
+            return labels, known(object_probability(labels, maps[0]))
+        features = object_features(labels, maps, seen[0])
+        return labels, known(features[:, 0], calibration.probability(features))
 
     tiles = tile_grid(size, tile_px, HALO_PX)
     if size == shape:
-        return stitch(size, tiles, segment, into)
-    labels, probability = stitch(size, tiles, segment, scratch(size, np.uint32))
+        labels, figures = stitch(size, tiles, segment, into)
+        return Found(labels, figures[:, 0], figures[:, 1])
+    labels, figures = stitch(size, tiles, segment, scratch(size, np.uint32))
     back: Plane = np.zeros(shape, np.uint32) if into is None else into
     for place in blocks(shape, tile_px):
         back[place] = nearest(labels, shape, place)
-    return back, probability
+    return Found(back, figures[:, 0], figures[:, 1])
+
+
+def known(probability: np.ndarray, real: np.ndarray | None = None) -> np.ndarray:
+    """Figures of objects side by side, float32 (n, 2): foreground probability, and that of being
+    real; NaN where a network was never calibrated."""
+    unknown = np.full(len(probability), np.nan, np.float32)
+    return np.stack([probability, unknown if real is None else real], axis=1)
 
 
 def _rescaled(channels: Plane, size: tuple[int, int], scratch: MakePlane) -> Plane:

@@ -8,15 +8,17 @@ from typing import NamedTuple
 import numpy as np
 
 from cellpipe.errors import BadImage
-from cellpipe.models.engines import Engine, load_engine, numbered
+from cellpipe.models.engines import Engine, find, load_engine, numbered
 
 
 class Segmentation(NamedTuple):
     """labels : uint32 (Y, X), values 1..n without gaps, 0 background.
-    probability : float32 (n,), mean foreground probability of label i + 1; NaN if unknown."""
+    probability : float32 (n,), mean foreground probability of label i + 1; NaN if unknown.
+    object_probability : float32 (n,), of being a real object; NaN if unknown."""
 
     labels: np.ndarray
     probability: np.ndarray
+    object_probability: np.ndarray
 
 
 def segment_nuclei(
@@ -28,6 +30,7 @@ def segment_nuclei(
     min_area_um2: float = 0.0,
     max_area_um2: float | None = None,
     probability_threshold: float | None = None,
+    min_object_probability: float | None = None,
     keep_border: bool = True,
     tile_px: int = 2048,
 ) -> Segmentation:
@@ -42,6 +45,8 @@ def segment_nuclei(
     diameter_um : typical nucleus; engines that know one scale only rescale the image by it, and
         the classical one estimates it when it is None
     probability_threshold : least probability of a nucleus; None leaves it to the engine
+    min_object_probability : objects that are less probably real are dropped; an engine that does
+        not know the probability has no objects then
     min_area_um2, max_area_um2 : objects outside are dropped
     keep_border : False drops objects that touch the frame, since their area is wrong
     tile_px : edge of the tiles in which a large image is worked through
@@ -57,8 +62,10 @@ def segment_nuclei(
     for plane in planes:
         check_plane(plane)
     if not any(plane.max() > plane.min() for plane in planes):
-        return Segmentation(np.zeros(planes.shape[1:], np.uint32), np.zeros(0, np.float32))
-    labels, probability = engine(
+        none = np.zeros(0, np.float32)
+        return Segmentation(np.zeros(planes.shape[1:], np.uint32), none, none)
+    found = find(
+        engine,
         pixels,
         pixel_size_um,
         diameter_um=diameter_um,
@@ -67,12 +74,18 @@ def segment_nuclei(
     )
     px_um2 = pixel_size_um**2
     kept, old = filter_labels(
-        labels,
+        np.asarray(found.labels),
         min_area_px=min_area_um2 / px_um2,
         max_area_px=None if max_area_um2 is None else max_area_um2 / px_um2,
         keep_border=keep_border,
+        keep=probable(found.object_probability, min_object_probability),
     )
-    return Segmentation(kept, probability[old - 1])
+    return Segmentation(kept, found.probability[old - 1], found.object_probability[old - 1])
+
+
+def probable(object_probability: np.ndarray, least: float | None) -> np.ndarray | None:
+    """Objects that are at least so probably real, bool (n,); None keeps them all."""
+    return None if least is None else object_probability >= least
 
 
 @lru_cache(maxsize=2)
@@ -109,8 +122,11 @@ def filter_labels(
     min_area_px: float = 0.0,
     max_area_px: float | None = None,
     keep_border: bool = True,
+    keep: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Drop objects by area and border, number the rest 1..n in their old order.
+
+    keep : bool (n,), False for values that are dropped whatever their area
 
     Returns labels uint32 (Y, X) and the old value of each new label, shape (n,).
     """
@@ -118,7 +134,10 @@ def filter_labels(
     border = np.zeros(len(area), bool)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
         border[edge] = True
-    return numbered(labels, kept_objects(area, border, min_area_px, max_area_px, keep_border))
+    kept = kept_objects(area, border, min_area_px, max_area_px, keep_border)
+    if keep is not None:
+        kept[1:] &= keep[: len(kept) - 1]
+    return numbered(labels, kept)
 
 
 def kept_objects(

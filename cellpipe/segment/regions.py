@@ -1,7 +1,7 @@
 """Nuclei, and the cells around them, in images that are larger than memory.
 
                  blocks            labels on disk        blocks with a halo
-    image  ──►  engine.by_region  ──►  nuclei  ──►  ring, grow, network  ──►  cells
+    image  ──►  engine.find    ──►  nuclei  ──►  ring, grow, network  ──►  cells
 
 Images and labels are planes that are read and written by slices, and no more than a few tiles of
 them are held. The same objects come out as from the whole image.
@@ -9,44 +9,27 @@ them are held. The same objects come out as from the whole image.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
+from cellpipe.models.engines import RegionEngine
 from cellpipe.scratch import MakePlane
 from cellpipe.segment.cells import Levels, grow_cells, levels_of, smoothed
-from cellpipe.segment.nuclei import check_plane, kept_objects
+from cellpipe.segment.nuclei import check_plane, kept_objects, probable
 from cellpipe.tiles import Channel, Plane, blocks, widened
 
 SAMPLE_PX = 1 << 22  # pixels that grey levels are taken from
 BLOCK_PX = 1792  # with the halo, no more than a tile
 
 
-@runtime_checkable
-class RegionEngine(Protocol):
-    """An engine that can work on an image that is read by slices."""
-
-    def by_region(
-        self,
-        pixels: Plane,
-        pixel_size_um: float,
-        *,
-        into: Plane,
-        scratch: MakePlane,
-        diameter_um: float | None = None,
-        probability_threshold: float | None = None,
-        tile_px: int = 2048,
-    ) -> np.ndarray:
-        """Fill labels (Y, X) of zeros from pixels (C, Y, X); the probabilities (n,)."""
-        ...
-
-
 class SegmentedRegions(NamedTuple):
-    """labels (Y, X) uint32, 1..n without gaps; probability float32 (n,)."""
+    """labels (Y, X) uint32, 1..n without gaps; probabilities float32 (n,), see `Segmentation`."""
 
     labels: Plane
     probability: np.ndarray
+    object_probability: np.ndarray
 
 
 def segment_by_region(
@@ -57,34 +40,40 @@ def segment_by_region(
     scratch: MakePlane,
     min_area_um2: float = 0.0,
     max_area_um2: float | None = None,
+    min_object_probability: float | None = None,
     keep_border: bool = True,
     **options: Any,
 ) -> SegmentedRegions:
     """`cellpipe.segment.nuclei.segment_nuclei` for an image (C, Y, X) that is read by slices.
 
     scratch : makes the plane of labels
-    options : of `RegionEngine.by_region`
+    options : of `RegionEngine.find`
 
     Raises BadImage for NaN or infinite pixels. A flat image has no nuclei.
     """
     shape = (pixels.shape[1], pixels.shape[2])
     labels = scratch(shape, np.uint32)
     if not _checked_contrast(pixels):
-        return SegmentedRegions(labels, np.zeros(0, np.float32))
-    probability = engine.by_region(pixels, pixel_size_um, into=labels, scratch=scratch, **options)
-    keep = kept_objects(
-        *_areas_and_border(labels, len(probability)),
+        none = np.zeros(0, np.float32)
+        return SegmentedRegions(labels, none, none)
+    found = engine.find(pixels, pixel_size_um, into=labels, scratch=scratch, **options)
+    n = len(found.probability)
+    kept = kept_objects(
+        *_areas_and_border(labels, n),
         min_area_px=min_area_um2 / pixel_size_um**2,
         max_area_px=None if max_area_um2 is None else max_area_um2 / pixel_size_um**2,
         keep_border=keep_border,
     )
-    old = np.flatnonzero(keep)
-    if len(old) < len(probability):
-        table = np.zeros(len(keep), np.uint32)
+    likely = probable(found.object_probability, min_object_probability)
+    if likely is not None:
+        kept[1:] &= likely
+    old = np.flatnonzero(kept)
+    if len(old) < n:
+        table = np.zeros(n + 1, np.uint32)
         table[old] = np.arange(1, len(old) + 1)
         for place in blocks(shape):
             labels[place] = table[labels[place]]
-    return SegmentedRegions(labels, probability[old - 1])
+    return SegmentedRegions(labels, found.probability[old - 1], found.object_probability[old - 1])
 
 
 def _checked_contrast(pixels: Plane) -> bool:

@@ -80,6 +80,7 @@ def card_of(trained: Trained, plan: Plan, pairs: pd.DataFrame, sha256: str) -> C
         licence=plan.licence,
         normalisation=scale if isinstance(scale, str) else scale.for_card(),
         diameter_px=plan.diameter_px,
+        calibration=trained.calibration.for_card() if trained.calibration else None,
         extra={
             "data": data,
             "images": {f"{name}/{side}": int(n) for (name, side), n in counts.items()},

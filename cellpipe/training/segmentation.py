@@ -12,11 +12,14 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
+from cellpipe.models.calibration import Calibration
 from cellpipe.models.instances import labels_from_maps
 from cellpipe.models.normalise import GreyScale
 from cellpipe.models.predict import image_maps
 from cellpipe.models.unet import channels_last
+from cellpipe.training import calibration
 from cellpipe.training.augment import (
     Augmentation,
     crop,
@@ -185,4 +188,14 @@ def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Tra
     )
     network = network.with_outputs(SHIPPED_OUTPUTS).to(plan.schedule.device)
     scores = score_images(network, pairs[pairs.side != "train"], scale)
-    return Trained(network, scores, progress, scale, worst_images(network, pairs, scores, scale))
+    shown = worst_images(network, pairs, scores, scale)
+    return Trained(network, scores, progress, scale, shown, _calibrated(network, pairs, scale))
+
+
+def _calibrated(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> Calibration | None:
+    """The probability that an object is real; None, and a line in the log, for want of objects."""
+    try:
+        return calibration.fit(network, pairs, scale)
+    except BadConfig as fault:
+        log.warning("no calibration: %s", fault)
+        return None

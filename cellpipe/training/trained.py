@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cellpipe.models.calibration import Calibration
 from cellpipe.models.normalise import GreyScale
 from cellpipe.models.unet import UNet
 from cellpipe.training.loop import Progress
@@ -31,6 +32,7 @@ class Trained:
     """A network, how it scores, how it came about, and where it is worst.
 
     scores : one row per held-out image: set, side, file and any figures
+    calibration : of the probability that an object is real, where there were objects to fit it on
     scale : how images are brought to the network's grey scale; in words where there is no choice
     """
 
@@ -39,6 +41,7 @@ class Trained:
     progress: Progress
     scale: GreyScale | str
     worst: list[Shown]
+    calibration: Calibration | None = None
 
 
 def worst(scores: pd.DataFrame, by: pd.Series) -> Iterator[tuple[pd.Series, float]]:

@@ -18,13 +18,14 @@ from cellpipe.detect import assign_spots, detect_spots
 from cellpipe.illumination import above_background
 from cellpipe.measure.objects import measure_cells
 from cellpipe.measure.regions import measure_by_region
-from cellpipe.models.engines import NAMES, load_engine
+from cellpipe.models.engines import NAMES, RegionEngine, load_engine
 from cellpipe.scratch import MakePlane
 from cellpipe.segment import regions
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
-from cellpipe.segment.nuclei import segment_nuclei
+from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.tiles import Channel, Plane, Selected
+from cellpipe.workflow.gather import OF_OBJECTS
 
 if TYPE_CHECKING:
     from cellpipe.models.load import Network
@@ -111,7 +112,7 @@ def segment_frame(
     layers = {segment["objects"]: nuclei.labels}
     if segment["cells"]["method"] != "off":
         layers["cells"] = _cells_around(nuclei.labels, drawn, pixel_size_um, segment, networks)
-    return layers, _figures(nuclei.probability) | image_quality(pixels[0])
+    return layers, _figures(nuclei) | image_quality(pixels[0])
 
 
 def is_large(shape: Sequence[int], whole_frame_mpx: float) -> bool:
@@ -121,7 +122,7 @@ def is_large(shape: Sequence[int], whole_frame_mpx: float) -> bool:
 
 def can_go_by_region(networks: Options) -> bool:
     """Whether the engine that the config asks for reads images by slices."""
-    return isinstance(networks["nuclei"], regions.RegionEngine)
+    return isinstance(networks["nuclei"], RegionEngine)
 
 
 def denoise_by_region(
@@ -157,7 +158,7 @@ def segment_by_region(
     if cells["method"] == "network":
         found = scratch(nuclei.labels.shape, np.uint32)
         options = {"scratch": scratch, "tile_px": segment["nuclei"]["tile_px"]}
-        networks["cells"].by_region(drawn, pixel_size_um, into=found, **options)
+        networks["cells"].find(drawn, pixel_size_um, into=found, **options)
         cells_of_nuclei(nuclei.labels, found, around)
     elif cells["method"] != "off":
         regions.grow_by_region(
@@ -168,16 +169,29 @@ def segment_by_region(
             method=cells["method"],
             max_distance_um=cells["max_distance_um"],
         )
-    return layers, _figures(nuclei.probability) | quality_by_region(Channel(seen))
+    return layers, _figures(nuclei) | quality_by_region(Channel(seen))
 
 
-def _figures(probability: np.ndarray) -> dict[str, Any]:
-    """Of the objects of a frame."""
-    n = len(probability)
+def _figures(found: Segmentation | regions.SegmentedRegions) -> dict[str, Any]:
+    """Of the objects of a frame: counts, and the probabilities of label i + 1 as bytes."""
+    n = len(found.probability)
     return {
         "n_nuclei": n,
-        "nuclei_probability": float(np.mean(probability)) if n else float("nan"),
+        "nuclei_probability": float(np.mean(found.probability)) if n else float("nan"),
+        **{name: column.astype("<f4").tobytes() for name, column in _of_objects(found).items()},
     }
+
+
+def _of_objects(found: Segmentation | regions.SegmentedRegions) -> dict[str, np.ndarray]:
+    columns = (found.probability, found.object_probability)
+    return dict(zip(OF_OBJECTS, columns, strict=True))
+
+
+def with_probabilities(rows: pd.DataFrame, figures: Mapping[str, bytes]) -> pd.DataFrame:
+    """Rows of a frame's objects with the probabilities that segmentation noted of them."""
+    places = rows["label"].to_numpy(np.int64) - 1
+    columns = {name: np.frombuffer(figures[name], "<f4")[places] for name in OF_OBJECTS}
+    return rows.assign(**columns)
 
 
 def nuclei_options(segment: Options) -> dict[str, Any]:

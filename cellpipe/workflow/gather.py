@@ -16,6 +16,7 @@ from cellpipe.workflow.receipts import Receipt
 
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
+OF_OBJECTS = ("foreground_probability", "object_probability")  # of each object, by segmentation
 
 
 def join_cells(
@@ -63,6 +64,7 @@ def join_fields(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     joined: pd.DataFrame | None = None
     for stage, rows in tables.items():
         rows = rows.rename(columns={"fingerprint": f"{stage}_fingerprint"})
+        rows = rows.drop(columns=list(OF_OBJECTS), errors="ignore")  # they stand in the cell table
         if joined is None:
             joined = rows
         else:

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from importlib import import_module, metadata
 from types import ModuleType
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, NamedTuple, Protocol, get_args, runtime_checkable
 
 import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.scratch import MakePlane
+from cellpipe.tiles import Plane
 
 EngineName = Literal["cellpipe", "classical", "cellpose", "stardist", "bioimageio"]
 NAMES: tuple[EngineName, ...] = get_args(EngineName)
@@ -25,6 +27,21 @@ FOREIGN = {
     "stardist": ("stardist", "0.9.2"),
     "bioimageio": ("bioimageio.core", "0.11.0"),
 }
+
+
+class Found(NamedTuple):
+    """What an engine finds.
+
+    labels : uint32 (Y, X), values 1..n
+    probability : float32 (n,), mean foreground probability of label i + 1
+    object_probability : float32 (n,), of being a real object, calibrated on held-out images
+
+    Probabilities that an engine does not know are NaN.
+    """
+
+    labels: Plane
+    probability: np.ndarray
+    object_probability: np.ndarray
 
 
 class Engine(Protocol):
@@ -60,6 +77,38 @@ class Engine(Protocol):
         BadImage : an image with other channels than the engine can take
         """
         ...
+
+
+@runtime_checkable
+class RegionEngine(Protocol):
+    """An engine that can also work on an image which is read by slices."""
+
+    def find(
+        self,
+        pixels: Plane,
+        pixel_size_um: float,
+        *,
+        diameter_um: float | None = None,
+        probability_threshold: float | None = None,
+        tile_px: int = 2048,
+        into: Plane | None = None,
+        scratch: MakePlane = np.zeros,
+    ) -> Found:
+        """As a call, with all that is known of the objects.
+
+        pixels : (Y, X) or (C, Y, X); where they are read by slices, (C, Y, X)
+        into : a plane of zeros (Y, X) to fill; None makes an array
+        scratch : makes what has to be kept at another scale
+        """
+        ...
+
+
+def find(engine: Engine, pixels: np.ndarray, pixel_size_um: float, **options: Any) -> Found:
+    """What any engine finds in an image that is held whole; options as in `Engine.__call__`."""
+    if isinstance(engine, RegionEngine):
+        return engine.find(pixels, pixel_size_um, **options)
+    labels, probability = engine(pixels, pixel_size_um, **options)
+    return Found(labels, probability, np.full(len(probability), np.nan, np.float32))
 
 
 def load_engine(

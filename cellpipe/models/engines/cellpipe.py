@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.models.infer import network_labels
+from cellpipe.models.engines import Found
+from cellpipe.models.infer import find_objects
 from cellpipe.models.load import Network, load_network, torch_device
 from cellpipe.scratch import MakePlane
 from cellpipe.tiles import Plane
@@ -15,7 +16,7 @@ from cellpipe.tiles import Plane
 
 @dataclass(frozen=True)
 class CellpipeEngine:
-    """A network of ours as an engine; `options` are those of `network_labels`."""
+    """A network of ours as an engine; `options` are those of `find_objects`."""
 
     network: Network
     options: dict[str, Any] = field(default_factory=dict)
@@ -29,32 +30,28 @@ class CellpipeEngine:
         probability_threshold: float | None = None,
         tile_px: int = 2048,
     ) -> tuple[np.ndarray, np.ndarray]:
-        labels, objects = network_labels(
+        found = self.find(
             pixels,
-            self.network,
-            diameter_px=None if diameter_um is None else diameter_um / pixel_size_um,
-            probability_threshold=0.5 if probability_threshold is None else probability_threshold,
+            pixel_size_um,
+            diameter_um=diameter_um,
+            probability_threshold=probability_threshold,
             tile_px=tile_px,
-            **self.options,
         )
-        return np.asarray(labels), objects
+        return np.asarray(found.labels), found.probability
 
-    def by_region(
+    def find(
         self,
         pixels: Plane,
         pixel_size_um: float,
         *,
-        into: Plane,
-        scratch: MakePlane,
         diameter_um: float | None = None,
         probability_threshold: float | None = None,
         tile_px: int = 2048,
-    ) -> np.ndarray:
-        """Like a call, for an image (C, Y, X) that is read by slices, into labels (Y, X) of zeros.
-
-        Returns the probabilities (n,); `scratch` makes what has to be kept at another scale.
-        """
-        return network_labels(
+        into: Plane | None = None,
+        scratch: MakePlane = np.zeros,
+    ) -> Found:
+        """See `cellpipe.models.engines.RegionEngine`."""
+        return find_objects(
             pixels,
             self.network,
             diameter_px=None if diameter_um is None else diameter_um / pixel_size_um,
@@ -63,7 +60,7 @@ class CellpipeEngine:
             into=into,
             scratch=scratch,
             **self.options,
-        )[1]
+        )
 
 
 def load(

@@ -1,0 +1,126 @@
+"""Fit the probability that an object is real, on held-out images whose truth is known.
+
+    validation images ──► objects found, each real (IoU ≥ 0.5 with a true one) or not ──► fit
+    test images       ──► the same, not seen by the fit                            ──► scores
+
+It can be done for any network of ours, at the end of its training or later
+(scripts/calibrate_network.py); the network's weights stay as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from cellpipe.errors import BadConfig
+from cellpipe.metrics.calibration import brier_score, expected_calibration_error
+from cellpipe.metrics.labels import matches, overlap
+from cellpipe.models.calibration import FEATURES, Calibration, object_features
+from cellpipe.models.instances import labels_from_maps
+from cellpipe.models.normalise import GreyScale
+from cellpipe.models.predict import image_maps
+
+log = logging.getLogger(__name__)
+PENALTY = 1.0  # on squared coefficients of standardised features
+LEAST_OBJECTS = 10  # of the real, and of the others
+
+
+def fit(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> Calibration:
+    """Fit on the side "validation", score it and the side "test".
+
+    Parameters
+    ----------
+    network : draws foreground and distance, in that order
+    pairs : set, side, file, pair (what reads it), as `Plan.split` gives them
+    scale : how images are brought to the network's grey scale
+
+    Raises
+    ------
+    BadConfig : too few objects on the side "validation", or all of them of one kind
+    """
+    objects = found_objects(network, pairs[pairs["side"] != "train"], scale)
+    known = objects[objects["side"] == "validation"]
+    features, real = known[list(FEATURES)].to_numpy(float), known["real"].to_numpy(bool)
+    if min(real.sum(), (~real).sum()) < LEAST_OBJECTS:
+        raise BadConfig(
+            seen=f"{real.sum()} real and {(~real).sum()} false objects in the validation images",
+            wanted=f"{LEAST_OBJECTS} of each, to learn which are real",
+            do="give more images, or a larger share of them in held_out",
+        )
+    return scored(logistic(features, real), objects)
+
+
+def found_objects(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> pd.DataFrame:
+    """One row per object found: set, side, file, `FEATURES`, and whether it is real.
+
+    Real is an object with an IoU of 0.5 or more with a true one. Without a threshold of its own,
+    the network's objects are those of its foreground above 0.5.
+    """
+    tables = []
+    for pair in pairs.itertuples():
+        pixels, truth = pair.pair.read()
+        image = scale.bring(pixels)
+        maps = image_maps(network, image)
+        labels = labels_from_maps(maps)
+        table = pd.DataFrame(object_features(labels, maps, image[0]), columns=list(FEATURES))
+        real = np.zeros(len(table), bool)
+        compared = overlap(truth, labels)
+        real[compared.predicted[matches(compared).predicted] - 1] = True
+        tables.append(table.assign(real=real, set=pair.set, side=pair.side, file=pair.file))
+    columns = ["set", "side", "file", *FEATURES, "real"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def logistic(features: np.ndarray, real: np.ndarray) -> Calibration:
+    """Logistic regression with an L2 penalty, by Newton's method; (n, F) features, (n,) real."""
+    mean, spread = features.mean(0), np.maximum(features.std(0), 1e-6)
+    x = np.column_stack([(features - mean) / spread, np.ones(len(features))])
+    penalty = PENALTY * np.diag([1.0] * features.shape[1] + [1e-6])
+    weights = np.zeros(x.shape[1])
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
+        gradient = x.T @ (p - real) + penalty @ weights
+        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, gradient)
+        weights -= step
+        if np.abs(step).max() < 1e-9:
+            break
+    return Calibration(
+        features=FEATURES,
+        mean=_rounded(mean),
+        spread=_rounded(spread),
+        coefficients=_rounded(weights[:-1]),
+        intercept=round(float(weights[-1]), 6),
+        scores={},
+    )
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 6) for value in values)
+
+
+def scored(calibration: Calibration, objects: pd.DataFrame) -> Calibration:
+    """The calibration with its scores on each side of the objects.
+
+    ece : expected calibration error; brier : Brier score; brier_foreground : that of the mean
+    foreground probability; brier_share : that of the same probability for every object
+    """
+    scores = {}
+    for side, rows in objects.groupby("side"):
+        real = rows["real"].to_numpy(bool)
+        probability = calibration.probability(rows[list(FEATURES)].to_numpy(float))
+        foreground = rows["foreground"].to_numpy(float)
+        scores[str(side)] = {
+            "objects": len(rows),
+            "real": int(real.sum()),
+            "ece": round(expected_calibration_error(probability, real), 4),
+            "ece_foreground": round(expected_calibration_error(foreground, real), 4),
+            "brier": round(brier_score(probability, real), 4),
+            "brier_foreground": round(brier_score(foreground, real), 4),
+            "brier_share": round(float(real.mean() * (1 - real.mean())), 4),
+        }
+        log.info("objects of side %s: %s", side, scores[str(side)])
+    values = calibration.for_card() | {"scores": scores}
+    return Calibration.of_card(values)

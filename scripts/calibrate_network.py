@@ -1,0 +1,66 @@
+"""Fit the probability that an object is real for weights that are there; only their card changes.
+
+python scripts/calibrate_network.py --config config/training/nuclei.yaml --data data \
+    --weights cellpipe/weights/nuclei.safetensors
+
+The images are those of the training config, on the sides that the card recorded: the fit sees the
+side "validation", and is scored on "test" too.
+"""
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+from pathlib import Path
+
+import pandas as pd
+import torch
+import yaml
+
+from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.models.load import load_network
+from cellpipe.models.normalise import GreyScale
+from cellpipe.training import calibration
+from cellpipe.training.plan import read_plan
+from cellpipe.training.split import read_split
+
+
+def recorded_pairs(config: Path, data: Path, card) -> pd.DataFrame:
+    """Pairs of the training config that the card knows, on the sides that it recorded."""
+    plan = read_plan(yaml.safe_load(config.read_text(encoding="utf-8")))
+    pairs = plan.split(data).drop(columns="side").merge(read_split(card), on=["set", "file"])
+    if not (pairs["side"] == "validation").any():
+        raise BadConfig(
+            seen=f"no image of {config} on the side 'validation' of card {card.name}",
+            wanted="the config that these weights were trained by",
+            do="correct --config or --weights",
+        )
+    return pairs
+
+
+def main(config: str, data: str, weights: str, threads: int) -> None:
+    torch.set_num_threads(threads)
+    network = load_network(weights)
+    pairs = recorded_pairs(Path(config), Path(data), network.card)
+    scale = GreyScale.of_card(network.card.normalisation)
+    fitted = calibration.fit(network.module, pairs, scale)
+    card = dataclasses.replace(network.card, calibration=fitted.for_card())
+    card.write(Path(weights).with_suffix(".json"))
+    print(json.dumps(fitted.for_card(), indent=1))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--config", required=True, help="the training config of the weights")
+    parser.add_argument("--data", required=True, help="folder that the sets lie below")
+    parser.add_argument("--weights", required=True, help="the .safetensors, its card beside it")
+    parser.add_argument("--threads", type=int, default=2)
+    given = vars(parser.parse_args())
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        main(**given)
+    except CellpipeError as fault:
+        sys.exit(f"seen: {fault.seen}\nwanted: {fault.wanted}\ndo: {fault.do}")
