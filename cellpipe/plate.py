@@ -16,10 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 
 from cellpipe.errors import BadImage
 from cellpipe.ngff.chunks import (
@@ -34,6 +33,9 @@ from cellpipe.ngff.chunks import (
 )
 from cellpipe.ngff.regions import StoredFrame, write_sampled
 from cellpipe.tiles import Channel, Plane
+
+if TYPE_CHECKING:
+    import zarr  # and where an array is opened: some jobs ask a plate for its fields alone
 
 
 @dataclass(frozen=True)
@@ -253,6 +255,8 @@ class Plate:
 
 def open_in_place(array: Path) -> zarr.Array:
     """An array of a plate of others, to read only."""
+    import zarr
+
     return zarr.open_array(str(array), mode="r")
 
 
@@ -265,6 +269,8 @@ def _index(axes: str, **at: int) -> tuple[slice, ...]:
 
 
 def _opened(path: Path) -> zarr.Array:
+    import zarr
+
     # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards
     return zarr.open_array(str(path), mode="r+").with_config({"write_empty_chunks": True})
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import track
 from cellpipe.dynamics.diffusion import subtract_drift
 from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.plate import Plate
@@ -51,6 +50,8 @@ with speaking(snakemake):
     for path in snakemake.input.tables:
         paths.setdefault(Path(path).parent.name, []).append(path)
     rows = {stage: read_rows(of_stage) for stage, of_stage in paths.items()}
+    if {"track", "detect"} & rows.keys():
+        from cellpipe import track  # half a second, which a plate without movies need not pay
     receipts = {
         stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()
     }

@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-from cellpipe.inputs.manifest import flat_copy
 from cellpipe.plate_metadata import lay_out
 from cellpipe.workflow.job import speaking
 
@@ -11,6 +10,8 @@ with speaking(snakemake):
     options = snakemake.params
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     if options.own_pixels:
+        from cellpipe.inputs.manifest import flat_copy  # brings pandas, which no other layout needs
+
         inspection = flat_copy(inspection)
     own = {channel: spec["color"] for channel, spec in options.channels.items()}
     lay_out(

@@ -13,7 +13,6 @@ from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import StageRecord, WeightsRecord, WorstImage
 from cellpipe.workflow import provenance
 from cellpipe.workflow.job import speaking
-from cellpipe.workflow.judging import gallery
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.receipts import read_receipts
 
@@ -86,6 +85,8 @@ def worst_images():
     """The gallery of the evaluation, each picture with what went wrong in it."""
     if not snakemake.input.worst:
         return
+    from cellpipe.workflow.judging import gallery  # here, because few plates have a truth
+
     judged = pd.read_csv(snakemake.input.judged, sep="\t")
     for picture in gallery(judged, snakemake.input.worst):
         yield WorstImage(*picture)

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import kolmogorov
 
 from cellpipe.dynamics.msd import log_of_mean, msd_of_tracks, relative_variance
 from cellpipe.dynamics.paths import sorted_tracks, track_key
@@ -118,6 +117,8 @@ def free_probability(
     k = 1, 2, … (Karhunen-Loève), four times Watson's U² (Biometrika 48:109, 1961): its
     distribution is Kolmogorov's.
     """
+    from scipy.special import kolmogorov
+
     moved = np.where(diffusion_um2_s > 0, 2 * diffusion_um2_s * duration_s, np.nan)
     return 1 - kolmogorov(np.pi / 2 * np.sqrt(spread2_um2 / moved))
 

@@ -15,8 +15,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import fft
-from scipy.special import digamma
 
 from cellpipe.dynamics.paths import sorted_tracks, track_key
 
@@ -106,6 +104,8 @@ def _pieces(
 
 def _correlated(seen: np.ndarray, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pairs, and mean squared displacement, (K, T) by lag; y and x are 0 where not seen."""
+    from scipy import fft  # here, because reports and figures pool what was measured
+
     n_frames = seen.shape[1]
     n_fft = fft.next_fast_len(2 * n_frames, real=True)
     at_seen, at_y, at_x, at_square = (fft.rfft(a, n_fft, axis=1) for a in (seen, y, x, y**2 + x**2))
@@ -187,5 +187,7 @@ def log_of_mean(msd: np.ndarray, variance: np.ndarray) -> np.ndarray:
     The mean of a logarithm lies below the logarithm of the mean, the more so at long lags; without
     this, free particles would seem to be held back.
     """
+    from scipy.special import digamma
+
     shape = 1 / variance
     return np.log(msd) - digamma(shape) + np.log(shape)

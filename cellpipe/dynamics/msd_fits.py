@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import least_squares
 
 from cellpipe.dynamics.msd import ensemble_msd, relative_variance
 from cellpipe.dynamics.paths import track_key
@@ -69,6 +68,8 @@ def fit_power_law(ensemble: pd.DataFrame) -> PowerLaw:
 
     Least squares of logarithms; the offset, 4 error², is not negative.
     """
+    from scipy.optimize import least_squares  # here, because plates without tracks need none
+
     rows = short_lags(ensemble)
     if len(rows) < LEAST_LAGS:
         return PowerLaw(np.nan, np.nan, np.nan)

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from cellpipe.figures.style import COLUMN_INCHES, PALETTE, house_style, new_figure
 from cellpipe.figures.thumbnails import Colour
-from cellpipe.metrics.boundaries import outlines
-from cellpipe.metrics.labels import matches, overlap
+from cellpipe.metrics.outlines import outlines
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,6 +94,8 @@ def _sums_of(sums: NDArray, y: int, x: int) -> NDArray:
 
 def _unmatched(truth: NDArray, found: NDArray) -> NDArray[np.bool_]:
     """(Y, X) True on objects without a partner of IoU 0.5 or more."""
+    from cellpipe.metrics.labels import matches, overlap  # here: few plates have a truth
+
     pairs = overlap(truth, found)
     matched = matches(pairs)
     good_truth, good_found = pairs.truth[matched.truth], pairs.predicted[matched.predicted]

@@ -18,7 +18,8 @@ from cellpipe.figures.style import (
 )
 from cellpipe.inputs.plate_map import plate_shape, row_column
 from cellpipe.layouts.wells import row_name
-from cellpipe.statistics.plate import finite, z_prime
+from cellpipe.statistics.controls import z_prime
+from cellpipe.statistics.position_effects import finite
 
 if TYPE_CHECKING:
     import pandas as pd

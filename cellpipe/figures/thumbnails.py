@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpipe.metrics.boundaries import outlines
+from cellpipe.metrics.outlines import outlines
 
 Colour = tuple[float, float, float]  # red, green, blue, 0 to 1
 DEFAULT_COLOURS: tuple[Colour, ...] = (
