@@ -6,6 +6,8 @@ rule benchmark:
 rule benchmark_plate:
     input:
         images=of_plate("images"),
+        plate_map=of_plate("plate_map"),
+        annotations=of_plate("annotations"),
     output:
         table="<results>/{plate}/benchmark.tsv",
         run=temp(directory("<results>/{plate}/benchmark_run")),
@@ -24,6 +26,7 @@ rule benchmark_plate:
         snakefile=workflow.main_snakefile,
         configfiles=lambda wildcards: [str(path) for path in workflow.configfiles],
         config=config,
+        readouts=READOUTS,
         code=code_digest("workflow.bare"),
     script:
         "../scripts/benchmark_plate.py"

@@ -21,7 +21,7 @@ rule train_classifier:
     params:
         options=config["classify"],
         seed=config["seed"],
-        code=code_digest("classify.cells"),
+        code=code_digest("classify.cells", alone=("workflow.plate_chain",)),
     script:
         "../scripts/train_classifier.py"
 

@@ -57,7 +57,12 @@ rule profile_plate:
         options=config["profile"],
         readouts=READOUTS,
         seed=config["seed"],
-        code=code_digest("profiles.wells", "profiles.dynamics", "statistics.plate"),
+        code=code_digest(
+            "profiles.wells",
+            "profiles.dynamics",
+            "statistics.plate",
+            alone=("workflow.plate_chain",),
+        ),
     script:
         "../scripts/profile_plate.py"
 

@@ -1,5 +1,7 @@
 """Run the whole chain on a plate from nothing, and compare it with the bare computation."""
 
+import json
+import resource
 import subprocess
 import sys
 import time
@@ -7,6 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.inputs.sheets import read_sheet
 from cellpipe.plate import Plate
 from cellpipe.workflow import bare
 from cellpipe.workflow.job import log, speaking
@@ -16,21 +20,43 @@ from cellpipe.workflow.receipts import read_receipts
 SAMPLED_FRAMES = 48  # for the bare computation; the rest is scaled up
 
 
-def run_workflow(folder: Path) -> float:
-    """Seconds of wall time of one run of everything, in a results folder of its own."""
+def run_workflow(folder: Path) -> tuple[float, float]:
+    """Seconds and CPU seconds of one run of everything, in a results folder of its own."""
     # not the Python of this job: its conda environment has no Snakemake
     command = [snakemake.params.python, "-m", "snakemake", "--nolock", "--quiet", "all"]
     command += ["--snakefile", snakemake.params.snakefile, "--cores", str(snakemake.threads)]
     command += ["--configfile", *snakemake.params.configfiles, "--config", f"results={folder}"]
     results = ("report.html", "verified.tsv", "ro-crate-metadata.json")
     targets = [str(folder / snakemake.wildcards.plate / name) for name in results]
-    started = time.perf_counter()
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([*command, "--", *targets], check=True, stdin=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def bare_frames(plate: Plate, frames: int, processes: int) -> pd.Series:
+    """Seconds of the bare computation of all frames, by rule, summed over `processes`."""
+    sampled = bare.frames_of(plate, SAMPLED_FRAMES)
+    spent = bare.frame_seconds(plate.layout, sampled, snakemake.params.config, processes)
+    return spent.sum().add_suffix("_block") * frames / len(sampled)
+
+
+def bare_plate(folder: Path) -> pd.Series:
+    """Seconds of the bare computation on the whole plate, by rule."""
+    config = {**snakemake.params.config, "readouts": snakemake.params.readouts}
+    inspection = json.loads((folder / "inspection.json").read_text())
+    imaged = {place["well"] for place in inspection["fields"] + inspection["faults"]}
+    plate_map = read_plate_map(snakemake.input.plate_map, imaged)
+    plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
+    known = plate_map
+    if config["classify"]["training"] == "annotations":
+        known = read_sheet(snakemake.input.annotations)
+    name = snakemake.wildcards.plate
+    return pd.Series(bare.plate_seconds(folder, name, plate_map, known, config))
 
 
 def rules(folder: Path) -> pd.DataFrame:
-    """Seconds, CPU seconds and peak memory of each rule, from Snakemake's own benchmarks."""
+    """Jobs, seconds and peak memory of each rule, from Snakemake's own benchmarks."""
     rows = []
     for of_rule in sorted((folder / "benchmarks").iterdir()):
         table = pd.concat([pd.read_csv(path, sep="\t") for path in of_rule.rglob("*.tsv")])
@@ -39,7 +65,6 @@ def rules(folder: Path) -> pd.DataFrame:
                 "rule": of_rule.name,
                 "jobs": len(table),
                 "seconds": table["s"].sum(),
-                "cpu_seconds": pd.to_numeric(table["cpu_time"], errors="coerce").sum(),
                 "peak_mb": pd.to_numeric(table["max_rss"], errors="coerce").max(),
             }
         )
@@ -48,7 +73,7 @@ def rules(folder: Path) -> pd.DataFrame:
 
 def amounts(folder: Path, plate: Plate) -> tuple[int, float, int]:
     """Frames, megapixels of all channels, and cells of a plate."""
-    tables = (folder / plate.name / "blocks" / "segment").glob("*.parquet")
+    tables = (folder / "blocks/segment").glob("*.parquet")
     units = [receipt for path in tables for receipt in read_receipts(path)]
     frames = sum(len(unit.good_frames) for unit in units)
     megapixels = sum(
@@ -56,34 +81,36 @@ def amounts(folder: Path, plate: Plate) -> tuple[int, float, int]:
         for unit in units
         for y, x in [plate.fields[unit.unit.well, unit.unit.field].shape[-2:]]
     )
-    return frames, megapixels, len(pd.read_parquet(folder / plate.name / "cells.parquet"))
+    return frames, megapixels, len(pd.read_parquet(folder / "cells.parquet"))
 
 
 with speaking(snakemake):
-    folder = Path(snakemake.output.run)
-    wall = run_workflow(folder)
-    plate = Plate(folder / snakemake.wildcards.plate / "layout.json")
+    run, cores = Path(snakemake.output.run), snakemake.threads
+    wall, cpu = run_workflow(run)
+    folder = run / snakemake.wildcards.plate
+    plate = Plate(folder / "layout.json")
     frames, megapixels, cells = amounts(folder, plate)
-    sampled = bare.frames_of(plate, SAMPLED_FRAMES)
-    spent = bare.frame_seconds(plate, sampled, snakemake.params.config) * frames / len(sampled)
-    table = rules(folder)
-    for stage, seconds in spent.sum().items():
-        table.loc[f"{stage}_block", "bare_cpu_seconds"] = seconds
+    # jobs share one GPU one at a time, and so does the bare computation
+    processes = cores if snakemake.params.config["device"] == "cpu" else 1
+    of_frames, of_plate = bare_frames(plate, frames, processes), bare_plate(folder)
+    bare_wall = of_frames.sum() / min(processes, frames) + of_plate.sum()
+
+    table = rules(run)
+    spent = pd.concat([of_frames, of_plate])
+    table["bare_seconds"] = spent[spent.index.isin(table.index)]
     blocks = table.index.str.endswith("_block")
     table.loc[blocks, "megapixels_per_s"] = megapixels / table.loc[blocks, "seconds"]
     table.loc[blocks, "cells_per_s"] = cells / table.loc[blocks, "seconds"]
-    total = spent.to_numpy().sum()
     table.loc["run"] = {
         "jobs": table["jobs"].sum(),
         "seconds": wall,
-        "cpu_seconds": table["cpu_seconds"].sum(),
         "peak_mb": table["peak_mb"].max(),
-        "bare_cpu_seconds": total,
+        "bare_seconds": bare_wall,
         "megapixels_per_s": megapixels / wall,
         "cells_per_s": cells / wall,
     }
-    table["efficiency"] = float("nan")
-    table.loc["run", "efficiency"] = total / (wall * snakemake.threads)
+    table.loc["run", "cpu_seconds"] = cpu
+    table.loc["run", "efficiency"] = bare_wall / wall
     publish_table(snakemake.output.table, table.reset_index())
     text = table.round(3).astype(object).fillna("").to_string()
     log.info("\n%s", text)

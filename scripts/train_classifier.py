@@ -4,35 +4,23 @@ import json
 
 from safetensors.numpy import save_file
 
-from cellpipe.classify.cells import (
-    cross_validate,
-    fit_classifier,
-    training_set_from_annotations,
-    training_set_from_controls,
-)
 from cellpipe.inputs.plate_map import read_plate_map
-from cellpipe.inputs.sheets import read_sheet
+from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_text, published
 from cellpipe.workflow.receipts import read_rows
 
 with speaking(snakemake):
-    options, seed = snakemake.params.options, snakemake.params.seed
+    options = snakemake.params.options
     cells = read_rows(snakemake.input.tables)
     if options["training"] == "controls":
-        training = training_set_from_controls(
-            cells,
-            read_plate_map(snakemake.input.plate_map, cells["well"].unique()),
-            positive=options["positive"],
-            negative=options["negative"],
-        )
+        known = read_plate_map(snakemake.input.plate_map, cells["well"].unique())
     else:
-        annotations = read_sheet(snakemake.input.annotations)
-        training = training_set_from_annotations(cells, annotations, options["max_distance_um"])
-    classifier = fit_classifier(training.features, training.classes, seed=seed)
-    judged = cross_validate(
-        training.features, training.classes, training.groups, seed=seed, n_folds=options["folds"]
-    )
+        from cellpipe.inputs.sheets import read_sheet  # here: brings all that checks a config
+
+        known = read_sheet(snakemake.input.annotations)
+    trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
+    classifier, judged = trained.classifier, trained.judged
     log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)
     tensors, metadata = classifier.to_tensors()
     with published(snakemake.output.classifier) as aside:
@@ -43,7 +31,7 @@ with speaking(snakemake):
         "accuracy": judged.accuracy,
         "balanced_accuracy": judged.balanced_accuracy,
         "f1_macro": judged.f1_macro,
-        "n_cells": len(training.classes),
+        "n_cells": trained.n_cells,
         "note": judged.note,
     }
     publish_text(snakemake.output.scores, json.dumps(scores, indent=1) + "\n")

@@ -40,6 +40,9 @@ OF_OTHER_STAGES = {
     "segment_block": {"trackpy"},
     "measure_block": {"torch", "numba"},
     "detect_block": {"torch", "numba"},
+    **dict.fromkeys(
+        ("lay_out_plate", "lay_out_denoised", "ingest_block", "verify_plate"), {"scipy"}
+    ),
 }
 # Never imported by name, and needed all the same.
 SILENT = {

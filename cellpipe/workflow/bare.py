@@ -1,27 +1,38 @@
 """The bare computation of a plate, on arrays in memory: the floor that a run is compared with.
 
-    efficiency = seconds of the bare computation / (wall time of the run × cores)
+    efficiency = seconds of the bare computation / wall time of the run, on the same cores
 
-Only the science is timed, on one thread and in CPU seconds, after a first frame that warms up:
-no files, no codecs, no imports, no jobs.
+Frames are worked on by as many processes side by side as there are cores, each on one thread, so
+that they share the memory's bandwidth as the jobs of the run do; frames are independent, so their
+seconds are divided by the processes. What is computed of a whole plate (training of the
+classifier, its cross-validation, classes, profiles, statistics and curves) follows in one process.
+Seconds are of the clock, so that both sides of the ratio suffer alike from a busy machine. All is
+done once before it is timed: no files, no codecs, no imports, no jobs. Linking over time, figures
+and the report do not count as bare computation; a run has to make them all the same.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cellpipe.classify.cells import classify_cells
 from cellpipe.plate import Plate
-from cellpipe.workflow import chain
+from cellpipe.workflow import chain, plate_chain
+from cellpipe.workflow.receipts import read_rows
 
-Clock = Callable[[], float]
+Frame = tuple[str, int, int]  # well, field, t
 
 
-def frames_of(plate: Plate, most: int) -> list[tuple[str, int, int]]:
+def frames_of(plate: Plate, most: int) -> list[Frame]:
     """Up to `most` frames (well, field, t), evenly spread over the plate."""
     frames = [
         (well, field, t)
@@ -34,44 +45,109 @@ def frames_of(plate: Plate, most: int) -> list[tuple[str, int, int]]:
 
 
 def frame_seconds(
-    plate: Plate, frames: Sequence[tuple[str, int, int]], config: Mapping[str, Any]
+    layout: Path, frames: Sequence[Frame], config: Mapping[str, Any], processes: int
 ) -> pd.DataFrame:
-    """CPU seconds of each stage on each frame: columns ``denoise segment measure detect``."""
-    networks = {
-        **chain.load_networks(config["segment"], config["denoise"], config["device"], 1),
-        "spots": chain.load_spot_network(config["detect"], config["device"], 1),
-    }
-    pixels = [plate.read_frame(*frame) for frame in frames]
-    _stages(plate, pixels[0], config, networks)  # warm up: first calls allocate and compile
+    """Seconds of each stage on each frame, with `processes` of them worked on at any time.
+
+    Returns
+    -------
+    DataFrame, one row per frame; columns ``denoise segment measure detect``
+    """
+    processes = min(processes, len(frames))
+    # not spawned: that would run the script of the job once more in every process
+    context = multiprocessing.get_context("fork")
+    ready = context.Barrier(processes)
+    with ProcessPoolExecutor(processes, context, _meet_at, (ready,)) as pool:
+        parts = [
+            pool.submit(_seconds_of, layout, frames[i::processes], config) for i in range(processes)
+        ]
+        return pd.concat([part.result() for part in parts], ignore_index=True)
+
+
+def plate_seconds(
+    results: Path, plate: str, plate_map: pd.DataFrame, known: pd.DataFrame, config: Mapping
+) -> dict[str, float]:
+    """Seconds of each rule that computes on a whole plate, from the tables of a finished run.
+
+    Parameters
+    ----------
+    results : folder of the plate's results
+    plate_map, known : as `plate_chain` takes them
+    config : the sections ``classify`` and ``profile``, ``seed`` and the list ``readouts``
+    """
+    spent: dict[str, float] = {}
+    if config["classify"]["training"] != "off":
+        cells = read_rows(sorted((results / "blocks/measure").glob("*.parquet")))
+        given = cells, known, config["classify"], config["seed"]
+        spent["train_classifier"], trained = _timed(plate_chain.train_classifier, *given)
+        spent["classify_block"], _ = _timed(classify_cells, trained.classifier, cells)
+    names = ("cells", "fields", "tracks", "spot_tracks", "msd")
+    tables = {name: pd.read_parquet(results / f"{name}.parquet") for name in names}
+    profiling = plate, tables, plate_map, config["profile"], config["readouts"]
+    spent["profile_plate"], _ = _timed(plate_chain.profile_plate, *profiling)
+    return spent
+
+
+def _timed(step: Callable[..., Any], *given: Any) -> tuple[float, Any]:
+    """Seconds of a step, the second time that it is done, and what it returns."""
+    step(*given)
+    started = time.perf_counter()
+    made = step(*given)
+    return time.perf_counter() - started, made
+
+
+_ready: Barrier  # of a process beside others
+
+
+def _meet_at(barrier: Barrier) -> None:
+    global _ready
+    _ready = barrier
+
+
+def _seconds_of(layout: Path, frames: Sequence[Frame], config: Mapping[str, Any]) -> pd.DataFrame:
+    """Read and warm up, wait for the other processes, then time each frame."""
+    try:
+        plate = Plate(layout)
+        networks = {
+            **chain.load_networks(config["segment"], config["denoise"], config["device"], 1),
+            "spots": chain.load_spot_network(config["detect"], config["device"], 1),
+        }
+        pixels = [plate.read_frame(*frame) for frame in frames]
+        _stages(plate, pixels[0], config, networks)  # first calls allocate and compile
+    except BaseException:
+        _ready.abort()  # or the others would wait for ever
+        raise
+    _ready.wait()
     return pd.DataFrame([_stages(plate, frame, config, networks) for frame in pixels])
 
 
 def _stages(
     plate: Plate, pixels: np.ndarray, config: Mapping[str, Any], networks: Mapping[str, Any]
 ) -> dict[str, float]:
+    """Seconds of each stage on one frame (C, Y, X)."""
     wanted = [plate.channel_index(c) for c in chain.segmented_channels(config["segment"])]
-    size = plate.pixel_size_um
+    size, objects = plate.pixel_size_um, config["segment"]["objects"]
     spent: dict[str, float] = {}
-    denoise = _timed(spent, "denoise", chain.denoise_frame)
+    denoise = _noting(spent, "denoise", chain.denoise_frame)
     clean = denoise(pixels[wanted], config["denoise"], networks)
-    segment = _timed(spent, "segment", chain.segment_frame)
+    segment = _noting(spent, "segment", chain.segment_frame)
     layers, _ = segment(clean, size, config["segment"], networks)
-    nuclei, cells = layers["nuclei"], layers.get("cells")
-    measure = _timed(spent, "measure", chain.measure_frame)
-    measure(nuclei, cells, pixels, plate.channels, size, config["measure"])
+    nuclei, cells = layers[objects], layers.get("cells")
+    measure = _noting(spent, "measure", chain.measure_frame)
+    measure(nuclei, cells, pixels, plate.channels, size, config["measure"], objects)
     if config["detect"]["channel"]:
         spots = pixels[plate.channel_index(config["detect"]["channel"])]
-        detect = _timed(spent, "detect", chain.detect_frame)
+        detect = _noting(spent, "detect", chain.detect_frame)
         holders = nuclei if cells is None else cells
         detect(spots, holders, size, config["detect"], networks["spots"])
     return spent
 
 
-def _timed(spent: dict[str, float], stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
-    def timed(*inputs: Any) -> Any:
-        started = time.process_time()
+def _noting(spent: dict[str, float], stage: str, step: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(*inputs: Any) -> Any:
+        started = time.perf_counter()
         result = step(*inputs)
-        spent[stage] = time.process_time() - started
+        spent[stage] = time.perf_counter() - started
         return result
 
-    return timed
+    return noted
