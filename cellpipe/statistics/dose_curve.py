@@ -59,7 +59,8 @@ def log_dose(dose: NDArray) -> NDArray:
 def rise_of(x: NDArray, log10_ec50: ArrayLike, log_hill: ArrayLike) -> NDArray:
     """Share (0 to 1) of the way from bottom to top, at log10 doses `x`."""
     slope = np.exp(log_hill) * math.log(10)
-    return (1 + np.tanh(slope * (x - np.asarray(log10_ec50)) / 2)) / 2  # a logistic; no overflow
+    with np.errstate(over="ignore"):  # far below the EC50 the exponential is infinite, the rise 0
+        return 1 / (1 + np.exp(-slope * (x - np.asarray(log10_ec50))))
 
 
 def _log10(value: float) -> float:
