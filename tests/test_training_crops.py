@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
@@ -263,38 +262,9 @@ def test_simulated_fields_take_the_share_that_is_asked():
     assert float(flat) == pytest.approx(0.25, abs=0.08)
 
 
-def test_specks_that_nobody_labelled_are_neither_object_nor_background():
-    rng = np.random.default_rng(4)
-    y, x = np.mgrid[:96, :96]
-    labels = (np.hypot(y - 30, x - 30) < 12).astype(np.uint8)
-    specks = [(70, 20), (60, 70), (15, 80)]
-    pixels = 20 + 150.0 * labels + 2 * rng.standard_normal(labels.shape)
-    for cy, cx in specks:
-        pixels += 60 * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * 1.2**2))
-    example = make_example(pixels, labels, specks=True)
-    unknown = example.maps[0].numpy() < 0
-    assert all(unknown[at] for at in specks)
-    assert unknown.mean() < 3 * np.pi * 6**2 / labels.size, "their neighbourhood and no more"
-    assert not unknown[labels > 0].any()
-    assert not (make_example(pixels, labels).maps[0] < 0).any(), "only where it is asked"
-    _, maps, valid = crop(example.image, example.maps, np.eye(2), 96, rng)
-    assert (valid[0].numpy() == ~unknown).all(), "they do not count"
-    assert maps[0].min() == 0
-
-
 def test_crops_come_from_a_set_as_often_as_its_weight_says():
     dark = Example(torch.zeros(1, 64, 64), torch.zeros(5, 64, 64), 20.0)
     bright = Example(torch.ones(1, 64, 64), torch.zeros(5, 64, 64), 20.0, weight=3.0)
     schedule = Schedule(batch=400, crop_px=16)
     images, _, _ = draw_batch([dark, bright], schedule, PLAIN, step=0)
     assert images.mean() == pytest.approx(0.75, abs=0.07)
-
-
-def test_haze_is_broad_and_only_there_when_asked():
-    images = torch.zeros(64, 1, 64, 64)
-    plain = disturb(images, PLAIN, np.random.default_rng(0))
-    hazy = disturb(images, dataclasses.replace(PLAIN, haze=0.5), np.random.default_rng(0))
-    lit = hazy.amax((1, 2, 3)) > plain.amax() + 0.05
-    assert 0.3 < lit.float().mean() < 0.7
-    steps = (hazy[..., 1:] - hazy[..., :-1]).abs().amax()
-    assert steps < 0.25 * hazy.amax(), "no edges"

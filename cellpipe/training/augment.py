@@ -27,8 +27,6 @@ class Augmentation:
     stretch: float = 1.2
     light: float = 0.7
     uneven: float = 0.3
-    haze: float = 0.0
-    haze_strength: float = 2.0
     blur: float = 0.3
     blur_sigma_px: float = 2.0
     noise: float = 0.5
@@ -76,7 +74,7 @@ def crop(
 
     image (C, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root of area; bend (2, crop,
     crop) in crop pixels. Returns image, maps (offsets and sizes turned, scaled and bent with the
-    crop) and valid (1, crop, crop): 0 outside of the image, and where labels are -1, unknown.
+    crop) and valid (1, crop, crop).
     """
     channels = len(image)
     height, width = image.shape[-2:]
@@ -109,9 +107,7 @@ def crop(
     if bend is not None:
         offsets = bent_offsets(offsets, bend) * (sharp[:1] > 0)
     edge = sharp[3:] / math.sqrt(abs(np.linalg.det(matrix)))
-    valid = valid * (sharp[:1] >= 0)  # -1: unknown
-    known = sharp[:1].clamp_min(0)
-    return smooth[:channels], torch.cat([known, smooth[channels:], offsets, edge]), valid
+    return smooth[:channels], torch.cat([sharp[:1], smooth[channels:], offsets, edge]), valid
 
 
 def disturb(images: Tensor, settings: Augmentation, rng: np.random.Generator) -> Tensor:
@@ -135,12 +131,6 @@ def disturb(images: Tensor, settings: Augmentation, rng: np.random.Generator) ->
         uniform(0.5, 1.5, batch, 1, 3, 3), images.shape[-2:], mode="bilinear", align_corners=True
     )
     images = torch.lerp(images, images * shading, chosen(settings.uneven))
-    if settings.haze:
-        # out-of-focus light: broad and bright, so that the grey scale is stretched over it
-        coarse = uniform(0.0, 1.0, batch, 1, *rng.integers(2, 6, 2)) ** 2
-        veil = F.interpolate(coarse, images.shape[-2:], mode="bicubic").clamp_min(0)
-        strength = chosen(settings.haze) * uniform(0.2, settings.haze_strength)
-        images = (images + strength * veil) / (1 + 0.5 * strength)
     use = chosen(settings.light)
     gamma = torch.where(use > 0, torch.exp(uniform(-0.6, 0.6)), 1.0)
     gain = torch.where(use > 0, torch.exp(uniform(-0.6, 0.5)), 1.0)

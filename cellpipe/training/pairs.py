@@ -29,7 +29,6 @@ class PairSet:
     manifest : table with a column `file`; `keep` selects rows by column value; `group_column`
         names the twin of an image in another set
     weight : how often crops are drawn from here, against the other sets' 1
-    specks_column : where this column of the manifest has a value, specks were left unlabelled
     """
 
     name: str
@@ -41,7 +40,6 @@ class PairSet:
     group_column: str | None = None
     held_out: tuple[float, float] = (0.15, 0.15)  # shares of validation and test
     weight: float = 1.0
-    specks_column: str | None = None
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -90,7 +88,6 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
             "group": group.to_numpy(),
             "shape": [_shape(path) for path in labels],
             "weight": pair_set.weight,
-            "specks": _has_value(table, pair_set.specks_column),
         }
     )
 
@@ -148,12 +145,6 @@ def _planes(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         wanted="a grey image (Y, X), or channels (C, Y, X), and labels of the same shape",
         do="leave the pair out, or convert it",
     )
-
-
-def _has_value(table: pd.DataFrame, column: str | None) -> np.ndarray:
-    if column is None:
-        return np.zeros(len(table), bool)
-    return table[column].notna().to_numpy()
 
 
 def _label_file(folder: Path, stem: str) -> Path:

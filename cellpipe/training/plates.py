@@ -91,7 +91,7 @@ def list_frames(plate_set: PlateSet, root: Path) -> pd.DataFrame:
         )
     table = pd.DataFrame(kept, columns=["file", "pair", "group", "shape"])
     table.insert(0, "set", plate_set.name)
-    return table.assign(weight=plate_set.weight, specks=False)
+    return table.assign(weight=plate_set.weight)
 
 
 def _frames(field: Mapping[str, Any], plate_set: PlateSet, path: Path) -> Iterator[tuple]:

@@ -34,7 +34,6 @@ from cellpipe.training.pairs import read_all
 from cellpipe.training.plan import Plan
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.simulated import draw_fields
-from cellpipe.training.specks import unlabelled_specks
 from cellpipe.training.start import fresh_or_known
 from cellpipe.training.targets import centre_maps
 from cellpipe.training.trained import Shown, Trained, worst
@@ -51,8 +50,7 @@ class Example:
     """One training image: image (C, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root
     of the object's area.
 
-    Labels are -1 where it is unknown whether there is an object. weight: how often it is drawn,
-    against images of the same size.
+    weight: how often it is drawn, against images of the same size.
     """
 
     image: Tensor
@@ -77,18 +75,12 @@ def make_example(
     labels: np.ndarray,
     scale: GreyScale = USUAL,
     weight: float = 1.0,
-    specks: bool = False,
 ) -> Example:
-    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X).
-
-    specks : bright specks of the first channel were left unlabelled
-    """
+    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X)."""
     maps = np.concatenate([labels[None].astype(np.float32), centre_maps(labels)])
     areas = np.bincount(labels.ravel())[1:]
     diameter_px = 2 * np.sqrt(np.median(areas) / np.pi) if len(areas) else 20.0
     image = scale.bring(pixels if pixels.ndim == 3 else pixels[None])
-    if specks:
-        maps[0][unlabelled_specks(image[0], labels)] = -1
     return Example(torch.from_numpy(image), torch.from_numpy(maps), float(diameter_px), weight)
 
 
@@ -155,10 +147,8 @@ def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn
     real = list(read_all(learn, plan.network.inputs))
     scale = plan.normalisation.fit([pixels for pixels, _ in real])
     examples = [
-        make_example(pixels, labels, scale, weight, specks)
-        for (pixels, labels), weight, specks in zip(
-            real, learn["weight"], learn["specks"], strict=True
-        )
+        make_example(pixels, labels, scale, weight)
+        for (pixels, labels), weight in zip(real, learn["weight"], strict=True)
     ]
     # drawn grey values are not those of the data: they are brought to the scale by themselves
     own = replace(scale, per="image", fitted=None)
