@@ -1,10 +1,11 @@
 """A mosaic with more nuclei than 16 bits can number: the same objects with tiles as without?
 
-python benchmarks/mosaic.py [--side 8192] [--tiles 1024 2048] [--memory 4096 8192]
+python benchmarks/mosaic.py [--side 8192] [--tiles 1024 2048] [--memory 4096 8192] [--folder .]
 
 Draws a field, segments it untiled and with several tile sizes, and matches the objects: how many
-have a partner with IoU of 0.99 or more, and how many were cut or merged. Then the peak memory of a
-process that reads its image from disk and writes its labels to disk, for several sizes.
+have a partner with IoU of 0.99 or more, and how many were cut or merged. Then, for several sizes,
+the peak memory of a process that segments (nuclei, and rings as cells) and measures it by region
+in a plate on disk, as the workflow does. Without sizes after --tiles, memory alone.
 """
 
 from __future__ import annotations
@@ -19,11 +20,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cellpipe.inputs import sheets
 from cellpipe.metrics.labels import overlap
 from cellpipe.models.infer import network_labels
 from cellpipe.models.load import load_network
+from cellpipe.plate import Plate
+from cellpipe.plate_metadata import lay_out
+from cellpipe.scratch import scratch_in
 from cellpipe.simulate import PlateDesign, draw_field
+from cellpipe.workflow import chain
 
+SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 BLOCK_PX, BLOCKS = 1024, 4
 
 
@@ -62,36 +69,46 @@ def agreement(reference: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-def on_disk(side_px: int, tile_px: int, folder: Path) -> None:
-    """Segment an image on disk into labels on disk; prints the process's peak memory in MB."""
-    pixels = np.lib.format.open_memmap(folder / "pixels.npy", mode="r")
-    into = np.lib.format.open_memmap(
-        folder / "labels.npy", mode="w+", dtype=np.uint32, shape=(side_px, side_px)
+def lay_out_mosaic(folder: Path, mosaic: np.ndarray) -> None:
+    """A plate of one field, as the workflow ingests it."""
+    field = {"well": "A01", "field": 1, "axes": "tczyx", "dtype": str(mosaic.dtype)}
+    inspection = {
+        "plate": "mosaic",
+        "channels": ["dna"],
+        "pixel_size_um": 0.6,
+        "time_step_s": 1.0,
+        "fields": [field | {"shape": [1, 1, 1, *mosaic.shape], "n_t": 1, "n_z": 1}],
+    }
+    layout = folder / "layout.json"
+    lay_out(layout, inspection, colors=["FFFFFF"], labels=["nuclei", "cells"])
+    Plate(layout).write_plane("A01", 1, 0, 0, 0, mosaic)
+
+
+def by_region(folder: Path, tile_px: int) -> None:
+    """Segment and measure the plate's field by region, as jobs do; prints peak memory in MB."""
+    config = {"plates": "", "channels": {"dna": {"source": "1"}}}
+    nuclei = {"channel": "dna", "tile_px": tile_px}
+    asked = sheets.checked_config(config | {"segment": {"nuclei": nuclei}}, SCHEMAS)
+    plate, place = Plate(folder / "layout.json"), ("A01", 1, 0)
+    size_um = plate.pixel_size_um
+    networks = chain.load_networks(asked["segment"], asked["denoise"], "cpu", 1)
+    warm = np.random.default_rng(0).integers(100, 900, (1, 256, 256)).astype(np.uint16)
+    chain.segment_frame(warm, size_um, asked["segment"], networks)
+    peaks = [_peak_mb()]
+    layers, figures = chain.segment_by_region(
+        plate.open_frame(*place), size_um, asked["segment"], networks, scratch_in(folder)
     )
-    network = load_network("nuclei")
-    network_labels(pixels[None, :256, :256], network)
-    before = _peak_mb()
-    network_labels(OnDisk(pixels), network, tile_px=tile_px, into=into)
-    print(f"{before:.0f} {_peak_mb():.0f} {int(into[::7].max())}")
-
-
-class OnDisk:
-    """(1, Y, X) over a memory map that lets go of what was read: mapped pages count as memory."""
-
-    ndim = 3
-
-    def __init__(self, plane: np.memmap) -> None:
-        self.plane = plane
-        self.shape = (1, *plane.shape)
-
-    def __len__(self) -> int:
-        return 1
-
-    def __getitem__(self, place: tuple) -> np.ndarray:
-        again = np.memmap(
-            self.plane.filename, self.plane.dtype, "r", self.plane.offset, self.plane.shape
-        )
-        return np.array(again[place[1:]])[None]
+    for name, labels in layers.items():
+        plate.write_labels(*place, name, labels)
+    peaks.append(_peak_mb())
+    opened = [plate.open_labels(*place, name) for name in ("nuclei", "cells")]
+    rows = chain.measure_frame(
+        *opened, plate.open_frame(*place), plate.channels, size_um, asked["measure"]
+    )
+    peaks.append(_peak_mb())
+    if len(rows) != figures["n_nuclei"]:
+        raise SystemExit(f"{len(rows)} rows of {figures['n_nuclei']} nuclei")
+    print(*(round(mb) for mb in peaks), len(rows))
 
 
 def _peak_mb() -> float:
@@ -104,14 +121,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--side", type=int, default=8192)
     parser.add_argument("--reference-tile", type=int, default=4096, help="'untiled' beyond memory")
-    parser.add_argument("--tiles", type=int, nargs="+", default=[1024, 2048])
+    parser.add_argument("--tiles", type=int, nargs="*", default=[1024, 2048])
     parser.add_argument("--memory", type=int, nargs="*", default=[4096, 8192])
+    parser.add_argument("--folder", help="for the plates; not one that lies in memory")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--on-disk", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--by-region", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.on_disk:
-        side, tile, folder = options.on_disk
-        on_disk(int(side), int(tile), Path(folder))
+    if options.by_region:
+        folder, tile = options.by_region
+        by_region(Path(folder), int(tile))
         return
     started = time.perf_counter()
     mosaic = draw_mosaic(options.side, options.seed)
@@ -119,7 +137,7 @@ def main() -> None:
     network = load_network("nuclei")
     reference = None
     rows = []
-    for tile_px in (options.reference_tile, *options.tiles):
+    for tile_px in (options.reference_tile, *options.tiles) if options.tiles else ():
         cpu = time.process_time()
         labels, _ = network_labels(mosaic, network, tile_px=tile_px)
         cpu = time.process_time() - cpu
@@ -129,12 +147,16 @@ def main() -> None:
         rows.append(row | {"Mpx_per_cpu_s": mosaic.size / 1e6 / cpu})
         print(pd.DataFrame(rows).round(4).to_string(index=False), flush=True)
     for side in options.memory:
-        with tempfile.TemporaryDirectory() as made:
-            np.save(Path(made, "pixels.npy"), mosaic[:side, :side])
-            command = [sys.executable, __file__, "--on-disk", str(side), "1024", made]
+        with tempfile.TemporaryDirectory(dir=options.folder) as made:
+            lay_out_mosaic(Path(made), mosaic[:side, :side])
+            command = [sys.executable, __file__, "--by-region", made, "1024"]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        before, peak, n = said.split()
-        print(f"{side} px on disk, tiles of 1024: {before} → {peak} MB, labels up to {n}")
+        before, segmented, measured, n = said.split()
+        print(
+            f"{side} px, tiles of 1024: {before} MB → segment {segmented} → measure {measured}, "
+            f"{n} nuclei",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

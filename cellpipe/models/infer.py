@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cellpipe.errors import CellpipeError
+from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.models.calibration import Calibration, object_features
 from cellpipe.models.engines import Found
 from cellpipe.models.instances import labels_from_maps, object_probability
@@ -170,7 +170,7 @@ def _check_channels(pixels: Plane, network: Network) -> Plane:
     planes = pixels if len(pixels.shape) == 3 else np.asarray(pixels)[None]
     wanted = network.module.config.inputs
     if planes.shape[0] != wanted:  # an array on disk has no len
-        raise CellpipeError(
+        raise BadImage(
             seen=f"an image of {planes.shape[0]} channel(s)",
             wanted=f"{wanted} channel(s), which weights {network.card.name!r} were trained on",
             do="give the channels that the network's card names, or use other weights",
