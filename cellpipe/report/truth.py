@@ -54,11 +54,11 @@ def score_name(name: str) -> str:
 
 def precision_chart(content: ReportContent) -> Chart | None:
     """AP against the IoU that a match needs, with what went wrong, counted."""
-    from cellpipe.metrics.segmentation import precision_curves
-
     images = content.judged
     if images is None or images.empty:
         return None
+    from cellpipe.metrics.segmentation import precision_curves  # here: few plates have a truth
+
     own = {str(name): of_name for name, of_name in images.groupby("object", sort=False)}
     curves = {name: precision_curves(of_name) for name, of_name in own.items()}
     return Chart("Average precision", _chart(curves), _table(own))
