@@ -112,6 +112,6 @@ with speaking(snakemake):
     table.loc["run", "cpu_seconds"] = cpu
     table.loc["run", "efficiency"] = bare_wall / wall
     publish_table(snakemake.output.table, table.reset_index())
-    text = table.round(3).astype(object).fillna("").to_string()
+    text = table.astype(float).round(3).to_string(na_rep="")
     log.info("\n%s", text)
     print(text, file=sys.stderr)
