@@ -49,6 +49,26 @@ def test_area_tells_apart_what_positions_cannot() -> None:
     assert all(s.nunique() == 1 for s in steps)
 
 
+def test_cells_that_keep_their_way_are_sought_where_it_leads() -> None:
+    # each goes straight on by 7 µm a frame among neighbours some 10 µm away
+    rng = np.random.default_rng(16)
+    at = rng.uniform(0, 300, (220, 2))
+    heading = rng.uniform(0, 2 * np.pi, len(at))
+    step = 7.0 * np.stack([np.sin(heading), np.cos(heading)], axis=1)
+    frames = [
+        pd.DataFrame(at + t * step + rng.normal(0, 0.4, at.shape), columns=["y_um", "x_um"])
+        for t in range(10)
+    ]
+    cells = pd.concat([f.assign(t=t, track_id=f.index + 1) for t, f in enumerate(frames)])
+    cells = cells.assign(label=cells["track_id"], parent_track_id=0).reset_index(drop=True)
+    true_links = links_of(cells)
+    found = link_cells(cells, divisions=False)
+    links = links_of(cells.assign(track_id=found["track_id"]))
+    # 0.85 if the step before is not looked at; what is left are the first steps
+    assert len(true_links & links) >= 0.93 * max(len(true_links), len(links))
+    assert len(true_links & nearest_links(cells)) < 0.7 * len(true_links)
+
+
 def test_moved_and_turned_movies_give_the_same_tracks() -> None:
     cells = crowd(np.random.default_rng(7), n=60)
     turned = cells.assign(y_um=1000 - cells["x_um"], x_um=cells["y_um"] + 500)
