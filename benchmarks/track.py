@@ -17,7 +17,8 @@ environment of its own and its cell_config.json, from models/ of its repository:
 
     python -m venv btrack && btrack/bin/pip install btrack==0.6.5
 
-Its coordinates are given in pixels of 0.65 µm, for which that configuration was written.
+Its coordinates are given in pixels of 0.65 µm, for which that configuration was written. Where it
+does not finish a movie within some minutes, its row has no scores.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import argparse
 import dataclasses
 import multiprocessing
 import resource
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -62,9 +64,13 @@ def accuracy(
     level: Difficulty, errors: Errors, seeds: list[int], names: list[str], btrack: Btrack | None
 ) -> pd.DataFrame:
     movies = [detect(level.design(seed=seed), "A01", errors) for seed in seeds]
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
     for name in names:
-        answers = [run(name, points, reach_um(level), btrack) for points in movies]
+        try:
+            answers = [run(name, points, reach_um(level), btrack) for points in movies]
+        except subprocess.TimeoutExpired:  # btrack: no scores, rather than those of no links
+            rows[name] = {"CPU s": np.inf}
+            continue
         scores = [score(m, tracks) for m, (tracks, _) in zip(movies, answers, strict=True)]
         rows[name] = summed(scores) | {"CPU s": sum(seconds for _, seconds in answers)}
     return pd.DataFrame(rows).T

@@ -18,6 +18,7 @@ from track_scores import Tracks
 
 MAX_GAP_FRAMES = 2
 POSITIONS = ["t", "label", "y_um", "x_um"]
+BTRACK_SECONDS = 240  # that it gets for a movie
 PIXEL_UM = 0.65  # btrack's configuration is written for pixels of about this size
 
 
@@ -100,7 +101,10 @@ def by_laptrack(points: pd.DataFrame, reach_um: float) -> Tracks:
 
 
 def by_btrack(points: pd.DataFrame, reach_um: float, btrack: Btrack) -> tuple[Tracks, float]:
-    """In btrack's own environment; its seconds are told by the child process."""
+    """In btrack's own environment; its seconds are told by the child process.
+
+    Raises subprocess.TimeoutExpired where it does not finish.
+    """
     with tempfile.TemporaryDirectory() as folder:
         given, answer = Path(folder) / "given.npz", Path(folder) / "answer.npz"
         position_px = points[["y_um", "x_um"]].to_numpy() / PIXEL_UM
@@ -108,7 +112,14 @@ def by_btrack(points: pd.DataFrame, reach_um: float, btrack: Btrack) -> tuple[Tr
         child = Path(__file__).with_name("track_btrack.py")
         reach_px, gap = str(reach_um / PIXEL_UM), str(MAX_GAP_FRAMES)
         command = [btrack.python, child, btrack.config, given, answer, reach_px, gap]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ,
+            timeout=BTRACK_SECONDS,
+        )
         if done.returncode:
             raise RuntimeError(f"btrack: {done.stderr[-2000:]}")
         with np.load(answer) as told:

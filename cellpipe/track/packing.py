@@ -86,10 +86,9 @@ def _pieces(items: np.ndarray, left: np.ndarray, n_items: int) -> Iterator[np.nd
     start = 0
     while start < len(left):
         # at least one component, and as many more as one program takes
-        stop = max(
-            ends[np.searchsorted(ends, start, "right")],
-            ends[max(np.searchsorted(ends, start + PROGRAM_EVENTS, "right") - 1, 0)],
-        )
+        one = np.searchsorted(ends, start, "right")
+        many = np.searchsorted(ends, start + PROGRAM_EVENTS, "right") - 1
+        stop = int(ends[max(one, many)])
         yield left[order[start:stop]]
         start = stop
 
