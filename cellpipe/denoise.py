@@ -11,7 +11,7 @@ from scipy import ndimage
 from cellpipe.errors import BadConfig
 from cellpipe.models.normalise import SAMPLE_PX
 from cellpipe.segment.nuclei import check_plane
-from cellpipe.tiles import Plane, blocks, widened
+from cellpipe.tiles import Plane, blocks, every_nth, widened
 
 if TYPE_CHECKING:
     from cellpipe.models.load import Network
@@ -91,7 +91,7 @@ def denoise_by_region(
         from cellpipe.models.infer import grey_limits
 
         step = max(1, int(np.sqrt(plane.shape[0] * plane.shape[1] / SAMPLE_PX)))
-        limits = grey_limits(np.asarray(plane[::step, ::step]))
+        limits = grey_limits(every_nth(plane, step))
     for place in blocks(plane.shape, block_px):
         outer, inner = widened(place, HALO_PX, plane.shape)
         seen = np.asarray(plane[outer])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ class Scratch:
     def __init__(self, shape: tuple[int, ...], dtype: Any, folder: Path | None = None) -> None:
         self.shape, self.dtype = tuple(shape), np.dtype(dtype)
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this
+        weakref.finalize(self, self._file.close)
         self._file.truncate(int(np.prod(self.shape)) * self.dtype.itemsize)
 
     @property

@@ -121,6 +121,16 @@ def blocks(shape: tuple[int, ...], edge_px: int = 2048) -> Iterator[Place]:
             yield slice(y, min(y + edge_px, shape[0])), slice(x, min(x + edge_px, shape[1]))
 
 
+def every_nth(plane: Plane, step: int, block_px: int = 2048) -> np.ndarray:
+    """`plane[::step, ::step]`, read block by block: a store may hold all that one slice touches."""
+    edge_px = max(block_px // step, 1) * step
+    out = np.zeros([-(-size // step) for size in plane.shape], plane.dtype)
+    for y, x in blocks(plane.shape, edge_px):
+        into = tuple(slice(cut.start // step, -(-cut.stop // step)) for cut in (y, x))
+        out[into] = np.asarray(plane[y, x])[::step, ::step]
+    return out
+
+
 def widened(place: Place, halo_px: int, shape: tuple[int, ...]) -> tuple[Place, Place]:
     """A block with a halo, inside the plane; and where the block lies in it."""
     outer = [

@@ -27,6 +27,7 @@ from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import filter_labels
 from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.segment.regions import grow_by_region
+from cellpipe.tiles import every_nth
 from cellpipe.workflow import chain
 
 SHAPE = (700, 900)
@@ -174,6 +175,13 @@ def test_denoising_by_region_does_not_show(method):
     found = np.zeros(plane.shape, np.float32)
     denoise_by_region(OnDisk(plane), found, method=method, block_px=192)
     assert np.abs(found - denoise(plane, method=method)).max() < 0.5
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7, 300])
+def test_a_sample_by_blocks_is_the_sample(step):
+    image = OnDisk(PIXELS[0])
+    assert (every_nth(image, step, 256) == PIXELS[0][::step, ::step]).all()
+    assert image.largest <= max(256, step) ** 2
 
 
 def test_rescaled_regions_are_those_of_the_whole():

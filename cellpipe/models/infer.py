@@ -20,7 +20,7 @@ from cellpipe.models.normalise import (
 from cellpipe.models.predict import Precision, averaged_maps, image_maps
 from cellpipe.models.rescale import nearest, resize
 from cellpipe.scratch import MakePlane
-from cellpipe.tiles import Channel, Plane, Tile, blocks, stitch, tile_grid
+from cellpipe.tiles import Channel, Plane, Tile, blocks, every_nth, stitch, tile_grid
 
 HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
 
@@ -162,7 +162,7 @@ def _in_memory(planes: Plane) -> np.ndarray:
     if type(planes) is np.ndarray:
         return planes
     step = max(1, int(np.sqrt(planes.shape[1] * planes.shape[2] / SAMPLE_PX)))
-    return np.asarray(planes[slice(None), ::step, ::step])
+    return np.stack([every_nth(Channel(planes, c), step) for c in range(planes.shape[0])])
 
 
 def _check_channels(pixels: Plane, network: Network) -> Plane:

@@ -7,7 +7,7 @@ import hashlib
 import numpy as np
 from scipy import ndimage
 
-from cellpipe.tiles import Plane, blocks
+from cellpipe.tiles import Plane, blocks, every_nth
 
 SAMPLES_PER_AXIS = 8
 SAMPLE_PX = 1 << 20  # of a plane that is read by slices
@@ -56,7 +56,7 @@ def quality_by_region(plane: Plane, block_px: int = 2048) -> dict[str, float | s
         detail.append(_detail(image))
         digest.update(pixel_digest(pixels).encode())
     step = max(2, int(np.sqrt(sum(share) / SAMPLE_PX)))
-    seen = np.asarray(plane[::step, ::step]).astype(np.float32)
+    seen = every_nth(plane, step).astype(np.float32)
     background, top = (float(v) for v in np.percentile(seen, (5, 99.8)))
     return _figures(
         background=background,
