@@ -83,6 +83,15 @@ def _links(
     """All links (source row, target row); a source with two targets divides."""
     if len(detections) == 0:
         return np.zeros(0, int), np.zeros(0, int)
+    detections, laws, links = linked_frames(detections, max_distance_um, divisions)
+    add_events(detections, laws, links, max_distance_um, max_gap_frames)
+    return links.pairs()
+
+
+def linked_frames(
+    detections: Detections, max_distance_um: float, divisions: bool
+) -> tuple[Detections, Laws, Links]:
+    """Links and divisions between consecutive frames; detections come back without drift."""
     moved_um = drift(detections, max_distance_um)[detections.t - detections.t[0]]
     detections = replace(detections, position_um=detections.position_um - moved_um)
     links, cut = Links.none(len(detections)), detections.cut()
@@ -96,6 +105,13 @@ def _links(
         ends = chances(detections, motion.sigma_um, max_distance_um)
         laws = Laws(motion, division if divisions else None, ends, cut)
         link_frames(detections, laws, links, max_distance_um)
+    return detections, laws, links
+
+
+def add_events(
+    detections: Detections, laws: Laws, links: Links, max_distance_um: float, max_gap_frames: int
+) -> None:
+    """Write gaps, and divisions that were missed for a frame, into `links`."""
     events = find_events(
         detections,
         laws,
@@ -106,8 +122,6 @@ def _links(
     links.first[events.source] = events.first
     second = events.second >= 0
     links.second[events.source[second]] = events.second[second]
-    linked, divided = np.flatnonzero(links.first >= 0), np.flatnonzero(links.second >= 0)
-    return np.r_[linked, divided], np.r_[links.first[linked], links.second[divided]]
 
 
 def name_tracks(

@@ -68,6 +68,11 @@ class Links:
         source = np.flatnonzero((self.first >= 0) & (self.second < 0))
         return source, self.first[source]
 
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Source and target of all links; a source that divides stands twice."""
+        linked, divided = np.flatnonzero(self.first >= 0), np.flatnonzero(self.second >= 0)
+        return np.r_[linked, divided], np.r_[self.first[linked], self.second[divided]]
+
     def divided(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mothers and their two daughters."""
         mother = np.flatnonzero(self.second >= 0)
@@ -76,17 +81,38 @@ class Links:
 
 def link_frames(detections: Detections, laws: Laws, links: Links, max_distance_um: float) -> None:
     """One pass over all pairs of frames; links are taken as known around each, and changed."""
-    gone = _gone(detections, links)
+    gone = gone_at_once(detections, links)
     for a, b in itertools.pairwise(detections.frames()):
         if a.stop > a.start and b.stop > b.start:
             _link_pair(detections, laws, links, a, b, gone, max_distance_um)
 
 
-def _gone(detections: Detections, links: Links) -> np.ndarray:
+def gone_at_once(detections: Detections, links: Links) -> np.ndarray:
     """Detections (N,) that an earlier pass, if there was one, saw end at once."""
     if (links.first < 0).all():
         return np.zeros(len(detections), bool)
     return (links.first < 0) & (detections.t < detections.t[-1])
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the cells of one frame may do in the next: rows of detections, and gains in nats.
+
+    i, j, price, gain : arrays, shape (E,), links i → j, their -log densities, and what they gain
+        over an end and a start
+    m, s, r, worth : arrays, shape (D,), divisions of m into s and r, and the same gain
+    """
+
+    a: slice
+    b: slice
+    i: np.ndarray
+    j: np.ndarray
+    price: np.ndarray
+    gain: np.ndarray
+    m: np.ndarray
+    s: np.ndarray
+    r: np.ndarray
+    worth: np.ndarray
 
 
 def _link_pair(
@@ -98,6 +124,19 @@ def _link_pair(
     gone: np.ndarray,
     max_distance_um: float,
 ) -> None:
+    choose(choices(detections, laws, links, a, b, gone, max_distance_um), links)
+
+
+def choices(
+    detections: Detections,
+    laws: Laws,
+    links: Links,
+    a: slice,
+    b: slice,
+    gone: np.ndarray,
+    max_distance_um: float,
+) -> Choices:
+    """Candidates between two frames, the links around them taken as known."""
     near, step, distance_um = _candidates(detections, laws.motion, links, a, b)
     rows = np.arange(a.start, a.stop)
     place, column = np.nonzero(distance_um <= max_distance_um)
@@ -111,14 +150,26 @@ def _link_pair(
         by_place[place, column] = gain
         near = np.where(distance_um <= laws.division.reach_um, near, -1)
         m, s, r, worth = _divisions(detections, laws, laws.division, near, rows, by_place, gone)
-    shape = (a.stop - a.start, b.stop - b.start)
+    return Choices(a, b, i, j, price, gain, m, s, r, worth)
+
+
+def choose(c: Choices, links: Links) -> None:
+    """Write the best of the choices into `links`."""
+    a, b = c.a, c.b
     linked, divides = best_links(
-        i - a.start, j - b.start, gain, m - a.start, s - b.start, r - b.start, worth, shape
+        c.i - a.start,
+        c.j - b.start,
+        c.gain,
+        c.m - a.start,
+        c.s - b.start,
+        c.r - b.start,
+        c.worth,
+        (a.stop - a.start, b.stop - b.start),
     )
     links.first[a] = links.second[a] = links.before[b] = -1
-    links.first[i[linked]], links.cost[i[linked]] = j[linked], price[linked]
-    links.before[j[linked]] = i[linked]
-    m, s, r = m[divides], s[divides], r[divides]
+    i, j = c.i[linked], c.j[linked]
+    links.first[i], links.cost[i], links.before[j] = j, c.price[linked], i
+    m, s, r = c.m[divides], c.s[divides], c.r[divides]
     links.first[m], links.second[m], links.cost[m] = s, r, np.nan
     links.before[s] = links.before[r] = m
 
