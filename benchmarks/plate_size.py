@@ -3,7 +3,7 @@
 CELLPIPE_DATA=path/to/data python benchmarks/plate_size.py [--fields 1 4 16] [--cores 2]
 
 The plate is BBBC013 (see README), once as it is and then with every image as several fields of its
-well (links, so pixels and cells per frame stay real). Each size is run from nothing by the target
+well (copies, so pixels and cells per frame stay real). Each size is run from nothing by the target
 `benchmark`.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,16 +24,16 @@ HOUSE = Path(__file__).resolve().parent.parent
 EXAMPLE = HOUSE / "config/examples/bbbc013.yaml"
 
 
-def link_fields(images: Path, folder: Path, fields: int) -> None:
-    """Every image of `images` as fields 1..n of its well."""
+def repeat_fields(images: Path, folder: Path, fields: int) -> None:
+    """Every image of `images` as fields 1..n of its well; copied, for ingest follows no links."""
     folder.mkdir()
     for path in sorted(images.iterdir()):
         for field in range(1, fields + 1):
-            (folder / f"{path.stem}-{field}{path.suffix}").symlink_to(path.resolve())
+            shutil.copyfile(path, folder / f"{path.stem}-{field}{path.suffix}")
 
 
 def write_config(folder: Path, frames_per_block: int) -> Path:
-    """The example's config for the linked images in `folder`."""
+    """The example's config for the repeated images in `folder`."""
     config = yaml.safe_load(EXAMPLE.read_text())
     (layout,) = config["layouts"].values()
     layout["pattern"] = layout["pattern"].replace(r"\.(?:", r"-(?P<field>\d+)\.(?:")
@@ -53,7 +54,7 @@ def run(images: Path, fields: int, frames_per_block: int, cores: int) -> dict[st
     """One run: frames, jobs, seconds, CPU seconds, seconds of the bare computation, efficiency."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        link_fields(images, folder / "images", fields)
+        repeat_fields(images, folder / "images", fields)
         config = write_config(folder, frames_per_block)
         command = [sys.executable, "-m", "snakemake", "--quiet", "all", "--nolock"]
         command += ["--configfile", str(config), "--cores", str(cores), "--", "benchmark"]
