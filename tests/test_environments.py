@@ -40,6 +40,7 @@ OF_OTHER_STAGES = {
     "segment_block": {"trackpy"},
     "measure_block": {"torch", "numba"},
     "detect_block": {"torch", "numba"},
+    "train_network": {"trackpy"},
     **dict.fromkeys(
         ("lay_out_plate", "lay_out_denoised", "ingest_block", "verify_plate"), {"scipy"}
     ),
