@@ -41,9 +41,10 @@ OF_OTHER_STAGES = {
     "measure_block": {"torch", "numba"},
     "detect_block": {"torch", "numba"},
     "train_network": {"trackpy"},
-    **dict.fromkeys(
-        ("lay_out_plate", "lay_out_denoised", "ingest_block", "verify_plate"), {"scipy"}
-    ),
+    "ingest_block": {"scipy"},
+    "lay_out_plate": {"scipy"},
+    "lay_out_denoised": {"scipy"},
+    "verify_plate": {"scipy"},
 }
 # Never imported by name, and needed all the same.
 SILENT = {
