@@ -72,15 +72,19 @@ def images(folder: Path) -> Iterator[Image]:
         yield f"drawn {said}", pixels(path), table[["row", "col"]].to_numpy()
 
 
-def by_engine(engine: str, option: str, **options: Any) -> Detector:
-    """An engine of ours, with the name that it gives its threshold."""
+def by_engine(engine: str, **options: Any) -> Detector:
+    """An engine of ours."""
 
     def detect(
         pixels: np.ndarray, diameter_px: float, threshold: float | None = None
     ) -> np.ndarray:
-        asked = options if threshold is None else {**options, option: threshold}
         found = detect_spots(
-            pixels, pixel_size_um=1, diameter_um=diameter_px, engine=engine, **asked
+            pixels,
+            pixel_size_um=1,
+            diameter_um=diameter_px,
+            engine=engine,
+            threshold=threshold,
+            **options,
         )
         return found[["y_um", "x_um"]].to_numpy()
 
@@ -110,13 +114,13 @@ def by_blob_log(pixels: np.ndarray, diameter_px: float, share: float = 0) -> np.
 
 
 DETECTORS: dict[str, Detector] = {
-    "cellpipe log": by_engine("log", "threshold"),
-    "cellpipe trackpy": by_engine("trackpy", "threshold"),
+    "cellpipe log": by_engine("log"),
+    "cellpipe trackpy": by_engine("trackpy"),
     "trackpy.locate": by_trackpy,
     "blob_log": by_blob_log,
 }
 THRESHOLDS = {
-    "cellpipe learned": (0.1, 0.2, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8),
+    "cellpipe learned": (2.5, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 8),
     "cellpipe log": (3, 4, 4.5, 5, 5.5, 6, 7, 8, 10, 14),
     "cellpipe trackpy": (3, 4, 4.5, 5, 5.5, 6, 7, 8, 10, 14),
     "trackpy.locate": (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.25),
@@ -140,7 +144,7 @@ def main() -> None:
     parser.add_argument("--weights", default="spots", help="of the learned engine")
     options = parser.parse_args()
     network = load_network(options.weights)
-    learned = by_engine("learned", "probability_threshold", network=network)
+    learned = by_engine("learned", network=network)
     detectors = {"cellpipe learned": learned, **DETECTORS}
     drawn, diameter = list(images(options.folder)), options.diameter_px
     table = pd.DataFrame({"spots": [len(truth) for *_, truth in drawn]}, [n for n, *_ in drawn])

@@ -116,12 +116,22 @@ def test_perfect_maps_give_the_spots_back():
     field = bright_field(4)
     maps = spot_maps(field.spots_px, field.pixels.shape)
     maps[0] = np.log(np.clip(maps[0], 1e-6, 1 - 1e-6) / (1 - np.clip(maps[0], 1e-6, 1 - 1e-6)))
-    found = spots_from_maps(maps, probability_threshold=0.5)
+    found = spots_from_maps(maps, sigma_px=1, probability_threshold=0.5)
     distance, place = cKDTree(found[:, :2]).query(field.spots_px)
     far = cKDTree(field.spots_px).query(field.spots_px, k=2)[0][:, 1] > 2.5
     assert far.sum() > 10
     assert distance[far].max() < 1e-3
     assert len(set(place[far])) == far.sum()
+
+
+def test_within_one_radius_there_is_one_spot():
+    heat = np.full((3, 20, 20), 0.0)
+    heat[0] = -9
+    heat[0, 10, 8], heat[0, 10, 11] = 2.0, 1.0
+    assert len(spots_from_maps(heat, sigma_px=1.0)) == 2
+    one = spots_from_maps(heat, sigma_px=2.2)
+    assert one[:, :2].tolist() == [[10, 8]]
+    assert one[0, 2] == pytest.approx(1 / (1 + np.exp(-2)))
 
 
 def test_a_step_draws_the_same_crops_again_and_another_step_others():
@@ -175,7 +185,7 @@ def test_what_a_training_writes_finds_spots(tmp_path, monkeypatch):
     assert scores["side"].value_counts().to_dict() == {"validation": 3, "test": 3}
     assert iio.imread(out.with_name("worst.png")).std() > 5
     options = {"pixel_size_um": 1, "diameter_um": 4, "engine": "learned"}
-    found = detect_spots(bright_field(3).pixels, **options, network=network,
+    found = detect_spots(bright_field(3).pixels, **options, network=network, threshold=-1e9,
                          probability_threshold=1e-6)  # fmt: skip
     assert len(found)
     assert found["probability"].between(0, 1).all()

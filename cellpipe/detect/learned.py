@@ -21,7 +21,7 @@ OUTPUTS = ("heat", "offset_y", "offset_x")
 GROUND_SIGMAS = 4  # light that changes over more than this is background
 SCALE = "heights over the ground in units of the noise of spots nearby, arcsinh"  # for the card
 TILE_PX = 2048
-PROBABILITY = 0.5  # least probability of a spot, where nothing else is asked for
+PROBABILITY = 0.4  # least probability of a spot, where nothing else is asked for
 
 
 @lru_cache(maxsize=1)
@@ -30,10 +30,15 @@ def shipped_network() -> Network:
 
 
 def locate_by_network(
-    image: np.ndarray, sigma_px: float, probability_threshold: float, network: Network
+    image: np.ndarray,
+    sigma_px: float,
+    threshold: float,
+    probability_threshold: float,
+    network: Network,
 ) -> np.ndarray:
     """y, x, `measures` and probability of each spot, (S, 6).
 
+    The network alone would take blots of correlated noise for spots: `threshold` keeps those out.
     Images whose spots are smaller or larger than those that the network knows are rescaled.
     """
     check_kind(network, "spots")
@@ -46,10 +51,12 @@ def locate_by_network(
     else:
         seen = _rescaled(image, shape, sigma_px)
     maps = tiled_maps(seen, network, TILE_PX)
-    spots = spots_from_maps(maps, probability_threshold)
+    sigma_there = sigma_px * shape[0] / image.shape[0]
+    spots = spots_from_maps(maps, sigma_there, probability_threshold)
     at = (spots[:, :2] + 0.5) * np.divide(image.shape, shape) - 0.5
     y, x = np.clip(np.rint(at), 0, np.array(image.shape) - 1).astype(np.intp).T
-    return np.column_stack([at, measures(image, answer, y, x, sigma_px), spots[:, 2]])
+    found = np.column_stack([at, measures(image, answer, y, x, sigma_px), spots[:, 2]])
+    return found[found[:, 4] >= threshold]
 
 
 def _rescaled(image: np.ndarray, shape: tuple[int, int], sigma_px: float) -> np.ndarray:
@@ -72,12 +79,15 @@ def in_noise_units(image: np.ndarray, answer: Answer, sigma_px: float) -> np.nda
     return np.arcsinh((image - ground) / (2 * answer.noise)).astype(np.float32)
 
 
-def spots_from_maps(maps: np.ndarray, probability_threshold: float = PROBABILITY) -> np.ndarray:
+def spots_from_maps(
+    maps: np.ndarray, sigma_px: float, probability_threshold: float = PROBABILITY
+) -> np.ndarray:
     """y, x and probability of each spot, (S, 3), from the maps of `OUTPUTS` (3, Y, X).
 
-    The probability is the heat at the peak. No two spots are nearer than two pixels.
+    The probability is the heat at the peak. Within one radius there is one spot.
     """
     heat = 1 / (1 + np.exp(-maps[0].astype(np.float64)))
-    y, x = peaks(heat, 1, probability_threshold, border_px=0)
+    radius_px = max(1, round(DIAMETER_TO_SIGMA * sigma_px / 2))
+    y, x = peaks(heat, radius_px, probability_threshold, border_px=0)
     shift = np.clip(maps[1:, y, x], -1.5, 1.5)
     return np.stack([y + shift[0], x + shift[1], heat[y, x]], axis=1)

@@ -2,7 +2,7 @@
 
 ``log`` and ``trackpy`` count in robust standard deviations of their own filtered background
 nearby, so one threshold means the same on a dim and on a bright channel, inside a cell and outside.
-``learned`` gives each spot a probability.
+``learned`` counts its spots' heights like ``log``, and gives each a probability.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cellpipe.models.load import Network
 
 COLUMNS = ("y_um", "x_um", "intensity", "sigma_um", "signal_to_noise")
-ENGINES = ("learned", "log", "trackpy")
+THRESHOLDS = {"learned": 4.0, "log": 5.5, "trackpy": 5.5}  # where none is asked for
 
 
 def detect_spots(
@@ -30,8 +30,8 @@ def detect_spots(
     pixel_size_um: float,
     diameter_um: float,
     engine: str = "log",
-    threshold: float = 5.5,
-    probability_threshold: float = 0.5,
+    threshold: float | None = None,
+    probability_threshold: float = 0.4,
     min_roundness: float = 0.2,
     polarity: str = "bright",
     network: Network | None = None,
@@ -45,9 +45,10 @@ def detect_spots(
     diameter_um : float
         Of a spot as it looks in the image: 2.8 times the sigma of its Gaussian.
     engine : "log", "trackpy" or "learned"
-    threshold : float
+    threshold : float or None
         Least height of a spot in robust standard deviations of the filtered background nearby.
-        Noise alone reaches 5 about once in a million pixels. Not used by ``learned``.
+        Noise alone reaches 5 about once in a million pixels. None: 5.5, and 4 for ``learned``,
+        whose probability keeps out what is no spot.
     probability_threshold : float
         Least probability of a spot. Used by ``learned``.
     min_roundness : float
@@ -72,10 +73,10 @@ def detect_spots(
     CellpipeError
         If the network is not one for spots.
     """
-    if engine not in ENGINES:
+    if engine not in THRESHOLDS:
         raise BadConfig(
             seen=f"detect.engine = {engine!r}",
-            wanted=f"one of {', '.join(ENGINES)}",
+            wanted=f"one of {', '.join(THRESHOLDS)}",
             do="name one of them in config.yaml",
         )
     sigma_px = diameter_um / pixel_size_um / DIAMETER_TO_SIGMA
@@ -89,6 +90,7 @@ def detect_spots(
     image = pixels.astype(np.float64) - np.median(pixels)
     image *= {"bright": 1, "dark": -1}[polarity]
     columns = list(COLUMNS)
+    threshold = THRESHOLDS[engine] if threshold is None else threshold
     if engine == "log":
         spots = locate_by_log(image, sigma_px, threshold, min_roundness)
     elif engine == "trackpy":
@@ -97,7 +99,7 @@ def detect_spots(
         from cellpipe.detect.learned import locate_by_network, shipped_network  # torch
 
         found_by = network or shipped_network()
-        spots = locate_by_network(image, sigma_px, probability_threshold, found_by)
+        spots = locate_by_network(image, sigma_px, threshold, probability_threshold, found_by)
         columns.append("probability")
     spots = spots[np.lexsort((spots[:, 1], spots[:, 0]))]
     table = pd.DataFrame(spots, columns=columns)

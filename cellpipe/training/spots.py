@@ -96,7 +96,8 @@ def found_spots(network: nn.Module, field: SpotField) -> np.ndarray:
     seen = seen_by_network(field)
     if seen is None:
         return np.zeros((0, 2))
-    return spots_from_maps(image_maps(network, seen))[:, :2]
+    sigma_px = field.diameter_px / DIAMETER_TO_SIGMA
+    return spots_from_maps(image_maps(network, seen), sigma_px)[:, :2]
 
 
 def score_fields(network: nn.Module, fields: pd.DataFrame) -> pd.DataFrame:
