@@ -69,7 +69,8 @@ def draw_batch(schedule: Schedule, design: SpotDesign, step: int) -> tuple[Tenso
     """The crops of one step: images (B, 1, P, P), maps (B, 3, P, P), valid (B, 1, P, P)."""
     rng = np.random.default_rng([schedule.seed, STEPS, step])
     shape = (schedule.crop_px, schedule.crop_px)
-    images, maps = [], []
+    images: list[Tensor] = []
+    maps: list[Tensor] = []
     while len(images) < schedule.batch:
         field = draw_spots(rng, shape, design)
         seen = seen_by_network(field, float(np.exp(rng.uniform(*np.log(ASKED)))))
