@@ -30,7 +30,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import argparse
 import dataclasses
 import multiprocessing
-import resource
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -146,7 +145,9 @@ def linked_alone(table: Path, reach: float) -> dict[str, float]:
 
 
 def peak_mb() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak memory of this process; getrusage would tell that of the one which started it."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def show(title: str, table: pd.DataFrame) -> None:

@@ -18,7 +18,7 @@ from track_scores import Tracks
 
 MAX_GAP_FRAMES = 2
 POSITIONS = ["t", "label", "y_um", "x_um"]
-BTRACK_SECONDS = 240  # that it gets for a movie
+BTRACK_SECONDS = 120  # that it gets for a movie
 PIXEL_UM = 0.65  # btrack's configuration is written for pixels of about this size
 
 
