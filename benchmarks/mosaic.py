@@ -22,7 +22,7 @@ import pandas as pd
 
 from cellpipe.inputs import sheets
 from cellpipe.metrics.labels import overlap
-from cellpipe.models.infer import network_labels
+from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
 from cellpipe.plate import Plate
 from cellpipe.plate_metadata import lay_out
@@ -139,7 +139,7 @@ def main() -> None:
     rows = []
     for tile_px in (options.reference_tile, *options.tiles) if options.tiles else ():
         cpu = time.process_time()
-        labels, _ = network_labels(mosaic, network, tile_px=tile_px)
+        labels, *_ = find_objects(mosaic, network, tile_px=tile_px)
         cpu = time.process_time() - cpu
         if reference is None:
             reference = labels

@@ -51,7 +51,7 @@ from cellpipe.models.engines.bioimageio import DECODE, _guessed
 from cellpipe.models.engines.cellpipe import CellpipeEngine
 from cellpipe.models.engines.scale import at_diameter, brought_back
 from cellpipe.models.engines.weights import weights_card
-from cellpipe.models.infer import network_labels
+from cellpipe.models.infer import find_objects
 from cellpipe.models.load import Network, load_network
 from cellpipe.models.normalise import GreyScale
 from cellpipe.models.torchscript import Portable, traced
@@ -147,7 +147,7 @@ def test_engines_without_other_packages_find_the_discs(name: str) -> None:
 
 def test_the_default_is_ours_with_the_shipped_weights(shipped: Network) -> None:
     found = segment_nuclei(PIXELS, 1.0)
-    expected, probability = network_labels(PIXELS, shipped)
+    expected, probability, _ = find_objects(PIXELS, shipped)
     assert (found.labels == expected).all()
     assert (found.probability == probability).all()
 
@@ -410,7 +410,7 @@ def test_test_tensors_of_a_package_are_right(package: Path, shipped: Network) ->
         eager = Portable(shipped)(torch.from_numpy(preprocessed(image[0], scale))[None])
     assert maps == pytest.approx(eager.numpy(), abs=1e-4)
     labels, _ = DECODE["foreground_distance"](maps[0], 0.5)
-    direct, _ = network_labels(image[0, 0], shipped)
+    direct, *_ = find_objects(image[0, 0], shipped)
     assert average_precision(direct, labels, [0.95])[0] == 1
 
 

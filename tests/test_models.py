@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.card import Card, load_card, shipped, weights_path
-from cellpipe.models.infer import network_denoised, network_labels
+from cellpipe.models.infer import find_objects, network_denoised
 from cellpipe.models.instances import flood, labels_from_maps, object_probability
 from cellpipe.models.load import Network, load_network
 from cellpipe.models.normalise import intensity_range, normalise
@@ -109,12 +109,12 @@ def test_labels_on_disk_are_those_in_memory(tmp_path):
     image = rng.normal(100, 3, (700, 600))
     for cy, cx in rng.uniform(0, 1, (80, 2)) * image.shape:
         image += 80 * ((y - cy) ** 2 + (x - cx) ** 2 < 100)
-    labels, probability = network_labels(image, network, tile_px=448)
+    labels, probability, _ = find_objects(image, network, tile_px=448)
     stored = zarr.create_array(tmp_path / "image.zarr", data=image[None], chunks=(1, 256, 256))
     into = zarr.create_array(
         tmp_path / "labels.zarr", shape=image.shape, chunks=(256, 256), dtype="uint32"
     )
-    _, again = network_labels(stored, network, tile_px=448, into=into)
+    _, again, _ = find_objects(stored, network, tile_px=448, into=into)
     assert labels.max() > 40
     # exactly: an image this small is its own sample, so that the grey scale is the same
     assert np.array_equal(into[:], labels)
@@ -124,8 +124,8 @@ def test_labels_on_disk_are_those_in_memory(tmp_path):
 def test_bfloat16_finds_the_same_nuclei():
     field = draw_field(PlateDesign(shape=(384, 384)), "B02", 1).pixels[0]
     network = load_network("nuclei")
-    exact, _ = network_labels(field, network)
-    short, _ = network_labels(field, network, precision="bfloat16")
+    exact, *_ = find_objects(field, network)
+    short, *_ = find_objects(field, network, precision="bfloat16")
     assert exact.max() > 10
     assert average_precision(exact, short, [0.9])[0] == 1
 
@@ -292,7 +292,7 @@ def test_a_missing_gpu_is_said_and_not_passed_over(tmp_path):
 def test_weights_of_the_wrong_kind_are_refused():
     pixels = np.random.default_rng(0).random((20, 20))
     with pytest.raises(CellpipeError, match="kind"):
-        network_labels(pixels, tiny_network("denoise"))
+        find_objects(pixels, tiny_network("denoise"))
     with pytest.raises(CellpipeError, match="kind"):
         network_denoised(pixels, tiny_network("segmentation"))
 

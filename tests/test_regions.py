@@ -19,7 +19,7 @@ from cellpipe.errors import BadImage
 from cellpipe.illumination import background_level
 from cellpipe.measure.regions import background_levels, measure_by_region
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.infer import network_labels
+from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
 from cellpipe.models.rescale import nearest, resize
 from cellpipe.scratch import Scratch, scratch_in
@@ -196,9 +196,9 @@ def test_rescaled_regions_are_those_of_the_whole():
 def test_an_image_at_another_scale_goes_by_region_too(tmp_path):
     network = load_network("nuclei")
     large = np.kron(PIXELS[:1, :300, :300], np.ones((8, 8), np.uint16))[:, :900, :1100]
-    whole, of_whole = network_labels(large[0], network, diameter_px=140, tile_px=512)
+    whole, of_whole, _ = find_objects(large[0], network, diameter_px=140, tile_px=512)
     into = Scratch(large.shape[1:], np.uint32, tmp_path)
-    _, by_region = network_labels(
+    _, by_region, _ = find_objects(
         OnDisk(large),
         network,
         diameter_px=140,

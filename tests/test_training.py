@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.engines.cellpipe import CellpipeEngine
-from cellpipe.models.infer import network_labels
+from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
 from cellpipe.models.normalise import GreyScale
 from cellpipe.models.unet import UNet, UNetConfig
@@ -185,10 +185,10 @@ def test_two_channels_simulation_and_transfer_learning_end_in_usable_weights(tmp
     assert network.card.licence == "CC-BY-4.0"
     scale = GreyScale.of_card(network.card.normalisation)
     pixels = list_frames(read_plan(config).sets[0], data)["pair"][0].read()[0]
-    labels, _ = network_labels(pixels, network)
+    labels, *_ = find_objects(pixels, network)
     assert (labels == found_labels(network.module, pixels, scale)).all(), "as in training"
     with pytest.raises(CellpipeError, match="2 channel"):
-        network_labels(pixels[0], network)
+        find_objects(pixels[0], network)
     assert {p.name for p in first.parent.iterdir()} == {
         "a.safetensors", "a.json", "curves.tsv", "curves.svg", "scores.tsv", "worst.png"
     }  # fmt: skip

@@ -25,33 +25,6 @@ from cellpipe.tiles import Channel, Plane, Tile, blocks, every_nth, stitch, tile
 HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
 
 
-def network_labels(
-    pixels: Plane,
-    network: Network,
-    *,
-    diameter_px: float | None = None,
-    probability_threshold: float = 0.5,
-    tile_px: int = 2048,
-    precision: Precision = "float32",
-    augment: bool = False,
-    into: Plane | None = None,
-    scratch: MakePlane = np.zeros,
-) -> tuple[Plane, np.ndarray]:
-    """The labels of `find_objects` and their mean foreground probability, float32 (n,)."""
-    found = find_objects(
-        pixels,
-        network,
-        diameter_px=diameter_px,
-        probability_threshold=probability_threshold,
-        tile_px=tile_px,
-        precision=precision,
-        augment=augment,
-        into=into,
-        scratch=scratch,
-    )
-    return found.labels, found.probability
-
-
 def find_objects(
     pixels: Plane,
     network: Network,
