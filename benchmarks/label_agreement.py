@@ -1,4 +1,4 @@
-"""How far two sets of human labels agree on the same fields: what any network can reach on them.
+"""How far two sets of human labels agree on the same fields: how much of a score is convention.
 
 CELLPIPE_DATA=path/to/data python benchmarks/label_agreement.py
 

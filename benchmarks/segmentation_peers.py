@@ -115,8 +115,8 @@ class Cellpose:
         from cellpose import models
 
         self.out = out
-        kept = sorted((out / "models").glob("nuclei*"))
-        self.model = models.CellposeModel(pretrained_model=str(kept[-1]) if kept else None)
+        kept = out / "models" / "nuclei"
+        self.model = models.CellposeModel(pretrained_model=str(kept) if kept.exists() else None)
 
     def train(self, learn: list, validate: list, cpu_minutes: float) -> None:
         from cellpose import train
@@ -140,7 +140,6 @@ class Cellpose:
         train.train_seg(self.model.net, n_epochs=1, **options)  # how long an epoch takes
         epochs = int(60 * cpu_minutes / (time.process_time() - started))
         train.train_seg(self.model.net, n_epochs=max(epochs, 1), **options)
-        self.__init__(self.out)
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
         return self.model.eval(pixels, channels=[0, 0], diameter=None)[0]
@@ -150,7 +149,7 @@ PEERS = {"stardist": StarDist, "cellpose": Cellpose}
 
 
 def padded(image: np.ndarray) -> np.ndarray:
-    """At least as large as a training patch; mirrored pixels are not objects of their own."""
+    """At least as large as a training patch, with nothing beyond the image."""
     missing = [(0, max(0, PATCH_PX - n)) for n in image.shape]
     return np.pad(image, missing) if any(after for _, after in missing) else image
 

@@ -19,6 +19,7 @@ import torch
 import yaml
 
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.models.card import Card
 from cellpipe.models.load import load_network
 from cellpipe.models.normalise import GreyScale
 from cellpipe.training import calibration
@@ -26,7 +27,7 @@ from cellpipe.training.plan import read_plan
 from cellpipe.training.split import read_split
 
 
-def recorded_pairs(config: Path, data: Path, card) -> pd.DataFrame:
+def recorded_pairs(config: Path, data: Path, card: Card) -> pd.DataFrame:
     """Pairs of the training config that the card knows, on the sides that it recorded."""
     plan = read_plan(yaml.safe_load(config.read_text(encoding="utf-8")))
     pairs = plan.split(data).drop(columns="side").merge(read_split(card), on=["set", "file"])

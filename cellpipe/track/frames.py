@@ -84,7 +84,7 @@ def link_frames(detections: Detections, laws: Laws, links: Links, max_distance_u
     gone = gone_at_once(detections, links)
     for a, b in itertools.pairwise(detections.frames()):
         if a.stop > a.start and b.stop > b.start:
-            _link_pair(detections, laws, links, a, b, gone, max_distance_um)
+            choose(choices(detections, laws, links, a, b, gone, max_distance_um), links)
 
 
 def gone_at_once(detections: Detections, links: Links) -> np.ndarray:
@@ -113,18 +113,6 @@ class Choices:
     s: np.ndarray
     r: np.ndarray
     worth: np.ndarray
-
-
-def _link_pair(
-    detections: Detections,
-    laws: Laws,
-    links: Links,
-    a: slice,
-    b: slice,
-    gone: np.ndarray,
-    max_distance_um: float,
-) -> None:
-    choose(choices(detections, laws, links, a, b, gone, max_distance_um), links)
 
 
 def choices(

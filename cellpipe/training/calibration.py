@@ -13,6 +13,8 @@ import logging
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from torch import nn
 
 from cellpipe.errors import BadConfig
@@ -75,24 +77,17 @@ def found_objects(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> 
 
 
 def logistic(features: np.ndarray, real: np.ndarray) -> Calibration:
-    """Logistic regression with an L2 penalty, by Newton's method; (n, F) features, (n,) real."""
+    """Logistic regression with an L2 penalty; (n, F) features, (n,) real."""
     mean, spread = features.mean(0), np.maximum(features.std(0), 1e-6)
-    x = np.column_stack([(features - mean) / spread, np.ones(len(features))])
-    penalty = PENALTY * np.diag([1.0] * features.shape[1] + [1e-6])
-    weights = np.zeros(x.shape[1])
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
-        gradient = x.T @ (p - real) + penalty @ weights
-        step = np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, gradient)
-        weights -= step
-        if np.abs(step).max() < 1e-9:
-            break
+    model = LogisticRegression(C=1 / PENALTY, solver="newton-cholesky", tol=1e-9)
+    with threadpool_limits(1):  # sums in one order, so the same bytes on any number of cores
+        model.fit((features - mean) / spread, real)
     return Calibration(
         features=FEATURES,
         mean=_rounded(mean),
         spread=_rounded(spread),
-        coefficients=_rounded(weights[:-1]),
-        intercept=round(float(weights[-1]), 6),
+        coefficients=_rounded(model.coef_[0]),
+        intercept=round(float(model.intercept_[0]), 6),
         scores={},
     )
 
