@@ -26,7 +26,8 @@ try:
     )
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
-    SPOT_WEIGHTS = sheets.weights_digest(config, of_spots=True)
+    SPOT_WEIGHTS = sheets.weights_digest(config, "detect")
+    LINK_WEIGHTS = sheets.weights_digest(config, "track")
     WITH_LINES = lines.plates_with_lines(
         config["kymographs"]["lines"], SHEET, config["channels"]
     )
@@ -50,6 +51,7 @@ JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
 GPUS = 1 if config["device"] == "cuda" else 0
 DETECT_ENV = f"../envs/{sheets.detect_environment(config)}.yaml"
 SPOT_GPUS = GPUS if SPOT_WEIGHTS else 0
+TRACK_ENV = f"../envs/{sheets.track_environment(config)}.yaml"
 SEGMENT_ENV = f"../envs/{sheets.segment_environment(config)}.yaml"
 
 
@@ -110,6 +112,12 @@ def block_tables(stage):
 def all_block_tables(wildcards):
     """Every block table of a plate, stage by stage."""
     return [path for stage in STAGES for path in block_tables(stage)(wildcards)]
+
+
+def faults_of_blocks(wildcards):
+    """Lists of what is missing from each block of a plate."""
+    of_plate = f"{RESULTS}/{wildcards.plate}/blocks/verify"
+    return [f"{of_plate}/{name}.tsv" for name in blocks(wildcards.plate)]
 
 
 def covering_tables(stage):
@@ -203,6 +211,8 @@ SEGMENT_CODE = frame_code(
     "segment.quality",
 )
 
+TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
+
 MEASURE_CODE = frame_code("measure.objects", "measure.regions", "illumination")
 
 # what each stage is made of, for the report: digest of its code, and its options
@@ -213,7 +223,7 @@ MADE = {
     "measure": (MEASURE_CODE, config["measure"]),
     "classify": (code_digest("classify.cells"), config["classify"]),
     "detect": (frame_code("detect"), config["detect"]),
-    "track": (code_digest("track"), config["track"]),
+    "track": (TRACK_CODE, config["track"]),
 }
 
 

@@ -65,28 +65,3 @@ rule profile_plate:
         ),
     script:
         "../scripts/profile_plate.py"
-
-
-rule verify_plate:
-    input:
-        layout="<results>/{plate}/layout.json",
-        cells="<results>/{plate}/cells.parquet",
-        ingest=block_tables("ingest"),
-        segment=block_tables("segment"),
-    output:
-        verified="<results>/{plate}/verified.tsv",
-    log:
-        "<logs>/verify_plate/{plate}.log",
-    benchmark:
-        "<benchmarks>/verify_plate/{plate}.tsv"
-    conda:
-        "../envs/ingest.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
-    params:
-        weights=WEIGHTS,
-        code=code_digest("workflow.verify"),
-    script:
-        "../scripts/verify_plate.py"

@@ -10,7 +10,7 @@ rule track_block:
     benchmark:
         "<benchmarks>/track_block/{plate}/{block}.tsv"
     conda:
-        "../envs/track.yaml"
+        TRACK_ENV
     threads: 1
     resources:
         mem_mb=memory(2000),
@@ -18,6 +18,7 @@ rule track_block:
     params:
         units=field_block_units,
         options=config["track"],
-        code=code_digest("track"),
+        weights=LINK_WEIGHTS,
+        code=TRACK_CODE,
     script:
         "../scripts/track_block.py"

@@ -40,10 +40,12 @@ OF_OTHER_STAGES = {
     "segment_block": {"trackpy"},
     "measure_block": {"torch", "numba"},
     "detect_block": {"torch", "numba"},
+    "track_block": {"torch", "safetensors"},
     "train_network": {"trackpy"},
     "ingest_block": {"scipy"},
     "lay_out_plate": {"scipy"},
     "lay_out_denoised": {"scipy"},
+    "verify_block": {"scipy"},
     "verify_plate": {"scipy"},
 }
 # Never imported by name, and needed all the same.
@@ -77,6 +79,7 @@ ENGINES = {f"segment_{name}.yaml": name for name in FOREIGN}
 IN_A_VARIABLE = {
     "segment_block": "../envs/segment.yaml",
     "detect_block": "../envs/measure.yaml",  # with a network that of our own engines
+    "track_block": "../envs/track.yaml",  # likewise
 }
 # Pins that the lock of .venv does not hold, or holds at another version, and why.
 OWN_PINS = {
@@ -221,6 +224,11 @@ def test_an_environment_holds_what_its_engine_imports(name: str) -> None:
 
 def test_spots_by_a_network_have_what_they_import() -> None:
     wanted = needed(ROOT / "scripts/detect_block.py") - {"trackpy"}
+    assert {"torch", "safetensors"} <= wanted <= set(environment("segment.yaml"))
+
+
+def test_links_judged_by_a_network_have_what_they_import() -> None:
+    wanted = needed(ROOT / "scripts/track_block.py") - {"trackpy"}
     assert {"torch", "safetensors"} <= wanted <= set(environment("segment.yaml"))
 
 

@@ -36,7 +36,7 @@ def filled(tmp_path):
         [(well, 1, 0, label) for well in ("B02", "B03") for label in (1, 70_000)],
         columns=["well", "field", "t", "label"],
     ).astype({"label": "uint32"})
-    return plate, {"segment": receipts}, cells
+    return plate, receipts, cells
 
 
 def found(faults: pd.DataFrame) -> list[tuple[str, str]]:
@@ -74,7 +74,6 @@ def test_a_label_of_the_table_that_is_not_in_the_plate_is_found(filled):
 def test_quarantined_frames_are_not_looked_for(filled):
     plate, receipts, cells = filled
     plate.erase_frame("B03", 1, 0)
-    bad = replace(receipts["segment"][1], frames=(Frame(0, "quarantined", "torn", "copy"),))
-    receipts = {"segment": [receipts["segment"][0], bad]}
-    faults, n_frames = verify_frames(plate, receipts, cells[cells["well"] == "B02"])
+    bad = replace(receipts[1], frames=(Frame(0, "quarantined", "torn", "copy"),))
+    faults, n_frames = verify_frames(plate, [receipts[0], bad], cells[cells["well"] == "B02"])
     assert (len(faults), n_frames) == (0, 1)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.plate import Plate
+from cellpipe.tiles import Plane, blocks
 from cellpipe.workflow.receipts import Receipt
 
 COLUMNS = ["well", "field", "t", "layer", "fault"]
 
 
 def verify_frames(
-    plate: Plate, receipts: Mapping[str, Iterable[Receipt]], cells: pd.DataFrame
+    plate: Plate, segmented: Iterable[Receipt], cells: pd.DataFrame
 ) -> tuple[pd.DataFrame, int]:
     """Check every frame that a receipt calls good, and the labels of every row of `cells`.
+
+    Images are read by region: a frame need not fit into memory.
 
     Returns
     -------
@@ -27,7 +30,7 @@ def verify_frames(
     by_frame = {key: group["label"] for key, group in cells.groupby(["well", "field", "t"])}
     faults: list[dict[str, object]] = []
     n_frames = 0
-    for receipt in receipts["segment"]:
+    for receipt in segmented:
         for t in receipt.good_frames:
             place = (receipt.unit.well, receipt.unit.field, t)
             n_frames += 1
@@ -45,11 +48,11 @@ def _frame_faults(
         yield "pixels", bad.seen
     for name in (name for name in plate.label_names if name != "tracks"):
         try:
-            labels = plate.read_labels(*place, name)
+            plate.check_frame(*place, name)
+            absent = _absent(plate.open_labels(*place, name), stated)
         except BadImage as bad:
             yield name, bad.seen
             continue
-        absent = _absent(labels, stated)
         if len(absent):
             yield (
                 name,
@@ -57,7 +60,9 @@ def _frame_faults(
             )
 
 
-def _absent(labels: np.ndarray, stated: pd.Series | None) -> np.ndarray:
-    if stated is None or not len(stated):
-        return np.zeros(0, np.uint32)
-    return np.setdiff1d(stated.to_numpy(), np.unique(labels))
+def _absent(labels: Plane, stated: pd.Series | None) -> np.ndarray:
+    """Labels that are stated, but stand nowhere in an image; reads all of it in any case."""
+    absent = np.zeros(0, np.uint32) if stated is None else stated.to_numpy()
+    for place in blocks((labels.shape[0], labels.shape[1])):
+        absent = np.setdiff1d(absent, labels[place])
+    return absent
