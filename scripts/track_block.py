@@ -13,7 +13,7 @@ from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows,
 
 def linked_field(cells, unit):
     """Links of one field, with the field's place."""
-    links = track.link_cells(cells, **options)
+    links = track.link_cells(cells, **options, judge=judge)
     place = {"plate": job.plate.name, "well": unit.well, "field": unit.field}
     return links.assign(**place)[["plate", *gather.OBJECT, "track_id", "parent_track_id"]]
 
@@ -30,11 +30,20 @@ def write_tracked_labels(unit, links):
         job.plate.write_labels(unit.well, unit.field, t, "tracks", values[nuclei])
 
 
+def load_judge(weights):
+    """The network that judges links; None, and no torch imported, where none is asked for."""
+    if weights is None:
+        return None
+    from cellpipe.models.linking import load_link_network
+
+    return load_link_network(weights, snakemake.threads)
+
+
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "track")
-    options = {
-        k: v for k, v in snakemake.params.options.items() if k not in ("enabled", "keep_labels")
-    }
+    of_links = ("max_distance_um", "max_gap_frames", "divisions")
+    options = {name: snakemake.params.options[name] for name in of_links}
+    judge = load_judge(snakemake.params.options["weights"])
     classes = read_rows(snakemake.input.classes) if snakemake.input.classes else None
     cells = gather.join_cells(read_rows(snakemake.input.cells), classes=classes)
     upstream = [r for path in snakemake.input.cells for r in read_receipts(path)]
@@ -49,7 +58,13 @@ with speaking(snakemake):
             for r in upstream
             if (r.unit.well, r.unit.field) == (unit.well, unit.field)
         ]
-        key = fingerprint("track", code=job.code, params=options, inputs=inputs)
+        key = fingerprint(
+            "track",
+            code=job.code,
+            params=options,
+            inputs=inputs,
+            weights=snakemake.params.weights,
+        )
         frames = tuple(Frame(t) for t in range(unit.t_start, unit.t_stop))
         receipts.append(Receipt(unit, key, key, frames))
         tables.append(links.assign(fingerprint=key))

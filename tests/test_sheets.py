@@ -93,5 +93,5 @@ def test_a_network_for_spots_counts_where_spots_are_sought():
     assert sheets.detect_environment(config) == "segment"
     config["detect"]["channel"] = None  # none are sought, so no weights are read
     assert [network["used_by"] for network in sheets.networks(config)] == ["segment"]
-    assert sheets.weights_digest(config, of_spots=True) == ""
+    assert sheets.weights_digest(config, "detect") == ""
     assert sheets.detect_environment(config) == "measure"

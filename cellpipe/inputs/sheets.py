@@ -141,6 +141,9 @@ def _cards(config: Mapping[str, Any]) -> dict[str, Card]:
     if finds_spots_by_network(config):
         card = load_card(config["detect"]["weights"])
         cards["detect"] = refuse_other_kind(card, "spots", "detect")
+    if judges_links_by_network(config):
+        card = load_card(config["track"]["weights"])
+        cards["track"] = refuse_other_kind(card, "linking", "track")
     return cards
 
 
@@ -150,13 +153,21 @@ def finds_spots_by_network(config: Mapping[str, Any]) -> bool:
     return detect["channel"] is not None and detect["engine"] == "learned"
 
 
-def weights_digest(config: Mapping[str, Any], of_spots: bool = False) -> str:
+def judges_links_by_network(config: Mapping[str, Any]) -> bool:
+    """Whether cells are linked over time, and a network has a say in it."""
+    track = config["track"]
+    return track["enabled"] and track["weights"] is not None
+
+
+def weights_digest(config: Mapping[str, Any], stage: str | None = None) -> str:
     """Digests of the weights in use, so that other weights mean other results.
 
-    Those that find spots, or those of all stages before.
+    Those of a late stage, "detect" or "track"; or, together, those of all stages before.
     """
     cards = _cards(config)
-    return " ".join(cards[use].digest for use in cards if (use == "detect") == of_spots)
+    alone = [card.digest for use, card in cards.items() if use == stage]
+    early = [card.digest for use, card in cards.items() if use not in ("detect", "track")]
+    return " ".join(early if stage is None else alone)
 
 
 def exported_weights(config: Mapping[str, Any]) -> Path:
@@ -174,6 +185,11 @@ def segment_environment(config: Mapping[str, Any]) -> str:
 def detect_environment(config: Mapping[str, Any]) -> str:
     """Name of the environment that spots are sought in: a network needs torch."""
     return "segment" if finds_spots_by_network(config) else "measure"
+
+
+def track_environment(config: Mapping[str, Any]) -> str:
+    """Name of the environment that cells are linked in: a network needs torch."""
+    return "segment" if judges_links_by_network(config) else "track"
 
 
 def readouts(config: Mapping[str, Any]) -> list[str]:

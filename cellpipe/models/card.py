@@ -20,7 +20,7 @@ class Card:
     """The card of one network. `extra` holds what only people read (data, split, scores)."""
 
     name: str
-    kind: str  # "segmentation" | "denoise" | "spots"
+    kind: str  # "segmentation" | "denoise" | "spots" | "linking"
     architecture: dict
     sha256: str
     licence: str

@@ -15,6 +15,7 @@ from cellpipe.track.detections import Detections, from_table
 from cellpipe.track.divisions import guess, learn_division
 from cellpipe.track.events import find_events
 from cellpipe.track.frames import Laws, Links, link_frames
+from cellpipe.track.learned import Judge, link_again
 from cellpipe.track.motion import drift, learn, learn_again
 
 PASSES = 2  # the first knows the past only, the second learns from it; a third changes little
@@ -26,6 +27,7 @@ def link_cells(
     max_distance_um: float = 15.0,
     max_gap_frames: int = 2,
     divisions: bool = True,
+    judge: Judge | None = None,
 ) -> pd.DataFrame:
     """Follow the cells of one field through time.
 
@@ -45,6 +47,9 @@ def link_cells(
         The most frames in a row in which a cell may be missed.
     divisions : bool
         Whether cells may divide.
+    judge : Judge or None
+        What weighs candidate links beside the statistics of the movie, such as a network
+        (`cellpipe.models.linking`); None: nothing does.
 
     Returns
     -------
@@ -62,7 +67,7 @@ def link_cells(
     """
     _check(max_distance_um, max_gap_frames)
     detections, order = from_table(cells)
-    source, target = _links(detections, max_distance_um, max_gap_frames, divisions)
+    source, target = _links(detections, max_distance_um, max_gap_frames, divisions, judge)
     track, parent = name_tracks(source, target, len(detections))
     back = np.empty(len(order), int)
     back[order] = np.arange(len(order))
@@ -78,12 +83,18 @@ def link_cells(
 
 
 def _links(
-    detections: Detections, max_distance_um: float, max_gap_frames: int, divisions: bool
+    detections: Detections,
+    max_distance_um: float,
+    max_gap_frames: int,
+    divisions: bool,
+    judge: Judge | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """All links (source row, target row); a source with two targets divides."""
     if len(detections) == 0:
         return np.zeros(0, int), np.zeros(0, int)
     detections, laws, links = linked_frames(detections, max_distance_um, divisions)
+    if judge is not None:
+        links = link_again(detections, laws, links, judge, max_distance_um)
     add_events(detections, laws, links, max_distance_um, max_gap_frames)
     return links.pairs()
 

@@ -13,7 +13,8 @@ from safetensors.torch import save_file
 from cellpipe.figures.style import figure_bytes
 from cellpipe.figures.training import learning_curves, worst_images
 from cellpipe.models.card import Card
-from cellpipe.training.plan import DRAWN, Plan
+from cellpipe.training.linking_plan import LinkingPlan
+from cellpipe.training.plan import Plan
 from cellpipe.training.trained import Trained
 from cellpipe.workflow.publish import publish_table, published
 
@@ -47,7 +48,9 @@ class Outputs:
         return self.weights.with_name("worst.png")
 
 
-def write_outputs(trained: Trained, plan: Plan, pairs: pd.DataFrame, outputs: Outputs) -> None:
+def write_outputs(
+    trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, outputs: Outputs
+) -> None:
     """Write every file, whole or not at all, the weights last: what has weights has the rest."""
     outputs.weights.parent.mkdir(parents=True, exist_ok=True)
     curve = pd.DataFrame(trained.progress.curve)
@@ -63,12 +66,12 @@ def write_outputs(trained: Trained, plan: Plan, pairs: pd.DataFrame, outputs: Ou
         card_of(trained, plan, pairs, sha256).write(outputs.card)
 
 
-def card_of(trained: Trained, plan: Plan, pairs: pd.DataFrame, sha256: str) -> Card:
+def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha256: str) -> Card:
     """What is known of the weights."""
     means = trained.scores.drop(columns="file").groupby(["side", "set"]).mean().round(4)
     counts = pairs.groupby(["set", "side"]).size()
     progress, scale, asked = trained.progress, trained.scale, dataclasses.asdict(plan)
-    kept = (*KEPT, plan.kind) if plan.kind in DRAWN else KEPT
+    kept = (*KEPT, plan.kind)  # a section that is named for its kind shapes what is drawn
     data = [{"set": s.name, "licence": s.licence} for s in plan.sets]
     if plan.drawn:
         data.append({"set": "drawn by cellpipe.simulate", "licence": plan.licence})
@@ -84,6 +87,7 @@ def card_of(trained: Trained, plan: Plan, pairs: pd.DataFrame, sha256: str) -> C
         extra={
             "data": data,
             "images": {f"{name}/{side}": int(n) for (name, side), n in counts.items()},
+            **({"verdict": trained.verdict} if trained.verdict else {}),
             "scores": {f"{side}/{name}": dict(row) for (side, name), row in means.iterrows()},
             "split": {
                 f"{name}/{side}": sorted(group["file"])

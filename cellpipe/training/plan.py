@@ -17,6 +17,7 @@ from cellpipe.models.unet import UNetConfig
 from cellpipe.simulate.spots import SpotDesign
 from cellpipe.training.augment import Augmentation
 from cellpipe.training.drawn_spots import list_drawn_spots
+from cellpipe.training.linking_plan import LinkingPlan, read_linking_plan
 from cellpipe.training.losses import Weighting
 from cellpipe.training.pairs import PairSet, list_pairs
 from cellpipe.training.parts import Freeze
@@ -26,7 +27,7 @@ from cellpipe.training.settings import build, checked, names, refuse_unknown, re
 from cellpipe.training.simulated import Simulation
 from cellpipe.training.split import draw_split, refuse_empty_sides
 
-Kind = Literal["segmentation", "denoise", "spots"]
+Kind = Literal["segmentation", "denoise", "spots", "linking"]  # the last has a plan of its own
 DRAWN: tuple[Kind, ...] = ("spots",)  # kinds whose images are all drawn
 
 
@@ -97,13 +98,15 @@ WORDS: dict[str, Any] = {
 }
 
 
-def read_plan(config: Mapping[str, Any]) -> Plan:
-    """Build a plan from a parsed YAML config.
+def read_plan(config: Mapping[str, Any]) -> Plan | LinkingPlan:
+    """Build a plan from a parsed YAML config; a network that judges links has one of its own.
 
     Raises
     ------
     BadConfig : a key that is missing or unknown, by name, or a value of another type
     """
+    if config.get("kind") == "linking":
+        return read_linking_plan(config)
     refuse_unknown(config, names(Plan), "a training config")
     if "network" not in config and config.get("initial"):
         config = {**config, "network": _network_of(config)}

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from cellpipe.errors import BadConfig
 from cellpipe.models.load import torch_device
 from cellpipe.training.denoising import train_denoising
+from cellpipe.training.linking import train_linking
+from cellpipe.training.linking_plan import LinkingPlan
 from cellpipe.training.outputs import Outputs, write_outputs
 from cellpipe.training.plan import Plan
 from cellpipe.training.segmentation import train_segmentation
 from cellpipe.training.spots import train_spots
+from cellpipe.training.trained import Trained
 from cellpipe.workflow.publish import publish_text
 
 log = logging.getLogger(__name__)
-TRAININGS = {
+TRAININGS: dict[str, Callable[[Any, pd.DataFrame, Path], Trained]] = {
     "segmentation": train_segmentation,
     "denoise": train_denoising,
     "spots": train_spots,
+    "linking": train_linking,
 }
 
 
-def train(plan: Plan, data: Path, out: Path, work: Path) -> None:
+def train(plan: Plan | LinkingPlan, data: Path, out: Path, work: Path) -> None:
     """Train by plan on the images under `data`; write weights to `out` and the rest beside them.
 
     work : folder for the checkpoint, the plan and the split. A run that finds a checkpoint there
@@ -47,7 +53,7 @@ def train(plan: Plan, data: Path, out: Path, work: Path) -> None:
     log.info("%s", trained.scores.drop(columns="file").groupby(["set", "side"]).mean().to_string())
 
 
-def _refuse_other_plan(plan: Plan, work: Path) -> None:
+def _refuse_other_plan(plan: Plan | LinkingPlan, work: Path) -> None:
     """A card must not tell of options that its weights were not trained with."""
     asked = json.loads(json.dumps(asdict(plan)))
     path = work / "plan.json"

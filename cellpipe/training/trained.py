@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.models.calibration import Calibration
+from cellpipe.models.linking import LinkNetwork
 from cellpipe.models.normalise import GreyScale
 from cellpipe.models.unet import UNet
 from cellpipe.training.loop import Progress
@@ -34,14 +35,16 @@ class Trained:
     scores : one row per held-out image: set, side, file and any figures
     calibration : of the probability that an object is real, where there were objects to fit it on
     scale : how images are brought to the network's grey scale; in words where there is no choice
+    verdict : whether it is worth using, in words, where there is a way without it
     """
 
-    network: UNet
+    network: UNet | LinkNetwork
     scores: pd.DataFrame
     progress: Progress
     scale: GreyScale | str
     worst: list[Shown]
     calibration: Calibration | None = None
+    verdict: str | None = None
 
 
 def worst(scores: pd.DataFrame, by: pd.Series) -> Iterator[tuple[pd.Series, float]]:

@@ -1,4 +1,4 @@
-"""What a learned linker is told of candidates: numbers without units, in the movie's own scales.
+"""What a network is told of candidates: numbers without units, in the movie's own scales.
 
 Everything that the statistics of a movie already say (gains, looks), and what a gain alone does
 not: who else wants the same cell, what both cells do in the links so far, what neighbours do.
@@ -13,10 +13,15 @@ from cellpipe.track.detections import Detections
 from cellpipe.track.frames import Choices, Laws, Links
 
 NEIGHBOURS = 6  # whose steps are looked at
+LINK_CLUES, DIVISION_CLUES = 23, 17  # columns: a network is made for so many
 
 
 class Around:
-    """Steps before and after every detection in the links so far; 0 where not known."""
+    """Steps before and after every detection in the links so far; 0 where not known.
+
+    came, goes : bool arrays, shape (N,), whether they are known
+    before, after : float arrays, shape (N, 2), in µm
+    """
 
     def __init__(self, detections: Detections, links: Links) -> None:
         position, before, after = detections.position_um, links.before, links.first
@@ -29,7 +34,7 @@ class Around:
 def link_clues(
     detections: Detections, laws: Laws, links: Links, around: Around, c: Choices
 ) -> np.ndarray:
-    """float32 array (E, F), a row per candidate link."""
+    """float32 array (E, LINK_CLUES), a row per candidate link."""
     position, motion, i, j = detections.position_um, laws.motion, c.i, c.j
     sigma_um, predicted_um = motion.sigma_um, motion.sigma_predicted_um
     step = position[j] - position[i]
@@ -37,27 +42,27 @@ def link_clues(
     now = (links.first[i] == j) | (links.second[i] == j)
     rows, cols = i - c.a.start, j - c.b.start
     shape = c.a.stop - c.a.start, c.b.stop - c.b.start
-    rival_i, rival_j = rival(rows, c.gain, shape[0]), rival(cols, c.gain, shape[1])
-    as_mother = greatest(c.m - c.a.start, c.worth, shape[0])[rows]
+    rival_i, rival_j = _rival(rows, c.gain, shape[0]), _rival(cols, c.gain, shape[1])
+    as_mother = _greatest(c.m - c.a.start, c.worth, shape[0])[rows]
     daughters = np.r_[c.s, c.r] - c.b.start
-    as_daughter = greatest(daughters, np.r_[c.worth, c.worth], shape[1])[cols]
+    as_daughter = _greatest(daughters, np.r_[c.worth, c.worth], shape[1])[cols]
     columns = [
-        nats(c.gain),
-        nats(c.gain - rival_i),
-        nats(c.gain - rival_j),
-        nats(rival_i),
-        nats(rival_j),
-        nats(c.gain - as_mother),
-        nats(c.gain - as_daughter),
-        nats(laws.looks(detections, i, j)),
-        length(step, sigma_um),
-        around.came[i] * length(step - kept * around.before[i], predicted_um),
-        around.goes[j] * length(around.after[j] - kept * step, predicted_um),
+        _nats(c.gain),
+        _nats(c.gain - rival_i),
+        _nats(c.gain - rival_j),
+        _nats(rival_i),
+        _nats(rival_j),
+        _nats(c.gain - as_mother),
+        _nats(c.gain - as_daughter),
+        _nats(laws.looks(detections, i, j)),
+        _length(step, sigma_um),
+        around.came[i] * _length(step - kept * around.before[i], predicted_um),
+        around.goes[j] * _length(around.after[j] - kept * step, predicted_um),
         around.came[i],
         around.goes[j],
-        length(step - common_step(detections, around, c)[rows], sigma_um),
-        length(alone(position[c.a])[rows], sigma_um),
-        length(alone(position[c.b])[cols], sigma_um),
+        _length(step - _common_step(detections, around, c)[rows], sigma_um),
+        _length(_way_to_nearest(position[c.a])[rows], sigma_um),
+        _length(_way_to_nearest(position[c.b])[cols], sigma_um),
         now,
         (links.first[i] >= 0) & ~now,
         (links.before[j] >= 0) & ~now,
@@ -72,23 +77,24 @@ def link_clues(
 def division_clues(
     detections: Detections, laws: Laws, links: Links, around: Around, c: Choices
 ) -> np.ndarray:
-    """float32 array (D, G), a row per candidate division."""
+    """float32 array (D, DIVISION_CLUES), a row per candidate division."""
     division, position, m, s, r = laws.division, detections.position_um, c.m, c.s, c.r
-    assert division is not None
+    if division is None:  # cells must not divide
+        return np.zeros((0, DIVISION_CLUES), np.float32)
     shape = c.a.stop - c.a.start, c.b.stop - c.b.start
-    of_mother = greatest(c.i - c.a.start, c.gain, shape[0])[m - c.a.start]
-    of_daughter = greatest(c.j - c.b.start, c.gain, shape[1])
+    of_mother = _greatest(c.i - c.a.start, c.gain, shape[0])[m - c.a.start]
+    of_daughter = _greatest(c.j - c.b.start, c.gain, shape[1])
     now = (links.second[m] >= 0) & (links.before[s] == m) & (links.before[r] == m)
     apart = np.hypot(*(position[s] - position[r]).T)
     middle = (position[s] + position[r]) / 2 - position[m]
     z = (np.log(np.maximum(apart, 1e-3)) - division.log_apart) / division.log_apart_spread
     columns = [
-        nats(c.worth),
-        nats(c.worth - of_mother),
-        nats(c.worth - of_daughter[s - c.b.start]),
-        nats(c.worth - of_daughter[r - c.b.start]),
-        nats(division.looks(detections, m, s, r)),
-        length(middle, division.middle_sigma_um),
+        _nats(c.worth),
+        _nats(c.worth - of_mother),
+        _nats(c.worth - of_daughter[s - c.b.start]),
+        _nats(c.worth - of_daughter[r - c.b.start]),
+        _nats(division.looks(detections, m, s, r)),
+        _length(middle, division.middle_sigma_um),
         np.clip(z, -4, 4),
         now,
         (links.second[m] >= 0) & ~now,
@@ -97,14 +103,14 @@ def division_clues(
         around.goes[s],
         around.goes[r],
         around.came[m],
-        length(around.before[m], laws.motion.sigma_um),
+        _length(around.before[m], laws.motion.sigma_um),
         np.full(len(m), division.nats),
         np.full(len(m), division.family is not None),
     ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def common_step(detections: Detections, around: Around, c: Choices) -> np.ndarray:
+def _common_step(detections: Detections, around: Around, c: Choices) -> np.ndarray:
     """Mean step (n, 2) of the nearest cells that go on, for every cell of the earlier frame."""
     rows = np.arange(c.a.start, c.a.stop)
     goes = rows[around.goes[rows]]
@@ -116,21 +122,21 @@ def common_step(detections: Detections, around: Around, c: Choices) -> np.ndarra
     return (around.after[near] * others[:, :, None]).sum(axis=1) / others.sum(axis=1)[:, None]
 
 
-def alone(position_um: np.ndarray) -> np.ndarray:
+def _way_to_nearest(position_um: np.ndarray) -> np.ndarray:
     """Way (n, 2) to the nearest cell of the same frame."""
     if len(position_um) < 2:
         return np.full_like(position_um, 1e3)
     return position_um[cKDTree(position_um).query(position_um, k=2)[1][:, 1]] - position_um
 
 
-def greatest(place: np.ndarray, gain: np.ndarray, n: int) -> np.ndarray:
+def _greatest(place: np.ndarray, gain: np.ndarray, n: int) -> np.ndarray:
     """Greatest gain (n,) of the events in each place, 0 at the least."""
     best = np.zeros(n)
     np.maximum.at(best, place, gain)
     return best
 
 
-def rival(place: np.ndarray, gain: np.ndarray, n: int) -> np.ndarray:
+def _rival(place: np.ndarray, gain: np.ndarray, n: int) -> np.ndarray:
     """Greatest gain of another event in the place of each (E,), 0 at the least."""
     order = np.lexsort((-gain, place))
     leads = np.r_[True, np.diff(place[order]) > 0][: len(order)]
@@ -143,9 +149,9 @@ def rival(place: np.ndarray, gain: np.ndarray, n: int) -> np.ndarray:
     return np.maximum(np.where(first, next_best[place], best[place]), 0.0)
 
 
-def nats(gain: np.ndarray) -> np.ndarray:
+def _nats(gain: np.ndarray) -> np.ndarray:
     return np.clip(gain / 5, -4, 4)
 
 
-def length(way_um: np.ndarray, unit_um: float) -> np.ndarray:
+def _length(way_um: np.ndarray, unit_um: float) -> np.ndarray:
     return np.minimum(np.hypot(way_um[:, 0], way_um[:, 1]) / unit_um, 6)

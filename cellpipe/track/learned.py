@@ -1,0 +1,73 @@
+"""Candidates judged by a network beside the statistics of the movie.
+
+After the passes that know statistics only, every pair of frames is linked once more. A candidate
+is then worth a mean of its gain and of what the judge makes of its clues. The judge chooses among
+rivals: a link that it would undo, with nothing in its place at either end, stays. Real cells leap
+farther than a network has ever seen, and such links were all that one trained on drawn movies
+changed on real ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from cellpipe.track.clues import Around, division_clues, link_clues
+from cellpipe.track.detections import Detections
+from cellpipe.track.frames import Choices, Laws, Links, choices, choose, gone_at_once
+
+
+class Judge(Protocol):
+    """What weighs candidates; `cellpipe.models.linking.LinkNetwork` is one."""
+
+    def links(self, clues: np.ndarray, gain: np.ndarray) -> np.ndarray:
+        """Gains (E,) of candidate links, in nats, from `link_clues` and the gains so far."""
+
+    def divisions(self, clues: np.ndarray, worth: np.ndarray) -> np.ndarray:
+        """The same (D,) of candidate divisions, from `division_clues`."""
+
+
+def link_again(
+    detections: Detections, laws: Laws, links: Links, judge: Judge, max_distance_um: float
+) -> Links:
+    """Links between consecutive frames, as the judge has them; `links` are those before."""
+    again = Links.none(len(detections))
+    for c, of_links, of_divisions in told_choices(detections, laws, links, max_distance_um):
+        worth = judge.divisions(of_divisions, c.worth)
+        kept = worth > 0
+        judged = replace(
+            c,
+            gain=judge.links(of_links, c.gain),
+            m=c.m[kept],
+            s=c.s[kept],
+            r=c.r[kept],
+            worth=worth[kept],
+        )
+        choose(judged, again)
+    _keep_unrivalled(links, again)
+    return again
+
+
+def _keep_unrivalled(links: Links, again: Links) -> None:
+    """Put links back that no other took the place of, at either end."""
+    undone = (links.first >= 0) & (links.second < 0) & (again.first < 0)
+    i = np.flatnonzero(undone)
+    i = i[again.before[links.first[i]] < 0]
+    j = links.first[i]
+    again.first[i], again.before[j], again.cost[i] = j, i, links.cost[i]
+
+
+def told_choices(
+    detections: Detections, laws: Laws, links: Links, max_distance_um: float
+) -> Iterator[tuple[Choices, np.ndarray, np.ndarray]]:
+    """Choices of every pair of frames, all `links` taken as known, with the clues of each."""
+    gone, around = gone_at_once(detections, links), Around(detections, links)
+    for a, b in itertools.pairwise(detections.frames()):
+        if a.stop > a.start and b.stop > b.start:
+            c = choices(detections, laws, links, a, b, gone, max_distance_um)
+            told = detections, laws, links, around, c
+            yield c, link_clues(*told), division_clues(*told)

@@ -1,0 +1,101 @@
+"""A training config of `kind: linking`, checked; see config/training/linking.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+from cellpipe.models.linking import LinkNetworkConfig
+from cellpipe.training.schedule import Schedule
+from cellpipe.training.settings import build, checked, names, refuse_unknown
+from cellpipe.training.true_links import (
+    CtcSet,
+    LinkingDesign,
+    list_ctc_frames,
+    list_drawn_movies,
+)
+
+SECTIONS: dict[str, Any] = {
+    "network": LinkNetworkConfig,
+    "schedule": Schedule,
+    "linking": LinkingDesign,
+}
+WORDS: dict[str, Any] = {
+    "name": str,
+    "kind": Literal["linking"],
+    "initial": str | None,
+    "licence": str,
+}
+
+
+@dataclass(frozen=True)
+class LinkingPlan:
+    """What a network that judges links is trained on, and how.
+
+    sets : movies with true tracks, beside those that are drawn
+    initial : weights to start from, a shipped name or a .safetensors file
+    licence : of the weights that come out
+    """
+
+    name: str
+    kind: Literal["linking"]
+    schedule: Schedule
+    network: LinkNetworkConfig = field(default_factory=LinkNetworkConfig)
+    linking: LinkingDesign = field(default_factory=LinkingDesign)
+    sets: tuple[CtcSet, ...] = ()
+    initial: str | None = None
+    licence: str = "CC0-1.0"
+
+    @property
+    def diameter_px(self) -> None:
+        """Movies are linked in units of their own: no size of cells is asked for."""
+
+    @property
+    def drawn(self) -> bool:
+        """Whether any of the movies are drawn by cellpipe.simulate."""
+        return self.linking.movies > 0
+
+    def split(self, data: Path) -> pd.DataFrame:
+        """Movies to learn from: set, file, pair (what reads it), side, weight."""
+        tables = [list_ctc_frames(s, data) for s in self.sets]
+        if self.drawn:
+            tables.insert(0, list_drawn_movies(self.linking, self.schedule.seed))
+        return pd.concat(tables, ignore_index=True)
+
+
+def read_linking_plan(config: Mapping[str, Any]) -> LinkingPlan:
+    """Build a plan from a parsed YAML config.
+
+    Raises
+    ------
+    BadConfig : a key that is missing or unknown, by name, a value of another type, or nothing to
+        learn from
+    """
+    refuse_unknown(config, names(LinkingPlan), "a training config of kind: linking")
+    lacking = [name for name in ("name", "schedule") if name not in config]
+    if lacking:
+        raise BadConfig(
+            seen=f"a training config without {', '.join(lacking)}",
+            wanted="the keys name, kind, schedule",
+            do="compare with config/training/linking.yaml",
+        )
+    given: dict[str, Any] = {}
+    for key, value in config.items():
+        if key in WORDS:
+            given[key] = checked(value, WORDS[key], key)
+        elif key in SECTIONS:
+            given[key] = build(SECTIONS[key], value, key)
+    given["sets"] = tuple(build(CtcSet, entry, "sets") for entry in config.get("sets") or [])
+    plan = LinkingPlan(**given)
+    if not plan.drawn and not plan.sets:
+        raise BadConfig(
+            seen="kind: linking without sets, and linking: movies: 0",
+            wanted="movies to learn from",
+            do="name a set of your own movies, or let some be drawn",
+        )
+    return plan
