@@ -10,7 +10,7 @@ rule train:
     input:
         expand(
             "training/{network}/{network}.safetensors",
-            network=["nuclei", "denoise", "spots"],
+            network=["nuclei", "denoise", "spots", "linking"],
         ),
 
 
