@@ -12,6 +12,7 @@ import yaml
 from conftest import ROOT
 from drawn_cells import STEADY, cells_in
 from made_networks import threshold_network
+from running import MOVIE, Run, with_changes
 
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.inputs import sheets
@@ -154,3 +155,16 @@ def test_its_weights_count_where_cells_are_linked() -> None:
         assert sheets.track_environment(idle) == "track"
     with pytest.raises(BadConfig, match="kind 'denoise' in the section 'track'"):
         sheets.networks(checked(enabled=True, weights="denoise"))
+
+
+@pytest.mark.slow
+def test_a_network_for_links_makes_tracks_again_and_nothing_before(tmp_path: Path) -> None:
+    run = Run.drawn(tmp_path, "movie", with_changes(MOVIE, {"classify": {"training": "off"}}))
+    tracks = "results/P/blocks/track/0000.parquet"
+    run.run(tracks)
+    before, segmented = pd.read_parquet(tmp_path / tracks), run.receipts("segment")
+    run.run(tracks, track={"weights": "linking"})
+    after = pd.read_parquet(tmp_path / tracks)
+    assert len(after) == len(before) > 0
+    assert not set(after["fingerprint"]) & set(before["fingerprint"])
+    assert run.receipts("segment") == segmented
