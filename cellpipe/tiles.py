@@ -8,6 +8,7 @@ whatever the tile size.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -98,20 +99,26 @@ def tile_grid(
             wanted=f"at least {2 * halo_px + align_px}, and a halo in steps of {align_px}",
             do="enlarge segment.tile_px",
         )
-    for y in range(0, shape[0], core_px):
-        for x in range(0, shape[1], core_px):
-            starts = zip((y, x), shape, strict=True)
-            core, outer = zip(
-                *(
-                    (
-                        slice(start, min(start + core_px, size)),
-                        slice(max(0, start - halo_px), min(start + core_px + halo_px, size)),
-                    )
-                    for start, size in starts
-                ),
-                strict=True,
-            )
-            yield Tile((core[0], core[1]), (outer[0], outer[1]))
+    rows, columns = (_spans(size, core_px, halo_px, align_px) for size in shape)
+    for y, x in itertools.product(rows, columns):
+        yield Tile((y[0], x[0]), (y[1], x[1]))
+
+
+def _spans(size: int, core_px: int, halo_px: int, align_px: int) -> list[tuple[slice, slice]]:
+    """Core and outer range of each tile along one axis.
+
+    As few as `core_px` allows, and outer ranges of one length (but for what is lacking to whole
+    steps of `align_px`), so that each tile finds the memory that the one before it has freed.
+    """
+    n = max(1, -(-(size - 2 * halo_px) // core_px))
+    step = -(-(size - 2 * halo_px) // (n * align_px)) * align_px
+    spans = []
+    for i in range(n):
+        first, last = i == 0, i == n - 1
+        core = slice(0 if first else i * step + halo_px, size if last else (i + 1) * step + halo_px)
+        start = i * step if not last else -(-(size - step - 2 * halo_px) // align_px) * align_px
+        spans.append((core, slice(max(0, start), min(core.stop + halo_px, size))))
+    return spans
 
 
 def blocks(shape: tuple[int, ...], edge_px: int = 2048) -> Iterator[Place]:

@@ -6,6 +6,10 @@ slices       ──►  segment_by_region ─►  the same  ──►  the same
 
 from __future__ import annotations
 
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -182,6 +186,62 @@ def test_a_sample_by_blocks_is_the_sample(step):
     image = OnDisk(PIXELS[0])
     assert (every_nth(image, step, 256) == PIXELS[0][::step, ::step]).all()
     assert image.largest <= max(256, step) ** 2
+
+
+def test_a_plane_on_disk_is_read_and_written_like_an_array(tmp_path):
+    rng = np.random.default_rng(2)
+    plane, truth = Scratch((2, 60, 70), np.float32, tmp_path), np.zeros((2, 60, 70), np.float32)
+    for _ in range(40):
+        place = tuple(slice(*sorted(rng.integers(0, size + 1, 2).tolist())) for size in truth.shape)
+        truth[place] = plane[place] = rng.random(truth[place].shape)
+        seen = plane[place[:2]]
+        assert seen.dtype == np.float32
+        assert (seen == truth[place[:2]]).all()
+    assert (plane[:] == truth).all()
+    assert truth.any()
+    plane[1:2, :9, 5:] = 3
+    assert (plane[:, :9, 5:][1] == 3).all()
+    with pytest.raises(ValueError, match="step"):
+        plane[:, ::2]
+
+
+THREADS = """
+import ctypes, re, sys, threading
+from cellpipe.models.memory import keep_freed_memory
+
+libc = ctypes.CDLL(None)
+libc.fopen.restype, libc.fclose.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+libc.malloc_info.argtypes = [ctypes.c_int, ctypes.c_void_p]
+
+def heaps():
+    file = libc.fopen(sys.argv[1].encode(), b"w")
+    libc.malloc_info(0, file)
+    libc.fclose(file)
+    return len(re.findall("<heap ", open(sys.argv[1]).read()))
+
+def ask():
+    held = bytearray(100_000)
+    together.wait()
+
+if sys.argv[2] == "keep":
+    keep_freed_memory()
+before, together = heaps(), threading.Barrier(4)
+threads = [threading.Thread(target=ask) for _ in range(3)]
+for thread in threads:
+    thread.start()
+together.wait()
+print(heaps() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
+def test_threads_share_the_heap_that_keeps_what_was_freed(tmp_path):
+    def heaps_of_threads(how: str) -> int:
+        command = [sys.executable, "-c", THREADS, str(tmp_path / "heaps.xml"), how]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    assert heaps_of_threads("keep") == 0
+    assert heaps_of_threads("as it is") > 0, "otherwise this test shows nothing"
 
 
 def test_rescaled_regions_are_those_of_the_whole():

@@ -18,9 +18,18 @@ def test_cores_cover_once_and_outers_stay_inside(shape):
             assert outer.stop - outer.start <= 128
             assert outer.start % 16 == 0
             # a full halo on each side, or the image's edge
-            assert core.start - outer.start == 32 or outer.start == 0
+            assert core.start - outer.start >= 32 or outer.start == 0
             assert outer.stop - core.stop == 32 or outer.stop == size
     assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("size", [129, 200, 256, 257, 500, 1003])
+def test_tiles_are_of_one_size_and_no_more_than_needed(size):
+    tiles = list(tile_grid((size, 100), 128, 32))
+    rows = [tile.outer[0].stop - tile.outer[0].start for tile in tiles]
+    assert len({-(-row // 16) for row in rows}) == 1, "padded to whole strides, they are the same"
+    assert 64 * (len(tiles) - 1) + 64 < size, "cores of 64, and the border ones reach 32 farther"
+    assert sum(rows) < size + 64 * (len(tiles) - 1) + 16 * len(tiles), "halos, and rounding"
 
 
 def test_one_tile_when_it_fits():

@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from cellpipe.illumination import MARGIN_PX, MIN_SHARE
 from cellpipe.measure.objects import measure_cells
-from cellpipe.tiles import Box, Place, Plane, blocks, boxes_of, widened
+from cellpipe.tiles import Place, Plane, blocks, boxes_of, widened
 
 SAMPLE_PX = 1 << 22  # pixels that background levels are taken from
 
@@ -80,20 +80,33 @@ def _regions(
     nuclei: Plane, cells: Plane | None, block_px: int
 ) -> Iterator[tuple[Place, np.ndarray]]:
     """Regions, each with the values of the objects that are to be measured there."""
-    boxes: dict[int, Box] = {}
-    for plane in (nuclei, cells):
-        for place in blocks(nuclei.shape, block_px) if plane is not None else ():
-            for value, box in boxes_of(np.asarray(plane[place]), place):  # type: ignore[index]
-                boxes[value] = box | boxes.get(value, box)
-    groups: dict[tuple[int, int], list[int]] = {}
-    for value, box in boxes.items():
-        groups.setdefault((box.y.start // block_px, box.x.start // block_px), []).append(value)
-    for values in groups.values():
-        around = boxes[values[0]]
-        for value in values:
-            around |= boxes[value]
+    values, start, stop = _extents([p for p in (nuclei, cells) if p is not None], block_px)
+    home = np.unique(start // block_px, axis=0, return_inverse=True)[1].ravel()
+    order = np.argsort(home, kind="stable")
+    for owned in np.split(order, np.flatnonzero(np.diff(home[order])) + 1) if len(order) else ():
+        low, high = start[owned].min(axis=0).tolist(), stop[owned].max(axis=0).tolist()
+        around = (slice(low[0], high[0]), slice(low[1], high[1]))
         # a margin, so that only what touches the border of the plane touches that of the region
-        yield widened(around.place, 1, nuclei.shape)[0], np.array(values)
+        yield widened(around, 1, nuclei.shape)[0], values[owned]
+
+
+def _extents(planes: Sequence[Plane], block_px: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Values in any of the planes, (n,), and where each begins and ends in y and x, (n, 2)."""
+    parts = [np.zeros((0, 5), np.int64)]
+    for plane in planes:
+        for place in blocks(plane.shape, block_px):
+            found = [
+                (value, box.y.start, box.x.start, box.y.stop, box.x.stop)
+                for value, box in boxes_of(np.asarray(plane[place]), place)
+            ]
+            parts.append(np.array(found, np.int64).reshape(-1, 5))
+    seen = np.concatenate(parts)  # 40 bytes for each object and block
+    values, which = np.unique(seen[:, 0], return_inverse=True)
+    start = np.full((len(values), 2), np.iinfo(np.int64).max)
+    stop = np.zeros((len(values), 2), np.int64)
+    np.minimum.at(start, which, seen[:, 1:3])
+    np.maximum.at(stop, which, seen[:, 3:5])
+    return values, start, stop
 
 
 def _only(labels: Plane, region: Place, values: np.ndarray) -> np.ndarray:
