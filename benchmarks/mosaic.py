@@ -85,7 +85,11 @@ def lay_out_mosaic(folder: Path, mosaic: np.ndarray) -> None:
 
 
 def by_region(folder: Path, tile_px: int) -> None:
-    """Segment and measure the plate's field by region, as jobs do; prints peak memory in MB."""
+    """Segment and measure the plate's field by region, as jobs do.
+
+    Prints peak memory in MB before, after segmentation and after measuring, the part of it that is
+    mapped files (libraries), CPU seconds of the two steps, and the number of objects.
+    """
     config = {"plates": "", "channels": {"dna": {"source": "1"}}}
     nuclei = {"channel": "dna", "tile_px": tile_px}
     asked = sheets.checked_config(config | {"segment": {"nuclei": nuclei}}, SCHEMAS)
@@ -94,26 +98,32 @@ def by_region(folder: Path, tile_px: int) -> None:
     networks = chain.load_networks(asked["segment"], asked["denoise"], "cpu", 1)
     warm = np.random.default_rng(0).integers(100, 900, (1, 256, 256)).astype(np.uint16)
     chain.segment_frame(warm, size_um, asked["segment"], networks)
-    peaks = [_peak_mb()]
+    peaks, cpu = [_memory_mb("VmHWM")], [time.process_time()]
     layers, figures = chain.segment_by_region(
         plate.open_frame(*place), size_um, asked["segment"], networks, scratch_in(folder)
     )
     for name, labels in layers.items():
         plate.write_labels(*place, name, labels)
-    peaks.append(_peak_mb())
+    peaks.append(_memory_mb("VmHWM"))
+    cpu.append(time.process_time())
     opened = [plate.open_labels(*place, name) for name in ("nuclei", "cells")]
     rows = chain.measure_frame(
         *opened, plate.open_frame(*place), plate.channels, size_um, asked["measure"]
     )
-    peaks.append(_peak_mb())
+    peaks.append(_memory_mb("VmHWM"))
+    cpu.append(time.process_time())
     if len(rows) != figures["n_nuclei"]:
         raise SystemExit(f"{len(rows)} rows of {figures['n_nuclei']} nuclei")
-    print(*(round(mb) for mb in peaks), len(rows))
+    figures_mb = (*peaks, _memory_mb("RssFile"))
+    print(*(round(mb) for mb in figures_mb), *np.diff(cpu).round(1), len(rows))
 
 
-def _peak_mb() -> float:
-    """Largest memory of this process; getrusage would count the process that started it too."""
-    (line,) = [t for t in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in t]
+def _memory_mb(name: str) -> float:
+    """Memory of this process: "VmHWM" is its peak, "RssFile" the part of it now that is files.
+
+    getrusage would count the process that started it too.
+    """
+    (line,) = [t for t in Path("/proc/self/status").read_text().splitlines() if name in t]
     return int(line.split()[1]) / 1024
 
 
@@ -151,10 +161,10 @@ def main() -> None:
             lay_out_mosaic(Path(made), mosaic[:side, :side])
             command = [sys.executable, __file__, "--by-region", made, "1024"]
             said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        before, segmented, measured, n = said.split()
+        before, segmented, measured, files, *cpu, n = said.split()
         print(
-            f"{side} px, tiles of 1024: {before} MB → segment {segmented} → measure {measured}, "
-            f"{n} nuclei",
+            f"{side} px, tiles of 1024: {before} MB → segment {segmented} → measure {measured} "
+            f"({files} of files), {n} nuclei, CPU s {' + '.join(cpu)}",
             flush=True,
         )
 

@@ -131,9 +131,11 @@ class UNet(nn.Module):
         for i, level in enumerate(self.down):
             x = level(F.max_pool2d(x, 2) if i else x)  # (B, widths[i], Y/2^(i+1), X/2^(i+1))
             skips.append(x)
+        *skips, x = skips
         for i in reversed(range(len(self.up))):
             x = F.interpolate(self.lateral[i](x), scale_factor=2.0, mode="nearest")
-            x = self.up[i](x + skips[i])
+            # added in place, and no skip kept beyond its use: they are most of a tile's memory
+            x = self.up[i](x.add_(skips.pop()))
         x = F.pixel_shuffle(self.head(x), self.config.stem)  # (B, fine or outputs, Y, X)
         return self.draw(self.near(torch.cat([x, image], 1))) if self.config.fine else x
 
