@@ -125,10 +125,15 @@ def test_who_leaps_stays_where_it_came_down_and_daughters_go_along() -> None:
 
 
 def test_candidates_are_drawn_by_the_weight_of_their_set() -> None:
-    parts = [np.full((n, 1), value, np.float32) for value, n in enumerate((10, 1000, 0))]
-    true = [np.zeros(len(part), bool) for part in parts]
-    clues, _ = Candidates.of(parts, true, [3.0, 1.0, 1.0]).drawn(np.random.default_rng(0), 4000)
-    assert 0.7 < float((clues == 0).float().mean()) < 0.8
+    parts = [np.full((n, 1), value, np.float32) for value, n in enumerate((10, 900, 100, 0))]
+    true = [part[:, 0] == 2 for part in parts]
+    movies = pd.DataFrame(
+        {"set": ["own", "drawn", "drawn", "none"], "weight": [3.0, 1.0, 1.0, 1.0]}
+    )
+    clues, told = Candidates.of(parts, true, movies).drawn(np.random.default_rng(0), 8000)
+    shares = [float((clues == value).float().mean()) for value in range(4)]
+    np.testing.assert_allclose(shares, [0.75, 0.225, 0.025, 0], atol=0.02)
+    assert torch.equal(told == 1, clues[:, 0] == 2)
 
 
 def ctc_folder(folder: Path) -> Path:

@@ -122,12 +122,13 @@ class Candidates:
     reach: np.ndarray
 
     @classmethod
-    def of(cls, clues: list[np.ndarray], true: list[np.ndarray], weight: list[float]) -> Candidates:
-        """Candidates of several movies, each with the weight of its set shared by its movies."""
-        per_row = np.repeat(
-            np.divide(weight, [max(len(c), 1) for c in clues]), list(map(len, clues))
-        )
-        reach = np.cumsum(per_row)
+    def of(
+        cls, clues: list[np.ndarray], true: list[np.ndarray], movies: pd.DataFrame
+    ) -> Candidates:
+        """Candidates of the movies, each part one movie's; a set's weight is shared by its rows."""
+        n = pd.Series([len(part) for part in clues], index=movies.index)
+        weight = movies["weight"] / n.groupby(movies["set"]).transform("sum")
+        reach = np.cumsum(np.repeat(weight.to_numpy(), n.to_numpy()))
         return cls(np.concatenate(clues), np.concatenate(true).astype(np.float32), reach)
 
     def drawn(self, rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
@@ -143,7 +144,6 @@ def read_candidates(movies: pd.DataFrame) -> tuple[Candidates, Candidates]:
     Raises BadConfig where they hold none of a kind: there is nothing to learn from then.
     """
     examples = [Told.of(row.pair.read()).examples() for row in movies.itertuples()]
-    weight = (movies["weight"] / movies.groupby("set")["set"].transform("size")).to_list()
     of_links, right, of_divisions, divides = map(list, zip(*examples, strict=True))
     for what, true in (("links", right), ("divisions", divides)):
         if not any(part.any() for part in true):
@@ -154,8 +154,8 @@ def read_candidates(movies: pd.DataFrame) -> tuple[Candidates, Candidates]:
             )
     log.info("%d candidate links, %d divisions", sum(map(len, right)), sum(map(len, divides)))
     return (
-        Candidates.of(of_links, right, weight),
-        Candidates.of(of_divisions, divides, weight),
+        Candidates.of(of_links, right, movies),
+        Candidates.of(of_divisions, divides, movies),
     )
 
 

@@ -27,7 +27,7 @@ MEASURED: tuple[list[str], ...] = (
 PIXEL_UM = 0.65  # of a drawn field
 REACH_UM, REACH_STEPS = 15.0, 3.0  # the default reach; farther where most cells go farther
 LEAP = (0.2, 0.9)  # how far one goes, over the reach
-STILL_SHARE = 0.2  # of movies, in which no cell leaps
+STILL_SHARE = 0.5  # of movies, in which no cell leaps
 FAULTY_SHARE = 0.6  # of movies, in which cells are missed; and in which detections are false
 
 
