@@ -3,7 +3,7 @@
 `link_cells` follows cells through divisions, `link_particles` follows spots, `track_table`
 makes one row per track. `motion`, `look`, `divisions` and `chances` say what a link, a division,
 an end and a start are worth, `frames` and `events` choose among them, `assignment` and `packing`
-solve it.
+solve it. Where a network is given, `learned` lets it judge what `clues` tells of each candidate.
 
 Why the cells' linker is our own: on the same detections (`benchmarks/track.py`; drawn movies,
 seeds 1 to 3, every cell detected; LNK / CT / division F1 ±1 frame)
