@@ -308,11 +308,14 @@ def test_cards_are_read_without_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize(
+    "name",
+    [name for name in shipped() if load_card(name).kind != "linking"],  # no image network
+)
 def test_shipped_weights_fit_their_card(name):
     network = load_network(name)
     assert network.card.name == name
-    assert network.card.licence == "CC0-1.0"
+    assert network.card.licence == {"cells_phase": "MIT"}.get(name, "CC0-1.0")  # as its images
     assert weights_path(name).stat().st_size < 15e6
 
 

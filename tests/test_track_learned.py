@@ -16,7 +16,7 @@ from running import MOVIE, Run, with_changes
 
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.inputs import sheets
-from cellpipe.models.card import load_card
+from cellpipe.models.card import load_card, weights_path
 from cellpipe.models.linking import LinkNetwork, LinkNetworkConfig, load_link_network
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track import link_cells
@@ -122,6 +122,7 @@ def test_the_shipped_card_tells_both_scores_and_what_it_was_trained_on() -> None
     card = load_card("linking")
     assert (card.kind, card.licence) == ("linking", "CC0-1.0")
     assert card.trained_on
+    assert weights_path("linking").stat().st_size < 1e5
     scores = card.extra["scores"]["validation/drawn"]
     better = scores["f1"] > scores["f1_without"]
     assert card.extra["verdict"].startswith("better" if better else "no better")
