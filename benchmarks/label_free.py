@@ -33,6 +33,7 @@ from cellpipe.figures.training import worst_images
 from cellpipe.metrics.points import point_scores
 from cellpipe.metrics.segmentation import judge_labels
 from cellpipe.models.engines import load_engine
+from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.pairs import compact
 from cellpipe.training.trained import Shown
 
@@ -133,10 +134,16 @@ def programs(weights: str) -> dict[str, Found]:
         loaded = load_engine(name, weights, threads=1, **options)
         return lambda pixels: loaded(pixels, 1.0)[0]
 
+    def probable(pixels: np.ndarray) -> np.ndarray:
+        return segment_nuclei(
+            pixels, 1.0, engine=load_engine("cellpipe", weights), min_object_probability=0.5
+        ).labels
+
     classical = engine("classical")
     return {
         "cells_phase": engine("cellpipe", weights),
         "cells_phase, 8 views": engine("cellpipe", weights, augment=True),
+        "cells_phase, object probability 0.5": probable,
         "nuclei": engine("cellpipe", "nuclei"),
         "classical": classical,
         "classical, local spread": lambda pixels: classical(local_spread(pixels)),
