@@ -20,7 +20,7 @@ from cellpipe.formats.ctc import write_ctc
 from cellpipe.models.linking import LinkNetwork, LinkNetworkConfig, load_link_network
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track.lineage import links_of
-from cellpipe.training.linking import Candidates, Told, train_linking
+from cellpipe.training.linking import Candidates, Told, train_linking, verdict
 from cellpipe.training.linking_plan import SECTIONS, LinkingPlan
 from cellpipe.training.plan import read_plan
 from cellpipe.training.recipe import data_folder
@@ -149,6 +149,22 @@ def ctc_folder(folder: Path) -> Path:
         frames.append((t, labels))
     write_ctc(folder, frames, pd.DataFrame(links), kind="truth")
     return folder
+
+
+def test_one_s_own_movies_decide_where_there_are_any() -> None:
+    rows = [
+        ("drawn", "validation", 0.9, 0.8),
+        ("drawn", "validation", 0.9, 0.8),
+        ("own", "validation", 0.7, 0.75),
+        ("own", "test", 0.9, 0.1),
+    ]
+    scores = pd.DataFrame(rows, columns=["set", "side", "f1", "f1_without"])
+    network = LinkNetwork(LinkNetworkConfig())
+    assert verdict(network, scores).startswith("no better")
+    assert "0.7000 with the network, 0.7500 without" in verdict(network, scores)
+    assert verdict(network, scores[:2]).startswith("better")
+    network.share.fill_(0)
+    assert verdict(network, scores[:2]).startswith("no better")
 
 
 def test_a_challenge_s_folder_is_cut_by_time(tmp_path: Path) -> None:

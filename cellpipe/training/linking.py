@@ -31,7 +31,7 @@ from cellpipe.training.linking_plan import LinkingPlan
 from cellpipe.training.loop import fit
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.trained import Trained
-from cellpipe.training.true_links import SIDES, TrueMovie
+from cellpipe.training.true_links import DRAWN, SIDES, TrueMovie
 
 log = logging.getLogger(__name__)
 MAX_GAP_FRAMES = 2
@@ -222,9 +222,19 @@ def choose_share(network: LinkNetwork, validation: list[Told]) -> None:
     network.share.fill_(SHARES[int(np.argmax(means))])
 
 
+def deciding(movies: pd.DataFrame) -> pd.Series:
+    """Rows by which a network is chosen: one's own validation movies; drawn ones if there are none.
+
+    movies : set and side of each
+    """
+    validation, drawn = movies["side"] == "validation", movies["set"] == DRAWN
+    own = validation & ~drawn
+    return own if own.any() else validation
+
+
 def verdict(network: LinkNetwork, scores: pd.DataFrame) -> str:
-    """Whether to use it, in words, by the validation movies."""
-    means = scores[scores["side"] == "validation"].select_dtypes("number").mean()
+    """Whether to use it, in words, by the movies that decide."""
+    means = scores[deciding(scores)].select_dtypes("number").mean()
     figures = f"F1 of links {means['f1']:.4f} with the network, {means['f1_without']:.4f} without"
     if float(network.share) == 0 or means["f1"] <= means["f1_without"]:
         return f"no better on the validation movies ({figures}): leave track.weights empty"
@@ -234,11 +244,10 @@ def verdict(network: LinkNetwork, scores: pd.DataFrame) -> str:
 def train_linking(plan: LinkingPlan, movies: pd.DataFrame, checkpoint: Path) -> Trained:
     """Train on the side "train", choose on "validation", score the sides that are held out."""
     known = read_candidates(movies[movies["side"] == "train"])
-    held_out = [
-        (Told.of(row["pair"].read()), row)
-        for _, row in movies[movies["side"] != "train"].iterrows()
-    ]
-    validation = [told for told, row in held_out if row["side"] == "validation"]
+    rest = movies[movies["side"] != "train"]
+    held_out = [(Told.of(row["pair"].read()), row) for _, row in rest.iterrows()]
+    decide = deciding(rest)
+    validation = [told for told, row in held_out if decide[row.name]]
     network, progress = fit(
         fresh_or_known(plan, known),
         lambda step: draw_batch(plan.schedule, known, step),

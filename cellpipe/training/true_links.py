@@ -19,6 +19,7 @@ from cellpipe.measure.objects import measure_objects
 from cellpipe.simulate import Difficulty, Errors, detect
 
 SIDES = ("train", "validation", "test")
+DRAWN = "drawn"  # name of the set
 MEASURED: tuple[list[str], ...] = (
     ["area_um2", "dna_mean"],
     ["area_um2"],
@@ -135,7 +136,7 @@ def list_drawn_movies(design: LinkingDesign, seed: int) -> pd.DataFrame:
     numbers = (design.movies, design.held_out, design.held_out)
     return _table(
         [
-            ("drawn", f"{k:03d}", DrawnMovie(design, (seed, place, k)), side, 1.0)
+            (DRAWN, f"{k:03d}", DrawnMovie(design, (seed, place, k)), side, 1.0)
             for place, (side, n) in enumerate(zip(SIDES, numbers, strict=True))
             for k in range(n)
         ]
