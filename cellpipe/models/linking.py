@@ -2,7 +2,8 @@
 
 Two small perceptrons, one for links and one for divisions, on the clues of `cellpipe.track.clues`.
 What they say is mixed with what the statistics of the movie say; how much of each was chosen on
-validation movies, and is kept with the weights.
+validation movies, and is kept with the weights. Links judged by a network, there a transformer that
+looks at several frames: Gallusser & Weigert, ECCV 2024, arXiv:2405.15700.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 After the passes that know statistics only, every pair of frames is linked once more. A candidate
 is then worth a mean of its gain and of what the judge makes of its clues. The judge chooses among
 rivals: a link that it would undo, with nothing in its place at either end, stays. Real cells leap
-farther than a network has ever seen, and such links were all that one trained on drawn movies
-changed on real ones.
+farther than drawn ones, and a network that had learned from those undid true links of such leaps.
 """
 
 from __future__ import annotations
