@@ -32,6 +32,7 @@ from cellpipe.training.pairs import read_pair
 
 FOLDERS = {"dsb2018-fluorescence": "nuclei-dsb2018", "bbbc039": "nuclei-bbbc039"}
 THRESHOLDS = (0.5, 0.75, 0.9)
+SCORES = [*(f"ap{100 * t:.0f}" for t in THRESHOLDS), "f1_50"]
 CAMERAS = {"noise": (100.0, 2.0), "dim": (30.0, 3.0)}  # photons at the bright end, electrons
 BLURS = {"blur": 1.0, "defocus": 2.0}  # pixels
 LEVELS = ("clean", *CAMERAS, *BLURS)
@@ -69,7 +70,7 @@ def of_folder(folder: Path) -> Found:
 
 
 def judge(found: Found, side: str, level: str, data: Path) -> pd.DataFrame:
-    """One row per image: set, AP at the thresholds, megapixels and CPU seconds."""
+    """One row per image: set, AP at the thresholds, F1 at the first, megapixels, CPU seconds."""
     split = load_card("nuclei").extra["split"]
     rows = []
     for of_set, folder in FOLDERS.items():
@@ -81,9 +82,9 @@ def judge(found: Found, side: str, level: str, data: Path) -> pd.DataFrame:
             labels = found(of_set, file, image)
             seconds = time.process_time() - started
             ap = average_precision(truth, labels, THRESHOLDS)
-            rows.append((of_set, file, *ap, pixels.size / 1e6, seconds))
-    columns = ["set", "file", *(f"ap{100 * t:.0f}" for t in THRESHOLDS), "mpx", "cpu_s"]
-    return pd.DataFrame(rows, columns=columns)
+            f1 = 2 * ap[0] / (1 + ap[0])  # both from the same counts of objects
+            rows.append((of_set, file, *ap, f1, pixels.size / 1e6, seconds))
+    return pd.DataFrame(rows, columns=["set", "file", *SCORES, "mpx", "cpu_s"])
 
 
 def main() -> None:
@@ -101,7 +102,7 @@ def main() -> None:
         for level in options.levels if name in programs else ["clean"]:
             images = judge(found, options.side, level, data)
             totals = images.groupby("set")[["mpx", "cpu_s"]].sum()
-            means = images.groupby("set")[["ap50", "ap75", "ap90"]].mean()
+            means = images.groupby("set")[SCORES].mean()
             if name in programs:
                 means["mpx_per_cpu_s"] = totals["mpx"] / totals["cpu_s"]
             for of_set, row in means.iterrows():
