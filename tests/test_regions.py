@@ -234,7 +234,37 @@ print(heaps() - before)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library than glibc")
+TILES = """
+import re, sys
+from cellpipe.models.memory import giving_back, keep_freed_memory
+
+def resident_mb():
+    return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024
+
+keep_freed_memory()
+before, tiles = resident_mb(), range(3)
+for tile in giving_back(tiles) if sys.argv[1] == "given back" else tiles:
+    maps = [bytearray(b"x" * (1 << 20)) for _ in range(200)]
+    del maps
+print(resident_mb() - before)
+"""
+
+on_glibc = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="another C library than glibc"
+)
+
+
+@on_glibc
+def test_what_tiles_have_freed_is_given_back_after_them():
+    def left_mb(how: str) -> int:
+        command = [sys.executable, "-c", TILES, how]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    assert left_mb("given back") < 50
+    assert left_mb("kept") > 150, "otherwise this test shows nothing"
+
+
+@on_glibc
 def test_threads_share_the_heap_that_keeps_what_was_freed(tmp_path):
     def heaps_of_threads(how: str) -> int:
         command = [sys.executable, "-c", THREADS, str(tmp_path / "heaps.xml"), how]

@@ -9,6 +9,7 @@ from cellpipe.models.calibration import Calibration, object_features
 from cellpipe.models.engines import Found
 from cellpipe.models.instances import labels_from_maps, object_probability
 from cellpipe.models.load import Network
+from cellpipe.models.memory import giving_back
 from cellpipe.models.normalise import (
     SAMPLE_PX,
     GreyScale,
@@ -65,6 +66,8 @@ def find_objects(
         return labels, known(features[:, 0], calibration.probability(features))
 
     tiles = tile_grid(size, tile_px, HALO_PX)
+    if into is not None:
+        tiles = giving_back(tiles)
     if size == shape:
         labels, figures = stitch(size, tiles, segment, into)
         return Found(labels, figures[:, 0], figures[:, 1])
