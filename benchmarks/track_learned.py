@@ -3,8 +3,7 @@
     CELLPIPE_DATA=… python benchmarks/track_learned.py
     CELLPIPE_DATA=… python benchmarks/track_learned.py --weights path/to/own.safetensors
 
-Drawn movies of two difficulties (seeds that neither the benchmark of trackers nor the training
-knows) and, where CELLPIPE_DATA names the folder of real images, real movies: HeLa cells as another
+Drawn movies of two difficulties (seeds by which nothing was chosen) and, where CELLPIPE_DATA names the folder of real images, real movies: HeLa cells as another
 tracker linked them and T98G cells with silver identities, whole and by halves; cells of Lineage
 Mapper's reference, of btrack's checked sample, and TrackMate's example with splits. Pixel sizes are
 assumed. `--share` overrides how much of each gain the network says.
@@ -37,7 +36,7 @@ from cellpipe.track import link_cells
 
 MAX_GAP_FRAMES = 2
 DETECTED = {"every cell detected": WHOLE, "2.5 % missed, 1 % false": IMPERFECT}
-SEEDS = (1001, 1002)
+SEEDS = (2001, 2002)  # by 1001 and 1002 was chosen how the network is trained
 REACH_UM = 15.0
 MEASURED = ["t", "label", "y_um", "x_um", "area_um2", "dna_mean"]
 
@@ -47,10 +46,10 @@ def linked(points: pd.DataFrame, reach: float, judge: LinkNetwork | None) -> pd.
     return link_cells(known, max_distance_um=reach, max_gap_frames=MAX_GAP_FRAMES, judge=judge)
 
 
-def drawn(judges: dict[str, LinkNetwork | None]) -> None:
+def drawn(judges: dict[str, LinkNetwork | None], seeds: list[int]) -> None:
     for level in (DIFFICULTIES["middle"], DIFFICULTIES["hard"]):
         for title, errors in DETECTED.items():
-            movies = [detect(level.design(seed=seed), "A01", errors) for seed in SEEDS]
+            movies = [detect(level.design(seed=seed), "A01", errors) for seed in seeds]
             rows = {}
             for name, judge in judges.items():
                 start = time.process_time()
@@ -58,7 +57,7 @@ def drawn(judges: dict[str, LinkNetwork | None]) -> None:
                 seconds = time.process_time() - start
                 scores = [score(m, f) for m, f in zip(movies, found, strict=True)]
                 rows[name] = summed(scores) | {"CPU s": seconds}
-            show(f"{level.name}: {title}; {len(SEEDS)} seeds", pd.DataFrame(rows).T)
+            show(f"{level.name}: {title}; {len(seeds)} seeds", pd.DataFrame(rows).T)
 
 
 def real(data: Path, judges: dict[str, LinkNetwork | None]) -> None:
@@ -151,6 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--weights", default="linking")
     parser.add_argument("--share", type=float, help="of the network in each gain")
+    parser.add_argument("--seeds", type=int, nargs="*", default=list(SEEDS))
     parser.add_argument("--only", choices=["drawn", "real"])
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -160,7 +160,7 @@ def main() -> None:
     print(f"share of the network: {float(network.share)}")
     judges = {"statistics": None, "learned": network}
     if args.only != "real":
-        drawn(judges)
+        drawn(judges, args.seeds)
     if args.only != "drawn" and os.environ.get("CELLPIPE_DATA"):
         real(Path(os.environ["CELLPIPE_DATA"]), judges)
 
