@@ -3,10 +3,11 @@
     CELLPIPE_DATA=… python benchmarks/track_learned.py
     CELLPIPE_DATA=… python benchmarks/track_learned.py --weights path/to/own.safetensors
 
-Drawn movies of two difficulties (seeds by which nothing was chosen) and, where CELLPIPE_DATA names
-the folder of real images, real movies: HeLa cells as another tracker linked them and T98G cells with
-silver identities, whole and by halves; cells of Lineage Mapper's reference, of btrack's checked
-sample, and TrackMate's example with splits. Pixel sizes are assumed. `--share` overrides how much of each gain the network says.
+Drawn movies of two difficulties (seeds by which nothing was chosen) and, where CELLPIPE_DATA
+names the folder of real images, real movies: HeLa cells as another tracker linked them and T98G
+cells with silver identities, whole and by halves; cells of Lineage Mapper's reference, of
+btrack's checked sample, and TrackMate's example with splits. Pixel sizes are assumed. `--share`
+overrides how much of each gain the network says.
 """
 
 from __future__ import annotations
