@@ -54,8 +54,10 @@ def measure_by_region(
         table["y_um"] += region[0].start * pixel_size_um
         table["x_um"] += region[1].start * pixel_size_um
         tables.append(table)
-    full = [table for table in tables if len(table)] or tables[:1]
-    return pd.concat(full, ignore_index=True).sort_values("label", ignore_index=True)
+    tables = [table for table in tables if len(table)] or tables[:1]
+    rows = pd.concat(tables, ignore_index=True)
+    del tables  # they are as large as all rows, which sorting holds twice
+    return rows.sort_values("label", ignore_index=True)
 
 
 def background_levels(pixels: Plane, labels: Plane) -> np.ndarray:
