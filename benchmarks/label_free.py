@@ -65,9 +65,14 @@ class Pair(NamedTuple):
     labels: np.ndarray
 
 
-def pairs(data: Path) -> Iterator[Pair]:
-    """Every pair, from the folders as they were published."""
+def pairs(data: Path, left_out: int | None = None) -> Iterator[Pair]:
+    """Every pair, from the folders as they were published.
+
+    left_out : a field that tests whole, while the others are learned from whole
+    """
     for field, columns in COLUMNS.items():
+        if left_out is not None:
+            columns = {"test" if field == left_out else "train": slice(None)}
         folder = data / "cells-phase-usiigaci" / f"train_set{field}"
         pixels = tifffile.imread(folder / "raw.tif")
         labels = iio.imread(folder / "instances_ids.png")
@@ -92,10 +97,10 @@ def whole(labels: np.ndarray) -> np.ndarray:
     return compact(np.where(area[labels] >= LEAST_PX, labels, 0))
 
 
-def cut(data: Path, out: Path) -> None:
+def cut(data: Path, out: Path, left_out: int | None = None) -> None:
     """Write the pairs as config/training/cells_phase.yaml reads them."""
     rows = []
-    for pair in pairs(data):
+    for pair in pairs(data, left_out):
         for kind, array in (("images", pair.pixels), ("labels", pair.labels.astype(np.uint16))):
             path = out / pair.of_set / kind / f"{pair.name}.tif"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -205,11 +210,12 @@ def main() -> None:
     for task in (cutting, judging):
         task.add_argument("--data", required=True, type=Path, help="folder of the sets")
     cutting.add_argument("--out", required=True, type=Path, help="folder for the pairs")
+    cutting.add_argument("--leave-out", type=int, choices=COLUMNS, help="a field that tests whole")
     judging.add_argument("--weights", default="cells_phase")
     judging.add_argument("--gallery", type=Path, help="PNG of the worst images")
     options = parser.parse_args()
     if options.task == "cut":
-        cut(options.data, options.out)
+        cut(options.data, options.out, options.leave_out)
     else:
         judge(options.data, options.weights, options.gallery)
 

@@ -12,7 +12,7 @@ import pandas as pd
 from cellpipe.errors import BadConfig
 from cellpipe.models.linking import LinkNetworkConfig
 from cellpipe.training.schedule import Schedule
-from cellpipe.training.settings import build, checked, names, refuse_unknown
+from cellpipe.training.settings import build, top_level
 from cellpipe.training.true_links import (
     CtcSet,
     LinkingDesign,
@@ -76,20 +76,7 @@ def read_linking_plan(config: Mapping[str, Any]) -> LinkingPlan:
     BadConfig : a key that is missing or unknown, by name, a value of another type, or nothing to
         learn from
     """
-    refuse_unknown(config, names(LinkingPlan), "a training config of kind: linking")
-    lacking = [name for name in ("name", "schedule") if name not in config]
-    if lacking:
-        raise BadConfig(
-            seen=f"a training config without {', '.join(lacking)}",
-            wanted="the keys name, kind, schedule",
-            do="compare with config/training/linking.yaml",
-        )
-    given: dict[str, Any] = {}
-    for key, value in config.items():
-        if key in WORDS:
-            given[key] = checked(value, WORDS[key], key)
-        elif key in SECTIONS:
-            given[key] = build(SECTIONS[key], value, key)
+    given = top_level(config, LinkingPlan, SECTIONS, WORDS, "config/training/linking.yaml")
     given["sets"] = tuple(build(CtcSet, entry, "sets") for entry in config.get("sets") or [])
     plan = LinkingPlan(**given)
     if not plan.drawn and not plan.sets:

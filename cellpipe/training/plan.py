@@ -23,7 +23,7 @@ from cellpipe.training.pairs import PairSet, list_pairs
 from cellpipe.training.parts import Freeze
 from cellpipe.training.plates import PlateSet, list_frames
 from cellpipe.training.schedule import Schedule
-from cellpipe.training.settings import build, checked, names, refuse_unknown, required
+from cellpipe.training.settings import build, top_level
 from cellpipe.training.simulated import Simulation
 from cellpipe.training.split import draw_split, refuse_empty_sides
 
@@ -107,22 +107,9 @@ def read_plan(config: Mapping[str, Any]) -> Plan | LinkingPlan:
     """
     if config.get("kind") == "linking":
         return read_linking_plan(config)
-    refuse_unknown(config, names(Plan), "a training config")
     if "network" not in config and config.get("initial"):
         config = {**config, "network": _network_of(config)}
-    lacking = [name for name in required(Plan) if name not in config]
-    if lacking:
-        raise BadConfig(
-            seen=f"a training config without {', '.join(lacking)}",
-            wanted=f"the keys {', '.join(required(Plan))}",
-            do="compare with config/training/nuclei.yaml",
-        )
-    given: dict[str, Any] = {}
-    for key, value in config.items():
-        if key in WORDS:
-            given[key] = checked(value, WORDS[key], key)
-        elif key in SECTIONS:
-            given[key] = build(SECTIONS[key], value, key)
+    given = top_level(config, Plan, SECTIONS, WORDS, "config/training/nuclei.yaml")
     if given["kind"] not in DRAWN or config.get("sets"):
         given["sets"] = _sets(config.get("sets"))
     plan = Plan(**given)

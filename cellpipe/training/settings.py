@@ -43,6 +43,42 @@ def build(kind: type[Section], entry: Any, where: str) -> Section:
     return kind(**given)
 
 
+def top_level(
+    config: Mapping[str, Any],
+    plan: Any,
+    sections: Mapping[str, Any],
+    words: Mapping[str, Any],
+    example: str,
+) -> dict[str, Any]:
+    """The keys of a training config as fields of its plan; those of no section or word are left.
+
+    Parameters
+    ----------
+    plan : the dataclass that has a field for every key
+    sections, words : key → dataclass of a section, key → type of a value
+    example : a config to compare with, for the message
+
+    Raises
+    ------
+    BadConfig : a key that is missing or unknown, by name, or a value of another type
+    """
+    refuse_unknown(config, names(plan), "a training config")
+    lacking = [name for name in required(plan) if name not in config]
+    if lacking:
+        raise BadConfig(
+            seen=f"a training config without {', '.join(lacking)}",
+            wanted=f"the keys {', '.join(required(plan))}",
+            do=f"compare with {example}",
+        )
+    given: dict[str, Any] = {}
+    for key, value in config.items():
+        if key in words:
+            given[key] = checked(value, words[key], key)
+        elif key in sections:
+            given[key] = build(sections[key], value, key)
+    return given
+
+
 def names(kind: Any) -> list[str]:
     """Every option of a section."""
     return [f.name for f in fields(kind)]
