@@ -148,7 +148,8 @@ class Cellpose:
             return time.process_time() - started
 
         # Cellpose warms up and slows down by epochs: as many as it is used to, of fewer images
-        of_batch = (seconds(4) - seconds(1)) / 3
+        seconds(1)  # the first batch allocates
+        of_batch = (seconds(9) - seconds(1)) / 8
         left = ended - time.process_time()
         seconds(max(1, round(left / of_batch / CELLPOSE_EPOCHS)), CELLPOSE_EPOCHS)
 
