@@ -37,8 +37,8 @@ def keep_freed_memory() -> None:
 def giving_back(tiles: Iterable[Tile]) -> Iterator[Tile]:
     """The tiles of a large frame; what is kept is given back now and then, and at the end.
 
-    Small blocks that live on leave gaps in the heap that no later feature map fits in, so that it
-    would grow with the number of tiles.
+    The heap is left with gaps that later feature maps do not fit in, and what comes after the tiles
+    would be held on top of them.
     """
     give_back = _of_glibc("malloc_trim") or (lambda _: None)
     for n, tile in enumerate(tiles):
