@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import weakref
@@ -46,7 +47,8 @@ class Scratch:
         shape = tuple(len(axis) for axis in ranges)
         values = np.ascontiguousarray(np.broadcast_to(value, shape), self.dtype)
         for offset, row in self._rows(ranges, values):
-            os.pwritev(self._file.fileno(), [row], offset)
+            if os.pwritev(self._file.fileno(), [row], offset) < len(row) * self.dtype.itemsize:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the next would say so
 
     def _ranges(self, place: Any) -> list[range]:
         """What each axis is cut to; axes that are not named are whole."""

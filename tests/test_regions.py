@@ -6,6 +6,7 @@ slices       ──►  segment_by_region ─►  the same  ──►  the same
 
 from __future__ import annotations
 
+import os
 import platform
 import subprocess
 import sys
@@ -186,6 +187,14 @@ def test_a_sample_by_blocks_is_the_sample(step):
     image = OnDisk(PIXELS[0])
     assert (every_nth(image, step, 256) == PIXELS[0][::step, ::step]).all()
     assert image.largest <= max(256, step) ** 2
+
+
+def test_a_disk_that_fills_up_within_a_row_is_an_error(tmp_path, monkeypatch):
+    """A write that is cut short says so by its count alone."""
+    plane, write = Scratch((4, 50), np.uint16, tmp_path), os.pwritev
+    monkeypatch.setattr(os, "pwritev", lambda f, rows, at: write(f, [rows[0][:20]], at))
+    with pytest.raises(OSError, match="No space left"):
+        plane[1:3, :] = 7
 
 
 def test_a_plane_on_disk_is_read_and_written_like_an_array(tmp_path):
