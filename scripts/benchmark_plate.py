@@ -16,6 +16,7 @@ from cellpipe.workflow import bare
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.receipts import read_receipts
+from cellpipe.workflow.tables import read_table
 
 SAMPLED_FRAMES = 48  # for the bare computation; the rest is scaled up
 
@@ -81,7 +82,7 @@ def amounts(folder: Path, plate: Plate) -> tuple[int, float, int]:
         for unit in units
         for y, x in [plate.fields[unit.unit.well, unit.unit.field].shape[-2:]]
     )
-    return frames, megapixels, len(pd.read_parquet(folder / "cells.parquet"))
+    return frames, megapixels, len(read_table(folder / "cells.parquet"))
 
 
 with speaking(snakemake):

@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cellpipe.workflow.tables import read_table
+
 
 def plate_rows(demo: Path, results: Path):
     truth = json.loads((demo / "plate/truth/truth.json").read_text())
     nuclei = pd.read_csv(demo / "plate/truth/nuclei.tsv", sep="\t")
     spots = pd.read_csv(demo / "plate/truth/spots.tsv", sep="\t")
     here = results / "demo-plate"
-    cells, wells = pd.read_parquet(here / "cells.parquet"), pd.read_parquet(here / "wells.parquet")
+    cells, wells = read_table(here / "cells.parquet"), read_table(here / "wells.parquet")
     statistics = pd.read_csv(here / "statistics.tsv", sep="\t").set_index(["readout", "kind"])
     curve = statistics.loc[("translocation", "dose_response")]
     scores = read_scores(here)
@@ -45,7 +47,7 @@ def plate_rows(demo: Path, results: Path):
 
 def movie_rows(demo: Path, results: Path):
     here = results / "demo-movie"
-    tracks = pd.read_parquet(here / "tracks.parquet")
+    tracks = read_table(here / "tracks.parquet")
     scores = read_scores(here)
     lineages = [
         np.loadtxt(path, dtype=int, ndmin=2)

@@ -7,11 +7,12 @@ import pandas as pd
 from cellpipe import figures
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import published
+from cellpipe.workflow.tables import read_table
 
 
 def drawn(readouts):
     """Name → figure, of those that the plate's tables allow."""
-    wells = pd.read_parquet(snakemake.input.wells)
+    wells = read_table(snakemake.input.wells)
     statistics = pd.read_csv(snakemake.input.statistics, sep="\t")
     for readout in readouts:
         yield f"heat_map_{readout}", figures.plate_heat_map(wells, readout)
@@ -30,15 +31,15 @@ def drawn(readouts):
     if snakemake.input.confusion:
         confusion = pd.read_csv(snakemake.input.confusion, sep="\t", index_col=0)
         yield "confusion_matrix", figures.confusion_matrix(confusion)
-    tracks = pd.read_parquet(snakemake.input.tracks)
+    tracks = read_table(snakemake.input.tracks)
     if len(tracks):
-        cells = pd.read_parquet(snakemake.input.cells)
+        cells = read_table(snakemake.input.cells)
         for (well, field), of_field in tracks.groupby(["well", "field"]):
             here = cells[(cells["well"] == well) & (cells["field"] == field)]
             yield f"lineages_{well}_{field}", figures.lineage_tree(of_field)
             yield f"paths_{well}_{field}", figures.track_paths(here)
         yield from drawn_motion("cells", cells, wells)
-    spots = pd.read_parquet(snakemake.input.spots)
+    spots = read_table(snakemake.input.spots)
     if "track_id" in spots and len(spots):
         yield from drawn_motion("spots", spots, wells)
 
@@ -46,7 +47,7 @@ def drawn(readouts):
 def drawn_motion(kind, points, wells):
     """How far cells, or spots, go: condition by condition."""
     groups = figures.well_groups(wells)
-    msd = pd.read_parquet(snakemake.input.msd)
+    msd = read_table(snakemake.input.msd)
     yield f"msd_{kind}", figures.msd_plot(msd[msd["kind"] == kind], groups)
     yield f"spaghetti_{kind}", figures.spaghetti_plot(points, groups)
 

@@ -26,6 +26,7 @@ from cellpipe.workflow.judging import (
 )
 from cellpipe.workflow.judging_movies import Movie, judge_movies, summarise_movies
 from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.tables import read_table
 
 SPOT_TOLERANCE_UM = 1.0
 CELL_TOLERANCE_UM = 5.0
@@ -68,7 +69,7 @@ def table(path):
 
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
-    cells, spots = pd.read_parquet(snakemake.input.cells), pd.read_parquet(snakemake.input.spots)
+    cells, spots = read_table(snakemake.input.cells), read_table(snakemake.input.spots)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     judged = list(judged_images(plate, truth))
     movies = judged_movies(plate, truth)

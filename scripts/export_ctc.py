@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from cellpipe.formats.ctc import write_ctc
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.publish import published
+from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
-    cells = pd.read_parquet(snakemake.input.cells)
+    cells = read_table(snakemake.input.cells)
     with published(snakemake.output.folder) as aside:
         aside.mkdir()
         for (well, field), where in plate.fields.items():

@@ -9,10 +9,11 @@ from cellpipe.formats.geff import write_geff
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
-    cells = pd.read_parquet(snakemake.input.cells)
+    cells = read_table(snakemake.input.cells)
     folder = Path(snakemake.output.listing).parent
     written = []
     for (well, field), where in plate.fields.items():

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from cellpipe.formats.trackmate import write_trackmate
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.publish import published
+from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
-    cells = pd.read_parquet(snakemake.input.cells)
+    cells = read_table(snakemake.input.cells)
     with published(snakemake.output.folder) as aside:
         aside.mkdir()
         for (well, field), where in plate.fields.items():

@@ -11,12 +11,13 @@ from cellpipe.stream import Work
 from cellpipe.workflow.block_job import BlockJob
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.provenance import fingerprint
+from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "ingest")
     images, project_z = Path(snakemake.params.images), snakemake.params.project_z
     in_place = snakemake.params.in_place
-    planes = pd.read_parquet(snakemake.input.manifest)
+    planes = read_table(snakemake.input.manifest)
     of_field = {} if in_place else dict(tuple(planes.groupby(["well", "field"])))
     n_z = {} if in_place else ingest.stack_sizes(planes)
     digests: dict = {}

@@ -3,12 +3,11 @@
 import json
 from pathlib import Path
 
-import pandas as pd
-
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.tables import read_table
 
 
 def imaged_wells():
@@ -20,7 +19,7 @@ def imaged_wells():
 with speaking(snakemake):
     output, readouts = snakemake.output, snakemake.params.readouts
     names = ("cells", "fields", "tracks", "spot_tracks", "msd")
-    tables = {name: pd.read_parquet(snakemake.input[name]) for name in names}
+    tables = {name: read_table(snakemake.input[name]) for name in names}
     imaged = imaged_wells()
     plate_map = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)

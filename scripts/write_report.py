@@ -15,6 +15,7 @@ from cellpipe.workflow import provenance
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.receipts import read_receipts
+from cellpipe.workflow.tables import read_table
 
 THUMBNAIL_PX = 320
 
@@ -99,11 +100,11 @@ def optional(path, read):
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
-    tracks = pd.read_parquet(snakemake.input.tracks)
+    tracks = read_table(snakemake.input.tracks)
     content = ReportContent(
         plate=plate.name,
         facts=facts(plate, inspection),
-        wells=pd.read_parquet(snakemake.input.wells),
+        wells=read_table(snakemake.input.wells),
         readouts=snakemake.params.readouts,
         statistics=pd.read_csv(snakemake.input.statistics, sep="\t").fillna({"group": ""}),
         group_column=snakemake.params.dose_group,
@@ -116,9 +117,9 @@ with speaking(snakemake):
         or {},
         importance=optional(snakemake.input.importance, lambda p: pd.read_csv(p, sep="\t")),
         thumbnails=thumbnails(plate, inspection),
-        fields=pd.read_parquet(snakemake.input.fields),
+        fields=read_table(snakemake.input.fields),
         tracks=tracks if len(tracks) else None,
-        msd=pd.read_parquet(snakemake.input.msd),
+        msd=read_table(snakemake.input.msd),
         evaluation=optional(snakemake.input.evaluation, read_scores) or {},
         judged=optional(snakemake.input.judged, lambda p: pd.read_csv(p, sep="\t")),
         worst=list(worst_images()),

@@ -28,6 +28,7 @@ from cellpipe.classify.cells import classify_cells
 from cellpipe.plate import Plate
 from cellpipe.workflow import chain, plate_chain
 from cellpipe.workflow.receipts import read_rows
+from cellpipe.workflow.tables import read_table
 
 Frame = tuple[str, int, int]  # well, field, t
 
@@ -82,7 +83,7 @@ def plate_seconds(
         spent["train_classifier"], trained = _timed(plate_chain.train_classifier, *given)
         spent["classify_block"], _ = _timed(classify_cells, trained.classifier, cells)
     names = ("cells", "fields", "tracks", "spot_tracks", "msd")
-    tables = {name: pd.read_parquet(results / f"{name}.parquet") for name in names}
+    tables = {name: read_table(results / f"{name}.parquet") for name in names}
     profiling = plate, tables, plate_map, config["profile"], config["readouts"]
     spent["profile_plate"], _ = _timed(plate_chain.profile_plate, *profiling)
     return spent

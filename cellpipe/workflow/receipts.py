@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from cellpipe.workflow.blocks import Unit
 from cellpipe.workflow.publish import published
+from cellpipe.workflow.tables import read_table
 
 _META = b"cellpipe"
 _PLACE_TYPES = {"plate": "str", "well": "str", "field": "int32", "t": "int32", "label": "uint32"}
@@ -113,7 +114,7 @@ def read_receipts(path: Path | str) -> list[Receipt]:
 
 def read_rows(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Rows of several files, in order. Files without rows still give their columns."""
-    frames = [pq.read_table(path).to_pandas() for path in paths]
+    frames = [read_table(path) for path in paths]
     full = [frame for frame in frames if len(frame)]
     if full:
         return pd.concat(full, ignore_index=True)
