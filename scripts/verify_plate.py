@@ -19,7 +19,8 @@ with speaking(snakemake):
             seen=f"{len(faults)} fault(s) in {plate.path}, such as {first.well} "
             f"field {first.field} frame {first.t}, {first.layer}: {first.fault}",
             wanted="every chunk and label that the tables state",
-            do="remove the block table of that field, then run again: only what is gone is redone",
+            do="remove the block table of that field, then run again: only what is gone is redone; "
+            "or put it back yourself, and run with --forcerun verify_block",
         )
     facts = {"versions": versions(), "weights": snakemake.params.weights}
     made: dict = {}
