@@ -28,3 +28,21 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     draw = [sys.executable, str(ROOT / "scripts/draw_demo.py"), "--out", str(folder)]
     subprocess.run([*draw, "--size", "small", "--seed", "1", "--only", "plate"], check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def shipped():
+    """The shipped network of nuclei, a `cellpipe.models.load.Network`."""
+    from cellpipe.models.load import load_network
+
+    return load_network("nuclei")
+
+
+@pytest.fixture(scope="session")
+def package(shipped, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """It as a package of bioimage.io."""
+    from cellpipe.formats.bioimage_io import write_package
+
+    path = tmp_path_factory.mktemp("package") / "nuclei.zip"
+    write_package(path, shipped)
+    return path

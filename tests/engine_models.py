@@ -7,12 +7,37 @@ model is kept for the next run.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy.ndimage import gaussian_filter
 
+from cellpipe.models.engines import FOREIGN
+
 DIAMETER_PX = 18
+PACKAGES = {name: distribution.partition(".")[0] for name, (distribution, _) in FOREIGN.items()}
+
+
+def there(engine: str) -> bool:
+    return engine not in FOREIGN or find_spec(PACKAGES[engine]) is not None
+
+
+def marks(engine: str) -> list[pytest.MarkDecorator]:
+    distribution, version = FOREIGN[engine]
+    lacking = f"needs {distribution} {version}, see the top of tests/test_engines.py"
+    return [pytest.mark.engine, pytest.mark.skipif(not there(engine), reason=lacking)]
+
+
+def only_with(engine: str) -> Callable[[Callable], Callable]:
+    def decorated(test: Callable) -> Callable:
+        for mark in marks(engine):
+            test = mark(test)
+        return test
+
+    return decorated
 
 
 def disc_image(seed: int, edge_px: int = 160, step_px: int = 32) -> tuple[np.ndarray, np.ndarray]:

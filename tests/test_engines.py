@@ -5,7 +5,8 @@ The engines of other projects run where their packages are, each in an environme
     python3.11 -m venv /tmp/cellpose; /tmp/cellpose/bin/pip install torch==2.13.0
     /tmp/cellpose/bin/pip install torch==2.13.0 cellpose==3.1.1.3 numba pandas scikit-image \
         safetensors jsonschema pyyaml pytest
-    PYTHONPATH=. /tmp/cellpose/bin/python -m pytest tests/test_engines.py -m engine
+    PYTHONPATH=. /tmp/cellpose/bin/python -m pytest tests/test_engines.py \
+        tests/test_model_packages.py -m engine
 
 For StarDist install `stardist==0.9.2 tensorflow-cpu==2.21.0`, for packages of bioimage.io
 `bioimageio.core==0.11.0 pydantic==2.12.5`. Elsewhere those tests skip, and say which package they
@@ -15,27 +16,25 @@ them.
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
-import zipfile
-from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import yaml
-from engine_models import DIAMETER_PX, cellpose_model, disc_image, stardist_model
+from engine_models import (
+    DIAMETER_PX,
+    cellpose_model,
+    disc_image,
+    marks,
+    only_with,
+    stardist_model,
+    there,
+)
 
 from cellpipe.errors import BadConfig, BadImage, CellpipeError
-from cellpipe.formats.bioimage_io import (
-    drawn_image,
-    preprocessed,
-    preprocessing,
-    write_package,
-)
 from cellpipe.inputs.config import load_yaml, validated
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.engines import (
@@ -52,48 +51,12 @@ from cellpipe.models.engines.cellpipe import CellpipeEngine
 from cellpipe.models.engines.scale import at_diameter, brought_back
 from cellpipe.models.engines.weights import weights_card
 from cellpipe.models.infer import find_objects
-from cellpipe.models.load import Network, load_network
-from cellpipe.models.normalise import GreyScale
-from cellpipe.models.torchscript import Portable, traced
+from cellpipe.models.load import Network
 from cellpipe.segment.nuclei import segment_nuclei
 
 ROOT = Path(__file__).parents[1]
 PIXELS, TRUTH = disc_image(100)
-PACKAGES = {name: distribution.partition(".")[0] for name, (distribution, _) in FOREIGN.items()}
-
-
-def there(engine: str) -> bool:
-    return engine not in FOREIGN or find_spec(PACKAGES[engine]) is not None
-
-
-def marks(engine: str) -> list[pytest.MarkDecorator]:
-    distribution, version = FOREIGN[engine]
-    lacking = f"needs {distribution} {version}, see the top of this file"
-    return [pytest.mark.engine, pytest.mark.skipif(not there(engine), reason=lacking)]
-
-
-def only_with(engine: str) -> Callable[[Callable], Callable]:
-    def decorated(test: Callable) -> Callable:
-        for mark in marks(engine):
-            test = mark(test)
-        return test
-
-    return decorated
-
-
 EVERY = [pytest.param(name, marks=marks(name)) if name in FOREIGN else name for name in NAMES]
-
-
-@pytest.fixture(scope="session")
-def shipped() -> Network:
-    return load_network("nuclei")
-
-
-@pytest.fixture(scope="session")
-def package(shipped: Network, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("package") / "nuclei.zip"
-    write_package(path, shipped)
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -359,137 +322,7 @@ def test_an_output_is_guessed_or_asked_for() -> None:
         _guessed(np.full((2, 4, 4), 7.0))
 
 
-# --- our networks as packages --------------------------------------------------------------------
-
-
-def test_torchscript_draws_the_same_maps_at_any_size(shipped: Network) -> None:
-    script = traced(shipped)
-    outputs = list(shipped.module.config.outputs)
-    for shape in ((1, 1, 64, 64), (2, 1, 96, 160)):  # the first is what was traced
-        x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-        with torch.inference_mode():
-            eager, scripted = shipped.module(x), script(x)
-        foreground = torch.sigmoid(eager[:, outputs.index("foreground")])
-        assert torch.allclose(scripted[:, 0], foreground, atol=1e-6)
-        assert torch.allclose(scripted[:, 1], eager[:, outputs.index("distance")], atol=1e-5)
-
-
-def test_a_network_for_denoising_is_no_package_of_nuclei(tmp_path: Path) -> None:
-    with pytest.raises(CellpipeError, match="segmentation"):
-        write_package(tmp_path / "denoise.zip", load_network("denoise"))
-
-
-def test_a_package_names_its_files_by_digest_and_tells_nothing_of_this_machine(package) -> None:
-    import hashlib
-
-    with zipfile.ZipFile(package) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
-    stated = yaml.safe_load(files["rdf.yaml"])
-    entries = [
-        stated["documentation"],
-        stated["inputs"][0]["test_tensor"],
-        stated["outputs"][0]["test_tensor"],
-        stated["weights"]["torchscript"],
-    ]
-    for entry in entries:
-        assert hashlib.sha256(files[entry["source"]]).hexdigest() == entry["sha256"]
-    assert {entry["source"] for entry in entries} | {"rdf.yaml"} == set(files)
-    assert "## Validation" in files["README.md"].decode()
-    with zipfile.ZipFile(io.BytesIO(files["weights.pt"])) as inner:
-        content = b"".join(inner.read(name) for name in inner.namelist())
-    assert str(ROOT).encode() not in content
-
-
-def test_test_tensors_of_a_package_are_right(package: Path, shipped: Network) -> None:
-    with zipfile.ZipFile(package) as archive:
-        image, maps = (
-            np.load(io.BytesIO(archive.read(f"test_{side}.npy"))) for side in ("input", "output")
-        )
-    scale = GreyScale.of_card(shipped.card.normalisation)
-    with torch.inference_mode():
-        eager = Portable(shipped)(torch.from_numpy(preprocessed(image[0], scale))[None])
-    assert maps == pytest.approx(eager.numpy(), abs=1e-4)
-    labels, _ = DECODE["foreground_distance"](maps[0], 0.5)
-    direct, *_ = find_objects(image[0, 0], shipped)
-    assert average_precision(direct, labels, [0.95])[0] == 1
-
-
-@pytest.mark.parametrize(
-    "scale",
-    [
-        GreyScale(),
-        GreyScale(method="mean_std"),
-        GreyScale(per="data", fitted=((100.0, 900.0),)),
-    ],
-    ids=["percentiles", "mean and deviation", "fitted"],
-)
-def test_a_package_says_in_its_own_words_how_pixels_are_scaled(scale: GreyScale) -> None:
-    planes = drawn_image(1, 96)
-    expected = preprocessed(planes, scale)
-    assert expected == pytest.approx(scale.bring(planes), abs=1e-4)
-    assert applied(preprocessing(scale), planes) == pytest.approx(expected, abs=1e-4)
-
-
-def applied(steps: list[dict], planes: np.ndarray) -> np.ndarray:
-    """What the specification says that these steps do, for (C, Y, X)."""
-    out = planes.astype(float)
-    for step in steps:
-        kwargs = step["kwargs"]
-        if step["id"] == "scale_range":
-            bounds = (kwargs["min_percentile"], kwargs["max_percentile"])
-            low, high = np.percentile(out, bounds, axis=(1, 2), keepdims=True)
-            out = (out - low) / (high - low + kwargs["eps"])
-        elif step["id"] == "zero_mean_unit_variance":
-            mean = out.mean((1, 2), keepdims=True)
-            out = (out - mean) / (out.std((1, 2), keepdims=True) + kwargs["eps"])
-        elif step["id"] == "scale_linear":
-            gain, offset = (np.reshape(kwargs[name], (-1, 1, 1)) for name in ("gain", "offset"))
-            out = gain * out + offset
-        else:
-            out = np.clip(out, kwargs["min"], kwargs["max"])
-    return out
-
-
 # --- with the packages of other projects ---------------------------------------------------------
-
-
-@only_with("bioimageio")
-def test_the_core_s_own_test_passes(package: Path) -> None:
-    from bioimageio.core import test_description
-
-    summary = test_description(str(package))
-    assert summary.status == "passed", summary.format()
-
-
-@only_with("bioimageio")
-def test_a_package_of_ours_finds_what_our_engine_finds(package: Path, shipped: Network) -> None:
-    engine = load_engine("bioimageio", str(package), threads=1)
-    # images that need no padding to the least size of the package
-    wide, large = disc_image(100, edge_px=320)[0], np.kron(PIXELS, np.ones((4, 4)))
-    for pixels, pixel_size_um, diameter_um in ((wide, 1.0, None), (large, 0.25, DIAMETER_PX)):
-        ours = CellpipeEngine(shipped)(pixels, pixel_size_um, diameter_um=diameter_um)
-        theirs = engine(pixels, pixel_size_um, diameter_um=diameter_um)
-        assert average_precision(ours[0], theirs[0], [0.95])[0] == 1
-        assert theirs[1] == pytest.approx(ours[1], abs=1e-3)
-
-
-@only_with("bioimageio")
-def test_tiles_of_a_package_do_not_show(package: Path) -> None:
-    pixels, truth = disc_image(7, edge_px=640)
-    engine = load_engine("bioimageio", str(package), threads=1)
-    whole, tiled = (engine(pixels, 1.0, tile_px=edge)[0] for edge in (1024, 512))
-    assert whole.max() == tiled.max() == truth.max()
-    # a narrow last tile is padded to the package's least size, which moves outlines at the border
-    assert average_precision(whole[:, :600], tiled[:, :600], [0.99])[0] == 1
-    assert average_precision(whole, tiled, [0.9])[0] == 1
-
-
-@only_with("bioimageio")
-def test_a_package_unpacked_is_the_same(package: Path, tmp_path: Path) -> None:
-    with zipfile.ZipFile(package) as archive:
-        archive.extractall(tmp_path)
-    packed, unpacked = (load_engine("bioimageio", str(p))(PIXELS, 1.0) for p in (package, tmp_path))
-    assert (packed[0] == unpacked[0]).all()
 
 
 @only_with("stardist")
