@@ -21,7 +21,6 @@ import yaml
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.models.card import Card
 from cellpipe.models.load import load_network
-from cellpipe.models.normalise import GreyScale
 from cellpipe.training import calibration
 from cellpipe.training.plan import read_plan
 from cellpipe.training.split import read_split
@@ -44,8 +43,7 @@ def main(config: str, data: str, weights: str, threads: int) -> None:
     torch.set_num_threads(threads)
     network = load_network(weights)
     pairs = recorded_pairs(Path(config), Path(data), network.card)
-    scale = GreyScale.of_card(network.card.normalisation)
-    fitted = calibration.fit(network.module, pairs, scale)
+    fitted = calibration.fit(network, pairs)
     card = dataclasses.replace(network.card, calibration=fitted.for_card())
     card.write(Path(weights).with_suffix(".json"))
     print(json.dumps(fitted.for_card(), indent=1))

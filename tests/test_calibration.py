@@ -24,7 +24,6 @@ from cellpipe.models.card import load_card
 from cellpipe.models.engines import load_engine
 from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
-from cellpipe.models.normalise import GreyScale
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training import calibration
 from cellpipe.workflow import chain
@@ -66,7 +65,7 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Weights whose card has a calibration."""
     path = tmp_path_factory.mktemp("weights") / "discs.safetensors"
     network = load_network(threshold_network(path, (1.0,), 0.25))
-    fitted = calibration.fit(network.module, pairs(), GreyScale())
+    fitted = calibration.fit(network, pairs())
     card = dataclasses.replace(network.card, calibration=fitted.for_card())
     card.write(path.with_suffix(".json"))
     return path
@@ -169,7 +168,8 @@ def test_rows_bear_the_probability_of_their_label(calibrated):
 def test_another_calibration_means_other_results(calibrated):
     card = load_card(calibrated)
     bare = dataclasses.replace(card, calibration=None)
-    assert bare.digest == card.sha256 != card.digest
+    assert bare.digest != card.digest
+    assert dataclasses.replace(card, diameter_px=(3.0, 9.0)).digest != card.digest
     worded = dataclasses.replace(card, calibration={**card.calibration, "scores": {}})
     assert worded.digest == card.digest
     config = settled({"nuclei": {"channel": "dna", "weights": str(calibrated)}})
@@ -195,4 +195,4 @@ def test_a_calibration_by_other_features_is_refused():
 def test_too_few_false_objects_are_said(tmp_path):
     network = load_network(threshold_network(tmp_path / "high.safetensors", (1.0,), 0.9))
     with pytest.raises(BadConfig, match="held_out"):
-        calibration.fit(network.module, pairs(2), GreyScale())
+        calibration.fit(network, pairs(2))

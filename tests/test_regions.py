@@ -303,7 +303,6 @@ def test_an_image_at_another_scale_goes_by_region_too(tmp_path):
         diameter_px=140,
         tile_px=512,
         into=into,
-        scratch=scratch_in(tmp_path),
     )
     assert np.asarray(whole).max() > 3
     assert same(np.asarray(whole), into[:, :])

@@ -37,6 +37,7 @@ from cellpipe.training.schedule import Schedule
 from cellpipe.training.segmentation import (
     draw_batch,
     found_labels,
+    in_use,
     make_example,
     worst_images,
 )
@@ -186,7 +187,8 @@ def test_two_channels_simulation_and_transfer_learning_end_in_usable_weights(tmp
     scale = GreyScale.of_card(network.card.normalisation)
     pixels = list_frames(read_plan(config).sets[0], data)["pair"][0].read()[0]
     labels, *_ = find_objects(pixels, network)
-    assert (labels == found_labels(network.module, pixels, scale)).all(), "as in training"
+    in_training = in_use(network.module, read_plan(config), scale)
+    assert (labels == found_labels(in_training, pixels)).all(), "as in training"
     with pytest.raises(CellpipeError, match="2 channel"):
         find_objects(pixels[0], network)
     assert {p.name for p in first.parent.iterdir()} == {
@@ -248,8 +250,9 @@ def test_the_worst_validation_images_come_first(tmp_path):
     scores = pd.DataFrame({"set": "discs", "file": pairs["file"], "ap50": [0.9, 0.2, 0.5],
                            "ap75": 0.0, "ap90": 0.0})  # fmt: skip
     scores["side"] = ["validation", "validation", "test"]
-    network = UNet(UNetConfig(widths=(4, 4))).eval()
-    shown = worst_images(network, pairs, scores, GreyScale())
+    plan = read_plan(CONFIG)
+    network = in_use(UNet(UNetConfig(widths=(4, 4))).eval(), plan, GreyScale())
+    shown = worst_images(network, pairs, scores)
     assert [image.name.split()[1] for image in shown] == ["b.png", "a.png"]
     assert (shown[0].panels[0][2] == pairs["pair"][1].read()[1]).all(), "the truth first"
 

@@ -14,8 +14,10 @@ from scipy import ndimage
 
 from cellpipe.detect.blobs import measures
 from cellpipe.detect.filters import DIAMETER_TO_SIGMA, Answer, blob_answer, peaks
-from cellpipe.models.infer import check_kind, resize, tiled_maps, working_shape
+from cellpipe.models.diameter import scaled_shape, working_scale
+from cellpipe.models.infer import check_kind, tiled_maps
 from cellpipe.models.load import Network, load_network
+from cellpipe.models.rescale import resize
 
 OUTPUTS = ("heat", "offset_y", "offset_x")
 GROUND_SIGMAS = 4  # light that changes over more than this is background
@@ -45,7 +47,8 @@ def locate_by_network(
     answer = blob_answer(image, sigma_px)
     if answer is None:
         return np.zeros((0, 6))
-    shape = working_shape(image.shape, network, DIAMETER_TO_SIGMA * sigma_px)
+    scale = working_scale(DIAMETER_TO_SIGMA * sigma_px, network.card.diameter_px)
+    shape = scaled_shape(image.shape, scale)
     if shape == image.shape:
         seen = in_noise_units(image, answer, sigma_px)
     else:

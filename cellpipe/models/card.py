@@ -37,10 +37,9 @@ class Card:
 
     @property
     def digest(self) -> str:
-        """What tells its results from those of other weights, or of another calibration."""
-        if self.calibration is None:
-            return self.sha256
-        told = json.dumps({k: v for k, v in self.calibration.items() if k != "scores"})
+        """What tells its results from those of other weights, or of another scale or calibration."""
+        fitted = {k: v for k, v in (self.calibration or {}).items() if k != "scores"}
+        told = json.dumps([self.normalisation, self.diameter_px, fitted])
         return f"{self.sha256}+{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
     def write(self, path: Path) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 
 from cellpipe.errors import BadImage, CellpipeError
-from cellpipe.models.calibration import Calibration, object_features
+from cellpipe.models.calibration import Calibration
+from cellpipe.models.diameter import ENLARGED_TO, estimated_scale, working_scale
 from cellpipe.models.engines import Found
-from cellpipe.models.instances import labels_from_maps, object_probability
 from cellpipe.models.load import Network
+from cellpipe.models.look import Look
 from cellpipe.models.memory import giving_back
 from cellpipe.models.normalise import (
     SAMPLE_PX,
@@ -16,17 +21,29 @@ from cellpipe.models.normalise import (
     Limits,
     intensity_range,
     normalise,
-    normalise_channels,
 )
-from cellpipe.models.predict import Precision, averaged_maps, image_maps
-from cellpipe.models.rescale import nearest, resize
-from cellpipe.scratch import MakePlane
-from cellpipe.tiles import Channel, Plane, Tile, blocks, every_nth, stitch, tile_grid
+from cellpipe.models.predict import Precision, image_maps
+from cellpipe.tiles import Channel, Place, Plane, every_nth, stitch, tile_grid
 
+STRIDE_PX = 16
 HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
 
 
-def find_objects(
+def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
+    """Objects of an image: labels uint32 (Y, X), and how sure the network is of each.
+
+    Options are those of `described_objects`.
+    """
+    labels, features = described_objects(pixels, network, **options)
+    stored = network.card.calibration
+    if stored is None:
+        real = np.full(len(features), np.nan, np.float32)
+    else:
+        real = Calibration.of_card(stored).probability(features)
+    return Found(labels, features[:, 0], real)
+
+
+def described_objects(
     pixels: Plane,
     network: Network,
     *,
@@ -36,62 +53,48 @@ def find_objects(
     precision: Precision = "float32",
     augment: bool = False,
     into: Plane | None = None,
-    scratch: MakePlane = np.zeros,
-) -> Found:
-    """Objects of an image: labels uint32 (Y, X), and how sure the network is of each.
+) -> tuple[Plane, np.ndarray]:
+    """Labels uint32 (Y, X), 1..n, and the `object_features` (n, F) of what the network drew.
 
     `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
+    `diameter_px` is typical of the objects; without it, it is estimated from the image. Where the
+    network knows no objects of that size, it sees the image at another scale.
     `augment` averages over the eight turns and mirrorings of a tile, for eight times the work.
     An image larger than memory: `pixels` (C, Y, X) and `into` (Y, X), of zeros, on disk; they are
-    read and written tile by tile, and percentiles come from a sample of the pixels. What has to
-    be kept at another scale is made by `scratch`.
+    read and written tile by tile, and percentiles come from a sample of the pixels.
     """
     check_kind(network, "segmentation")
-    channels = _check_channels(pixels, network)
-    limits = channel_limits(_in_memory(channels), network)
-    shape = (channels.shape[1], channels.shape[2])
-    size = working_shape(shape, network, diameter_px)
-    planes = channels if size == shape else _rescaled(channels, size, scratch)
-    draw = averaged_maps if augment else image_maps
-    stored = network.card.calibration
-    calibration = None if stored is None else Calibration.of_card(stored)
+    image = _check_channels(pixels, network)
+    shape = (image.shape[1], image.shape[2])
+    look = Look(
+        network,
+        channel_limits(_in_memory(image), network),
+        probability_threshold=probability_threshold,
+        precision=precision,
+        augment=augment,
+    )
+    seen: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
 
-    def segment(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-        seen = normalise_channels(np.asarray(planes[:, *tile.outer]), limits)
-        maps = draw(network.module, seen, precision=precision)
-        labels = labels_from_maps(maps, probability_threshold=probability_threshold)
-        if calibration is None:
-            return labels, known(object_probability(labels, maps[0]))
-        features = object_features(labels, maps, seen[0])
-        return labels, known(features[:, 0], calibration.probability(features))
+    def areas_in(place: Place) -> np.ndarray:
+        found = look.objects(image, place)
+        seen[found[0].shape] = found
+        return np.bincount(found[0].ravel())[1:]
 
-    tiles = tile_grid(size, tile_px, HALO_PX)
+    known_px = network.card.diameter_px
+    if diameter_px is None:
+        scale = estimated_scale(shape, known_px, areas_in)
+    else:
+        scale = working_scale(diameter_px, known_px, ENLARGED_TO)
+    if scale == 1 and shape in seen:  # a small image was looked at as a whole
+        return stitch(shape, tile_grid(shape, max(shape), HALO_PX), lambda _: seen[shape], into)
+    look = replace(look, scale=scale)
+    halo_px = math.ceil(HALO_PX / scale / STRIDE_PX) * STRIDE_PX
+    # what the network sees, and what it is brought back to, is no larger than a tile
+    edge_px = max(round(tile_px / max(scale, 1.0)), 4 * halo_px)
+    tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
     if into is not None:
         tiles = giving_back(tiles)
-    if size == shape:
-        labels, figures = stitch(size, tiles, segment, into)
-        return Found(labels, figures[:, 0], figures[:, 1])
-    labels, figures = stitch(size, tiles, segment, scratch(size, np.uint32))
-    back: Plane = np.zeros(shape, np.uint32) if into is None else into
-    for place in blocks(shape, tile_px):
-        back[place] = nearest(labels, shape, place)
-    return Found(back, figures[:, 0], figures[:, 1])
-
-
-def known(probability: np.ndarray, real: np.ndarray | None = None) -> np.ndarray:
-    """Figures of objects side by side, float32 (n, 2): foreground probability, and that of being
-    real; NaN where a network was never calibrated."""
-    unknown = np.full(len(probability), np.nan, np.float32)
-    return np.stack([probability, unknown if real is None else real], axis=1)
-
-
-def _rescaled(channels: Plane, size: tuple[int, int], scratch: MakePlane) -> Plane:
-    """Every channel at another scale, (C, Y', X') float32, block by block."""
-    planes = scratch((channels.shape[0], *size), np.float32)
-    for c in range(channels.shape[0]):
-        for place in blocks(size):
-            planes[c : c + 1, *place] = resize(Channel(channels, c), size, place)[None]
-    return planes
+    return stitch(shape, tiles, lambda tile: look.objects(image, tile.outer), into)
 
 
 def network_denoised(
@@ -161,14 +164,3 @@ def check_kind(network: Network, kind: str) -> None:
             wanted=f"weights of kind {kind!r}",
             do="correct the name of the weights in the config",
         )
-
-
-def working_shape(
-    shape: tuple[int, ...], network: Network, diameter_px: float | None
-) -> tuple[int, int]:
-    """The plane's shape at a scale where nuclei have a diameter that was trained on."""
-    scale = 1.0
-    if diameter_px is not None and network.card.diameter_px is not None:
-        low, high = network.card.diameter_px
-        scale = min(max(diameter_px, low), high) / diameter_px
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))

@@ -56,7 +56,7 @@ def segment_by_region(
     if not _checked_contrast(pixels):
         none = np.zeros(0, np.float32)
         return SegmentedRegions(labels, none, none)
-    found = engine.find(pixels, pixel_size_um, into=labels, scratch=scratch, **options)
+    found = engine.find(pixels, pixel_size_um, into=labels, **options)
     n = len(found.probability)
     kept = kept_objects(
         *_areas_and_border(labels, n),

@@ -15,35 +15,32 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
-from torch import nn
 
 from cellpipe.errors import BadConfig
 from cellpipe.metrics.calibration import brier_score, expected_calibration_error
 from cellpipe.metrics.labels import matches, overlap
-from cellpipe.models.calibration import FEATURES, Calibration, object_features
-from cellpipe.models.instances import labels_from_maps
-from cellpipe.models.normalise import GreyScale
-from cellpipe.models.predict import image_maps
+from cellpipe.models.calibration import FEATURES, Calibration
+from cellpipe.models.infer import described_objects
+from cellpipe.models.load import Network
 
 log = logging.getLogger(__name__)
 PENALTY = 1.0  # on squared coefficients of standardised features
 LEAST_OBJECTS = 10  # of the real, and of the others
 
 
-def fit(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> Calibration:
+def fit(network: Network, pairs: pd.DataFrame) -> Calibration:
     """Fit on the side "validation", score it and the side "test".
 
     Parameters
     ----------
     network : draws foreground and distance, in that order
     pairs : set, side, file, pair (what reads it), as `Plan.split` gives them
-    scale : how images are brought to the network's grey scale
 
     Raises
     ------
     BadConfig : too few objects on the side "validation", or all of them of one kind
     """
-    objects = found_objects(network, pairs[pairs["side"] != "train"], scale)
+    objects = found_objects(network, pairs[pairs["side"] != "train"])
     known = objects[objects["side"] == "validation"]
     features, real = known[list(FEATURES)].to_numpy(float), known["real"].to_numpy(bool)
     if min(real.sum(), (~real).sum()) < LEAST_OBJECTS:
@@ -55,7 +52,7 @@ def fit(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> Calibratio
     return scored(logistic(features, real), objects)
 
 
-def found_objects(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> pd.DataFrame:
+def found_objects(network: Network, pairs: pd.DataFrame) -> pd.DataFrame:
     """One row per object found: set, side, file, `FEATURES`, and whether it is real.
 
     Real is an object with an IoU of 0.5 or more with a true one. Without a threshold of its own,
@@ -64,12 +61,10 @@ def found_objects(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> 
     tables = []
     for pair in pairs.itertuples():
         pixels, truth = pair.pair.read()
-        image = scale.bring(pixels)
-        maps = image_maps(network, image)
-        labels = labels_from_maps(maps)
-        table = pd.DataFrame(object_features(labels, maps, image[0]), columns=list(FEATURES))
+        labels, features = described_objects(pixels, network)
+        table = pd.DataFrame(features, columns=list(FEATURES))
         real = np.zeros(len(table), bool)
-        compared = overlap(truth, labels)
+        compared = overlap(truth, np.asarray(labels))
         real[compared.predicted[matches(compared).predicted] - 1] = True
         tables.append(table.assign(real=real, set=pair.set, side=pair.side, file=pair.file))
     columns = ["set", "side", "file", *FEATURES, "real"]

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -15,10 +16,13 @@ from torch import Tensor, nn
 from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.calibration import Calibration
-from cellpipe.models.instances import labels_from_maps
+from cellpipe.models.card import Card
+from cellpipe.models.diameter import scaled_shape, typical_diameter_px, usual_scale
+from cellpipe.models.infer import find_objects
+from cellpipe.models.load import Network
 from cellpipe.models.normalise import GreyScale
-from cellpipe.models.predict import image_maps
-from cellpipe.models.unet import channels_last
+from cellpipe.models.rescale import nearest, resize
+from cellpipe.models.unet import UNet, channels_last
 from cellpipe.training import calibration
 from cellpipe.training.augment import (
     Augmentation,
@@ -75,13 +79,22 @@ def make_example(
     labels: np.ndarray,
     scale: GreyScale = USUAL,
     weight: float = 1.0,
+    known_px: tuple[float, float] | None = None,
 ) -> Example:
-    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X)."""
-    maps = np.concatenate([labels[None].astype(np.float32), centre_maps(labels)])
-    areas = np.bincount(labels.ravel())[1:]
-    diameter_px = 2 * np.sqrt(np.median(areas) / np.pi) if len(areas) else 20.0
+    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X).
+
+    Objects outside of `known_px` are brought there, as when the network is used.
+    """
     image = scale.bring(pixels if pixels.ndim == 3 else pixels[None])
-    return Example(torch.from_numpy(image), torch.from_numpy(maps), float(diameter_px), weight)
+    areas = np.bincount(labels.ravel())[1:]
+    diameter_px = typical_diameter_px(areas) if len(areas) else 20.0
+    factor = usual_scale(diameter_px, known_px)
+    if factor != 1:
+        size = scaled_shape(labels.shape, factor)
+        image, labels = np.stack([resize(plane, size) for plane in image]), nearest(labels, size)
+        diameter_px *= factor
+    maps = np.concatenate([labels[None].astype(np.float32), centre_maps(labels)])
+    return Example(torch.from_numpy(image), torch.from_numpy(maps), diameter_px, weight)
 
 
 def draw_batch(
@@ -112,31 +125,43 @@ def draw_batch(
     return images, maps, valid
 
 
-def found_labels(network: nn.Module, pixels: np.ndarray, scale: GreyScale) -> np.ndarray:
+def in_use(module: UNet, plan: Plan, scale: GreyScale) -> Network:
+    """A network in training as it will be used, so that it is judged by what users will get."""
+    card = Card(
+        name=plan.name,
+        kind="segmentation",
+        architecture=module.config.as_dict(),
+        sha256="",
+        licence=plan.licence,
+        normalisation=scale.for_card(),
+        diameter_px=plan.known_px,
+    )
+    return Network(module, card)
+
+
+def found_labels(network: Network, pixels: np.ndarray) -> np.ndarray:
     """What the network finds in pixels (C, Y, X); labels (Y, X)."""
-    return labels_from_maps(image_maps(network, scale.bring(pixels)))
+    return np.asarray(find_objects(pixels, network).labels)
 
 
-def score_images(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale = USUAL) -> pd.DataFrame:
+def score_images(network: Network, pairs: pd.DataFrame) -> pd.DataFrame:
     """AP of each image: columns set, side, file, ap50, ap75, ap90."""
     rows = []
     for pair in pairs.itertuples():
         pixels, labels = pair.pair.read()
-        values = average_precision(labels, found_labels(network, pixels, scale), THRESHOLDS)
+        values = average_precision(labels, found_labels(network, pixels), THRESHOLDS)
         rows.append((pair.set, pair.side, pair.file, *values))
     return pd.DataFrame(rows, columns=["set", "side", "file", *SCORES])
 
 
-def worst_images(
-    network: nn.Module, pairs: pd.DataFrame, scores: pd.DataFrame, scale: GreyScale
-) -> list[Shown]:
+def worst_images(network: Network, pairs: pd.DataFrame, scores: pd.DataFrame) -> list[Shown]:
     """The validation images with the lowest AP (mean over the thresholds), the worst first."""
     held_out = scores[scores["side"] == "validation"]
     shown = []
     for row, value in worst(held_out, held_out[SCORES].mean(axis=1)):
         pair = pairs[(pairs["set"] == row["set"]) & (pairs["file"] == row["file"])].iloc[0]
         pixels, labels = pair["pair"].read()
-        found = found_labels(network, pixels, scale)
+        found = found_labels(network, pixels)
         name = f"{row['set']} {row['file']}\nAP {value:.2f}"
         shown.append(Shown(name, (("truth", pixels, labels), ("found", pixels, found))))
     return shown
@@ -147,13 +172,13 @@ def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn
     real = list(read_all(learn, plan.network.inputs))
     scale = plan.normalisation.fit([pixels for pixels, _ in real])
     examples = [
-        make_example(pixels, labels, scale, weight)
+        make_example(pixels, labels, scale, weight, plan.known_px)
         for (pixels, labels), weight in zip(real, learn["weight"], strict=True)
     ]
     # drawn grey values are not those of the data: they are brought to the scale by themselves
     own = replace(scale, per="image", fitted=None)
     fields = draw_fields(plan.simulation, plan.schedule.seed)
-    drawn = [make_example(pixels, labels, own) for pixels, labels in fields]
+    drawn = [make_example(pixels, labels, own, known_px=plan.known_px) for pixels, labels in fields]
     return examples, Drawn(drawn, plan.simulation.share), scale
 
 
@@ -163,7 +188,8 @@ def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Tra
     validation = pairs[pairs.side == "validation"]
 
     def score(network: nn.Module) -> float:
-        means = score_images(network, validation, scale).groupby("set")[SCORES].mean()
+        scores = score_images(in_use(cast(UNet, network), plan, scale), validation)
+        means = scores.groupby("set")[SCORES].mean()
         log.info("validation\n%s", means.round(4).to_string())
         return float(means.to_numpy().mean())
 
@@ -177,15 +203,16 @@ def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Tra
         plan.freeze,
     )
     network = network.with_outputs(SHIPPED_OUTPUTS).to(plan.schedule.device)
-    scores = score_images(network, pairs[pairs.side != "train"], scale)
-    shown = worst_images(network, pairs, scores, scale)
-    return Trained(network, scores, progress, scale, shown, _calibrated(network, pairs, scale))
+    used = in_use(network, plan, scale)
+    scores = score_images(used, pairs[pairs.side != "train"])
+    shown = worst_images(used, pairs, scores)
+    return Trained(network, scores, progress, scale, shown, _calibrated(used, pairs))
 
 
-def _calibrated(network: nn.Module, pairs: pd.DataFrame, scale: GreyScale) -> Calibration | None:
+def _calibrated(network: Network, pairs: pd.DataFrame) -> Calibration | None:
     """The probability that an object is real; None, and a line in the log, for want of objects."""
     try:
-        return calibration.fit(network, pairs, scale)
+        return calibration.fit(network, pairs)
     except BadConfig as fault:
         log.warning("no calibration: %s", fault)
         return None

@@ -157,8 +157,8 @@ def segment_by_region(
         layers["cells"] = around = scratch(nuclei.labels.shape, np.uint32)
     if cells["method"] == "network":
         found = scratch(nuclei.labels.shape, np.uint32)
-        options = {"scratch": scratch, "tile_px": segment["nuclei"]["tile_px"]}
-        networks["cells"].find(drawn, pixel_size_um, into=found, **options)
+        tile_px = segment["nuclei"]["tile_px"]
+        networks["cells"].find(drawn, pixel_size_um, into=found, tile_px=tile_px)
         cells_of_nuclei(nuclei.labels, found, around)
     elif cells["method"] != "off":
         regions.grow_by_region(

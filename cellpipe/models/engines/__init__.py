@@ -16,7 +16,6 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args, runtime_checkab
 import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.scratch import MakePlane
 from cellpipe.tiles import Plane
 
 EngineName = Literal["cellpipe", "classical", "cellpose", "stardist", "bioimageio"]
@@ -92,13 +91,11 @@ class RegionEngine(Protocol):
         probability_threshold: float | None = None,
         tile_px: int = 2048,
         into: Plane | None = None,
-        scratch: MakePlane = np.zeros,
     ) -> Found:
         """As a call, with all that is known of the objects.
 
         pixels : (Y, X) or (C, Y, X); where they are read by slices, (C, Y, X)
         into : a plane of zeros (Y, X) to fill; None makes an array
-        scratch : makes what has to be kept at another scale
         """
         ...
 

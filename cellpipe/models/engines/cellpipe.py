@@ -10,7 +10,6 @@ import numpy as np
 from cellpipe.models.engines import Found
 from cellpipe.models.infer import find_objects
 from cellpipe.models.load import Network, load_network, torch_device
-from cellpipe.scratch import MakePlane
 from cellpipe.tiles import Plane
 
 
@@ -48,7 +47,6 @@ class CellpipeEngine:
         probability_threshold: float | None = None,
         tile_px: int = 2048,
         into: Plane | None = None,
-        scratch: MakePlane = np.zeros,
     ) -> Found:
         """See `cellpipe.models.engines.RegionEngine`."""
         return find_objects(
@@ -58,7 +56,6 @@ class CellpipeEngine:
             probability_threshold=0.5 if probability_threshold is None else probability_threshold,
             tile_px=tile_px,
             into=into,
-            scratch=scratch,
             **self.options,
         )
 

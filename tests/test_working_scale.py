@@ -1,0 +1,133 @@
+"""The scale at which a network sees an image: from a diameter, given or estimated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from made_networks import threshold_network
+from scipy import ndimage
+
+from cellpipe.metrics.labels import average_precision
+from cellpipe.models.diameter import estimated_scale, usual_scale, working_scale
+from cellpipe.models.infer import described_objects, find_objects
+from cellpipe.models.load import Network, load_network
+from cellpipe.models.rescale import resize
+from cellpipe.simulate import PlateDesign, draw_field
+
+KNOWN = (14.0, 60.0)
+
+
+def discs(diameter_px: float, shape: tuple[int, int] = (300, 300), seed: int = 0) -> np.ndarray:
+    """Smooth discs on a jittered grid, dark around; (Y, X) float32. Their outline is at 0.5."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    image, step = np.zeros(shape, np.float32), 1.8 * diameter_px
+    for cy in np.arange(step, shape[0] - step / 2, step):
+        for cx in np.arange(step, shape[1] - step / 2, step):
+            at = np.array([cy, cx]) + rng.uniform(-0.2, 0.2, 2) * diameter_px
+            outside = np.hypot(y - at[0], x - at[1]) - diameter_px / 2
+            image = np.maximum(image, 1 / (1 + np.exp(np.clip(outside / 0.7, -30, 30))))
+    return image
+
+
+@pytest.fixture(scope="module")
+def threshold(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    """A network that marks what is brighter than half, and says that it knows 14 to 60 pixels."""
+    path = tmp_path_factory.mktemp("weights") / "half.safetensors"
+    network = load_network(threshold_network(path, (1.0,), 0.5))
+    return network._replace(card=replace(network.card, diameter_px=KNOWN))
+
+
+def test_objects_are_brought_to_what_is_known():
+    assert working_scale(30, KNOWN) == working_scale(14, KNOWN) == working_scale(None, KNOWN) == 1
+    assert working_scale(5, None) == 1
+    assert working_scale(120, KNOWN) == 0.5
+    assert working_scale(7, KNOWN) == 2
+    assert working_scale(7, KNOWN, enlarged_to=1.5) == 3
+    assert usual_scale(12.3, KNOWN) == usual_scale(11.9, KNOWN) == 2
+    assert usual_scale(3, KNOWN) == 3, "not without limits"
+
+
+def test_as_many_squares_are_looked_at_as_it_takes():
+    looked = []
+
+    def areas(each: int):
+        def areas_in(place):
+            looked.append(place)
+            return np.full(each, 50.0)
+
+        looked.clear()
+        return areas_in
+
+    small = 1.75 * 14 / np.sqrt(4 * 50 / np.pi)
+    assert estimated_scale((2000, 3000), KNOWN, areas(9)) == pytest.approx(small, abs=0.125)
+    assert looked == [(slice(904, 1096), slice(1404, 1596))]
+    assert estimated_scale((2000, 3000), KNOWN, areas(4)) > 1
+    assert len(looked) == 2
+    assert estimated_scale((2000, 3000), KNOWN, areas(1)) == 1, "five objects tell nothing"
+    assert len(looked) == 5
+    estimated_scale((390, 200), KNOWN, areas(1))
+    assert looked == [(slice(0, 390), slice(0, 200))], "a small image is looked at as a whole"
+    estimated_scale((100, 1000), KNOWN, areas(1))
+    assert looked[0] == (slice(0, 100), slice(404, 596))
+    assert estimated_scale((2000, 3000), None, areas(9)) == 1
+    assert not looked
+
+
+@pytest.mark.parametrize("diameter_px", [8.0, 12.0, 90.0])
+def test_outlines_stay_in_place_at_another_scale(threshold, diameter_px):
+    image = discs(diameter_px, (600, 640))
+    truth, n = ndimage.label(image > 0.5)
+    labels = np.asarray(find_objects(image, threshold, diameter_px=diameter_px).labels)
+    assert labels.max() == n > 5
+    assert average_precision(truth.astype(np.uint32), labels, [0.9])[0] == 1
+    places = (ndimage.center_of_mass(x > 0, x, np.arange(1, n + 1)) for x in (truth, labels))
+    shift = np.mean(np.subtract(*map(np.array, (sorted(p) for p in places))), axis=0)
+    assert np.abs(shift).max() < 0.02
+
+
+def test_the_area_of_an_object_is_told_at_the_networks_scale(threshold):
+    image = discs(10.0)
+    labels, features = described_objects(image, threshold, diameter_px=10.0)
+    area = np.bincount(np.asarray(labels).ravel())[1:]
+    assert np.exp(features[:, 2]) == pytest.approx(area * (1.75 * 1.4) ** 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("diameter_px", [9.0, 24.0])
+def test_without_a_diameter_it_is_that_of_what_is_found(threshold, diameter_px):
+    image = discs(diameter_px, (600, 640))
+    unasked, features = described_objects(image, threshold)
+    given, expected = described_objects(image, threshold, diameter_px=diameter_px)
+    assert np.asarray(unasked).max() == np.asarray(given).max()
+    assert np.exp(features[:, 2].mean() - expected[:, 2].mean()) == pytest.approx(1, rel=0.15)
+
+
+def test_small_nuclei_are_found_by_enlarging_them():
+    found, whole = [], load_network("nuclei")
+    as_it_is = whole._replace(card=replace(whole.card, diameter_px=None))
+    enlarged = whole._replace(card=replace(whole.card, diameter_px=KNOWN))
+    for well in ("B02", "C05"):
+        field = draw_field(PlateDesign(shape=(768, 768)), well, 1)
+        size = (170, 170)  # nuclei of some 7 pixels
+        pixels = resize(field.pixels[0], size)
+        rows = (np.arange(170) + 0.5) * 768 / 170
+        truth = field.nuclei[np.ix_(rows.astype(int), rows.astype(int))].astype(np.uint32)
+        for network in (as_it_is, enlarged):
+            labels = np.asarray(find_objects(pixels, network).labels)
+            found.append(average_precision(truth, labels, [0.7])[0])
+    assert np.mean(found[1::2]) > np.mean(found[::2]) + 0.02, found
+
+
+def test_tiles_of_an_enlarged_image_find_what_the_whole_does():
+    network = load_network("nuclei")
+    network = network._replace(card=replace(network.card, diameter_px=KNOWN))
+    field = draw_field(PlateDesign(shape=(1024, 1024)), "B02", 1)
+    pixels = resize(field.pixels[0], (520, 500))
+    whole, tiled = (
+        np.asarray(find_objects(pixels, network, diameter_px=11, tile_px=edge).labels)
+        for edge in (2048, 608)
+    )
+    assert whole.max() > 20
+    assert average_precision(whole, tiled, [0.99])[0] >= 0.999
