@@ -1,12 +1,13 @@
-"""How far two sets of human labels agree on the same fields: how much of a score is convention.
+"""How far two sets of labels agree on the same fields: how much of a score is convention.
 
 CELLPIPE_DATA=path/to/data python benchmarks/label_agreement.py
 
-Fields of BBBC039 that also stand in DSB 2018 were labelled twice, by different people. One row
-per field: AP of one label set against the other, and of the shipped network against each. Then,
-over the images of BBBC039: objects, and those found, by their size; AP with and without objects
-below 25 pixels; and what AP the validation side would have if the network found its objects as well
-as those of the images that it learned from.
+Some fields of BBBC039 also stand in DSB 2018, with labels that were edited from one drawing: most
+objects are the same pixel by pixel. One row per field: AP of one label set against the other, and
+of the shipped network against each; the share of identical ones among objects that stand in both;
+objects below 25 pixels. Then, over the images of BBBC039: objects, and those found, by their size;
+AP with and without objects below 25 pixels; and what AP the validation side would have if the
+network found its objects as well as those of the images that it learned from.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def pair(data: Path, folder: str, file: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def twins(data: Path) -> pd.DataFrame:
-    """AP@0.5 between the label sets, and of the network against each, per field."""
+    """AP between the label sets and of the network against each, per field."""
     side = {
         file: key.split("/")[1]
         for key, files in load_card("nuclei").extra["split"].items()
@@ -47,16 +48,18 @@ def twins(data: Path) -> pd.DataFrame:
         _, dsb = pair(data, "nuclei-dsb2018", row.file)
         pixels, bbbc = pair(data, "nuclei-bbbc039", row.bbbc039_twin)
         found = engine(pixels, 1.0)[0]
+        same = overlap(bbbc, dsb).iou.data
+        identical = (same == 1).sum() / (same >= 0.5).sum()
         small = [int((np.bincount(x.ravel())[1:] < SPECK_PX).sum()) for x in (bbbc, dsb)]
         scores = [
             average_precision(truth, tried, (at,))[0]
             for at in (0.5, 0.9)
             for truth, tried in ((bbbc, dsb), (bbbc, found), (dsb, found))
         ]
-        rows.append((row.bbbc039_twin[8:14], side[row.bbbc039_twin], *scores, *small))
-    pairs = ("people", "network_bbbc039", "network_dsb2018")
+        rows.append((row.bbbc039_twin[8:14], side[row.bbbc039_twin], *scores, identical, *small))
+    pairs = ("labels", "network_bbbc039", "network_dsb2018")
     names = [f"{name}_{at}" for at in (50, 90) for name in pairs]
-    names += ["small_bbbc039", "small_dsb2018"]
+    names += ["identical", "small_bbbc039", "small_dsb2018"]
     return pd.DataFrame(rows, columns=["field", "side", *names])
 
 

@@ -1,12 +1,9 @@
-"""Label-free cells: pairs to learn from, and how well engines find the cells on the side held out.
+"""Label-free cells: how well engines find them on the sides held out.
 
-python benchmarks/label_free.py cut --data path/to/data --out path/to/pairs
-python benchmarks/label_free.py judge --data path/to/data [--gallery worst.png]
+python benchmarks/label_free.py --data path/to/data [--gallery worst.png]
 
-Three phase-contrast fields with hand-drawn cells are too few to hold one back whole, so each is cut
-by columns: one part to learn from, one to test on, 64 columns between them on no side. Four frames
-of a fourth field, whose truth is a machine's, validate. Of yeast in bright field, two small crops
-of one movie are learned from, and three frames of another test, where a person marked the middles.
+Sides are those of `cellpipe.training.label_free`: columns of three fields, and another field. Of
+yeast in bright field three frames of another movie test, where a person marked the middles.
 
 The first table has means over the images of a set, the second every image. Yeast has no outlines:
 there F1 counts middles within 10 pixels of a mark. "local spread" is the classical engine on the
@@ -20,9 +17,8 @@ import argparse
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import imageio.v3 as iio
 import numpy as np
 import pandas as pd
 import tifffile
@@ -34,18 +30,9 @@ from cellpipe.metrics.points import point_scores
 from cellpipe.metrics.segmentation import judge_labels
 from cellpipe.models.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
-from cellpipe.training.pairs import compact
+from cellpipe.training.label_free import pairs
 from cellpipe.training.trained import Shown
 
-LEAST_PX = 20  # networks draw no smaller object: slivers that the cut leaves are no truth
-# a field's columns that are learned from, and those that test; the side with more cells learns
-COLUMNS = {
-    10: {"train": slice(0, 592), "test": slice(656, None)},
-    20: {"train": slice(0, 592), "test": slice(656, None)},
-    40: {"train": slice(430, None), "test": slice(0, 366)},
-}
-SILVER_FRAMES = (1, 4, 7, 10)
-YEAST_CROPS = ("time073", "time076")
 YEAST_FRAMES = (1, 15, 30)
 MARK_PX = 10.0  # a yeast cell has a radius of some 15 pixels
 SPREAD_PX = 9
@@ -53,63 +40,6 @@ SCORES = ("ap_0.5", "ap_0.75", "f1_0.5", "seg", "n_true", "n_found", "n_split", 
 GALLERY = 8  # images that are shown, the worst first
 
 Found = Callable[[np.ndarray], np.ndarray]  # pixels (Y, X) → labels (Y, X)
-
-
-class Pair(NamedTuple):
-    """An image (Y, X) and its labels (Y, X) uint32, of a set and a side."""
-
-    of_set: str
-    side: str
-    name: str
-    pixels: np.ndarray
-    labels: np.ndarray
-
-
-def pairs(data: Path, left_out: int | None = None) -> Iterator[Pair]:
-    """Every pair, from the folders as they were published.
-
-    left_out : a field that tests whole, while the others are learned from whole
-    """
-    for field, columns in COLUMNS.items():
-        if left_out is not None:
-            columns = {"test" if field == left_out else "train": slice(None)}
-        folder = data / "cells-phase-usiigaci" / f"train_set{field}"
-        pixels = tifffile.imread(folder / "raw.tif")
-        labels = iio.imread(folder / "instances_ids.png")
-        for side, cut in columns.items():
-            yield Pair("phase", side, f"set{field}_{side}", pixels[:, cut], whole(labels[:, cut]))
-    folder = data / "tracking-t98g-phase"
-    for frame in SILVER_FRAMES:
-        name = f"20180101ef002xy01t{frame:02d}"
-        labels = iio.imread(folder / "labels_maskrcnn" / f"{name}.png")
-        pixels = tifffile.imread(folder / "images" / f"{name}.tif")
-        yield Pair("phase-silver", "validation", name, pixels, whole(labels))
-    folder = data / "cells-yeast-bf-yit" / "Various_LabelsBased"
-    for name in YEAST_CROPS:
-        pixels = tifffile.imread(folder / "RawData" / f"{name}.tif")
-        labels = tifffile.imread(folder / "GroundTruth" / f"{name}.tif")
-        yield Pair("yeast", "train", name, pixels, whole(labels))
-
-
-def whole(labels: np.ndarray) -> np.ndarray:
-    """Labels 1..n without slivers, uint32."""
-    area = np.bincount(labels.ravel())
-    return compact(np.where(area[labels] >= LEAST_PX, labels, 0))
-
-
-def cut(data: Path, out: Path, left_out: int | None = None) -> None:
-    """Write the pairs as config/training/cells_phase.yaml reads them."""
-    rows = []
-    for pair in pairs(data, left_out):
-        for kind, array in (("images", pair.pixels), ("labels", pair.labels.astype(np.uint16))):
-            path = out / pair.of_set / kind / f"{pair.name}.tif"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tifffile.imwrite(path, array, compression="zlib")
-        rows.append((pair.of_set, pair.side, f"{pair.name}.tif", int(pair.labels.max())))
-    table = pd.DataFrame(rows, columns=["set", "side", "file", "cells"])
-    for of_set, files in table.groupby("set"):
-        files.to_csv(out / str(of_set) / "manifest.csv", index=False)
-    print(table.groupby(["set", "side"])["cells"].agg(["size", "sum"]).to_string())
 
 
 def yeast_marks(data: Path) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -205,19 +135,11 @@ def judge_marks(program: str, found: Found, data: Path) -> Iterator[dict[str, ob
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    tasks = parser.add_subparsers(dest="task", required=True)
-    cutting, judging = tasks.add_parser("cut"), tasks.add_parser("judge")
-    for task in (cutting, judging):
-        task.add_argument("--data", required=True, type=Path, help="folder of the sets")
-    cutting.add_argument("--out", required=True, type=Path, help="folder for the pairs")
-    cutting.add_argument("--leave-out", type=int, choices=COLUMNS, help="a field that tests whole")
-    judging.add_argument("--weights", default="cells_phase")
-    judging.add_argument("--gallery", type=Path, help="PNG of the worst images")
+    parser.add_argument("--data", required=True, type=Path, help="folder of the sets")
+    parser.add_argument("--weights", default="cells_phase")
+    parser.add_argument("--gallery", type=Path, help="PNG of the worst images")
     options = parser.parse_args()
-    if options.task == "cut":
-        cut(options.data, options.out, options.leave_out)
-    else:
-        judge(options.data, options.weights, options.gallery)
+    judge(options.data, options.weights, options.gallery)
 
 
 if __name__ == "__main__":

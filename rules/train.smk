@@ -3,6 +3,9 @@ import os
 from cellpipe.training.recipe import data_folder, gpus, initial_file
 
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
+CUT = {
+    "cells_phase": "training/pairs/cells_phase"
+}  # networks that learn from cut images
 
 
 # needs no plate: snakemake --snakefile rules/train.smk
@@ -10,8 +13,29 @@ rule train:
     input:
         expand(
             "training/{network}/{network}.safetensors",
-            network=["nuclei", "denoise", "spots", "linking"],
+            network=["nuclei", "cells_phase", "denoise", "spots", "linking"],
         ),
+
+
+rule cut_training_pairs:
+    input:
+        data=TRAINING_DATA,
+    output:
+        pairs=directory(CUT["cells_phase"]),
+    log:
+        "<logs>/cut_training_pairs.log",
+    benchmark:
+        "<benchmarks>/cut_training_pairs.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        data=TRAINING_DATA,
+    script:
+        "../scripts/cut_training_pairs.py"
 
 
 rule train_network:
@@ -21,7 +45,8 @@ rule train_network:
             f"config/training/{wildcards.network}.yaml"
         ),
         data=lambda wildcards: data_folder(
-            f"config/training/{wildcards.network}.yaml", TRAINING_DATA
+            f"config/training/{wildcards.network}.yaml",
+            CUT.get(wildcards.network, TRAINING_DATA),
         ),
     output:
         weights="training/{network}/{network}.safetensors",
@@ -43,6 +68,6 @@ rule train_network:
         gpu=lambda wildcards: gpus(f"config/training/{wildcards.network}.yaml"),
     params:
         work="training/{network}/run",
-        data=TRAINING_DATA,
+        data=lambda wildcards: CUT.get(wildcards.network, TRAINING_DATA),
     script:
         "../scripts/train_network.py"

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import runpy
-
 import numpy as np
 import pytest
 from conftest import ROOT
 from scipy import ndimage
 from test_channels import settled
 
+from cellpipe.errors import BadConfig
 from cellpipe.inputs import sheets
+from cellpipe.inputs.config import load_yaml
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.card import load_card
 from cellpipe.models.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
+from cellpipe.training.label_free import COLUMNS, cut, pairs
+from cellpipe.training.plan import read_plan
 from cellpipe.training.split import read_split
 
 WEIGHTS = "cells_phase"
-LABEL_FREE = runpy.run_path(str(ROOT / "benchmarks/label_free.py"))
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_a_config_names_them_for_cells_alone():
 
 
 def test_no_column_learns_and_tests():
-    for field, columns in LABEL_FREE["COLUMNS"].items():
+    for field, columns in COLUMNS.items():
         learns, tests = (set(range(1024)[columns[side]]) for side in ("train", "test"))
         apart = min(abs(a - b) for a in learns for b in (min(tests), max(tests)))
         assert apart > 64, field
@@ -67,7 +68,7 @@ def test_fields_without_cells_have_none(engine):
 @pytest.mark.data
 @pytest.mark.parametrize(("probability", "least"), [(None, 0.6), (0.5, 0.79)])
 def test_cells_of_the_columns_held_out(engine, real_data, probability, least):
-    tested = [pair for pair in LABEL_FREE["pairs"](real_data) if pair.side == "test"]
+    tested = [pair for pair in pairs(real_data) if pair.side == "test"]
     files = read_split(load_card(WEIGHTS)).query("set == 'phase' and side == 'test'")["file"]
     assert [f"{pair.name}.tif" for pair in tested] == sorted(files)
     scores = []
@@ -75,3 +76,20 @@ def test_cells_of_the_columns_held_out(engine, real_data, probability, least):
         found = segment_nuclei(pair.pixels, 1.0, engine=engine, min_object_probability=probability)
         scores.append(average_precision(pair.labels, found.labels, [0.5])[0])
     assert np.mean(scores) >= least
+
+
+@pytest.mark.data
+def test_pairs_are_cut_as_the_config_reads_them(tmp_path, real_data):
+    table = cut(real_data, tmp_path)
+    plan = read_plan(load_yaml(ROOT / "config/training/cells_phase.yaml"))
+    listed = plan.split(tmp_path)[["set", "side", "file"]]
+    wanted = read_split(load_card(WEIGHTS))[["set", "side", "file"]]
+    for found in (table, listed):
+        assert sorted(found[["set", "side", "file"]].apply(tuple, axis=1)) == sorted(
+            wanted.apply(tuple, axis=1)
+        )
+
+
+def test_missing_images_are_named(tmp_path):
+    with pytest.raises(BadConfig, match="cells-phase-usiigaci"):
+        cut(tmp_path, tmp_path / "pairs")

@@ -37,7 +37,7 @@ class Card:
 
     @property
     def digest(self) -> str:
-        """What tells its results from those of other weights, or of another scale or calibration."""
+        """What tells its results from those of other weights, scales or calibrations."""
         fitted = {k: v for k, v in (self.calibration or {}).items() if k != "scores"}
         told = json.dumps([self.normalisation, self.diameter_px, fitted])
         return f"{self.sha256}+{hashlib.sha256(told.encode()).hexdigest()[:16]}"
