@@ -32,8 +32,6 @@ rule cut_training_pairs:
     resources:
         mem_mb=1000,
         runtime=30,
-    params:
-        data=TRAINING_DATA,
     script:
         "../scripts/cut_training_pairs.py"
 

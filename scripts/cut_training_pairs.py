@@ -11,7 +11,7 @@ from cellpipe.workflow.job import speaking
 if "snakemake" in globals():
     job = globals()["snakemake"]
     with speaking(job):
-        cut(Path(job.params.data), Path(job.output.pairs))
+        cut(Path(job.input.data), Path(job.output.pairs))
 elif __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, type=Path, help="folder of the sets")
