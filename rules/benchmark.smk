@@ -24,6 +24,8 @@ rule benchmark_plate:
     params:
         python=sys.executable,
         snakefile=workflow.main_snakefile,
+        deployment=DEPLOYMENT,
+        conda_prefix=workflow.deployment_settings.conda_prefix,
         configfiles=lambda wildcards: [str(path) for path in workflow.configfiles],
         config=config,
         readouts=READOUTS,

@@ -53,6 +53,10 @@ DETECT_ENV = f"../envs/{sheets.detect_environment(config)}.yaml"
 SPOT_GPUS = GPUS if SPOT_WEIGHTS else 0
 TRACK_ENV = f"../envs/{sheets.track_environment(config)}.yaml"
 SEGMENT_ENV = f"../envs/{sheets.segment_environment(config)}.yaml"
+# a benchmark runs the workflow once more, in the environments of the run around it
+DEPLOYMENT = sorted(
+    method.item_to_choice() for method in workflow.deployment_settings.deployment_method
+)
 
 
 wildcard_constraints:

@@ -27,6 +27,10 @@ def run_workflow(folder: Path) -> tuple[float, float]:
     command = [snakemake.params.python, "-m", "snakemake", "--nolock", "--quiet", "all"]
     command += ["--snakefile", snakemake.params.snakefile, "--cores", str(snakemake.threads)]
     command += ["--configfile", *snakemake.params.configfiles, "--config", f"results={folder}"]
+    if snakemake.params.deployment:
+        command += ["--sdm", *snakemake.params.deployment]
+    if snakemake.params.conda_prefix:
+        command += ["--conda-prefix", str(snakemake.params.conda_prefix)]
     results = ("report.html", "verified.tsv", "ro-crate-metadata.json")
     targets = [str(folder / snakemake.wildcards.plate / name) for name in results]
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()

@@ -1,4 +1,4 @@
-"""The environments of `envs/`, built by conda and used by Snakemake, on the small drawn plate.
+"""The environments of `envs/`, built by conda and used by Snakemake, on small drawn plates.
 
 Needs `conda` on PATH and CELLPIPE_CONDA_PREFIX, a folder in which environments are kept (some 8 GB;
 building them takes minutes). CELLPIPE_ENGINE_MODELS names the folder in which tests/test_engines.py
@@ -13,11 +13,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import tifffile
 import yaml
 from drawn_pairs import CONFIG, write_set
+from engine_models import DIAMETER_PX, disc_image
 from running import PLATE, ROOT, Run, quiet_environment
 
 from cellpipe.metrics.labels import average_precision
@@ -26,8 +28,8 @@ from cellpipe.plate import Plate
 
 pytestmark = [pytest.mark.conda, pytest.mark.slow]
 TABLE = "results/P/blocks/segment/0000.parquet"
-# engine → its small model
-MODELS = {"cellpose": "cellpose_60", "stardist": "stardist_300"}
+MODELS = {"cellpose": "cellpose_60", "stardist": "stardist_300"}  # engine → its small model
+WELLS = {"B02": disc_image(100), "B03": disc_image(101)}  # pixels and labels
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +43,21 @@ def options() -> tuple[str, ...]:
     return ("--sdm", "conda", "--conda-prefix", kept)
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory, options: tuple[str, ...]) -> Run:
-    return Run.drawn(tmp_path_factory.mktemp("drawn"), "plate", PLATE)
+@pytest.fixture
+def discs(tmp_path: Path) -> Run:
+    """Two wells of discs, which every engine knows."""
+    (tmp_path / "images").mkdir()
+    for well, (pixels, _) in WELLS.items():
+        tifffile.imwrite(tmp_path / f"images/{well}_s1_w1.tif", pixels.astype(np.uint16))
+    (tmp_path / "plates.tsv").write_text("plate\timages\tlayout\nP\timages\tdrawn\n")
+    config = {
+        "plates": "plates.tsv",
+        "channels": {"dna": {"source": "1"}},
+        "layouts": PLATE["layouts"],
+        "ingest": {"pixel_size_um": 1.0},
+        "segment": {"nuclei": {"channel": "dna"}, "cells": {"method": "off"}},
+    }
+    return Run(tmp_path, config)
 
 
 def model(engine: str) -> Path:
@@ -54,30 +68,43 @@ def model(engine: str) -> Path:
 
 
 @pytest.mark.parametrize("engine", ["cellpipe", "bioimageio", *MODELS])
-def test_an_engine_finds_the_nuclei_in_its_environment(
-    engine: str, drawn: Run, options: tuple[str, ...], package: Path, tmp_path: Path
+def test_an_engine_finds_the_discs_in_its_environment(
+    engine: str, discs: Run, options: tuple[str, ...], package: Path
 ) -> None:
     ours = {"cellpipe": "nuclei", "bioimageio": package}
     weights = str(ours[engine] if engine in ours else model(engine))
-    run = drawn.fresh(tmp_path / "plate")
-    nuclei = {"engine": engine, "weights": weights, "diameter_um": 16}
-    run.run(TABLE, options=options, segment={"nuclei": nuclei})
-    plate = Plate(run.plate / "layout.json")
-    for path in sorted((run.folder / "truth").glob("*_nuclei.tif")):
-        truth = tifffile.imread(path).astype(int)
-        if truth.any():
-            found = plate.read_labels(path.name[:3], 1, 0, "nuclei")
-            assert average_precision(truth, found, [0.5])[0] > 0.7, path.name
+    nuclei = {"engine": engine, "weights": weights, "diameter_um": DIAMETER_PX}
+    discs.run(TABLE, options=options, segment={"nuclei": nuclei})
+    plate = Plate(discs.plate / "layout.json")
+    for well, (_, truth) in WELLS.items():
+        found = plate.read_labels(well, 1, 0, "nuclei")
+        assert average_precision(truth, found, [0.5])[0] > 0.9
 
 
-def test_the_whole_chain_runs_in_its_environments(
-    drawn: Run, options: tuple[str, ...], tmp_path: Path
-) -> None:
-    run = drawn.fresh(tmp_path / "plate")
-    run.run("all", options=options)
-    truth = pd.read_csv(run.folder / "truth" / "nuclei.tsv", sep="\t")
-    assert len(pd.read_parquet(run.plate / "cells.parquet")) == len(truth)
-    assert (run.plate / "report.html").is_file()
+@pytest.fixture(scope="module")
+def whole(options: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The drawn plate from its images to the report, and judged by its truth."""
+    run = Run.drawn(tmp_path_factory.mktemp("whole"), "plate", PLATE)
+    sheet = {"plate": "P", "images": "images", "layout": "drawn", "plate_map": "plate_map.tsv"}
+    sheet["truth"] = "truth"
+    (run.folder / "plates.tsv").write_text("\t".join(sheet) + "\n" + "\t".join(sheet.values()))
+    run.run("all", "evaluate", options=options)
+    return run
+
+
+def test_the_whole_chain_runs_in_its_environments(whole: Run) -> None:
+    truth = pd.read_csv(whole.folder / "truth/nuclei.tsv", sep="\t")
+    found = pd.read_parquet(whole.plate / "cells.parquet")
+    assert found.groupby("well").size().to_dict() == truth.groupby("well").size().to_dict()
+    assert (whole.plate / "report.html").is_file()
+    scores = pd.read_csv(whole.plate / "evaluation/scores.tsv", sep="\t", index_col="score")
+    assert scores["pooled"]["n_true"] == scores["pooled"]["n_found"] == len(truth)
+
+
+def test_the_benchmark_runs_in_its_environment(whole: Run, options: tuple[str, ...]) -> None:
+    whole.run("benchmark", options=options)
+    table = pd.read_csv(whole.plate / "benchmark.tsv", sep="\t", index_col="rule")
+    assert 0 < table["bare_seconds"]["run"] < table["seconds"]["run"]
 
 
 def test_a_network_is_trained_in_its_environment(options: tuple[str, ...], tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ OF_OTHER_STAGES = {
     "detect_block": {"torch", "numba"},
     "track_block": {"torch", "safetensors"},
     "train_network": {"trackpy"},
+    "evaluate_plate": {"trackpy"},
     "ingest_block": {"scipy"},
     "lay_out_plate": {"scipy"},
     "lay_out_denoised": {"scipy"},
