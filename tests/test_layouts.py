@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -469,3 +470,12 @@ def test_a_folder_named_as_a_file_and_a_pipe_are_no_images(tmp_path):
     for name in ("x.tif", "y.tif"):
         with pytest.raises(BadImage, match="no file"):
             read_plane(tmp_path / name)
+
+
+@pytest.mark.parametrize("read", [read_header, read_plane])
+def test_a_missing_package_is_not_the_images_fault(tmp_path, monkeypatch, read):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((8, 8), np.uint8))
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    with pytest.raises(BadConfig, match="tifffile"):
+        read(path)

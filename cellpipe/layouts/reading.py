@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadConfig, BadImage, CellpipeError
 from cellpipe.layouts import ONLY, tags
 
 MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is a lie in a header, not an image
@@ -55,7 +55,9 @@ def read_header(path: Path, page: int = ONLY) -> Header:
 
 
 def read_plane(path: Path, page: int = ONLY) -> np.ndarray:
-    """Read one grey plane, shape (Y, X), in the file's own dtype. Raises BadImage.
+    """Read one grey plane, shape (Y, X), in the file's own dtype.
+
+    Raises BadImage, or BadConfig where a package for reading is missing.
 
     `page` is the plane within the file; with `ONLY`, a file of more than one is refused, because
     the others would be lost without a word.
@@ -192,7 +194,13 @@ def _grey(pixels: np.ndarray, path: Path) -> np.ndarray:
     return grey
 
 
-def _unreadable(path: Path, fault: Exception) -> BadImage:
+def _unreadable(path: Path, fault: Exception) -> CellpipeError:
+    if isinstance(fault, ImportError):  # no image can be read: not this one's fault
+        return BadConfig(
+            seen=f"{fault}, while reading {path}",
+            wanted="the packages that envs/ingest.yaml names",
+            do="install them (any make target does), or run with --sdm conda",
+        )
     words = str(fault).splitlines()[0][:200] if str(fault) else "no reason given"
     return BadImage(
         seen=f"{path} cannot be read ({type(fault).__name__}: {words})",
