@@ -37,8 +37,8 @@ class Plan:
 
     sets : what is learned from; none for a kind whose images are all drawn
     initial : weights to start from, a shipped name or a .safetensors file
-    diameter_px : typical diameters that the network sees; images of smaller objects are enlarged,
-        of larger ones reduced, here and when it is used. None: those of the augmentation
+    diameter_px : typical diameters that the network sees in use, where it is judged too; images of
+        smaller objects are enlarged, of larger ones reduced. None: those of the augmentation
     licence : of the weights that come out
     """
 
@@ -64,7 +64,7 @@ class Plan:
 
     @property
     def known_px(self) -> tuple[float, float]:
-        """Typical diameters that the network will know."""
+        """Typical diameters for the card."""
         if self.kind == "spots":
             return self.spots.diameter_px
         return self.diameter_px or self.augmentation.diameter_px

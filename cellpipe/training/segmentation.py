@@ -17,11 +17,10 @@ from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.calibration import Calibration
 from cellpipe.models.card import Card
-from cellpipe.models.diameter import scaled_shape, typical_diameter_px, usual_scale
+from cellpipe.models.diameter import typical_diameter_px
 from cellpipe.models.infer import find_objects
 from cellpipe.models.load import Network
 from cellpipe.models.normalise import GreyScale
-from cellpipe.models.rescale import nearest, resize
 from cellpipe.models.unet import UNet, channels_last
 from cellpipe.training import calibration
 from cellpipe.training.augment import (
@@ -79,20 +78,11 @@ def make_example(
     labels: np.ndarray,
     scale: GreyScale = USUAL,
     weight: float = 1.0,
-    known_px: tuple[float, float] | None = None,
 ) -> Example:
-    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X).
-
-    Objects outside of `known_px` are brought there, as when the network is used.
-    """
+    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X)."""
     image = scale.bring(pixels if pixels.ndim == 3 else pixels[None])
     areas = np.bincount(labels.ravel())[1:]
     diameter_px = typical_diameter_px(areas) if len(areas) else 20.0
-    factor = usual_scale(diameter_px, known_px)
-    if factor != 1:
-        size = scaled_shape(labels.shape, factor)
-        image, labels = np.stack([resize(plane, size) for plane in image]), nearest(labels, size)
-        diameter_px *= factor
     maps = np.concatenate([labels[None].astype(np.float32), centre_maps(labels)])
     return Example(torch.from_numpy(image), torch.from_numpy(maps), diameter_px, weight)
 
@@ -172,13 +162,13 @@ def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn
     real = list(read_all(learn, plan.network.inputs))
     scale = plan.normalisation.fit([pixels for pixels, _ in real])
     examples = [
-        make_example(pixels, labels, scale, weight, plan.known_px)
+        make_example(pixels, labels, scale, weight)
         for (pixels, labels), weight in zip(real, learn["weight"], strict=True)
     ]
     # drawn grey values are not those of the data: they are brought to the scale by themselves
     own = replace(scale, per="image", fitted=None)
     fields = draw_fields(plan.simulation, plan.schedule.seed)
-    drawn = [make_example(pixels, labels, own, known_px=plan.known_px) for pixels, labels in fields]
+    drawn = [make_example(pixels, labels, own) for pixels, labels in fields]
     return examples, Drawn(drawn, plan.simulation.share), scale
 
 
