@@ -5,8 +5,8 @@ python benchmarks/network_speed.py [--onnx]
 The floor is the product of two large matrices (GEMM), measured between the other rounds of the same
 run; FLOPs of the network are counted by torch. Runtimes that could stand in its place are measured
 where they can be imported: TorchScript as torch optimises it, and with `--onnx` ONNX Runtime and
-OpenVINO (onnx, onnxruntime, openvino installed beside cellpipe; they are not part of
-its environment). CPU seconds, median of the rounds.
+OpenVINO (onnx, onnxruntime, openvino installed beside cellpipe; they are not part of its
+environment). CPU seconds, median of the rounds.
 """
 
 from __future__ import annotations
@@ -84,11 +84,12 @@ def main() -> None:
     flops = counter.get_total_flops()
     maps = image_maps(network, pixels)
     labels = labels_from_maps(maps)
-    one, other = torch.rand(MATRIX, MATRIX), torch.rand(MATRIX, MATRIX)
+    one, other = torch.rand(2, MATRIX, MATRIX)
+    short_one, short_other = one.bfloat16(), other.bfloat16()
     ways = runtimes(network, image, options.onnx)
     work: dict[str, Callable] = {
         "GEMM, float32": lambda: one @ other,
-        "GEMM, bfloat16": lambda: one.bfloat16() @ other.bfloat16(),
+        "GEMM, bfloat16": lambda: short_one @ short_other,
         **ways,
         "objects of maps": lambda: labels_from_maps(maps),
         "features of objects": lambda: object_features(labels, maps, pixels),

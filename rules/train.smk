@@ -3,9 +3,8 @@ import os
 from cellpipe.training.recipe import data_folder, gpus, initial_file
 
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
-CUT = {
-    "cells_phase": "training/pairs/cells_phase"
-}  # networks that learn from cut images
+# networks that learn from cut images, and where these lie
+CUT = {"cells_phase": "training/pairs/cells_phase"}
 
 
 # needs no plate: snakemake --snakefile rules/train.smk

@@ -10,10 +10,10 @@ from made_networks import threshold_network
 from scipy import ndimage
 
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.diameter import estimated_scale, usual_scale, working_scale
+from cellpipe.models.diameter import estimated_scale, stepped_scale, working_scale
 from cellpipe.models.infer import described_objects, find_objects
 from cellpipe.models.load import Network, load_network
-from cellpipe.models.rescale import resize
+from cellpipe.models.rescale import nearest, resize
 from cellpipe.simulate import PlateDesign, draw_field
 
 KNOWN = (14.0, 60.0)
@@ -46,8 +46,8 @@ def test_objects_are_brought_to_what_is_known():
     assert working_scale(120, KNOWN) == 0.5
     assert working_scale(7, KNOWN) == 2
     assert working_scale(7, KNOWN, enlarged_to=1.5) == 3
-    assert usual_scale(12.3, KNOWN) == usual_scale(11.9, KNOWN) == 2
-    assert usual_scale(3, KNOWN) == 3, "not without limits"
+    assert stepped_scale(12.3, KNOWN) == stepped_scale(11.9, KNOWN) == 2
+    assert stepped_scale(3, KNOWN) == 3, "not without limits"
 
 
 def test_as_many_squares_are_looked_at_as_it_takes():
@@ -112,8 +112,7 @@ def test_small_nuclei_are_found_by_enlarging_them():
         field = draw_field(PlateDesign(shape=(768, 768)), well, 1)
         size = (170, 170)  # nuclei of some 7 pixels
         pixels = resize(field.pixels[0], size)
-        rows = (np.arange(170) + 0.5) * 768 / 170
-        truth = field.nuclei[np.ix_(rows.astype(int), rows.astype(int))].astype(np.uint32)
+        truth = nearest(field.nuclei, size)
         for network in (as_it_is, enlarged):
             labels = np.asarray(find_objects(pixels, network).labels)
             found.append(average_precision(truth, labels, [0.7])[0])

@@ -69,11 +69,11 @@ def estimated_scale(
     for place in _squares(shape):
         areas = np.concatenate([areas, areas_in(place)])
         if len(areas) >= LEAST_OBJECTS:
-            return usual_scale(typical_diameter_px(areas), known_px)
+            return stepped_scale(typical_diameter_px(areas), known_px)
     return 1.0
 
 
-def usual_scale(diameter_px: float, known_px: Range | None) -> float:
+def stepped_scale(diameter_px: float, known_px: Range | None) -> float:
     """As `working_scale`, in steps and within limits: for diameters that are not quite certain."""
     scale = min(working_scale(diameter_px, known_px, ENLARGED_TO), MOST_ENLARGED)
     return scale if scale < 1 else round(scale * STEPS) / STEPS

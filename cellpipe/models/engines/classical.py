@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from cellpipe.models.diameter import typical_diameter_px
 from cellpipe.models.engines import Engine, as_channels, numbered
 
 EMPTY_CONTRAST = 3.5  # Otsu splits pure noise 2.7 sigma apart; cells lie further off
@@ -41,7 +42,7 @@ def classical_nuclei(pixels: np.ndarray, diameter_px: float | None = None) -> np
     if not mask.any():
         return np.zeros(pixels.shape, np.uint32)
     if diameter_px is None:
-        diameter_px = typical_diameter_px(mask)
+        diameter_px = diameter_of_islands_px(mask)
     distance = ndimage.distance_transform_edt(np.pad(mask, 1, mode="edge"))[1:-1, 1:-1]
     # peaks closer than a third of a nucleus are bumps of one outline
     distance = ndimage.gaussian_filter(distance, diameter_px / 12)
@@ -89,7 +90,7 @@ def background(smooth: np.ndarray, window_px: int = 257) -> np.ndarray:
     return ndimage.map_coordinates(low, grid, order=1, mode="nearest").astype(np.float32)
 
 
-def typical_diameter_px(mask: np.ndarray) -> float:
+def diameter_of_islands_px(mask: np.ndarray) -> float:
     """Diameter of a disc of the median island's area; 20 where there is none."""
     islands, _ = ndimage.label(mask)
     areas = np.bincount(islands.ravel())[1:]
@@ -97,4 +98,4 @@ def typical_diameter_px(mask: np.ndarray) -> float:
     if len(areas) == 0:
         return 20.0
     # crumbs, less than a tenth of the large islands, do not vote
-    return float(2 * np.sqrt(np.median(areas[areas >= 0.1 * np.percentile(areas, 90)]) / np.pi))
+    return typical_diameter_px(areas[areas >= 0.1 * np.percentile(areas, 90)])
