@@ -40,7 +40,7 @@ ENGINES: dict[str, dict] = {
     "cellpipe": {},
     "cellpipe, bfloat16": {"precision": "bfloat16"},
     "cellpipe, 8 views": {"augment": True},
-    "cellpipe, not enlarged": {},
+    "cellpipe, diameter given": {},
     "classical": {},
 }
 KNOWN_PX = 30.0  # given as the diameter, nothing is estimated and no image is enlarged
@@ -64,7 +64,7 @@ def degraded(pixels: np.ndarray, level: str, seed: int) -> np.ndarray:
 
 def of_engine(name: str) -> Found:
     engine = load_engine(name.split(",")[0], threads=1, **ENGINES[name])
-    diameter = KNOWN_PX if name == "cellpipe, not enlarged" else None
+    diameter = KNOWN_PX if name == "cellpipe, diameter given" else None
     return lambda of_set, file, pixels: engine(pixels, 1.0, diameter_um=diameter)[0]
 
 

@@ -14,8 +14,7 @@ import numpy as np
 
 from cellpipe.tiles import Place
 
-# where objects are too small, they are brought well into the range: at its lower end a network is
-# at its weakest
+# objects that are too small are brought well into the range: at its lower end a network is weak
 ENLARGED_TO = 1.75
 MOST_ENLARGED = 3.0  # small objects may be dirt, and the work grows with the square
 STEPS = 4  # scales are quarters: a pixel more or less changes nothing

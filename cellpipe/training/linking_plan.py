@@ -52,7 +52,7 @@ class LinkingPlan:
     licence: str = "CC0-1.0"
 
     @property
-    def known_px(self) -> None:
+    def diameter_px(self) -> None:
         """Movies are linked in units of their own: no size of cells is asked for."""
 
     @property

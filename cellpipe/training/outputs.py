@@ -18,16 +18,7 @@ from cellpipe.training.plan import Plan
 from cellpipe.training.trained import Trained
 from cellpipe.workflow.publish import publish_table, published
 
-KEPT = (
-    "kind",
-    "initial",
-    "diameter_px",
-    "normalisation",
-    "simulation",
-    "freeze",
-    "weighting",
-    "augmentation",
-)
+KEPT = ("kind", "initial", "normalisation", "simulation", "freeze", "weighting", "augmentation")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +82,7 @@ def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha
         sha256=sha256,
         licence=plan.licence,
         normalisation=scale if isinstance(scale, str) else scale.for_card(),
-        diameter_px=plan.known_px,
+        diameter_px=plan.diameter_px,
         calibration=trained.calibration.for_card() if trained.calibration else None,
         extra={
             "data": data,

@@ -37,8 +37,6 @@ class Plan:
 
     sets : what is learned from; none for a kind whose images are all drawn
     initial : weights to start from, a shipped name or a .safetensors file
-    diameter_px : typical diameters that the network sees in use, where it is judged too; images of
-        smaller objects are enlarged, of larger ones reduced. None: those of the augmentation
     licence : of the weights that come out
     """
 
@@ -49,7 +47,6 @@ class Plan:
     sets: tuple[PairSet | PlateSet, ...] = ()
     augmentation: Augmentation = field(default_factory=Augmentation)
     initial: str | None = None
-    diameter_px: tuple[float, float] | None = None
     licence: str = "CC0-1.0"
     normalisation: GreyScale = field(default_factory=GreyScale)
     simulation: Simulation = field(default_factory=Simulation)
@@ -63,11 +60,9 @@ class Plan:
         return self.kind in DRAWN or self.simulation.share > 0
 
     @property
-    def known_px(self) -> tuple[float, float]:
-        """Typical diameters for the card."""
-        if self.kind == "spots":
-            return self.spots.diameter_px
-        return self.diameter_px or self.augmentation.diameter_px
+    def diameter_px(self) -> tuple[float, float]:
+        """Diameters of the objects that are trained on."""
+        return self.spots.diameter_px if self.kind == "spots" else self.augmentation.diameter_px
 
     def split(self, data: Path) -> pd.DataFrame:
         """The pairs of all sets under `data`, with their side; of drawn images, the held-out ones.
@@ -99,7 +94,6 @@ WORDS: dict[str, Any] = {
     "name": str,
     "kind": Kind,
     "initial": str | None,
-    "diameter_px": tuple[float, float] | None,
     "licence": str,
 }
 

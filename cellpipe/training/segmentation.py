@@ -124,7 +124,7 @@ def in_use(module: UNet, plan: Plan, scale: GreyScale) -> Network:
         sha256="",
         licence=plan.licence,
         normalisation=scale.for_card(),
-        diameter_px=plan.known_px,
+        diameter_px=plan.diameter_px,
     )
     return Network(module, card)
 
