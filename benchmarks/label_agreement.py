@@ -22,6 +22,7 @@ from cellpipe.metrics.labels import average_precision
 from cellpipe.metrics.overlap import overlap
 from cellpipe.models.card import load_card
 from cellpipe.models.engines import load_engine
+from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.pairs import read_pair
 
 SIZES_PX = [0, 20, 50, 100, np.inf]
@@ -47,7 +48,7 @@ def twins(data: Path) -> pd.DataFrame:
     for row in table[table["bbbc039_twin"].isin(side)].itertuples():
         _, dsb = pair(data, "nuclei-dsb2018", row.file)
         pixels, bbbc = pair(data, "nuclei-bbbc039", row.bbbc039_twin)
-        found = engine(pixels, 1.0)[0]
+        found = segment_nuclei(pixels, 1.0, engine=engine).labels
         same = overlap(bbbc, dsb).iou.data
         identical = (same == 1).sum() / (same >= 0.5).sum()
         small = [int((np.bincount(x.ravel())[1:] < SPECK_PX).sum()) for x in (bbbc, dsb)]
@@ -70,7 +71,7 @@ def by_size(data: Path, side: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     scores = []
     for file in load_card("nuclei").extra["split"][f"bbbc039/{side}"]:
         pixels, truth = pair(data, "nuclei-bbbc039", file)
-        tried = engine(pixels, 1.0)[0]
+        tried = segment_nuclei(pixels, 1.0, engine=engine).labels
         shared = overlap(truth, tried)
         met = shared.iou.toarray() >= 0.5
         areas["labelled"].append(shared.truth_px)

@@ -65,20 +65,20 @@ def local_spread(pixels: np.ndarray) -> np.ndarray:
 def programs(weights: str) -> dict[str, Found]:
     """What is compared, at its defaults."""
 
-    def engine(name: str, weights: str = "", **options: Any) -> Found:
+    def engine(
+        name: str, weights: str = "", least: float | None = None, **options: Any
+    ) -> Found:
         loaded = load_engine(name, weights, threads=1, **options)
-        return lambda pixels: loaded(pixels, 1.0)[0]
-
-    def probable(pixels: np.ndarray) -> np.ndarray:
-        return segment_nuclei(
-            pixels, 1.0, engine=load_engine("cellpipe", weights), min_object_probability=0.5
+        return lambda pixels: segment_nuclei(
+            pixels, 1.0, engine=loaded, min_object_probability=least
         ).labels
 
     classical = engine("classical")
     return {
         "cells_phase": engine("cellpipe", weights),
         "cells_phase, 8 views": engine("cellpipe", weights, augment=True),
-        "cells_phase, object probability 0.5": probable,
+        "cells_phase, every object": engine("cellpipe", weights, least=0),
+        "cells_phase, every object, 8 views": engine("cellpipe", weights, least=0, augment=True),
         "nuclei": engine("cellpipe", "nuclei"),
         "classical": classical,
         "classical, local spread": lambda pixels: classical(local_spread(pixels)),

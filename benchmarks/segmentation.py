@@ -28,6 +28,7 @@ from cellpipe.metrics.labels import average_precision
 from cellpipe.models.card import load_card
 from cellpipe.models.engines import load_engine
 from cellpipe.models.normalise import intensity_range
+from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.pairs import read_pair
 
 FOLDERS = {"dsb2018-fluorescence": "nuclei-dsb2018", "bbbc039": "nuclei-bbbc039"}
@@ -65,7 +66,9 @@ def degraded(pixels: np.ndarray, level: str, seed: int) -> np.ndarray:
 def of_engine(name: str) -> Found:
     engine = load_engine(name.split(",")[0], threads=1, **ENGINES[name])
     diameter = KNOWN_PX if name == "cellpipe, diameter given" else None
-    return lambda of_set, file, pixels: engine(pixels, 1.0, diameter_um=diameter)[0]
+    return lambda of_set, file, pixels: segment_nuclei(
+        pixels, 1.0, engine=engine, diameter_um=diameter
+    ).labels
 
 
 def of_folder(folder: Path) -> Found:

@@ -21,10 +21,11 @@ from cellpipe.inputs import sheets
 from cellpipe.metrics.calibration import brier_score, expected_calibration_error, reliability
 from cellpipe.models.calibration import FEATURES, Calibration, object_features
 from cellpipe.models.card import load_card
-from cellpipe.models.engines import load_engine
+from cellpipe.models.engines import Found, load_engine
 from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
 from cellpipe.segment.nuclei import segment_nuclei
+from cellpipe.segment.regions import segment_by_region
 from cellpipe.training import calibration
 from cellpipe.workflow import chain
 
@@ -127,7 +128,7 @@ def test_specks_are_dropped_by_their_probability(calibrated):
     drawn = Drawn(seed=50)
     pixels, truth = drawn.read()
     engine = load_engine("cellpipe", str(calibrated))
-    every = segment_nuclei(pixels[0], 1.0, engine=engine)
+    every = segment_nuclei(pixels[0], 1.0, engine=engine, min_object_probability=0)
     likely = segment_nuclei(pixels[0], 1.0, engine=engine, min_object_probability=0.5)
     assert every.labels.max() > 1.2 * truth.max()
     assert abs(int(likely.labels.max()) - int(truth.max())) <= 2
@@ -136,6 +137,55 @@ def test_specks_are_dropped_by_their_probability(calibrated):
     assert np.median(every.object_probability[inside]) > 0.9
     outside = np.setdiff1d(np.arange(len(every.probability)), inside)
     assert np.median(every.object_probability[outside]) < 0.1
+
+
+def test_by_default_the_weights_say_what_is_dropped(calibrated):
+    least = load_card(calibrated).calibration["least"]
+    assert 0.25 < least < 0.5
+    pixels = Drawn(seed=50).pixels[0]
+    engine = load_engine("cellpipe", str(calibrated))
+    by_itself, asked, unsaid = (
+        segment_nuclei(pixels, 1.0, engine=used, min_object_probability=given).labels
+        for used, given in ((engine, None), (engine, least), (without_least(engine), None))
+    )
+    assert (by_itself == asked).all()
+    assert by_itself.max() < unsaid.max()
+    plane = pixels[None]  # read by slices
+    by_region = segment_by_region(plane, 1.0, engine=engine, scratch=np.zeros)
+    assert (by_region.labels == by_itself).all()
+
+
+def without_least(engine):
+    """An engine whose weights have a calibration of before there was a least probability."""
+    card = engine.network.card
+    stored = {k: v for k, v in card.calibration.items() if k != "least"}
+    network = engine.network._replace(card=dataclasses.replace(card, calibration=stored))
+    return dataclasses.replace(engine, network=network)
+
+
+def test_half_of_f1_is_where_dropping_gains_most():
+    assert calibration.least_probability(real=80, found=90, labelled=110) == 0.4
+    rng = np.random.default_rng(0)
+    probability = rng.random(20000)
+    real = rng.random(20000) < probability
+
+    def f1(least: float) -> float:
+        kept = probability >= least
+        return 2 * real[kept].sum() / (kept.sum() + real.sum())
+
+    best = max(map(f1, np.linspace(0.05, 0.95, 91)))
+    assert f1(best / 2) > 0.998 * best
+    n = int(real.sum())
+    least = calibration.least_probability(n, len(real), n)
+    assert f1(0) + 0.05 < f1(least) > 0.99 * best, "not far off, from F1 before dropping"
+
+
+def test_zero_keeps_what_is_not_known():
+    unknown = Found(np.zeros((2, 2)), np.ones(3), np.full(3, np.nan))
+    assert unknown.probable().all()
+    assert unknown.probable(0).all()
+    assert not unknown.probable(0.1).any()
+    settled({"nuclei": {"channel": "dna", "engine": "classical", "min_object_probability": 0}})
 
 
 def test_the_probability_does_not_depend_on_tiles(calibrated):
@@ -150,7 +200,8 @@ def test_the_probability_does_not_depend_on_tiles(calibrated):
 
 
 def test_rows_bear_the_probability_of_their_label(calibrated):
-    options = settled({"nuclei": {"channel": "dna", "weights": str(calibrated)}})["segment"]
+    nuclei = {"channel": "dna", "weights": str(calibrated), "min_object_probability": 0}
+    options = settled({"nuclei": nuclei})["segment"]
     networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
     pixels = Drawn(seed=51).pixels
     layers, figures = chain.segment_frame(pixels, 1.0, options, networks)

@@ -295,9 +295,9 @@ def test_rescaled_regions_are_those_of_the_whole():
 def test_an_image_at_another_scale_goes_by_region_too(tmp_path):
     network = load_network("nuclei")
     large = np.kron(PIXELS[:1, :300, :300], np.ones((8, 8), np.uint16))[:, :900, :1100]
-    whole, of_whole, _ = find_objects(large[0], network, diameter_px=140, tile_px=512)
+    whole, of_whole, *_ = find_objects(large[0], network, diameter_px=140, tile_px=512)
     into = Scratch(large.shape[1:], np.uint32, tmp_path)
-    _, by_region, _ = find_objects(
+    _, by_region, *_ = find_objects(
         OnDisk(large),
         network,
         diameter_px=140,

@@ -68,10 +68,10 @@ def test_as_many_squares_are_looked_at_as_it_takes():
     assert len(looked) == 2
     assert estimated_scale((2000, 3000), KNOWN, areas(1)) == 1, "five objects tell nothing"
     assert len(looked) == 5
-    estimated_scale((390, 200), KNOWN, areas(1))
-    assert looked == [(slice(0, 390), slice(0, 200))], "a small image is looked at as a whole"
-    estimated_scale((100, 1000), KNOWN, areas(1))
-    assert looked[0] == (slice(0, 100), slice(404, 596))
+    estimated_scale((1000, 200), KNOWN, areas(1))
+    assert looked == [(slice(0, 1000), slice(0, 200))], "a small image is looked at as a whole"
+    estimated_scale((100, 2000), KNOWN, areas(1))
+    assert looked[0] == (slice(0, 100), slice(904, 1096))
     assert estimated_scale((2000, 3000), None, areas(9)) == 1
     assert not looked
 

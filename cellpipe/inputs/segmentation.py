@@ -55,7 +55,7 @@ def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
             nuclei.pop(name, None)
     if used in FOREIGN:
         foreign_path(used, nuclei["weights"])
-    if nuclei["min_object_probability"] is not None:
+    if nuclei["min_object_probability"]:
         _refuse_uncalibrated(used, nuclei["weights"])
     _refuse_count("nuclei", nuclei, channel_counts(used, nuclei["weights"]), f"engine '{used}'")
 

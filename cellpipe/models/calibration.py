@@ -29,6 +29,7 @@ class Calibration:
 
     mean, spread, coefficients : one per feature
     scores : of held-out objects, by side: expected calibration error, Brier score, counts
+    least : what is less probably real lowers F1 and is better dropped; None: not known
     """
 
     features: tuple[str, ...]
@@ -37,6 +38,7 @@ class Calibration:
     coefficients: tuple[float, ...]
     intercept: float
     scores: Mapping[str, Mapping[str, float]]
+    least: float | None = None
 
     @classmethod
     def of_card(cls, stored: Mapping[str, Any]) -> Calibration:
@@ -48,7 +50,12 @@ class Calibration:
                 do="calibrate the network again: scripts/calibrate_network.py",
             )
         lists = {k: tuple(stored[k]) for k in ("features", "mean", "spread", "coefficients")}
-        return cls(**lists, intercept=stored["intercept"], scores=stored["scores"])
+        return cls(
+            **lists,
+            intercept=stored["intercept"],
+            scores=stored["scores"],
+            least=stored.get("least"),
+        )
 
     def for_card(self) -> dict[str, Any]:
         return asdict(self)

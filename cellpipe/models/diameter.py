@@ -18,7 +18,7 @@ from cellpipe.tiles import Place
 ENLARGED_TO = 1.75
 MOST_ENLARGED = 3.0  # small objects may be dirt, and the work grows with the square
 STEPS = 4  # scales are quarters: a pixel more or less changes nothing
-WHOLE_PX = 400  # an image of up to this edge is looked at as a whole
+WHOLE_PX = 1024  # an image of up to this edge is looked at as a whole: seldom is it looked at again
 SQUARE_PX = 192
 LEAST_OBJECTS = 8  # for an estimate
 

@@ -37,10 +37,9 @@ def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
     labels, features = described_objects(pixels, network, **options)
     stored = network.card.calibration
     if stored is None:
-        real = np.full(len(features), np.nan, np.float32)
-    else:
-        real = Calibration.of_card(stored).probability(features)
-    return Found(labels, features[:, 0], real)
+        return Found(labels, features[:, 0], np.full(len(features), np.nan, np.float32))
+    known = Calibration.of_card(stored)
+    return Found(labels, features[:, 0], known.probability(features), known.least)
 
 
 def described_objects(

@@ -45,8 +45,8 @@ def segment_nuclei(
     diameter_um : typical nucleus; engines that know one scale only rescale the image by it, and
         the classical one estimates it when it is None
     probability_threshold : least probability of a nucleus; None leaves it to the engine
-    min_object_probability : objects that are less probably real are dropped; an engine that does
-        not know the probability has no objects then
+    min_object_probability : objects that are less probably real are dropped; None: than what the
+        engine's weights say. Above 0, an engine that does not know the probability has no objects
     min_area_um2, max_area_um2 : objects outside are dropped
     keep_border : False drops objects that touch the frame, since their area is wrong
     tile_px : edge of the tiles in which a large image is worked through
@@ -78,14 +78,9 @@ def segment_nuclei(
         min_area_px=min_area_um2 / px_um2,
         max_area_px=None if max_area_um2 is None else max_area_um2 / px_um2,
         keep_border=keep_border,
-        keep=probable(found.object_probability, min_object_probability),
+        keep=found.probable(min_object_probability),
     )
     return Segmentation(kept, found.probability[old - 1], found.object_probability[old - 1])
-
-
-def probable(object_probability: np.ndarray, least: float | None) -> np.ndarray | None:
-    """Objects that are at least so probably real, bool (n,); None keeps them all."""
-    return None if least is None else object_probability >= least
 
 
 @lru_cache(maxsize=2)

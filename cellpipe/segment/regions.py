@@ -17,7 +17,7 @@ from scipy import ndimage
 from cellpipe.models.engines import RegionEngine
 from cellpipe.scratch import MakePlane
 from cellpipe.segment.cells import Levels, grow_cells, levels_of, smoothed
-from cellpipe.segment.nuclei import check_plane, kept_objects, probable
+from cellpipe.segment.nuclei import check_plane, kept_objects
 from cellpipe.tiles import Channel, Plane, blocks, widened
 
 SAMPLE_PX = 1 << 22  # pixels that grey levels are taken from
@@ -64,9 +64,7 @@ def segment_by_region(
         max_area_px=None if max_area_um2 is None else max_area_um2 / pixel_size_um**2,
         keep_border=keep_border,
     )
-    likely = probable(found.object_probability, min_object_probability)
-    if likely is not None:
-        kept[1:] &= likely
+    kept[1:] &= found.probable(min_object_probability)
     old = np.flatnonzero(kept)
     if len(old) < n:
         table = np.zeros(n + 1, np.uint32)

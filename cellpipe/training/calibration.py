@@ -10,6 +10,8 @@ It can be done for any network of ours, at the end of its training or later
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -40,7 +42,7 @@ def fit(network: Network, pairs: pd.DataFrame) -> Calibration:
     ------
     BadConfig : too few objects on the side "validation", or all of them of one kind
     """
-    objects = found_objects(network, pairs[pairs["side"] != "train"])
+    objects, labelled = found_objects(network, pairs[pairs["side"] != "train"])
     known = objects[objects["side"] == "validation"]
     features, real = known[list(FEATURES)].to_numpy(float), known["real"].to_numpy(bool)
     if min(real.sum(), (~real).sum()) < LEAST_OBJECTS:
@@ -49,26 +51,37 @@ def fit(network: Network, pairs: pd.DataFrame) -> Calibration:
             wanted=f"{LEAST_OBJECTS} of each, to learn which are real",
             do="give more images, or a larger share of them in held_out",
         )
-    return scored(logistic(features, real), objects)
+    least = least_probability(int(real.sum()), len(real), labelled["validation"])
+    return scored(replace(logistic(features, real), least=least), objects)
 
 
-def found_objects(network: Network, pairs: pd.DataFrame) -> pd.DataFrame:
-    """One row per object found: set, side, file, `FEATURES`, and whether it is real.
+def least_probability(real: int, found: int, labelled: int) -> float:
+    """What an object has to exceed to raise F1: half of F1 (Lipton et al. 2014, arXiv:1402.1892).
+
+    F1 is that of all objects found, before any is dropped.
+    """
+    return round(real / (found + labelled), 2)
+
+
+def found_objects(network: Network, pairs: pd.DataFrame) -> tuple[pd.DataFrame, Counter[str]]:
+    """One row per object found: set, side, file, `FEATURES`, and whether it is real; and the
+    number of labelled objects of each side.
 
     Real is an object with an IoU of 0.5 or more with a true one. Without a threshold of its own,
     the network's objects are those of its foreground above 0.5.
     """
-    tables = []
+    tables, labelled = [], Counter[str]()
     for pair in pairs.itertuples():
         pixels, truth = pair.pair.read()
         labels, features = described_objects(pixels, network)
         table = pd.DataFrame(features, columns=list(FEATURES))
         real = np.zeros(len(table), bool)
         compared = overlap(truth, np.asarray(labels))
+        labelled[pair.side] += compared.n_truth
         real[compared.predicted[matches(compared).predicted] - 1] = True
         tables.append(table.assign(real=real, set=pair.set, side=pair.side, file=pair.file))
     columns = ["set", "side", "file", *FEATURES, "real"]
-    return pd.concat(tables, ignore_index=True)[columns]
+    return pd.concat(tables, ignore_index=True)[columns], labelled
 
 
 def logistic(features: np.ndarray, real: np.ndarray) -> Calibration:

@@ -18,10 +18,11 @@ from cellpipe.metrics.labels import average_precision
 from cellpipe.models.calibration import Calibration
 from cellpipe.models.card import Card
 from cellpipe.models.diameter import typical_diameter_px
-from cellpipe.models.infer import find_objects
+from cellpipe.models.engines.cellpipe import CellpipeEngine
 from cellpipe.models.load import Network
 from cellpipe.models.normalise import GreyScale
 from cellpipe.models.unet import UNet, channels_last
+from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training import calibration
 from cellpipe.training.augment import (
     Augmentation,
@@ -130,8 +131,8 @@ def in_use(module: UNet, plan: Plan, scale: GreyScale) -> Network:
 
 
 def found_labels(network: Network, pixels: np.ndarray) -> np.ndarray:
-    """What the network finds in pixels (C, Y, X); labels (Y, X)."""
-    return np.asarray(find_objects(pixels, network).labels)
+    """What the network finds in pixels (C, Y, X), by default; labels (Y, X)."""
+    return segment_nuclei(pixels, 1.0, engine=CellpipeEngine(network)).labels
 
 
 def score_images(network: Network, pairs: pd.DataFrame) -> pd.DataFrame:
@@ -194,9 +195,12 @@ def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Tra
     )
     network = network.with_outputs(SHIPPED_OUTPUTS).to(plan.schedule.device)
     used = in_use(network, plan, scale)
+    fitted = _calibrated(used, pairs)
+    if fitted is not None:
+        used = used._replace(card=replace(used.card, calibration=fitted.for_card()))
     scores = score_images(used, pairs[pairs.side != "train"])
     shown = worst_images(used, pairs, scores)
-    return Trained(network, scores, progress, scale, shown, _calibrated(used, pairs))
+    return Trained(network, scores, progress, scale, shown, fitted)
 
 
 def _calibrated(network: Network, pairs: pd.DataFrame) -> Calibration | None:

@@ -34,6 +34,7 @@ class Found(NamedTuple):
     labels : uint32 (Y, X), values 1..n
     probability : float32 (n,), mean foreground probability of label i + 1
     object_probability : float32 (n,), of being a real object, calibrated on held-out images
+    least_probability : what is less probably real is better dropped, where that is known
 
     Probabilities that an engine does not know are NaN.
     """
@@ -41,6 +42,12 @@ class Found(NamedTuple):
     labels: Plane
     probability: np.ndarray
     object_probability: np.ndarray
+    least_probability: float | None = None
+
+    def probable(self, least: float | None = None) -> np.ndarray:
+        """Objects that are at least so probably real, bool (n,); None: `least_probability`."""
+        least = self.least_probability if least is None else least
+        return self.object_probability >= least if least else np.ones(len(self.probability), bool)
 
 
 class Engine(Protocol):

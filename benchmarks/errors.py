@@ -1,0 +1,105 @@
+"""What is wrong with what the shipped network finds: errors by kind, and what each costs.
+
+CELLPIPE_DATA=path/to/data python benchmarks/errors.py [--side test]
+
+A true nucleus without a partner at IoU 0.5 is a "speck" (below 25 pixels), "unseen" (less than a third
+of it is found), "merged" (what covers it holds most of another one too), "split" (two pieces lie
+inside it), or has another "outline". A false object is "alone" (less than a third of it is true), a
+"speck", or goes with one of the errors above. Second table: mean AP@0.5 over images if one kind
+had not happened. Last, the images that cost most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from segmentation import FOLDERS
+
+from cellpipe.metrics.overlap import Overlap, overlap
+from cellpipe.models.card import load_card
+from cellpipe.models.engines import load_engine
+from cellpipe.segment.nuclei import segment_nuclei
+from cellpipe.training.pairs import read_pair
+
+SPECK_PX = 25
+SEEN = 1 / 3
+MISSED = ("speck", "unseen", "merged", "split", "outline")
+FALSE = ("alone", "false speck")
+WORST = 12
+
+
+def errors(pairs: Overlap) -> Counter[str]:
+    """Objects of each kind of an image, the found ones among them."""
+    shared, iou = pairs.shared.toarray(), pairs.iou.toarray()
+    good = iou >= 0.5
+    of_truth = shared / pairs.truth_px[:, None]
+    of_found = shared / pairs.predicted_px[None]
+    kinds: Counter[str] = Counter(true=pairs.n_truth, found=int(good.any(1).sum()))
+    for i in np.flatnonzero(~good.any(axis=1)):
+        if pairs.truth_px[i] < SPECK_PX:
+            kinds["speck"] += 1
+        elif of_truth[i].sum() < SEEN:
+            kinds["unseen"] += 1
+        elif (of_truth[:, shared[i].argmax()] > 0.5).sum() > 1:
+            kinds["merged"] += 1
+        elif (of_found[i] > 0.5).sum() > 1:
+            kinds["split"] += 1
+        else:
+            kinds["outline"] += 1
+    for j in np.flatnonzero(~good.any(axis=0)):
+        kinds["false"] += 1
+        if of_found[:, j].sum() < SEEN:
+            kinds["alone"] += 1
+        elif pairs.predicted_px[j] < SPECK_PX:
+            kinds["false speck"] += 1
+        elif (of_truth[:, j] > 0.5).sum() > 1:
+            kinds["merging"] += 1
+    return kinds
+
+
+def ap_without(kinds: Counter[str], kind: str) -> float:
+    """AP of an image if errors of a kind had not happened."""
+    true, found, false = kinds["true"], kinds["found"], kinds["false"]
+    if kind == "merged":  # all of the objects told apart
+        found, false = found + kinds["merged"], false - kinds["merging"]
+    elif kind == "speck":  # not labelled, and not found
+        true, false = true - kinds["speck"], false - kinds["false speck"]
+    elif kind in FALSE:
+        false -= kinds[kind]
+    elif kind:
+        found += kinds[kind]
+    return found / max(true + false, 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", default="test", choices=("train", "validation", "test"))
+    side = parser.parse_args().side
+    data, split = Path(os.environ["CELLPIPE_DATA"]), load_card("nuclei").extra["split"]
+    engine = load_engine("cellpipe", threads=1)
+    rows = []
+    for of_set, folder in FOLDERS.items():
+        for file in split[f"{of_set}/{side}"]:
+            label = data / folder / "labels" / f"{Path(file).stem}.png"
+            pixels, truth = read_pair(data / folder / "images" / file, label)
+            kinds = errors(overlap(truth, segment_nuclei(pixels, 1.0, engine=engine).labels))
+            costs = {f"no {kind}": ap_without(kinds, kind) for kind in (*MISSED, *FALSE)}
+            rows.append(
+                {"set": of_set, "file": file[:10], **kinds, "AP": ap_without(kinds, ""), **costs}
+            )
+    table = pd.DataFrame(rows).fillna(0)
+    costs = ["AP", *(f"no {kind}" for kind in (*MISSED, *FALSE))]
+    kinds = [c for c in table.columns if c not in ("set", "file", *costs)]
+    print(table.groupby("set")[kinds].sum().astype(int).T.to_string())
+    print(table.groupby("set")[costs].mean().round(3).T.to_string())
+    worst = table.sort_values("AP").groupby("set").head(WORST)
+    print(worst[["set", "file", *kinds, "AP"]].round(2).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
