@@ -158,7 +158,8 @@ def ideal_stars(targets: Tensor) -> Tensor:
 
 
 def star_objects(maps: Maps, probability: float, overlap: float) -> np.ndarray:
-    """Polygons, the most probable first; one that shares too much with others before is dropped."""
+    """Polygons, the most probable first; one whose middle lies in another one, or that shares too
+    much with others, is dropped."""
     middle = 1 / (1 + np.exp(-maps[0]))
     y, x = np.nonzero(middle > probability)
     order = np.argsort(-middle[y, x], kind="stable")
@@ -174,6 +175,8 @@ def _painted(ys: np.ndarray, xs: np.ndarray, rays: np.ndarray, overlap: float) -
     count = 0
     for i in range(len(ys)):
         y, x = ys[i], xs[i]
+        if out[y, x]:
+            continue
         reach = int(np.ceil(rays[:, y, x].max()))
         top, bottom = max(0, y - reach), min(height, y + reach + 1)
         left, right = max(0, x - reach), min(width, x + reach + 1)
@@ -211,9 +214,7 @@ def flows(labels: np.ndarray) -> np.ndarray:
             y, x = np.nonzero(mask)
             nearest = np.argmin((y - np.median(y)) ** 2 + (x - np.median(x)) ** 2)
             heat = np.log1p(_diffused(mask, y[nearest], x[nearest], 2 * sum(mask.shape)))
-            slope = np.stack(
-                [heat[2:, 1:-1] - heat[:-2, 1:-1], heat[1:-1, 2:] - heat[1:-1, :-2]]
-            )
+            slope = np.stack([heat[2:, 1:-1] - heat[:-2, 1:-1], heat[1:-1, 2:] - heat[1:-1, :-2]])
             slope /= np.maximum(np.hypot(*slope), 1e-20)
             region = out[(slice(None), *box)]
             region[:, mask[1:-1, 1:-1]] = slope[:, mask[1:-1, 1:-1]]
@@ -250,7 +251,7 @@ def ideal_flows(targets: Tensor) -> Tensor:
 
 
 def flow_objects(maps: Maps, most_error: float | None, steps: int = 200) -> np.ndarray:
-    """Pixels that flow to one place; an object whose flows are not those of its shape is dropped."""
+    """Pixels that flow to one place; an object with other flows than its shape is dropped."""
     inside = maps[0] > 0
     drawn = np.where(inside, maps[1:3] / FLOW_SCALE, 0)
     y, x = np.nonzero(inside)

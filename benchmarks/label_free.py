@@ -65,13 +65,11 @@ def local_spread(pixels: np.ndarray) -> np.ndarray:
 def programs(weights: str) -> dict[str, Found]:
     """What is compared, at its defaults."""
 
-    def engine(
-        name: str, weights: str = "", least: float | None = None, **options: Any
-    ) -> Found:
+    def engine(name: str, weights: str = "", least: float | None = None, **options: Any) -> Found:
         loaded = load_engine(name, weights, threads=1, **options)
-        return lambda pixels: segment_nuclei(
-            pixels, 1.0, engine=loaded, min_object_probability=least
-        ).labels
+        return lambda pixels: (
+            segment_nuclei(pixels, 1.0, engine=loaded, min_object_probability=least).labels
+        )
 
     classical = engine("classical")
     return {

@@ -4,9 +4,10 @@ CELLPIPE_DATA=path/to/data python benchmarks/representations.py train --work fol
 CELLPIPE_DATA=path/to/data python benchmarks/representations.py judge --work folder
 CELLPIPE_DATA=path/to/data python benchmarks/representations.py ideal
 
-One network per representation (`instance_maps.py`), of the same body, from fresh weights, on the same
-crops, for as many steps; sets, split and augmentation are those of config/training/nuclei.yaml, and
-no image is rescaled. Options of the way back from maps to objects are chosen on the validation side.
+One network per representation (`instance_maps.py`), of the same body, from fresh weights, on the
+same crops, for as many steps; sets, split and augmentation are those of
+config/training/nuclei.yaml, and no image is rescaled. Options of the way back from maps to objects
+are chosen on the validation side.
 "ideal" tells what each gives with maps of the truth itself: what no training can pass.
 """
 
@@ -36,7 +37,7 @@ from cellpipe.training.segmentation import Example, draw_batch, make_example
 CONFIG = Path(__file__).parents[1] / "config/training/nuclei.yaml"
 THRESHOLDS = (0.5, 0.75, 0.9)
 SCORES = [f"ap{100 * t:.0f}" for t in THRESHOLDS]
-STEPS, CROP_PX = int(os.environ.get("S",3000)), 192
+STEPS, CROP_PX = 3000, 192
 
 
 def pairs_of(plan: Plan, side: str) -> pd.DataFrame:

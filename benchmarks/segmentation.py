@@ -66,9 +66,9 @@ def degraded(pixels: np.ndarray, level: str, seed: int) -> np.ndarray:
 def of_engine(name: str) -> Found:
     engine = load_engine(name.split(",")[0], threads=1, **ENGINES[name])
     diameter = KNOWN_PX if name == "cellpipe, diameter given" else None
-    return lambda of_set, file, pixels: segment_nuclei(
-        pixels, 1.0, engine=engine, diameter_um=diameter
-    ).labels
+    return lambda of_set, file, pixels: (
+        segment_nuclei(pixels, 1.0, engine=engine, diameter_um=diameter).labels
+    )
 
 
 def of_folder(folder: Path) -> Found:

@@ -4,7 +4,8 @@ python scripts/calibrate_network.py --config config/training/nuclei.yaml --data 
     --weights cellpipe/weights/nuclei.safetensors
 
 The images are those of the training config, on the sides that the card recorded: the fit sees the
-side "validation", and is scored on "test" too.
+side "validation", and is scored on "test" too. So are the weights, since the objects that are
+dropped change with it.
 """
 
 import argparse
@@ -22,7 +23,9 @@ from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.models.card import Card
 from cellpipe.models.load import load_network
 from cellpipe.training import calibration
+from cellpipe.training.outputs import mean_scores
 from cellpipe.training.plan import read_plan
+from cellpipe.training.segmentation import score_images
 from cellpipe.training.split import read_split
 
 
@@ -45,6 +48,8 @@ def main(config: str, data: str, weights: str, threads: int) -> None:
     pairs = recorded_pairs(Path(config), Path(data), network.card)
     fitted = calibration.fit(network, pairs)
     card = dataclasses.replace(network.card, calibration=fitted.for_card())
+    scores = score_images(network._replace(card=card), pairs[pairs["side"] != "train"])
+    card = dataclasses.replace(card, extra={**card.extra, "scores": mean_scores(scores)})
     card.write(Path(weights).with_suffix(".json"))
     print(json.dumps(fitted.for_card(), indent=1))
 

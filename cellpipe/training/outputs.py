@@ -68,7 +68,6 @@ def write_outputs(
 
 def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha256: str) -> Card:
     """What is known of the weights."""
-    means = trained.scores.drop(columns="file").groupby(["side", "set"]).mean().round(4)
     counts = pairs.groupby(["set", "side"]).size()
     progress, scale, asked = trained.progress, trained.scale, dataclasses.asdict(plan)
     kept = (*KEPT, plan.kind)  # a section that is named for its kind shapes what is drawn
@@ -88,7 +87,7 @@ def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha
             "data": data,
             "images": {f"{name}/{side}": int(n) for (name, side), n in counts.items()},
             **({"verdict": trained.verdict} if trained.verdict else {}),
-            "scores": {f"{side}/{name}": dict(row) for (side, name), row in means.iterrows()},
+            "scores": mean_scores(trained.scores),
             "split": {
                 f"{name}/{side}": sorted(group["file"])
                 for (name, side), group in pairs.groupby(["set", "side"])
@@ -104,6 +103,12 @@ def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha
             },
         },
     )
+
+
+def mean_scores(scores: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Means over images by "side/set", as a card has them."""
+    means = scores.drop(columns="file").groupby(["side", "set"]).mean().round(4)
+    return {f"{side}/{name}": dict(row) for (side, name), row in means.iterrows()}
 
 
 def _publish(path: Path, content: bytes) -> None:
