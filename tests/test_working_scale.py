@@ -10,7 +10,12 @@ from made_networks import threshold_network
 from scipy import ndimage
 
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.diameter import estimated_scale, stepped_scale, working_scale
+from cellpipe.models.diameter import (
+    estimated_scale,
+    prevailing_diameter_px,
+    stepped_scale,
+    working_scale,
+)
 from cellpipe.models.infer import described_objects, find_objects
 from cellpipe.models.load import Network, load_network
 from cellpipe.models.rescale import nearest, resize
@@ -48,6 +53,14 @@ def test_objects_are_brought_to_what_is_known():
     assert working_scale(7, KNOWN, enlarged_to=1.5) == 3
     assert stepped_scale(12.3, KNOWN) == stepped_scale(11.9, KNOWN) == 2
     assert stepped_scale(3, KNOWN) == 3, "not without limits"
+
+
+def test_neither_crumbs_nor_a_huge_thing_say_how_large_nuclei_are():
+    nuclei = np.full(20, 100.0)
+    crumbs, huge = np.full(30, 9.0), np.array([40_000.0])
+    expected = np.sqrt(4 * 100 / np.pi)
+    for areas in (nuclei, np.r_[crumbs, nuclei], np.r_[nuclei, huge], np.r_[crumbs, nuclei, huge]):
+        assert prevailing_diameter_px(areas) == pytest.approx(expected)
 
 
 def test_as_many_squares_are_looked_at_as_it_takes():

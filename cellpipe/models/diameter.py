@@ -51,6 +51,16 @@ def typical_diameter_px(areas_px: np.ndarray) -> float:
     return float(2 * np.sqrt(np.median(areas_px) / np.pi))
 
 
+def prevailing_diameter_px(areas_px: np.ndarray) -> float:
+    """Median diameter, of objects that count by their diameter.
+
+    So neither many crumbs nor a few huge things say how large the others are.
+    """
+    diameters = np.sort(2 * np.sqrt(areas_px / np.pi))
+    half = np.searchsorted(np.cumsum(diameters), diameters.sum() / 2)
+    return float(diameters[half])
+
+
 def estimated_scale(
     shape: tuple[int, int], known_px: Range | None, areas_in: Callable[[Place], np.ndarray]
 ) -> float:
@@ -68,7 +78,7 @@ def estimated_scale(
     for place in _squares(shape):
         areas = np.concatenate([areas, areas_in(place)])
         if len(areas) >= LEAST_OBJECTS:
-            return stepped_scale(typical_diameter_px(areas), known_px)
+            return stepped_scale(prevailing_diameter_px(areas), known_px)
     return 1.0
 
 
