@@ -57,7 +57,7 @@ def test_objects_are_brought_to_what_is_known():
 
 def test_neither_crumbs_nor_a_huge_thing_say_how_large_nuclei_are():
     nuclei = np.full(20, 100.0)
-    crumbs, huge = np.full(30, 9.0), np.array([40_000.0])
+    crumbs, huge = np.full(30, 9.0), np.array([30_000.0])
     expected = np.sqrt(4 * 100 / np.pi)
     for areas in (nuclei, np.r_[crumbs, nuclei], np.r_[nuclei, huge], np.r_[crumbs, nuclei, huge]):
         assert prevailing_diameter_px(areas) == pytest.approx(expected)
