@@ -112,14 +112,13 @@ def judged(name: str, of: Representation, network: UNet, plan: Plan) -> list[dic
 
 def judge(plan: Plan, work: Path) -> None:
     table: list[dict] = []
-    ways = dict(REPRESENTATIONS)
     for name, of in REPRESENTATIONS.items():
         weights = work / f"{name}.pt"
         if weights.exists():
             network = UNet(replace(plan.network, outputs=of.outputs))
             network.load_state_dict(torch.load(weights, weights_only=True))
             channels_last(network).folded()
-            table += judged(name, ways[name], network, plan)
+            table += judged(name, of, network, plan)
             if name == "distance, helped":
                 for other, way in of_the_helpers().items():
                     table += judged(other, way, network, plan)
