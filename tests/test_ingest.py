@@ -157,21 +157,30 @@ def test_a_well_without_files_is_named(damaged):
     assert "there are no images of well C03" in inspection
 
 
-def test_a_file_that_was_mended_is_taken_up_and_the_others_are_not_read_again(damaged):
+@pytest.fixture(scope="module")
+def before_mending(damaged) -> dict:
+    """Receipts of the damaged plate, which then is mended in two places and run again."""
     before = damaged.receipts("ingest")
     for name in ("B03_s1_w2.tif", "C02_s1_w1.tif"):
         shutil.copyfile(damaged.folder / "whole" / name, damaged.folder / "images" / name)
     damaged.run(TABLE, options=("--forcerun", "inspect_plate"))
+    return before
+
+
+def test_a_file_that_was_mended_is_taken_up_and_the_others_are_not_read_again(
+    damaged, before_mending
+):
     rows = read_rows([damaged.folder / TABLE])
     assert rows["well"].tolist() == ["B02", "B03", "C02"]
     after = damaged.receipts("ingest")
-    assert {name for name in after if after[name] == before.get(name)} == {
+    assert {name for name in after if after[name] == before_mending.get(name)} == {
         "B02_f1_t0-1",
         "B04_f1_t0-1",
         "C04_f1_t0-1",
     }
 
 
+@pytest.mark.usefixtures("before_mending")  # the first of those that are left is a missing file
 def test_stop_stops_with_words(damaged):
     code, words = damaged.attempt(TABLE, on_bad_image="stop")
     assert code != 0
