@@ -246,6 +246,13 @@ def flow_loss(maps: Tensor, targets: Tensor, valid: Tensor) -> Parts:
     return {**drawn, "flow": 0.5 * _mean(off.mean(1, keepdim=True), valid)}
 
 
+def both_loss(maps: Tensor, targets: Tensor, valid: Tensor) -> Parts:
+    """Distance and contact as in the shipped recipe, and flows in the place of its offsets."""
+    drawn = {0: maps[:, :1], 1: maps[:, 1:2], 2: maps[:, 2:3]}
+    flow = flow_loss(maps[:, [0, 3, 4]], targets, valid)["flow"]
+    return {**_parts(drawn, targets, valid, (*SHARED, "distance", "contact")), "flow": flow}
+
+
 def ideal_flows(targets: Tensor) -> Tensor:
     return torch.cat([_foreground(targets), FLOW_SCALE * _unit(targets[:, 2:4])], 1)
 
@@ -373,6 +380,14 @@ REPRESENTATIONS = {
         ideal_flows,
         flow_objects,
         _grid(most_error=(None, 0.4)),
+        flows,
+    ),
+    "both": Representation(
+        ("foreground", "distance", "contact", "flow_y", "flow_x"),
+        both_loss,
+        ideal_distance,
+        distance_objects,
+        _grid(min_rise=RISES),
         flows,
     ),
     "offsets": Representation(

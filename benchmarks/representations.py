@@ -3,11 +3,15 @@
 CELLPIPE_DATA=path/to/data python benchmarks/representations.py train --work folder [--only flows]
 CELLPIPE_DATA=path/to/data python benchmarks/representations.py judge --work folder
 CELLPIPE_DATA=path/to/data python benchmarks/representations.py ideal
+CELLPIPE_DATA=path/to/data python benchmarks/representations.py train --work other --only both
+    --initial training/nuclei_start/nuclei_start.safetensors --threads 2
 
 One network per representation (`instance_maps.py`), of the same body, from fresh weights, on the
 same crops, for as many steps; sets, split and augmentation are those of
 config/training/nuclei.yaml, and no image is rescaled. Options of the way back from maps to objects
 are chosen on the validation side.
+With --initial, training goes on from weights of the same body as the second part of the shipped
+training does, for 32 minutes: "both" draws distance and flows, and is judged by each.
 "ideal" tells what each gives with maps of the truth itself: what no training can pass.
 """
 
@@ -25,11 +29,13 @@ import pandas as pd
 import torch
 import yaml
 from instance_maps import REPRESENTATIONS, Representation, contact_objects
+from safetensors.torch import load_file
 
 from cellpipe.metrics.labels import average_precision
+from cellpipe.models.card import load_card
 from cellpipe.models.normalise import normalise
 from cellpipe.models.predict import image_maps
-from cellpipe.models.unet import UNet, channels_last
+from cellpipe.models.unet import UNet, UNetConfig, channels_last
 from cellpipe.training.loop import fit
 from cellpipe.training.plan import Plan, read_plan
 from cellpipe.training.segmentation import Example, draw_batch, make_example
@@ -37,7 +43,9 @@ from cellpipe.training.segmentation import Example, draw_batch, make_example
 CONFIG = Path(__file__).parents[1] / "config/training/nuclei.yaml"
 THRESHOLDS = (0.5, 0.75, 0.9)
 SCORES = [f"ap{100 * t:.0f}" for t in THRESHOLDS]
-STEPS, CROP_PX = 3000, 192
+FRESH = {"steps": 3000, "crop_px": 192, "learning_rate": 0.002, "max_seconds": None}
+GOING_ON = {"steps": 7000, "max_seconds": 1900}
+AT_THE_END = 10**9  # steps
 
 
 def pairs_of(plan: Plan, side: str) -> pd.DataFrame:
@@ -52,22 +60,30 @@ def in_training(of: Representation, pixels: np.ndarray, labels: np.ndarray) -> E
     return replace(example, maps=maps)
 
 
-def train(name: str, plan: Plan, work: Path) -> None:
+def started(config: UNetConfig, initial: Path | None) -> UNet:
+    """A network with fresh weights, or with those of another one where both draw the same."""
+    network = UNet(config)
+    if initial:
+        known = UNet(UNetConfig.from_dict(load_card(initial).architecture))
+        known.load_state_dict(load_file(initial))
+        shared = tuple(name for name in known.config.outputs if name in config.outputs)
+        network.start_from(known.with_outputs(shared).state_dict(), shared)
+    return network
+
+
+def train(name: str, plan: Plan, work: Path, initial: Path | None) -> None:
     of = REPRESENTATIONS[name]
     learn = pairs_of(plan, "train")["pair"]
     examples = [in_training(of, *pair.read()) for pair in learn]
     schedule = replace(
         plan.schedule,
-        steps=STEPS,
-        crop_px=CROP_PX,
-        learning_rate=0.002,
-        max_seconds=None,
-        validate_every=STEPS,
+        **(GOING_ON if initial else FRESH),
+        validate_every=AT_THE_END,
         checkpoint_every=500,
     )
     torch.manual_seed(schedule.seed)
     network, progress = fit(
-        channels_last(UNet(replace(plan.network, outputs=of.outputs))),
+        channels_last(started(replace(plan.network, outputs=of.outputs), initial)),
         lambda step: draw_batch(examples, schedule, plan.augmentation, step),
         of.loss,
         lambda module: 0.0,  # the averaged weights at the end are those that are judged
@@ -119,24 +135,30 @@ def judge(plan: Plan, work: Path) -> None:
             network.load_state_dict(torch.load(weights, weights_only=True))
             channels_last(network).folded()
             table += judged(name, of, network, plan)
-            if name == "distance, helped":
-                for other, way in of_the_helpers().items():
-                    table += judged(other, way, network, plan)
+            for other, way in other_ways(name).items():
+                table += judged(other, way, network, plan)
             print(pd.DataFrame(table).round(3).to_string(index=False), flush=True)
 
 
-def of_the_helpers() -> dict[str, Representation]:
-    """Other ways back from the five maps that the shipped recipe learns."""
+def other_ways(name: str) -> dict[str, Representation]:
+    """Other ways back from the maps of a network that draws more than one needs."""
+    if name == "both":
+        by_flows = REPRESENTATIONS["flows"]
+        return {"both, by flows": _of_maps(by_flows, [0, 3, 4])}
+    if name != "distance, helped":
+        return {}
     helped, offsets = REPRESENTATIONS["distance, helped"], REPRESENTATIONS["offsets"]
     lowered = tuple(
         {**given, "contact": weight} for given in helped.choices for weight in (0.2, 0.5, 1.0)
     )
     return {
         "same, less contact": replace(helped, objects=contact_objects, choices=lowered),
-        "same, by offsets": replace(
-            offsets, objects=lambda maps, **given: offsets.objects(maps[[0, 3, 4]], **given)
-        ),
+        "same, by offsets": _of_maps(offsets, [0, 3, 4]),
     }
+
+
+def _of_maps(of: Representation, wanted: list[int]) -> Representation:
+    return replace(of, objects=lambda maps, **given: of.objects(maps[wanted], **given))
 
 
 def ideal(plan: Plan) -> None:
@@ -159,6 +181,7 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "judge", "ideal"))
     parser.add_argument("--work", type=Path, default=Path("training/representations"))
     parser.add_argument("--only", nargs="*", default=list(REPRESENTATIONS))
+    parser.add_argument("--initial", type=Path, help="weights to go on from")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -167,7 +190,7 @@ def main() -> None:
     options.work.mkdir(parents=True, exist_ok=True)
     if options.what == "train":
         for name in options.only:
-            train(name, plan, options.work)
+            train(name, plan, options.work, options.initial)
     elif options.what == "judge":
         judge(plan, options.work)
     else:
