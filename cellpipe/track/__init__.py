@@ -28,6 +28,6 @@ from __future__ import annotations
 
 from cellpipe.track.cells import link_cells
 from cellpipe.track.lineage import track_table
-from cellpipe.track.particles import link_particles, particle_table
+from cellpipe.track.particles import crowded_fields, link_particles, particle_table
 
-__all__ = ["link_cells", "link_particles", "particle_table", "track_table"]
+__all__ = ["crowded_fields", "link_cells", "link_particles", "particle_table", "track_table"]
