@@ -254,7 +254,10 @@ def detect_frame(
     network: Network | None = None,
 ) -> pd.DataFrame:
     """Spots of one frame (Y, X), with the object of `holders` that each lies in."""
-    names = ("diameter_um", "engine", "polarity", "probability_threshold", "threshold")
+    names = (
+        *("diameter_um", "engine", "false_per_mpx"),
+        *("polarity", "probability_threshold", "threshold"),
+    )
     options = {name: detecting[name] for name in names}
     spots = detect_spots(pixels, pixel_size_um=pixel_size_um, network=network, **options)
     return assign_spots(spots, holders, pixel_size_um=pixel_size_um).reset_index(drop=True)

@@ -1,11 +1,13 @@
 """Judge the tracks of movies one by one, and sum them up.
 
-movies.tsv    one row per movie whose true tracks are known, all scores
+movies.tsv    one row per movie whose true tracks are known, all scores; or a note that says why
+              it could not be scored
 scores.tsv    score, mean of the movies; an empty one has a note that says why
 """
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +20,7 @@ from cellpipe.errors import CellpipeError
 from cellpipe.formats.true_movies import as_ctc, find_true_movie
 from cellpipe.metrics.tracks import score_tracking, why_empty
 
+log = logging.getLogger("cellpipe")
 PLACE = ["well", "field"]
 
 
@@ -43,15 +46,18 @@ def judge_movies(
     Raises
     ------
     CellpipeError
-        If truth and movie do not belong together; it names the movie.
+        If there are true movies and none of them can be scored, as truth and movie do not belong
+        together; it names the first.
     """
-    rows = []
+    rows: list[dict] = []
+    faults: list[CellpipeError] = []
     for movie in movies:
         name = f"{movie.well}_{movie.field}"
-        source = find_true_movie(truth, name)
-        if source is None:
-            continue
+        place = {"well": movie.well, "field": movie.field}
         try:
+            source = find_true_movie(truth, name)
+            if source is None:
+                continue
             with tempfile.TemporaryDirectory() as aside:
                 folder = as_ctc(
                     source,
@@ -60,18 +66,21 @@ def judge_movies(
                     shape=movie.shape,
                     pixel_size_um=pixel_size_um,
                 )
-                scores = score_tracking(folder, ctc / f"{name}_RES")
+                rows.append({**place, **score_tracking(folder, ctc / f"{name}_RES")})
         except CellpipeError as fault:
-            raise type(fault)(
-                seen=f"movie {name}: {fault.seen}", wanted=fault.wanted, do=fault.do
-            ) from fault
-        rows.append({"well": movie.well, "field": movie.field, **scores})
+            seen = f"movie {name}: {fault.seen}"
+            faults.append(type(fault)(seen=seen, wanted=fault.wanted, do=fault.do))
+            log.warning("not scored: %s", seen)
+            rows.append({**place, "note": f"not scored: {fault.seen}"})
+    if faults and len(faults) == len(rows):
+        raise faults[0]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=PLACE)
 
 
 def summarise_movies(movies: pd.DataFrame) -> tuple[dict[str, float], dict[str, str]]:
     """Mean of each score over the movies that have it, and notes on those that not all have."""
-    own = movies.drop(columns=PLACE).astype(float)
+    known = movies[movies["note"].isna()] if "note" in movies else movies
+    own = known.drop(columns=[*PLACE, "note"], errors="ignore").astype(float)
     scores = {str(name): float(value) for name, value in own.mean().items()} if len(own) else {}
     notes = why_empty(scores)
     for name in scores:
