@@ -14,6 +14,7 @@ from cellpipe.detect.filters import (
     width_from_two_scales,
 )
 
+USUAL = Tests()
 WIDEST = 2.5  # times as wide as was asked for is something else
 
 
@@ -33,7 +34,8 @@ def locate_by_log(
     y, x = peaks(answer.filtered, radius_px, least=answer.middle + threshold * answer.noise)
     shift_y, shift_x, roundness = paraboloid(answer.filtered, y, x)
     good = roundness >= min_roundness
-    good[good] = looks_like_spots(image, answer, y[good], x[good], sigma_px)
+    tests = USUAL if min_roundness else Tests(least_roundness=-np.inf)
+    good[good] = looks_like_spots(image, answer, y[good], x[good], sigma_px, tests)
     y, x, shift_y, shift_x = y[good], x[good], shift_y[good], shift_x[good]
     measured = measures(image, answer, y, x, sigma_px)
     return np.column_stack([y + shift_y, x + shift_x, measured])
@@ -45,12 +47,13 @@ def looks_like_spots(
     y: np.ndarray,
     x: np.ndarray,
     sigma_px: float,
-    tests: Tests = Tests(),
+    tests: Tests = USUAL,
 ) -> np.ndarray:
     """Whether there is a spot at pixels, bool (S,): for the places that any engine proposes."""
     good = are_spots(image, answer.pixel_noise, y, x, sigma_px, tests)
     width = measures(image, answer, y[good], x[good], sigma_px)[:, 1]
-    good[good] = ~(width > WIDEST * sigma_px)  # where no width explains the light, it may be one
+    # where no width explains the light, it may be one
+    good[good] = ~((width > WIDEST * sigma_px) | (width < tests.narrowest * sigma_px))
     return good
 
 

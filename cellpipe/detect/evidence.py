@@ -25,10 +25,12 @@ class Tests(NamedTuple):
 
     least_fall : deviations of noise by which the light falls towards the side where it falls least
     least_roundness : the smaller curvature over the larger: a fibre has 0, a spot 1
+    narrowest : width over that of a spot: peaks of noise are narrow
     """
 
     least_fall: float = 2.5
     least_roundness: float = 0.25
+    narrowest: float = 0.4
 
 
 class Probes(NamedTuple):
@@ -46,7 +48,7 @@ def are_spots(
     y: np.ndarray,
     x: np.ndarray,
     sigma_px: float,
-    tests: Tests = Tests(),
+    tests: Tests,
 ) -> np.ndarray:
     """Whether the light at places falls off as that of a spot does, bool (S,).
 
@@ -73,7 +75,7 @@ def are_spots(
 def _passed(
     patches: np.ndarray, outside: np.ndarray, noise: np.ndarray, sigma_px: float, tests: Tests
 ) -> np.ndarray:
-    """Whether there are spots in patches (S, P, P) around places; `outside` (S, K) are probes beyond the image."""
+    """Whether there are spots in patches (S, P, P); `outside` (S, K) are probes beyond the image."""
     centre, around, curvature, fall_noise = probes(sigma_px)
     top = _read(patches, centre).max(axis=1)
     light = _read(patches, around)
@@ -95,10 +97,8 @@ def _read(patches: np.ndarray, weights: np.ndarray) -> np.ndarray:
     return patches.reshape(len(patches), -1) @ weights.reshape(len(weights), -1).T
 
 
-def _hot(
-    patches: np.ndarray, ground: np.ndarray, noise: np.ndarray, sigma_px: float
-) -> np.ndarray:
-    """Whether the brightest pixel stands alone: the next one beside it is too dim for the optics."""
+def _hot(patches: np.ndarray, ground: np.ndarray, noise: np.ndarray, sigma_px: float) -> np.ndarray:
+    """Whether the brightest pixel stands alone: the next one is too dim for the optics."""
     half = patches.shape[-1] // 2
     core = patches[:, half - 1 : half + 2, half - 1 : half + 2].reshape(len(patches), 9)
     row, column = np.divmod(core.argmax(axis=1), 3)
@@ -123,9 +123,7 @@ def _angles() -> tuple[np.ndarray, np.ndarray]:
     return (distance * np.sin(angle)).ravel(), (distance * np.cos(angle)).ravel()
 
 
-def _outside(
-    shape: tuple[int, ...], y: np.ndarray, x: np.ndarray, sigma_px: float
-) -> np.ndarray:
+def _outside(shape: tuple[int, ...], y: np.ndarray, x: np.ndarray, sigma_px: float) -> np.ndarray:
     step_y, step_x = _angles()
     at_y, at_x = y[:, None] + sigma_px * step_y, x[:, None] + sigma_px * step_x
     return (at_y < 0) | (at_x < 0) | (at_y > shape[0] - 1) | (at_x > shape[1] - 1)

@@ -25,9 +25,9 @@ GROUND_SIGMAS = 4  # light that changes over more than this is background
 SCALE = "heights over the ground in units of the noise of spots nearby, arcsinh"  # for the card
 TILE_PX = 2048
 # the network itself tells most rims from spots: less is asked than of the other engines' places
-TESTS = Tests(least_fall=1.5, least_roundness=0.15)
+TESTS = Tests(least_fall=1.5, least_roundness=0.15, narrowest=0.7)
 SURE = 0.7  # a place of this probability may be one of two spots that touch, and not round
-TESTS_OF_SURE = Tests(least_fall=1.5, least_roundness=-np.inf)
+TESTS_OF_SURE = Tests(least_fall=1.5, least_roundness=-np.inf, narrowest=0.0)
 PROBABILITY = 0.4  # least probability of a spot, where nothing else is asked for
 
 

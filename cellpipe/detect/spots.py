@@ -35,7 +35,7 @@ def detect_spots(
     diameter_um: float,
     engine: str = "log",
     threshold: float | None = None,
-    false_per_mpx: float = 0.1,
+    false_per_mpx: float = 0.3,
     probability_threshold: float = 0.4,
     min_roundness: float = 0.2,
     polarity: str = "bright",
@@ -52,7 +52,7 @@ def detect_spots(
     engine : "log", "trackpy" or "learned"
     threshold : float or None
         Least height of a spot in standard deviations of the noise nearby. None: what
-        `false_per_mpx` says (5.4 for spots of 4 pixels), and 4 for ``learned``, whose probability
+        `false_per_mpx` says (5.2 for spots of 4 pixels), and 4 for ``learned``, whose probability
         keeps out what is no spot.
     false_per_mpx : float
         How many spots noise alone may make in a million pixels, where no threshold is given. Used

@@ -57,17 +57,34 @@ def _marked(truth: Path, name: str) -> dict[int, int]:
         if source is None:
             return {}
         if source.suffix == ".geff":
-            t = read_geff(source)["t"].to_numpy(int)
-        elif source.suffix == ".xml":
-            t = read_trackmate(source)["t"].to_numpy(int)
-        elif (source / "TRA").is_dir():
-            rows = read_ctc(source).tracks.itertuples(index=False)
-            spans = [np.arange(row.t_start, row.t_end + 1) for row in rows]
-            t = np.concatenate(spans) if spans else np.zeros(0, int)
-        else:
-            return {}
+            return _counted(read_geff(source)["t"].to_numpy(int))
+        if source.suffix == ".xml":
+            return _counted(read_trackmate(source)[0]["t"].to_numpy(int))
+        return _in_tracks(source) if (source / "TRA").is_dir() else {}
     except CellpipeError:
         return {}  # the scores of the movie's tracks name the fault
+
+
+def marked_in(folder: Path) -> dict[int, int]:
+    """Frame → number of cells that TRA marks, beside a folder SEG of outlines; {} without TRA."""
+    if not (folder.parent / "TRA" / "man_track.txt").is_file():
+        return {}
+    return _in_tracks(folder.parent)
+
+
+def frame_of(name: str) -> int:
+    """The frame of outlines called man_segTTT; -1 of other names."""
+    number = re.fullmatch(r"man_seg(\d+)", name)
+    return int(number[1]) if number else -1
+
+
+def _in_tracks(movie: Path) -> dict[int, int]:
+    rows = read_ctc(movie).tracks.itertuples(index=False)
+    spans = [np.arange(row.t_start, row.t_end + 1) for row in rows]
+    return _counted(np.concatenate(spans) if spans else np.zeros(0, int))
+
+
+def _counted(t: np.ndarray) -> dict[int, int]:
     frames, n = np.unique(t, return_counts=True)
     return dict(zip(frames.tolist(), n.tolist(), strict=True))
 

@@ -39,8 +39,8 @@ def judge_labels(
     -------
     dict of float
         n_true, n_found; n_missed and n_false at IoU 0.5, and as shares recall_0.5 and
-        precision_0.5 (NaN without a true, or found, object); n_split, n_merged; AP and F1 at each of
-        `THRESHOLDS` (``ap_0.5`` …) and their means (``ap_mean``, ``f1_mean``); pq, sq, rq; seg,
+        precision_0.5 (NaN without a true, or found, object); n_split, n_merged; AP and F1 at each
+        of `THRESHOLDS` (``ap_0.5`` …) and their means (``ap_mean``, ``f1_mean``); pq, sq, rq; seg,
         aji; dice and jaccard of the foreground; boundary_mean_px and boundary_p95_px, the
         distances between the outlines of matched objects, and in µm where that is known; the
         pixels of the foregrounds, and of what they share.
@@ -81,9 +81,9 @@ def summarise(images: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Score → (mean of the images, pooled value), of a table with a row per `judge_labels`.
 
     Images that were not scored are left out, and those whose truth outlines some cells only count
-    in the scores that they have. Pooled, all images count as one large one: every object weighs the same (in dice and jaccard
-    every pixel), however few objects its image holds. Counts are summed. What cannot be pooled
-    from the table (AJI, the outlines) is NaN.
+    in the scores that they have. Pooled, all images count as one large one: every object weighs
+    the same (in dice and jaccard every pixel), however few objects its image holds. Counts are
+    summed. What cannot be pooled from the table (AJI, the outlines) is NaN.
     """
     images = scored(images)
     pooled = _pooled(images)
@@ -148,7 +148,9 @@ def _pooled(images: pd.DataFrame) -> dict[str, float]:
         **{name: counts[name] for name in COUNTS},
         "recall_0.5": (n_true - n_missed) / n_true if n_true else np.nan,
         **(of_all := _pooled_of_all(whole)),
-        "sq": _pooled_sq(images) if len(whole) < len(images) else of_all["pq"] / (of_all["rq"] or np.nan),
+        "sq": _pooled_sq(images)
+        if len(whole) < len(images)
+        else of_all["pq"] / (of_all["rq"] or np.nan),
         "seg": float(seg / n_true) if n_true else np.nan,
     }
 

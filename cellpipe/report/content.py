@@ -55,6 +55,7 @@ class ReportContent:
     fields : one row per field (and frame) with counts and image quality; `flag` "" where fine
     tracks : the tracks table of a movie plate; msd : mean squared displacements by well;
     evaluation : score name → value
+    evaluation_notes : score name → why it has no value, or not of all images
     quarantine : well field t stage reason remedy of whatever was left out
     stages, weights, versions : what was run with what
     """
@@ -75,6 +76,7 @@ class ReportContent:
     tracks: pd.DataFrame | None = None
     msd: pd.DataFrame | None = None
     evaluation: Mapping[str, float] = field(default_factory=dict)
+    evaluation_notes: Mapping[str, str] = field(default_factory=dict)
     judged: pd.DataFrame | None = None
     worst: Sequence[WorstImage] = ()
     quarantine: pd.DataFrame | None = None

@@ -152,7 +152,7 @@ def score_table(images: pd.DataFrame, others: Mapping[str, float]) -> pd.DataFra
 
 def score_notes(images: pd.DataFrame) -> dict[str, str]:
     """For each score of `score_table` that some images cannot have: how many, and why."""
-    notes = {}
+    notes: dict[str, str] = {}
     for name, own in images.groupby("object", sort=False):
         prefix = "" if name in PLAIN else f"{name}_"
         known = scored(own)
@@ -224,7 +224,9 @@ def _worst(table: pd.DataFrame, n_worst: int) -> Iterator[tuple[int, str]]:
 
 def _errors(scores: pd.Series) -> str:
     """ "mean F1 0.71, F1@0.5 0.88; of 60: 5 missed, 2 false, 1 split"."""
-    counted = [f"{scores[f'n_{what}']:.0f} {what}" for what in ("missed", "false", "split", "merged")]
+    counted = [
+        f"{scores[f'n_{what}']:.0f} {what}" for what in ("missed", "false", "split", "merged")
+    ]
     said = ", ".join(text for text in counted if not text.startswith("0 "))
     head = f"F1@0.5 {scores['f1_0.5']:.2f}, mean F1 {scores['f1_mean']:.2f}"
     return f"{head}; of {scores['n_true']:.0f}: {said}" if said else head
