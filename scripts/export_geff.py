@@ -1,6 +1,5 @@
 """Write the tracks of each field in the graph exchange format, related to the plate's labels."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +8,7 @@ from cellpipe.formats.geff import write_geff
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.removal import remove
 from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
@@ -28,5 +28,5 @@ with speaking(snakemake):
         )
         written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
     for other in set(folder.glob("*.geff")) - {folder / row["geff"] for row in written}:
-        shutil.rmtree(other)  # a field that is gone leaves nothing behind
+        remove(other, folder)  # a field that is gone leaves nothing behind
     publish_table(snakemake.output.listing, pd.DataFrame(written))
