@@ -38,6 +38,7 @@ rule write_report:
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
+        warnings="<results>/{plate}/warnings.tsv",
         evaluation=of_evaluation("scores.tsv"),
         judged=of_evaluation("images.tsv"),
         worst=of_evaluation("worst"),
@@ -73,6 +74,7 @@ rule write_crate:
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
+        warnings="<results>/{plate}/warnings.tsv",
         report="<results>/{plate}/report.html",
         figures="<results>/{plate}/figures",
     output:
