@@ -1,4 +1,4 @@
-"""Warnings of a plate: objects that cannot be, columns without values, scales that are not known."""
+"""Warnings of a plate: objects that cannot be, columns without values, unknown scales."""
 
 from __future__ import annotations
 

@@ -57,6 +57,7 @@ class ReportContent:
     evaluation : score name → value
     quarantine : well field t stage reason remedy of whatever was left out
     warnings : kind where seen likely_cause do, of the plate as a whole
+    not_made : rule what reason do of figures and exports that could not be made
     stages, weights, versions : what was run with what
     """
 
@@ -80,6 +81,7 @@ class ReportContent:
     worst: Sequence[WorstImage] = ()
     quarantine: pd.DataFrame | None = None
     warnings: pd.DataFrame | None = None
+    not_made: pd.DataFrame | None = None
     stages: Sequence[StageRecord] = ()
     weights: Sequence[WeightsRecord] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
