@@ -27,6 +27,7 @@ from cellpipe.ngff.disk import (
     write_group,
 )
 from cellpipe.plate import Field, Plate
+from cellpipe.workflow.durable import sync_disk
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.removal import Refused, remove
 
@@ -93,6 +94,7 @@ def lay_out(
         "labels": list(labels),
         "fields": [field.as_dict() for field in fields],
     }
+    sync_disk(root)
     publish_text(layout, json.dumps(description, indent=1) + "\n")
 
 

@@ -24,6 +24,7 @@ import pandas as pd
 
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.workflow.blocks import Unit
+from cellpipe.workflow.durable import sync_disk
 from cellpipe.workflow.receipts import (
     Frame,
     Receipt,
@@ -49,6 +50,8 @@ class Work:
     write : (unit, t, result) → rows of the block table, in the writer thread; may raise BadImage
     erase : (unit, t), for a frame that is left out: takes away what an earlier run stored
     there : whether the pixels that a receipt speaks of are still there
+    stored : digests of what `write` has stored of a frame, by layer; a receipt holds them, and
+        what no longer matches them is made again
     fingerprint : of a finished unit, from its key and the extra that `write` noted
     empty : columns of the rows when a unit has none
     """
@@ -61,6 +64,7 @@ class Work:
     empty: pd.DataFrame = field(default_factory=pd.DataFrame)
     erase: Callable[[Unit, int], None] = lambda unit, t: None
     there: Callable[[Unit, int], bool] = lambda unit, t: True
+    stored: Callable[[Unit, int], dict[str, str]] = lambda unit, t: {}
     fingerprint: Callable[[Unit, str], str] = lambda unit, key: key
 
 
@@ -119,7 +123,10 @@ def _finished(unit: Unit, key: str, work: Work, receipts: Path, stop: bool) -> b
     receipt = kept_receipt(receipt_path(receipts, unit), key)
     if receipt is None or (stop and receipt.bad_frames):
         return False  # a run that is to stop at bad frames must meet them again
-    return all(work.there(unit, t) for t in receipt.good_frames)
+    if not all(work.there(unit, t) for t in receipt.good_frames):
+        return False
+    noted = [frame for frame in receipt.frames if frame.stored]
+    return all(work.stored(unit, frame.t) == frame.stored for frame in noted)
 
 
 def _kept(unit: Unit, key: str, receipts: Path) -> Receipt:
@@ -168,7 +175,8 @@ class _Collector:
             item = _attempt(self.work.write, item)
         if item.fault is None:
             self.rows.append(item.value)
-            self.frames.append(Frame(t, seconds=item.seconds))
+            stored = self.work.stored(item.unit, t)
+            self.frames.append(Frame(t, seconds=item.seconds, stored=stored))
             return
         if self.stop:
             raise item.fault
@@ -189,7 +197,11 @@ class _Collector:
         made = self.work.fingerprint(unit, key)
         table = table.assign(fingerprint=pd.Series(made, table.index, dtype="str"))
         receipt = Receipt(unit, key, made, tuple(self.frames))
-        write_receipts(receipt_path(self.receipts, unit), table, [receipt])
+        if any(frame.stored for frame in self.frames):
+            self.receipts.mkdir(parents=True, exist_ok=True)
+            sync_disk(self.receipts)
+        # a receipt that is torn is none: it need not be on disk before it has its name
+        write_receipts(receipt_path(self.receipts, unit), table, [receipt], synced=False)
         self.rows, self.frames = [], []
         self.progress(1)
 

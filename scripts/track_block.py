@@ -6,6 +6,7 @@ import pandas as pd
 from cellpipe import track
 from cellpipe.workflow import gather
 from cellpipe.workflow.block_job import BlockJob
+from cellpipe.workflow.durable import sync_disk
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.provenance import fingerprint
 from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
@@ -19,7 +20,8 @@ def linked_field(cells, unit):
 
 
 def write_tracked_labels(unit, links):
-    """Store labels in which a cell keeps its value over time."""
+    """Store labels in which a cell keeps its value over time; returns their digests by frame."""
+    stored = {}
     for t in range(unit.t_start, unit.t_stop):
         if not job.plate.has_frame(unit.well, unit.field, t, job.plate.objects):
             continue
@@ -28,6 +30,8 @@ def write_tracked_labels(unit, links):
         of_frame = links[links["t"] == t]
         values[of_frame["label"].to_numpy(np.int64)] = of_frame["track_id"].to_numpy(np.uint32)
         job.plate.write_labels(unit.well, unit.field, t, "tracks", values[nuclei])
+        stored[t] = {"tracks": job.plate.stored_digest(unit.well, unit.field, t, "tracks")}
+    return stored
 
 
 def load_judge(weights):
@@ -51,8 +55,9 @@ with speaking(snakemake):
     for unit in job.units:
         of_field = cells[(cells["well"] == unit.well) & (cells["field"] == unit.field)]
         links = linked_field(of_field, unit)
+        stored = {}
         if snakemake.params.options["keep_labels"]:
-            write_tracked_labels(unit, links)
+            stored = write_tracked_labels(unit, links)
         inputs = [
             r.fingerprint
             for r in upstream
@@ -65,8 +70,9 @@ with speaking(snakemake):
             inputs=inputs,
             weights=snakemake.params.weights,
         )
-        frames = tuple(Frame(t) for t in range(unit.t_start, unit.t_stop))
+        frames = tuple(Frame(t, stored=stored.get(t, {})) for t in range(unit.t_start, unit.t_stop))
         receipts.append(Receipt(unit, key, key, frames))
         tables.append(links.assign(fingerprint=key))
         log.info("%s: %d links, %d tracks", unit.name, len(links), links["track_id"].nunique())
+    sync_disk(job.table.parents[2])
     write_receipts(job.table, pd.concat(tables, ignore_index=True), receipts)
