@@ -26,6 +26,19 @@ pathvars:
     benchmarks=f"{RESULTS}/benchmarks",
 
 
+onstart:
+    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
+
+
+onsuccess:
+    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
+
+
+onerror:
+    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
+    say_killed(log)
+
+
 include: "rules/ingest.smk"
 include: "rules/denoise.smk"
 include: "rules/segment.smk"

@@ -23,6 +23,7 @@ import numpy as np
 
 from cellpipe.errors import BadImage
 from cellpipe.ngff.chunks import (
+    altered_chunks,
     chunk_files,
     chunk_places,
     digest_chunks,
@@ -212,6 +213,11 @@ class Plate:
         for array, index in self._arrays(well, field, t, name):
             whole.update(digest_chunks(array, index).encode())
         return whole.hexdigest()[:32]
+
+    def altered_chunks(self, well: str, field: int, t: int, name: str | None = None) -> list[Path]:
+        """Chunks of a frame (or of its labels) that do not match the checksum that they bear."""
+        arrays = self._arrays(well, field, t, name)
+        return [path for array, index in arrays for path in altered_chunks(array, index)]
 
     def remove_leftovers(self, well: str, field: int, t: int, name: str | None = None) -> int:
         """Remove what killed jobs have left aside where they wrote a frame (or its labels)."""

@@ -12,9 +12,10 @@ on (or stops, if the config says so). Nothing here knows what the stages do.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,6 +87,7 @@ def run_block(
     receipts: Path,
     table: Path,
     on_bad_image: str = "quarantine",
+    keep: Collection[str] = (),
     progress: Callable[[int], None] = lambda n_units: None,
 ) -> list[Receipt]:
     """Bring every unit of a block to its receipt, then publish the block table.
@@ -95,6 +97,7 @@ def run_block(
     receipts : folder for the receipts of this stage
     table : path of the block table
     on_bad_image : "quarantine" or "stop"
+    keep : names of units that stay as they are if they have a receipt: they cannot be made again
     progress : called with 1 for each unit that is finished
 
     Raises
@@ -106,7 +109,9 @@ def run_block(
     """
     stop = on_bad_image == "stop"
     keys = {unit: work.key(unit) for unit in units}
-    waiting = [unit for unit in units if not _finished(unit, keys[unit], work, receipts, stop)]
+    kept = {u for u in units if u.name in keep and kept_receipt(receipt_path(receipts, u), keys[u])}
+    asked = [unit for unit in units if unit not in kept]
+    waiting = [unit for unit in asked if not _finished(unit, keys[unit], work, receipts, stop)]
     if len(waiting) < len(units):
         progress(len(units) - len(waiting))
     collector = _Collector(work, keys, receipts, progress, stop)
@@ -194,7 +199,7 @@ class _Collector:
         else:  # rows of a frame without objects know the types of the columns best
             table = with_place_types((self.rows or [self.work.empty])[0].iloc[:0])
         key = self.keys[unit]
-        made = self.work.fingerprint(unit, key)
+        made = _without(self.work.fingerprint(unit, key), self.frames)
         table = table.assign(fingerprint=pd.Series(made, table.index, dtype="str"))
         receipt = Receipt(unit, key, made, tuple(self.frames))
         if any(frame.stored for frame in self.frames):
@@ -204,6 +209,14 @@ class _Collector:
         write_receipts(receipt_path(self.receipts, unit), table, [receipt], synced=False)
         self.rows, self.frames = [], []
         self.progress(1)
+
+
+def _without(fingerprint: str, frames: Sequence[Frame]) -> str:
+    """The fingerprint of a unit, another one if frames were left out: what follows lacks them."""
+    bad = [frame.t for frame in frames if frame.status != "ok"]
+    if not bad:
+        return fingerprint
+    return hashlib.sha256(f"{fingerprint} without {bad}".encode()).hexdigest()[:32]
 
 
 def _flow(units: Sequence[Unit], work: Work, collector: _Collector) -> None:

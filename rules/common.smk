@@ -11,6 +11,8 @@ sys.path.insert(0, workflow.basedir)
 from cellpipe.inputs import lines, places, sheets
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
+from cellpipe.workflow.limits import say_killed
+from cellpipe.workflow.run_record import note_run
 from cellpipe.workflow.provenance import code_digest
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes

@@ -33,6 +33,8 @@ def read_planes(array: Array, index: tuple[slice, ...], what: str) -> np.ndarray
     try:
         planes = np.asarray(array[index])
         return planes.reshape(-1, *planes.shape[-2:])
+    except (OSError, MemoryError):
+        raise  # faults of the place, not of the image
     except Exception as fault:  # a torn or altered chunk can fail in any decoder
         altered = altered_chunks(array, index)
         if altered:
@@ -50,8 +52,9 @@ def torn_chunks(array: Array, index: tuple[slice, ...]) -> list[Path]:
     packed = codecs[-2:-1] if n_more else codecs[-1:]
     if not packed or "Blosc" not in packed[0]:
         return []
+    n_bytes = int(np.prod(array.chunks)) * array.dtype.itemsize if len(codecs) <= 2 else None
     paths = chunk_files(array, index)
-    return [path for path in paths if path.is_file() and not _whole(path, n_more)]
+    return [path for path in paths if path.is_file() and not _whole(path, n_more, n_bytes)]
 
 
 def altered_chunks(array: Array, index: tuple[slice, ...]) -> list[Path]:
@@ -73,12 +76,16 @@ def _codecs(array: Array) -> list[str]:
     return [] if array.shards else [type(codec).__name__ for codec in array.compressors]
 
 
-def _whole(path: Path, n_more: int) -> bool:
-    """Whether a chunk is as long as Blosc's header says, and `n_more` bytes."""
+def _whole(path: Path, n_more: int, n_bytes: int | None) -> bool:
+    """Whether a chunk is as long as Blosc's header says, and `n_more` bytes.
+
+    And whether it would unpack to `n_bytes`: a decoder would ask for whatever it says.
+    """
     with path.open("rb") as file:
         header = file.read(16)
         size = file.seek(0, 2)
-    return size >= 16 and size == int.from_bytes(header[12:16], "little") + n_more
+    unpacked = n_bytes is None or n_bytes == int.from_bytes(header[4:8], "little")
+    return size >= 16 and size == int.from_bytes(header[12:16], "little") + n_more and unpacked
 
 
 def refuse_torn(torn: Sequence[Path], what: str) -> None:

@@ -34,6 +34,11 @@ def aside_of(path: Path) -> Path:
     return path.with_name(f".{path.stem}.{mark}{path.suffix}")
 
 
+def is_aside(path: Path) -> bool:
+    """Whether a path is one that is written aside."""
+    return _NAME.fullmatch(path.name) is not None
+
+
 def remove_leftovers(folder: Path) -> int:
     """Remove what dead processes left aside in a folder (not below it); returns how many."""
     try:

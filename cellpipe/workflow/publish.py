@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cellpipe.workflow.asides import aside_of
+from cellpipe.workflow.asides import aside_of, is_aside
 from cellpipe.workflow.durable import sync_file
 from cellpipe.workflow.removal import remove_quietly
 
@@ -35,7 +35,7 @@ def published(path: str | Path, *, synced: bool = True) -> Iterator[Path]:
     aside = aside_of(path)
     try:
         yield aside
-        if synced:
+        if synced and not is_aside(path.parent):  # its folder is brought to disk as a whole
             sync_file(aside)
         if aside.is_dir():
             _replace_folder(aside, path)
