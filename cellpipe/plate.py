@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.ngff.chunks import (
+    MEND,
     altered_chunks,
     chunk_files,
     chunk_places,
@@ -306,8 +307,15 @@ def _opened(path: Path, owned: Path) -> zarr.Array:
     refuse_elsewhere(path / "c", owned)
     from cellpipe.ngff.store import OwnStore
 
+    try:
+        array = zarr.open_array(store=OwnStore(path), mode="r+")
+    except Exception as fault:  # metadata that were altered can fail in any way
+        raise CellpipeError(
+            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
+            wanted="the metadata as they were written",
+            do=MEND,
+        ) from fault
     # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards
-    array = zarr.open_array(store=OwnStore(path), mode="r+")
     return array.with_config({"write_empty_chunks": True})
 
 

@@ -7,7 +7,7 @@ receipts/<stage>   ── digest of each frame     ──►  chunks of pixels a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from cellpipe.workflow import digests
 from cellpipe.workflow.block_files import receipts_in
 from cellpipe.workflow.blocks import Unit
 from cellpipe.workflow.metadata_record import metadata_faults, rule_of
-from cellpipe.workflow.receipts import Receipt
+from cellpipe.workflow.receipts import Frame, Receipt
 from cellpipe.workflow.verify import DENOISED, PIXELS, TRACKS, verify_frames
 
 METADATA, RECORD, FILE, LEFT_OUT = "metadata", "record", "file", "left out"  # kinds of fault
@@ -176,12 +176,11 @@ def _compare_frames(root: Path, found: Found) -> None:
     except Exception:  # a fault of the layout, which is listed already
         found.notes.append("pixels and labels could not be looked at: the layout is damaged")
         return
-    by_stage = {stage: list(_receipts(root, stage)) for stage in ("ingest", "denoise", "segment")}
-    by_stage["track"] = [
-        receipt
-        for path in sorted((root / "blocks/track").glob("[0-9]*.parquet"))
-        for receipt in receipts_in(path)
-    ]
+    damaged = {fault.path for fault in found.faults if fault.kind == FILE}
+    stages = ("ingest", "denoise", "segment")
+    by_stage = {stage: _receipts(root, stage, damaged) for stage in stages}
+    with_labels = by_stage["segment"] if TRACKS in plate.label_names else []
+    by_stage["track"] = _track_receipts(root, damaged, with_labels)
     here = {
         stage: [r for r in receipts if (r.unit.well, r.unit.field) in fields]
         for stage, receipts in by_stage.items()
@@ -223,9 +222,37 @@ def _lies_under(edited: list[str], plate: Plate, denoised: Plate | None, row: An
     return any(path == array or path.startswith(f"{array}/") for path in edited for array in arrays)
 
 
-def _receipts(root: Path, stage: str) -> Iterator[Receipt]:
+def _receipts(root: Path, stage: str, damaged: Collection[str] = ()) -> list[Receipt]:
+    """Receipts of a stage; instead of a damaged one, what the table of its block says of it."""
+    found, lacking = [], set()
     for path in sorted((root / "receipts" / stage).glob("[!.]*.parquet")):
-        yield from receipts_in(path)
+        receipts = receipts_in(path) if f"receipts/{stage}/{path.name}" not in damaged else []
+        found += receipts
+        lacking |= set() if receipts else {path.stem}
+    if lacking:
+        for path in sorted((root / "blocks" / stage).glob("[0-9]*.parquet")):
+            found += [r for r in receipts_in(path) if r.unit.name in lacking]
+    return found
+
+
+def _track_receipts(root: Path, damaged: Collection[str], cells: list[Receipt]) -> list[Receipt]:
+    """Receipts of tracks, which stand in tables of blocks alone.
+
+    Of a damaged table the digests are not known: its labels are looked at without them.
+    """
+    found: list[Receipt] = []
+    paths = sorted((root / "blocks/track").glob("[0-9]*.parquet"))
+    whole = [path for path in paths if f"blocks/track/{path.name}" not in damaged]
+    for path in whole:
+        found += receipts_in(path)
+    if len(whole) == len(paths):
+        return found
+    known = {(receipt.unit.well, receipt.unit.field) for receipt in found}
+    for receipt in cells:
+        if (receipt.unit.well, receipt.unit.field) not in known:
+            frames = tuple(Frame(t, stored={TRACKS: ""}) for t in receipt.good_frames)
+            found.append(Receipt(receipt.unit, "", "", frames))
+    return found
 
 
 def _unit_of(receipts: list[Receipt], well: str, number: int, t: int) -> Unit:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from cellpipe.errors import BadImage
+from cellpipe.errors import CellpipeError
 from cellpipe.plate import Plate
 from cellpipe.tiles import Plane, blocks
 from cellpipe.workflow.receipts import Receipt
@@ -104,7 +104,7 @@ def layer_faults(
                 yield (
                     f"{len(absent)} label(s) of the cell table are not in it, such as {absent[0]}"
                 )
-    except BadImage as bad:
+    except CellpipeError as bad:
         yield bad.seen
     except OSError:
         raise  # the disk, not the image
