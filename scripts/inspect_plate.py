@@ -27,9 +27,10 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         "time_step_s": options.ingest["time_step_s"],
     }
     if options.layout == "ome-zarr":
-        source = ome_zarr.describe_source(images)
+        source = ome_zarr.describe_source(images, options.ingest["acquisition"])
         inspection = manifest.inspect_source(source, options.channels, plate=options.plate, **own)
-        return inspection, pd.DataFrame(), pd.DataFrame(columns=account.COLUMNS)
+        inspection, over = account.accounted_source(inspection, source)
+        return inspection, pd.DataFrame(), over
     files = manifest.listing(images, options.ingest["follow_links"])
     listed = manifest.list_planes(options.layout, images, options.layouts, files)
     inspection, planes = manifest.inspect_planes(

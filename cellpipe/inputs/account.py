@@ -9,7 +9,7 @@ fail if a file is in two places or in none, because then a number of the plate i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -97,6 +97,31 @@ def accounted(
     }, over
 
 
+def accounted_source(
+    inspection: Mapping[str, Any], source: Mapping[str, Any]
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The same of an OME-Zarr plate: its images are counted, not its files."""
+    over = pd.DataFrame(source["passed_over"], columns=COLUMNS).astype({"image": "bool"})
+    used = {field["source_path"] for field in inspection["fields"]}
+    images = set(source["images"])
+    found = account(len(images) + len(over), images, used, over)
+    known = {place["well"] for place in [*inspection["fields"], *inspection["faults"]]}
+    return {
+        **inspection,
+        "faults": [*inspection["faults"], *wells_passed_over(over, known)],
+        "notes": list(source["notes"]),
+        "closed": source["closed"],
+        "folders": source["folders"],
+        "files": {**found, "unit": "images"},
+    }, over
+
+
+def read_passed_over(path: Path | str) -> pd.DataFrame:
+    """The table that `passed_over` made, from its file."""
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return table.assign(image=table["image"] == "True")
+
+
 def wells_passed_over(over: pd.DataFrame, known: Collection[str]) -> list[dict[str, Any]]:
     """Faults for wells of which there is no image but those that were passed over."""
     images = over[over["image"] & ~over["well"].isin([*known, ""])]
@@ -105,6 +130,7 @@ def wells_passed_over(over: pd.DataFrame, known: Collection[str]) -> list[dict[s
             "well": str(well),
             "field": 0,
             "file": str(group["path"].iloc[0]),
+            "status": "passed over",
             "reason": f"{group['reason'].iloc[0]}, and well {well} has no other",
             "remedy": remedy(str(group["reason"].iloc[0])) + ", then run again",
         }
