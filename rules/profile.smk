@@ -61,6 +61,7 @@ rule profile_plate:
             "profiles.wells",
             "profiles.dynamics",
             "statistics.plate",
+            "inputs.plate_map",
             alone=("workflow.plate_chain",),
         ),
     script:
