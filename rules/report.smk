@@ -39,6 +39,7 @@ rule write_report:
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
+        warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,
         evaluation=of_evaluation("scores.tsv"),
         judged=of_evaluation("images.tsv"),
@@ -75,6 +76,7 @@ rule write_crate:
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
+        warnings="<results>/{plate}/warnings.tsv",
         report="<results>/{plate}/report.html",
         figures="<results>/{plate}/figures",
     output:

@@ -125,6 +125,7 @@ with speaking(snakemake):
         judged=optional(snakemake.input.judged, lambda p: pd.read_csv(p, sep="\t")),
         worst=list(worst_images()),
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
+        warnings=pd.read_csv(snakemake.input.warnings, sep="\t", dtype=str, keep_default_na=False),
         not_made=read_not_made(snakemake.input.not_made),
         stages=list(stages()),
         weights=[WeightsRecord(**network) for network in snakemake.params.networks],
