@@ -38,7 +38,9 @@ def track_paths(cells: pd.DataFrame, *, title: str = "") -> Figure:
         if paths:
             axes.add_collection(LineCollection(paths, colors=colours, linewidths=0.8))
             ends = np.array([path[-1] for path in paths])
-            axes.scatter(ends[:, 0], ends[:, 1], s=6, facecolors="none", edgecolors=colours, linewidths=0.6)
+            axes.scatter(
+                ends[:, 0], ends[:, 1], s=6, facecolors="none", edgecolors=colours, linewidths=0.6
+            )
         axes.set_aspect("equal")
         axes.autoscale_view()
         axes.invert_yaxis()
