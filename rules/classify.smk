@@ -23,7 +23,7 @@ rule train_classifier:
         seed=config["seed"],
         code=code_digest(
             "classify.cells",
-            "inputs.places",
+            "inputs.objects",
             "inputs.plate_map",
             alone=("workflow.plate_chain",),
         ),

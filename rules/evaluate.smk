@@ -36,7 +36,7 @@ rule evaluate_plate:
         code=code_digest(
             "workflow.judging",
             "workflow.judging_movies",
-            "inputs.places",
+            "inputs.objects",
             "inputs.truth",
             "metrics.points",
         ),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe.inputs.places import read_annotations
+from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.plate import Plate
 from cellpipe.workflow import bare

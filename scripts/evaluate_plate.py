@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.places import read_true_places
+from cellpipe.inputs.objects import read_true_places
 from cellpipe.inputs.truth import true_frames
 from cellpipe.metrics.points import class_scores, frame_scores
 from cellpipe.plate import Plate

@@ -4,7 +4,7 @@ import json
 
 from safetensors.numpy import save_file
 
-from cellpipe.inputs.places import read_annotations
+from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking

@@ -17,7 +17,7 @@ import pytest
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.decimals import Doubtful, decimal_mark, readings
 from cellpipe.inputs.lines import read_lines
-from cellpipe.inputs.places import read_annotations, read_true_places
+from cellpipe.inputs.objects import read_annotations, read_true_places
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.inputs.tables import local_path, read_written
 from cellpipe.layouts.csv import list_planes

@@ -9,7 +9,7 @@ from typing import Any
 
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.config import load_yaml, validated
-from cellpipe.inputs.places import read_annotations
+from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.inputs.segmentation import refuse_other_kind, refuse_unknown_channels, settle
 from cellpipe.inputs.tables import local_path, on_windows, read_written
