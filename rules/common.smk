@@ -8,7 +8,7 @@ import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe.inputs import lines, sheets
+from cellpipe.inputs import lines, places, sheets
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.provenance import code_digest
@@ -24,6 +24,7 @@ try:
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
+    places.refuse_overlaps(SHEET, config["results"])
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
     SPOT_WEIGHTS = sheets.weights_digest(config, "detect")

@@ -1,6 +1,5 @@
 """Write the tracks of each field in the graph exchange format, related to the plate's labels."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +9,7 @@ from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.removal import remove
 from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
@@ -29,8 +29,9 @@ with speaking(snakemake):
                 labels_path=plate.path / where.path / "labels" / plate.objects,
             )
             written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
-    for other in set(folder.glob("*.geff")) - {folder / row["geff"] for row in written}:
-        shutil.rmtree(other)  # a field that is gone leaves nothing behind
+    own = set(folder.glob(f"{plate.name}_[A-Z]*[0-9]_*[0-9].geff"))
+    for other in own - {folder / row["geff"] for row in written}:
+        remove(other, folder)  # a field that is gone leaves nothing behind
     listing = pd.DataFrame(written, columns=["well", "field", "geff", "n_cells"])
     publish_table(snakemake.output.listing, listing)
     not_made.publish(snakemake.output.not_made)
