@@ -150,6 +150,11 @@ def is_square(y: float, x: float) -> bool:
     return math.isclose(y, x, rel_tol=1e-3)
 
 
+def in_words(y: float, x: float) -> str:
+    """Size of a pixel: "0.65 µm", or "1 × 0.5 µm (y × x)"."""
+    return f"{x:g} µm" if is_square(y, x) else f"{y:g} × {x:g} µm (y × x)"
+
+
 def edges(size: PixelSize) -> tuple[float, float]:
     """Edges of a pixel in y and x."""
     return size if isinstance(size, tuple) else (size, size)
@@ -179,7 +184,7 @@ def words_of(scale: Scale) -> Iterator[None]:
         _words.reset(token)
 
 
-def in_words(text: str) -> str:
+def label(text: str) -> str:
     """A label, written with µm and s, with the units of the plate: "MSD (µm²/s)" → "(px²/frame)".
 
     Only text of our own: what users wrote stays as they wrote it.

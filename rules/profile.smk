@@ -23,7 +23,7 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
-        code=code_digest("workflow.gather", "track", "segment.movie_quality"),
+        code=code_digest("workflow.gather", "track", "segment.movie_quality", "units"),
     script:
         "../scripts/gather_plate.py"
 
@@ -63,6 +63,7 @@ rule profile_plate:
             "profiles.dynamics",
             "statistics.plate",
             "quality",
+            "units",
             alone=("workflow.plate_chain",),
         ),
     script:

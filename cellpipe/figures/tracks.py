@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellpipe import units
 from cellpipe.figures.style import COLUMN_INCHES, PALETTE, house_style, new_figure
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def track_paths(cells: pd.DataFrame, *, title: str = "") -> Figure:
             )
         axes.set_aspect("equal")
         axes.invert_yaxis()
-        axes.set_xlabel("x (µm)")
-        axes.set_ylabel("y (µm)")
+        axes.set_xlabel(units.label("x (µm)"))
+        axes.set_ylabel(units.label("y (µm)"))
         axes.set_title(title)
     return figure
 

@@ -14,7 +14,7 @@ import pandas as pd
 from cellpipe.errors import BadImage
 from cellpipe.inputs.headers import Read, most_common
 from cellpipe.layouts.reading import Header
-from cellpipe.units import is_square
+from cellpipe.units import in_words, is_square
 
 UNKNOWN = "unknown"
 NGFF = "NGFF metadata"
@@ -80,11 +80,6 @@ def described_step(step_s: float | None, source: str) -> dict[str, Any]:
         "time_step_known": bool(step_s),
         "time_step_source": source if step_s else UNKNOWN,
     }
-
-
-def in_words(y: float, x: float) -> str:
-    """ "0.65 µm", or "1 × 0.5 µm (y × x)"."""
-    return f"{x:g} µm" if is_square(y, x) else f"{y:g} × {x:g} µm (y × x)"
 
 
 def relative_edges(scale: Sequence[float]) -> list[float]:
