@@ -64,9 +64,18 @@ def figure_bytes(figure: Figure, kind: str = "svg") -> bytes:
         return file.getvalue()
 
 
+def plain_text(name: object) -> str:
+    """A name that people gave, to be shown unchanged.
+
+    "$" does not begin a formula, and what XML cannot hold (control characters) becomes a space.
+    """
+    text = "".join(sign if sign.isprintable() else " " for sign in str(name))
+    return text.replace("$", r"\$")
+
+
 def spoken(column: str) -> str:
     """ "nuclear_cytoplasmic_ratio_robust_z" -> "nuclear cytoplasmic ratio robust z", for axes."""
-    text = re.sub(r"_(um|px)(2?)(?:_(s|frame))?(?=_|$)", _unit, str(column))
+    text = re.sub(r"_(um|px)(2?)(?:_(s|frame))?(?=_|$)", _unit, plain_text(column))
     return text.replace("_", " ")
 
 

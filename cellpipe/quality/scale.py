@@ -25,7 +25,8 @@ def facts_of_scale(inspection: Mapping[str, Any]) -> dict[str, str]:
     else:
         edges = inspection.get("pixel_edges_px") or [1.0, 1.0]
         shape = "" if is_square(*edges) else f", {edges[0]:g} : {edges[1]:g} (y : x)"
-        size = f"unknown{shape}: lengths are in pixels"
+        unit = "the shorter edge of a pixel" if shape else "pixels"
+        size = f"unknown{shape}: lengths are in {unit}"
     facts = {"pixel size": size}
     fields = inspection.get("fields", [])
     if any(int(field.get("n_z", 1)) > 1 for field in fields):
