@@ -26,7 +26,11 @@ rule gather_plate:
     params:
         options=config["detect"],
         code=code_digest(
-            "workflow.gather", "inputs.account", "track", "segment.movie_quality"
+            "workflow.gather",
+            "inputs.account",
+            "track",
+            "segment.movie_quality",
+            "units",
         ),
     script:
         "../scripts/gather_plate.py"
@@ -68,6 +72,7 @@ rule profile_plate:
             "statistics.plate",
             "inputs.plate_map",
             "quality",
+            "units",
             alone=("workflow.plate_chain",),
         ),
     script:

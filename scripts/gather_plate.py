@@ -92,7 +92,7 @@ with speaking(snakemake):
         (fields, snakemake.output.fields),
         (faults, snakemake.output.quarantine),
     ):
-        publish_table(path, table)
+        publish_table(path, plate.scale.published(table))
     log.info("%d cells, %d spots, %d tracks", len(cells), len(spots), len(tracks))
     log.info("%s", account.sentences(files)[0])
     for status, rows_of in faults.groupby("status", sort=False):

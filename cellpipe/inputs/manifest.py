@@ -20,8 +20,6 @@ from cellpipe.inputs.headers import (
     dtypes_of_channels,
     headers_of_fields,
     most_common,
-    pixel_size,
-    time_step,
 )
 from cellpipe.inputs.holes import (
     FIELD,
@@ -30,8 +28,17 @@ from cellpipe.inputs.holes import (
     missing_planes,
     refuse_uneven_stacks,
 )
+from cellpipe.inputs.scales import (
+    NGFF,
+    Given,
+    described_step,
+    plate_scale,
+    scale_of_source,
+    time_step,
+)
 from cellpipe.layouts import csv, ome_tiff, pattern
 from cellpipe.layouts.files import Files, find_files
+from cellpipe.layouts.harmony import with_index
 from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.layouts.reading import Header, read_header
 
@@ -90,7 +97,7 @@ def inspect_planes(
     *,
     plate: str,
     read: Callable[[str, int], Header],
-    pixel_size_um: float | None,
+    pixel_size_um: Given,
     time_step_s: float | None,
     project_z: bool,
     same: Callable[[str, str], bool] = lambda one, other: False,
@@ -107,8 +114,8 @@ def inspect_planes(
     Returns
     -------
     inspection : dict
-        ``plate, channels, pixel_size_um, pixel_size_known, time_step_s, fields, holes, faults,
-        other_channels, copies, notes``
+        ``plate, channels, fields, holes, faults, other_channels, copies, notes``, and its scale,
+        see `cellpipe.inputs.scales.plate_scale` and `time_step`
     planes : DataFrame
         the planes of the wanted channels, with the channel's name in place of its token, and the
         ``dtype`` that a plane of the channel should have
@@ -122,7 +129,8 @@ def inspect_planes(
     planes, copies, doubled = settle_doubles(counted[counted["path"] != ""], same)
     clear = planes[~_of_fields(planes, doubled)]
     headers, faults = headers_of_fields(clear, read)
-    size, odd = pixel_size(headers, pixel_size_um)
+    scale, odd = plate_scale(headers, pixel_size_um)
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
     dtypes = dtypes_of_channels(clear, read)
     stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
     groups = dict(tuple(planes.groupby(FIELD)))
@@ -132,16 +140,15 @@ def inspect_planes(
     fields = [
         _field(*place, [n_t[place], len(channels), stack, *header.shape], stored, n_z)
         for place, header in headers.items()
-        if place not in odd
+        if place not in odd_places
     ]
-    faults += [*odd.values(), *doubled, *_without_files(counted, groups)]
+    faults += [*odd, *doubled, *_without_files(counted, groups)]
     _refuse_nothing(fields, faults)
     inspection = {
         "plate": plate,
         "channels": list(channels),
-        "pixel_size_um": float(size or 1.0),
-        "pixel_size_known": bool(size),
-        "time_step_s": float(time_step_s or time_step(groups, headers, read) or 1.0),
+        **scale,
+        **time_step(groups, headers, read, time_step_s),
         "fields": fields,
         "holes": missing_planes(planes, list(channels), n_t, n_z),
         "faults": [*faults, *missing_fields(counted)],
@@ -204,7 +211,7 @@ def inspect_source(
     channels: Mapping[str, Mapping[str, str]],
     *,
     plate: str,
-    pixel_size_um: float | None,
+    pixel_size_um: Given,
     time_step_s: float | None,
 ) -> dict[str, Any]:
     """The same description of an OME-Zarr plate that is read in place.
@@ -216,6 +223,7 @@ def inspect_source(
     names = {spec["source"]: name for name, spec in channels.items()}
     _refuse_absent_channels(names, set(labels))
     fields = [field for field in source["fields"] if list(field["channels"]) == labels]
+    scale, odd = scale_of_source(fields, pixel_size_um)
     faults = [
         {
             "well": field["well"],
@@ -227,17 +235,19 @@ def inspect_source(
         for field in source["fields"]
         if field not in fields
     ]
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
+    fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
+    step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
     return {
         "plate": plate,
         "source": source["source"],
         "ngff_version": source["ngff_version"],
         "channels": [names.get(label, label) for label in labels],
-        "pixel_size_um": float(pixel_size_um or fields[0]["pixel_size_um"]),
-        "pixel_size_known": True,
-        "time_step_s": float(time_step_s or fields[0]["time_step_s"] or 1.0),
+        **scale,
+        **described_step(step_s, "config" if time_step_s else NGFF),
         "fields": fields,
         "holes": [],
-        "faults": [*source["faults"], *faults],
+        "faults": [*source["faults"], *faults, *odd],
         "other_channels": [label for label in labels if label not in names],
     }
 
@@ -292,5 +302,5 @@ def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_header_below(folder: Path) -> Callable[[str, int], Header]:
-    """`read_header` for paths below `folder`."""
-    return lambda path, page: read_header(folder / path, page)
+    """`read_header` for paths below `folder`, with the scale of an index beside the files."""
+    return with_index(lambda path, page: read_header(folder / path, page), folder)
