@@ -192,8 +192,12 @@ FOLDERS = {
 def gone(plate):
     """Outputs that lack what they held when the plate was finished: files, or the pixels."""
     folder = Path(RESULTS, plate)
-    stores = [n for n in ("layout.json", "layout_denoised.json") if lost_store(folder / n)]
-    return [f"{RESULTS}/{plate}/{name}" for name in [*stores, *incomplete(folder, FOLDERS)]]
+    stores = [
+        n for n in ("layout.json", "layout_denoised.json") if lost_store(folder / n)
+    ]
+    return [
+        f"{RESULTS}/{plate}/{name}" for name in [*stores, *incomplete(folder, FOLDERS)]
+    ]
 
 
 def all_results(wildcards):
