@@ -27,16 +27,7 @@ pathvars:
 
 
 onstart:
-    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
-
-
-onsuccess:
-    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
-
-
-onerror:
-    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
-    say_killed(log)
+    note_how_it_runs()
 
 
 include: "rules/ingest.smk"
@@ -52,6 +43,7 @@ include: "rules/profile.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
 include: "rules/evaluate.smk"
+include: "rules/summary.smk"
 include: "rules/benchmark.smk"
 include: "rules/train.smk"
 
@@ -59,8 +51,16 @@ include: "rules/train.smk"
 rule all:
     default_target: True
     input:
-        expand("<results>/{plate}/report.html", plate=PLATES),
-        expand("<results>/{plate}/verified.tsv", plate=PLATES),
-        expand("<results>/{plate}/ro-crate-metadata.json", plate=PLATES),
-        expand("<results>/{plate}/kymographs", plate=WITH_LINES),
-        exports,
+        expand("<results>/{plate}/complete.txt", plate=PLATES),
+        all_results,
+
+
+onsuccess:
+    note_how_it_runs()
+    say_how_it_ended()
+
+
+onerror:
+    note_how_it_runs()
+    say_how_it_ended()
+    say_killed(log)

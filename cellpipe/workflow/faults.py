@@ -44,6 +44,8 @@ MAIN = {
     "write_report": "report.html",
     "write_crate": "ro-crate-metadata.json",
     "verify_plate": "verified.tsv",
+    "summarise_plate": "summary.json",
+    "check_plate": "complete.txt",
 }
 
 
