@@ -58,9 +58,14 @@ def path_table(points: pd.DataFrame, time_step_s: float) -> pd.DataFrame:
     -------
     DataFrame, in order of place and track_id
         Place columns, track_id, t_start, t_end, n_frames (frames with a detection), lifetime_s
-        (t_end - t_start), displacement_um (first to last), path_length_um, speed_um_s (path over
-        lifetime), velocity_um_s (displacement over lifetime), straightness (displacement over
-        path, 0 … 1). The last three are NaN where the track has one frame or did not move.
+        (t_end - t_start), displacement_um (first to last), path_length_um, speed_um_s (mean step
+        between neighbouring frames over the time step), velocity_um_s (displacement over
+        lifetime), straightness (velocity over speed, 0 … 1). The last three are NaN where the
+        track has one frame or did not move.
+
+    Across frames that were lost the way is not known: path_length_um takes it as straight, and
+    speed_um_s leaves it out, so that holes do not make cells slower. Where no two frames of a track
+    are neighbours, its speed is its path over its lifetime.
     """
     rows, track = sorted_tracks(points)
     first = np.flatnonzero(np.diff(track, prepend=-1))
@@ -74,9 +79,17 @@ def path_table(points: pd.DataFrame, time_step_s: float) -> pd.DataFrame:
     tracks["lifetime_s"] = (t[last] - t[first]) * float(time_step_s)
     tracks["displacement_um"] = np.hypot(*(at[last] - at[first]).T)
     tracks["path_length_um"] = np.bincount(track, step, minlength=len(first))
-    tracks["speed_um_s"] = _ratio(tracks["path_length_um"], tracks["lifetime_s"])
+    neighbours = np.diff(t, prepend=t[:1]) == 1
+    neighbours[first] = False
+    way = np.bincount(track, step * neighbours, minlength=len(first))
+    known_s = np.bincount(track, neighbours, minlength=len(first)) * float(time_step_s)
+    over_holes = known_s == 0
+    way = np.where(over_holes, tracks["path_length_um"], way)
+    known_s = np.where(over_holes, tracks["lifetime_s"], known_s)
+    tracks["speed_um_s"] = _ratio(pd.Series(way), pd.Series(known_s))
     tracks["velocity_um_s"] = _ratio(tracks["displacement_um"], tracks["lifetime_s"])
-    tracks["straightness"] = _ratio(tracks["displacement_um"], tracks["path_length_um"])
+    straight = _ratio(tracks["velocity_um_s"], tracks["speed_um_s"]).clip(upper=1)
+    tracks["straightness"] = straight.where(tracks["path_length_um"] > 0)
     return tracks.astype({"track_id": np.int64, **DTYPES})
 
 
