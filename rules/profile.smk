@@ -62,6 +62,7 @@ rule profile_plate:
             "profiles.wells",
             "profiles.dynamics",
             "statistics.plate",
+            "inputs.plate_map",
             "quality",
             alone=("workflow.plate_chain",),
         ),
