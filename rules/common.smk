@@ -226,6 +226,8 @@ SEGMENT_CODE = frame_code(
     "segment.quality",
 )
 
+# what decides links; how the stage's movement enters speeds is another matter
+LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
 TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
 
 MEASURE_CODE = frame_code("measure.objects", "measure.regions", "illumination")

@@ -23,7 +23,11 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
-        code=code_digest("workflow.gather", "track", "segment.movie_quality"),
+        stage=config["track"]["stage"],
+        max_gap_frames=config["track"]["max_gap_frames"],
+        code=code_digest(
+            "workflow.gather", "track", "segment.movie_quality", "dynamics.stage"
+        ),
     script:
         "../scripts/gather_plate.py"
 

@@ -116,7 +116,10 @@ def linked_frames(
         if number:
             source, target = links.undivided()
             motion = learn_again(detections, source, target, max_distance_um)
-            division = learn_division(detections, prior, len(source), *links.divided())
+            m, s, r = links.divided()
+            usual = detections.t[s] - detections.t[m] == motion.frames
+            seen = (m[usual], s[usual], r[usual])  # not those in lost frames: they tell less
+            division = learn_division(detections, prior, len(source), *seen)
         ends = chances(detections, motion.sigma_um, max_distance_um)
         laws = Laws(motion, division if divisions else None, ends, cut)
         link_frames(detections, laws, links, max_distance_um)

@@ -143,7 +143,8 @@ def _shift(position_um: np.ndarray, pair: Pair, max_distance_um: float) -> tuple
         return np.zeros(2), 0.0
     asked = sample_of(len(a))
     if shift is None:
-        shift = _most_voted(a[asked], b, reach_um)
+        # across lost frames cells mix: a faint lead of one place is chance
+        shift = _most_voted(a[asked], b, reach_um) if pair.n == 1 else np.zeros(2)
     for _ in range(2):
         i, j = mutual_pairs(a + shift, b, reach_um, asked)
         if len(i) < least:
