@@ -1,6 +1,7 @@
 rule draw_figures:
     input:
         cells="<results>/{plate}/cells.parquet",
+        fields="<results>/{plate}/fields.parquet",
         wells="<results>/{plate}/wells.parquet",
         tracks="<results>/{plate}/tracks.parquet",
         spots="<results>/{plate}/spots.parquet",
@@ -23,7 +24,8 @@ rule draw_figures:
     params:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
-        code=code_digest("figures", "workflow.not_made"),
+        stage=config["track"]["stage"],
+        code=code_digest("figures", "workflow.not_made", "dynamics.stage"),
     script:
         "../scripts/draw_figures.py"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import figures
+from cellpipe.dynamics.stage import without_stage
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import NotMade, file_name
 from cellpipe.workflow.publish import published
@@ -49,6 +50,7 @@ def of_motion(kind, points, wells):
     """How far cells, or spots, go: condition by condition."""
     groups = figures.well_groups(wells)
     msd = read_table(snakemake.input.msd)
+    points = without_stage(points, read_table(snakemake.input.fields), snakemake.params.stage)
     yield f"msd_{kind}", partial(figures.msd_plot, msd[msd["kind"] == kind], groups)
     yield f"spaghetti_{kind}", partial(figures.spaghetti_plot, points, groups)
 

@@ -104,5 +104,7 @@ with speaking(snakemake):
         where = ", ".join(faults["well"].unique()[:6])
         log.warning("%d quarantined (%s): see %s", len(faults), where, snakemake.output.quarantine)
     gap = snakemake.params.max_gap_frames if "track" in rows else None
+    for line in movie_quality.common_movement(fields):
+        log.info("%s", line)
     for line in [*movie_quality.shared_jumps(fields), *movie_quality.summary(fields, gap)]:
         log.warning("frames to doubt, %s: see %s", line, snakemake.output.fields)

@@ -11,7 +11,13 @@ from scipy.ndimage import gaussian_filter
 from tifffile import imread
 
 from cellpipe.report.record import doubted_frames, quality
-from cellpipe.segment.movie_quality import movie_quality, name_jumps, shared_jumps, summary
+from cellpipe.segment.movie_quality import (
+    common_movement,
+    movie_quality,
+    name_jumps,
+    shared_jumps,
+    summary,
+)
 from cellpipe.segment.quality import image_quality
 
 N_FRAMES = 24
@@ -132,6 +138,16 @@ def test_jumps_of_the_stage_are_named_by_field_and_by_plate() -> None:
     assert summary(two)[1] == "B03 field 2: the stage jumps before: 8"
     assert shared_jumps(two) == ["frame 8: the stage jumps before it in 2 of 2 fields"]
     assert shared_jumps(name_jumps(one)) == []
+    assert doubted_frames(two)[0] == shared_jumps(two)[0]
+
+
+def test_cells_that_go_far_together_are_said_to() -> None:
+    found = movie_quality(figures(movie())).assign(stage_jump_y_um=0.0, stage_jump_x_um=0.0)
+    found = found.assign(stage_shift_y_um=0.0, stage_shift_x_um=0.9)
+    (line,) = common_movement(found)
+    assert "up to 22 µm: B03 field 1" in line
+    assert common_movement(found.assign(stage_jump_x_um=0.8)) == []  # jumps are named by themselves
+    assert common_movement(movie_quality(figures(movie()))) == []
 
 
 def test_report_names_them() -> None:

@@ -22,6 +22,7 @@ WINDOW_FRAMES = 31  # of the running median that a frame's focus is compared wit
 # living ones, mitoses included, to no less than 0.7 of what it is around.
 FOCUS_RATIO = 0.5
 FOCUS_DEVIATIONS = 5.0
+FAR_UM = 10.0  # that the cells of a field go together, from which on it is said
 SAME_RATIO = 0.5  # of the difference that noise alone makes between two exposures
 _MAD = 1.4826  # median absolute deviation → standard deviation
 
@@ -166,6 +167,25 @@ def shared_jumps(fields: pd.DataFrame) -> list[str]:
     return [
         f"frame {t}: the stage jumps before it in {n} of {seen[t]} fields"
         for t, n in shared[shared > 1].items()
+    ]
+
+
+def common_movement(fields: pd.DataFrame) -> list[str]:
+    """A line where all cells of a field go far together without a jump: drift, or migration."""
+    if "stage_shift_y_um" not in fields or fields.empty:
+        return []
+    steady = fields[["well", "field"]].copy()
+    for axis in "yx":
+        steady[axis] = fields[f"stage_shift_{axis}_um"] - fields[f"stage_jump_{axis}_um"]
+    whole = steady.groupby(["well", "field"])[["y", "x"]].sum()
+    far_um = np.hypot(whole["y"], whole["x"])
+    if not far_um.max() > FAR_UM:
+        return []
+    well, field = far_um.idxmax()
+    return [
+        f"the cells of {int((far_um > FAR_UM).sum())} of {len(far_um)} fields go more than"
+        f" {FAR_UM:g} µm together (up to {far_um.max():.0f} µm: {well} field {field}): the stage"
+        " drifts, or they migrate; speeds hold it unless track.stage is 'all'"
     ]
 
 
