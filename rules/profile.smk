@@ -26,7 +26,7 @@ rule gather_plate:
         stage=config["track"]["stage"],
         max_gap_frames=config["track"]["max_gap_frames"],
         code=code_digest(
-            "workflow.gather", "track", "segment.movie_quality", "dynamics.stage"
+            "workflow.gather", "track", "segment.movie_quality", "dynamics.stage", "units"
         ),
     script:
         "../scripts/gather_plate.py"
@@ -68,6 +68,7 @@ rule profile_plate:
             "statistics.plate",
             "inputs.plate_map",
             "quality",
+            "units",
             alone=("workflow.plate_chain",),
         ),
     script:

@@ -1,5 +1,6 @@
 rule draw_figures:
     input:
+        layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
         fields="<results>/{plate}/fields.parquet",
         wells="<results>/{plate}/wells.parquet",
@@ -25,7 +26,7 @@ rule draw_figures:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
         stage=config["track"]["stage"],
-        code=code_digest("figures", "workflow.not_made", "dynamics.stage"),
+        code=code_digest("figures", "workflow.not_made", "dynamics.stage", "units"),
     script:
         "../scripts/draw_figures.py"
 
@@ -67,13 +68,14 @@ rule write_report:
         dose_group=config["profile"]["dose_group"],
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("report", "figures", "workflow.judging"),
+        code=code_digest("report", "figures", "workflow.judging", "units"),
     script:
         "../scripts/write_report.py"
 
 
 rule write_crate:
     input:
+        layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",

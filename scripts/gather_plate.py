@@ -10,6 +10,7 @@ from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
 from cellpipe.plate import Plate
 from cellpipe.segment import movie_quality
+from cellpipe.units import words_of
 from cellpipe.workflow import gather
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
@@ -79,7 +80,9 @@ with speaking(snakemake):
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
-    fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
+    with words_of(plate.scale):
+        fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
+        together = movie_quality.common_movement(fields)
     cell_paths = moving(cells, fields) if "track" in rows else cells
     tracks = track.track_table(cell_paths, plate.time_step_s) if "track" in rows else pd.DataFrame()
     spot_paths = moving(spots, fields) if "track_id" in spots else spots
@@ -98,13 +101,13 @@ with speaking(snakemake):
         (fields, snakemake.output.fields),
         (faults, snakemake.output.quarantine),
     ):
-        publish_table(path, table)
+        publish_table(path, plate.scale.published(table))
     log.info("%d cells, %d spots, %d tracks", len(cells), len(spots), len(tracks))
     if len(faults):
         where = ", ".join(faults["well"].unique()[:6])
         log.warning("%d quarantined (%s): see %s", len(faults), where, snakemake.output.quarantine)
     gap = snakemake.params.max_gap_frames if "track" in rows else None
-    for line in movie_quality.common_movement(fields):
+    for line in together:
         log.info("%s", line)
     for line in [*movie_quality.shared_jumps(fields), *movie_quality.summary(fields, gap)]:
         log.warning("frames to doubt, %s: see %s", line, snakemake.output.fields)

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from cellpipe.units import label
+
 WINDOW_FRAMES = 31  # of the running median that a frame's focus is compared with
 # Chosen on drawn and real movies: blurred by 2 px or more, focus falls to a third or less; in
 # living ones, mitoses included, to no less than 0.7 of what it is around.
@@ -152,7 +154,7 @@ def name_jumps(fields: pd.DataFrame) -> pd.DataFrame:
     if "stage_jump_y_um" not in fields:
         return fields
     far = np.hypot(*fields[["stage_jump_y_um", "stage_jump_x_um"]].fillna(0).to_numpy(float).T)
-    said = [f"stage jumps by {um:.1f} µm" if um > 0 else "" for um in far]
+    said = [label(f"stage jumps by {um:.1f} µm") if um > 0 else "" for um in far]
     flags = [", ".join(filter(None, both)) for both in zip(fields["movie_flag"], said, strict=True)]
     return fields.assign(movie_flag=flags)
 
@@ -182,10 +184,11 @@ def common_movement(fields: pd.DataFrame) -> list[str]:
     if not far_um.max() > FAR_UM:
         return []
     well, field = far_um.idxmax()
+    how_far = label(f"more than {FAR_UM:g} µm together (up to {far_um.max():.0f} µm")
     return [
-        f"the cells of {int((far_um > FAR_UM).sum())} of {len(far_um)} fields go more than"
-        f" {FAR_UM:g} µm together (up to {far_um.max():.0f} µm: {well} field {field}): the stage"
-        " drifts, or they migrate; speeds hold it unless track.stage is 'all'"
+        f"the cells of {int((far_um > FAR_UM).sum())} of {len(far_um)} fields go {how_far}:"
+        f" {well} field {field}): the stage drifts, or they migrate; speeds hold it unless"
+        " track.stage is 'all'"
     ]
 
 
