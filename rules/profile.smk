@@ -1,6 +1,8 @@
 rule gather_plate:
     input:
         inspection="<results>/{plate}/inspection.json",
+        manifest="<results>/{plate}/manifest.parquet",
+        passed_over="<results>/{plate}/passed_over.tsv",
         layout="<results>/{plate}/layout.json",
         tables=all_block_tables,
     output:
@@ -23,7 +25,16 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
-        code=code_digest("workflow.gather", "track", "segment.movie_quality", "units"),
+        stage=config["track"]["stage"],
+        max_gap_frames=config["track"]["max_gap_frames"],
+        code=code_digest(
+            "workflow.gather",
+            "inputs.account",
+            "track",
+            "segment.movie_quality",
+            "dynamics.stage",
+            "units",
+        ),
     script:
         "../scripts/gather_plate.py"
 
