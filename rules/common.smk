@@ -9,6 +9,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 from cellpipe.inputs import lines, sheets
+from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_readouts
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.provenance import code_digest
@@ -24,6 +25,10 @@ try:
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
+    refuse_unknown_readouts(
+        config, in_place=any(row["layout"] == "ome-zarr" for row in SHEET.values())
+    )
+    refuse_missing_controls(config, SHEET)
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
     SPOT_WEIGHTS = sheets.weights_digest(config, "detect")

@@ -37,6 +37,7 @@ rule write_report:
         tracks="<results>/{plate}/tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
+        features="<results>/{plate}/profiles/features.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         evaluation=of_evaluation("scores.tsv"),
         judged=of_evaluation("images.tsv"),

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import figures
+from cellpipe.profiles.counts import comparable
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import published
 from cellpipe.workflow.tables import read_table
@@ -13,11 +14,12 @@ from cellpipe.workflow.tables import read_table
 def drawn(readouts):
     """Name → figure, of those that the plate's tables allow."""
     wells = read_table(snakemake.input.wells)
+    compared = comparable(wells, readouts)  # as statistics took them: of what was imaged alike
     statistics = pd.read_csv(snakemake.input.statistics, sep="\t")
     for readout in readouts:
         yield f"heat_map_{readout}", figures.plate_heat_map(wells, readout)
         if (wells["control"] != "").any():
-            yield f"controls_{readout}", figures.control_distributions(wells, readout)
+            yield f"controls_{readout}", figures.control_distributions(compared, readout)
         fits = statistics[
             (statistics["readout"] == readout) & (statistics["kind"] == "dose_response")
         ]
@@ -25,12 +27,13 @@ def drawn(readouts):
             yield (
                 f"dose_response_{readout}",
                 figures.dose_response_curve(
-                    wells, fits, readout, group_column=snakemake.params.dose_group
+                    compared, fits, readout, group_column=snakemake.params.dose_group
                 ),
             )
     if snakemake.input.confusion:
         confusion = pd.read_csv(snakemake.input.confusion, sep="\t", index_col=0)
-        yield "confusion_matrix", figures.confusion_matrix(confusion)
+        if len(confusion):  # none, where no classifier could be trained
+            yield "confusion_matrix", figures.confusion_matrix(confusion)
     tracks = read_table(snakemake.input.tracks)
     if len(tracks):
         cells = read_table(snakemake.input.cells)

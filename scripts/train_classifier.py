@@ -4,6 +4,7 @@ import json
 
 from safetensors.numpy import save_file
 
+from cellpipe.errors import BadConfig
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
@@ -14,12 +15,19 @@ with speaking(snakemake):
     options = snakemake.params.options
     cells = read_rows(snakemake.input.tables)
     if options["training"] == "controls":
-        known = read_plate_map(snakemake.input.plate_map, cells["well"].unique())
+        path = snakemake.input.plate_map  # checked against the imaged wells by the inspection:
+        known = read_plate_map(
+            path, [] if path else cells["well"].unique()
+        )  # some are without cells
     else:
         from cellpipe.inputs.sheets import read_sheet  # here: brings all that checks a config
 
         known = read_sheet(snakemake.input.annotations)
-    trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
+    try:
+        trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
+    except BadConfig as fault:  # known only now that cells are measured: the rest is still made
+        trained = plate_chain.untrained(f"no classifier: {fault.seen}; {fault.do}")
+        log.warning("%s. No cell gets a class", trained.judged.note)
     classifier, judged = trained.classifier, trained.judged
     log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)
     tensors, metadata = classifier.to_tensors()

@@ -1,6 +1,7 @@
 """Is the assay good enough? Control separation, position effects and dose response of a plate.
 
-Every function takes well values and returns numbers; what a layout cannot tell is NaN.
+Every function takes well values and returns numbers; what a layout cannot tell is NaN, and the
+column `note` says why.
 
 Z′ and SSMD: controls; B-score and edge test: position_effects; curves: dose_response.
 """
@@ -25,6 +26,7 @@ from cellpipe.statistics.controls import (
 )
 from cellpipe.statistics.dose_response import DoseResponse, fit_dose_response, monotonic_test
 from cellpipe.statistics.position_effects import EdgeTest, b_score, edge_test, finite, mad
+from cellpipe.statistics.reference import controls_of, named, reference_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,14 +81,8 @@ def plate_statistics(
 
 
 def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> dict:
-    control = wells["control"].fillna("") if "control" in wells else None
-    values = wells[readout].astype(float)
-    positive = values[control == "positive"] if control is not None else values[:0]
-    negative = values[control == "negative"] if control is not None else values[:0]
-    lacking = [
-        kind for kind, group in (("positive", positive), ("negative", negative))
-        if finite(group).size < 2
-    ]  # fmt: skip
+    control, values = controls_of(wells), wells[readout].astype(float)
+    positive, negative = (values[control == kind] for kind in ("positive", "negative"))
     edge = edge_test(values, *_positions(wells), strata=_treatments(wells, dose_column))
     return {
         "readout": readout, "kind": "controls", "group": "",
@@ -97,8 +93,36 @@ def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> 
         "cv_negative": cv(negative), "cv_positive": cv(positive),
         "n_negative": finite(negative).size, "n_positive": finite(positive).size,
         "edge_p": edge.p, "edge_shift": edge.shift,
-        "note": f"fewer than two {' and '.join(lacking)} control wells" if lacking else "",
+        "note": "; ".join(control_notes(wells, readout)),
     }  # fmt: skip
+
+
+def control_notes(wells: pd.DataFrame, readout: str) -> list[str]:
+    """Why scores of the controls, or of wells relative to them, are empty or other than usual."""
+    reference, control = reference_of(wells, readout), controls_of(wells)
+    positive, negative = (
+        finite(wells.loc[control == kind, readout]) for kind in ("positive", "negative")
+    )
+    lacking = [
+        kind for kind, own in (("positive", positive), ("negative", negative)) if own.size < 2
+    ]
+    notes = [
+        f"fewer than two {' and '.join(lacking)} control wells with a value" if lacking else "",
+        f"no robust z: {reference.no_z}" if reference.no_z else "",
+        f"no percent of control: {reference.no_percent}" if reference.no_percent else "",
+        *reference.remarks,
+    ]
+    if not lacking:
+        if np.isnan(z_prime(positive, negative)):
+            notes.append("no Z′: the means of the controls are the same")
+        elif np.isnan(ssmd(positive, negative)):
+            notes.append("no SSMD: neither kind of control has any spread")
+        if np.isnan(signal_to_background(positive, negative)):
+            notes.append("no signal / background: the background is 0, or values are below 0")
+    if "incomplete" in wells and wells["incomplete"].any():
+        left = [str(well) for well in wells.loc[wells["incomplete"].astype(bool), "well"]]
+        notes.append(f"{len(left)} incomplete wells left out: {named(left)}")
+    return list(dict.fromkeys(note for note in notes if note))
 
 
 def _positions(wells: pd.DataFrame) -> tuple[NDArray, NDArray]:
@@ -128,7 +152,7 @@ def _dose_groups(wells: pd.DataFrame, dose_column: str, group_column: str | None
     """(group, wells) pairs of wells that have values; a group without doses (say, only controls,
     or wells that were not imaged) has no curve.
     """
-    control = wells["control"].fillna("") if "control" in wells else wells["well"].map(lambda _: "")
+    control = controls_of(wells)
     table = wells[control != "positive"].copy()
     untreated = (control[table.index] == "negative") & table[dose_column].isna()
     table.loc[untreated, dose_column] = 0.0
