@@ -38,6 +38,7 @@ rule profile_plate:
         spot_tracks="<results>/{plate}/spot_tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
         quarantine="<results>/{plate}/quarantine.tsv",
+        scores=of_classifier("scores.json"),
         plate_map=of_plate("plate_map"),
     output:
         wells="<results>/{plate}/wells.parquet",

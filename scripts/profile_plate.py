@@ -53,6 +53,16 @@ def report_features(features):
         log.warning("profiles are normalised to all wells: fewer than 3 negative controls")
 
 
+def unmade_readouts(readouts):
+    """Fractions of classes, where no classifier could be trained: readout → why."""
+    if not snakemake.input.scores:
+        return {}
+    scores = json.loads(Path(snakemake.input.scores).read_text())
+    if scores["n_cells"]:
+        return {}
+    return {name: scores["note"] for name in readouts if name.startswith("fraction_")}
+
+
 with speaking(snakemake):
     output, readouts = snakemake.output, snakemake.params.readouts
     names = ("cells", "fields", "tracks", "spots", "spot_tracks", "msd")
@@ -64,8 +74,9 @@ with speaking(snakemake):
     plate_map = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
     made = plate_chain.profile_plate(
-        snakemake.wildcards.plate, tables, plate_map, snakemake.params.options, readouts, inspection
-    )
+        snakemake.wildcards.plate, tables, plate_map, snakemake.params.options, readouts,
+        inspection, unmade_readouts(readouts),
+    )  # fmt: skip
     publish_table(output.wells, made.wells)
     publish_table(output.statistics, made.statistics)
     publish_table(output.profiles, made.augmented)

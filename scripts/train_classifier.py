@@ -15,10 +15,8 @@ with speaking(snakemake):
     options = snakemake.params.options
     cells = read_rows(snakemake.input.tables)
     if options["training"] == "controls":
-        path = snakemake.input.plate_map  # checked against the imaged wells by the inspection:
-        known = read_plate_map(
-            path, [] if path else cells["well"].unique()
-        )  # some are without cells
+        # not compared with the wells of `cells`: some have none, and the inspection has compared
+        known = read_plate_map(snakemake.input.plate_map, [])
     else:
         from cellpipe.inputs.sheets import read_sheet  # here: brings all that checks a config
 

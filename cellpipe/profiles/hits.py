@@ -44,9 +44,8 @@ def normalise_wells(wells: pd.DataFrame, readouts: Sequence[str]) -> pd.DataFram
     for readout in readouts:
         reference, values = reference_of(compared, readout), compared[readout]
         from_centre = values - reference.negative.centre
-        wells[f"{readout}_normalised"] = (
-            100 * from_centre / (reference.positive - reference.negative.centre)
-        )
+        span = reference.positive - reference.negative.centre
+        wells[f"{readout}_normalised"] = 100 * from_centre / span + 0.0  # no -0
         wells[f"{readout}_robust_z"] = from_centre / reference.negative.scale
     return wells
 
@@ -58,6 +57,7 @@ def call_hits(
     threshold: float = 3.0,
     direction: str = "both",
     min_cells: int = 1,
+    unmade: str = "",
 ) -> pd.DataFrame:
     """`wells` with a nullable bool column `hit`, and `hit_reason` where it is empty.
 
@@ -71,6 +71,8 @@ def call_hits(
     min_cells : int
         A well with fewer cells cannot be judged, as its median says little; this does not hold for
         counts, of which a well without cells has a value.
+    unmade : str
+        Why no well has a value of the readout at all (no classifier), if that is known.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def call_hits(
         )
     z = wells[column].astype("float64")
     z = {"up": z, "down": -z, "both": z.abs()}[direction]
-    reasons = _reasons(wells, readout, min_cells)
+    reasons = _reasons(wells, readout, min_cells, unmade)
     hit = pd.Series(z >= threshold, dtype="boolean").mask(reasons != "")
     return wells.assign(hit=hit, hit_reason=reasons)
 
@@ -115,7 +117,7 @@ def hit_counts(wells: pd.DataFrame) -> tuple[int, int, int]:
     return int(hit.sum()), int((~hit).sum()), n_without
 
 
-def _reasons(wells: pd.DataFrame, readout: str, min_cells: int) -> pd.Series:
+def _reasons(wells: pd.DataFrame, readout: str, min_cells: int, unmade: str) -> pd.Series:
     """Why each well is not judged; "" where it is. The first reason that holds."""
     import pandas as pd
 
@@ -128,8 +130,8 @@ def _reasons(wells: pd.DataFrame, readout: str, min_cells: int) -> pd.Series:
         said[here] = words if isinstance(words, str) else pd.Series(words, wells.index)[here]
 
     say(control.ne(""), [f"{kind} control" for kind in control])
-    if reference.no_z:
-        say(control.eq(""), reference.no_z)
+    if unmade or reference.no_z:
+        say(control.eq(""), unmade or reference.no_z)
     if "n_fields" in wells:
         say(wells["n_fields"].eq(0), "no image of the well could be used")
     if "incomplete" in wells:

@@ -25,8 +25,9 @@ from cellpipe.statistics.controls import (
     z_prime_robust,
 )
 from cellpipe.statistics.dose_response import DoseResponse, fit_dose_response, monotonic_test
+from cellpipe.statistics.notes import control_notes
 from cellpipe.statistics.position_effects import EdgeTest, b_score, edge_test, finite, mad
-from cellpipe.statistics.reference import controls_of, named, reference_of
+from cellpipe.statistics.reference import controls_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,34 +96,6 @@ def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> 
         "edge_p": edge.p, "edge_shift": edge.shift,
         "note": "; ".join(control_notes(wells, readout)),
     }  # fmt: skip
-
-
-def control_notes(wells: pd.DataFrame, readout: str) -> list[str]:
-    """Why scores of the controls, or of wells relative to them, are empty or other than usual."""
-    reference, control = reference_of(wells, readout), controls_of(wells)
-    positive, negative = (
-        finite(wells.loc[control == kind, readout]) for kind in ("positive", "negative")
-    )
-    lacking = [
-        kind for kind, own in (("positive", positive), ("negative", negative)) if own.size < 2
-    ]
-    notes = [
-        f"fewer than two {' and '.join(lacking)} control wells with a value" if lacking else "",
-        f"no robust z: {reference.no_z}" if reference.no_z else "",
-        f"no percent of control: {reference.no_percent}" if reference.no_percent else "",
-        *reference.remarks,
-    ]
-    if not lacking:
-        if np.isnan(z_prime(positive, negative)):
-            notes.append("no Z′: the means of the controls are the same")
-        elif np.isnan(ssmd(positive, negative)):
-            notes.append("no SSMD: neither kind of control has any spread")
-        if np.isnan(signal_to_background(positive, negative)):
-            notes.append("no signal / background: the background is 0, or values are below 0")
-    if "incomplete" in wells and wells["incomplete"].any():
-        left = [str(well) for well in wells.loc[wells["incomplete"].astype(bool), "well"]]
-        notes.append(f"{len(left)} incomplete wells left out: {named(left)}")
-    return list(dict.fromkeys(note for note in notes if note))
 
 
 def _positions(wells: pd.DataFrame) -> tuple[NDArray, NDArray]:

@@ -85,6 +85,7 @@ def profile_plate(
     options: Options,
     readouts: Sequence[str],
     inspection: Mapping[str, Any] | None = None,
+    unmade: Mapping[str, str] | None = None,
 ) -> Profile:
     """Summarise a plate by well, normalise, call hits, fit curves; and its morphological profiles.
 
@@ -96,6 +97,7 @@ def profile_plate(
     options : the section `profile` of the config
     readouts : columns of wells that are judged
     inspection : of the plate: what it lists, and the size of a pixel
+    unmade : readouts that no well has, with the reason (fractions of classes without a classifier)
     """
     from cellpipe.statistics.plate import plate_statistics  # here: training a classifier needs none
 
@@ -105,10 +107,13 @@ def profile_plate(
     )
     wells = profiles.normalise_wells(wells, list(readouts))
     if options["hit_readout"]:
-        limit = options["hit_threshold"]
-        wells = profiles.call_hits(wells, options["hit_readout"], threshold=limit)
+        limit, name = options["hit_threshold"], options["hit_readout"]
+        why = (unmade or {}).get(name, "")
+        wells = profiles.call_hits(wells, name, threshold=limit, unmade=why)
     compared = comparable(wells, readouts)
     statistics = plate_statistics(compared, list(readouts), group_column=options["dose_group"])
+    for readout, reason in (unmade or {}).items():
+        statistics.loc[statistics["readout"] == readout, "note"] = reason
     described = plate_map.merge(wells[["well", "incomplete"]], how="left", on="well")
     augmented = profiles.well_profiles(tables["cells"], described)
     references = feature_references(augmented)
