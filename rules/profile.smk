@@ -47,6 +47,7 @@ rule profile_plate:
         normalised="<results>/{plate}/profiles/normalised.parquet",
         selected="<results>/{plate}/profiles/selected.parquet",
         features="<results>/{plate}/profiles/features.tsv",
+        warnings="<results>/{plate}/warnings.tsv",
     log:
         "<logs>/profile_plate/{plate}.log",
     benchmark:
@@ -64,6 +65,8 @@ rule profile_plate:
         code=code_digest(
             "profiles.summary",
             "statistics.plate",
+            "inputs.plate_map",
+            "quality",
             alone=("workflow.plate_chain",),
         ),
     script:

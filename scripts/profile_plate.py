@@ -7,6 +7,7 @@ import pandas as pd
 
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.profiles.hits import hit_counts, not_judged
+from cellpipe.quality import plate_warnings
 from cellpipe.statistics.reference import named
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
@@ -63,14 +64,18 @@ def unmade_readouts(readouts):
     return {name: scores["note"] for name in readouts if name.startswith("fraction_")}
 
 
+def imaged_wells(inspection):
+    """Wells of which there are images, also those that could not be read."""
+    return {place["well"] for place in inspection["fields"] + inspection["faults"]}
+
+
 with speaking(snakemake):
     output, readouts = snakemake.output, snakemake.params.readouts
     names = ("cells", "fields", "tracks", "spots", "spot_tracks", "msd")
     tables = {name: read_table(snakemake.input[name]) for name in names}
     tables["quarantine"] = pd.read_csv(snakemake.input.quarantine, sep="\t", dtype={"well": str})
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
-    # also wells whose images could not be read
-    imaged = {place["well"] for place in inspection["fields"] + inspection["faults"]}
+    imaged = imaged_wells(inspection)
     plate_map = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
     made = plate_chain.profile_plate(
@@ -87,3 +92,8 @@ with speaking(snakemake):
     report_readouts(made.statistics)
     report_features(made.features)
     log.info("%d wells, %d readouts", len(made.wells), len(readouts))
+    found = {**tables, "wells": made.wells, "statistics": made.statistics}
+    warnings = plate_warnings(inspection, found)
+    publish_table(output.warnings, warnings)
+    for row in warnings.itertuples():
+        log.warning("%s: %s; likely: %s; %s", row.kind, row.seen, row.likely_cause, row.do)

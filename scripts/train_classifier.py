@@ -5,6 +5,7 @@ import json
 from safetensors.numpy import save_file
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
@@ -18,9 +19,7 @@ with speaking(snakemake):
         # not compared with the wells of `cells`: some have none, and the inspection has compared
         known = read_plate_map(snakemake.input.plate_map, [])
     else:
-        from cellpipe.inputs.sheets import read_sheet  # here: brings all that checks a config
-
-        known = read_sheet(snakemake.input.annotations)
+        known = read_annotations(snakemake.input.annotations)
     try:
         trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
     except BadConfig as fault:  # known only now that cells are measured: the rest is still made

@@ -25,12 +25,14 @@ def imaging_plan(
     """What a plate was to show; sizes that its files do not give stay unknown."""
     if inspection is None:
         return Plan(quarantine=quarantine, min_imaged_share=min_imaged_share)
-    size = inspection.get("pixel_size_um") if inspection.get("pixel_size_known", True) else None
+    size = inspection.get("pixel_size_um")
+    y, x = inspection.get("pixel_size_yx_um") or (size, size)
+    known = inspection.get("pixel_size_known", True) and y and x
     step = inspection.get("time_step_s") if inspection.get("time_step_known", True) else None
     return Plan(
         listed=listed_fields(inspection),
         quarantine=quarantine,
-        mm2_per_px=(float(size) / 1000) ** 2 if size else _NEVER,
+        mm2_per_px=float(y) * float(x) / 1e6 if known else _NEVER,
         hours_per_frame=float(step) / 3600 if step else _NEVER,
         min_imaged_share=min_imaged_share,
     )
