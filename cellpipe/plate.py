@@ -33,6 +33,7 @@ from cellpipe.ngff.chunks import (
 )
 from cellpipe.ngff.regions import StoredFrame, write_sampled
 from cellpipe.tiles import Channel, Plane
+from cellpipe.units import Scale, square_edge
 from cellpipe.workflow.removal import refuse_elsewhere, remove
 
 if TYPE_CHECKING:
@@ -84,8 +85,8 @@ class Plate:
         self.name: str = self._described["plate"]
         self.channels: list[str] = self._described["channels"]
         self.colors: list[str] = self._described["colors"]
-        self.pixel_size_um: float = self._described["pixel_size_um"]
-        self.time_step_s: float = self._described["time_step_s"]
+        self.scale: Scale = Scale.from_dict(self._described)
+        self.time_step_s: float = self.scale.step  # 1 frame where unknown, see `cellpipe.units`
         self.label_names: list[str] = self._described["labels"]
         self.in_place: bool = bool(self._described.get("source"))
         # kept per plate, not per process: a plate that is laid out anew has new arrays
@@ -96,6 +97,14 @@ class Plate:
         """Fields by (well, field)."""
         described = (Field.from_dict(f) for f in self._described["fields"])
         return {(f.well, f.field): f for f in described}
+
+    @property
+    def pixel_size_um(self) -> float:
+        """Edge of a pixel; 1 where unknown, so that lengths are in pixels (see `cellpipe.units`).
+
+        Raises BadConfig where pixels are not square: `scale.pixel_size` has both edges.
+        """
+        return square_edge(self.scale.pixel_size, "this step")
 
     @property
     def objects(self) -> str:

@@ -229,9 +229,12 @@ SEGMENT_CODE = frame_code(
     "segment.regions",
     "denoise",
     "segment.quality",
+    "segment.square",
 )
 
 TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
+
+DETECT_CODE = frame_code("detect", "segment.square")
 
 MEASURE_CODE = frame_code("measure.objects", "measure.regions", "illumination")
 
@@ -242,7 +245,7 @@ MADE = {
     "segment": (SEGMENT_CODE, config["segment"]),
     "measure": (MEASURE_CODE, config["measure"]),
     "classify": (code_digest("classify.cells"), config["classify"]),
-    "detect": (frame_code("detect"), config["detect"]),
+    "detect": (DETECT_CODE, config["detect"]),
     "track": (TRACK_CODE, config["track"]),
 }
 

@@ -23,7 +23,7 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
-        code=code_digest("workflow.gather", "track", "segment.movie_quality"),
+        code=code_digest("workflow.gather", "track", "segment.movie_quality", "units"),
     script:
         "../scripts/gather_plate.py"
 
@@ -67,6 +67,7 @@ rule profile_plate:
             "statistics.plate",
             "inputs.plate_map",
             "quality",
+            "units",
             alone=("workflow.plate_chain",),
         ),
     script:

@@ -14,7 +14,7 @@ from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
     plate, not_made = Plate(snakemake.input.layout), NotMade()
-    cells = read_table(snakemake.input.cells)
+    cells = plate.scale.computed(read_table(snakemake.input.cells))
     folder = Path(snakemake.output.listing).parent
     written = []
     for (well, field), where in plate.fields.items():
@@ -24,8 +24,9 @@ with speaking(snakemake):
             write_geff(
                 folder / name,
                 here,
-                pixel_size_um=plate.pixel_size_um,
+                pixel_size_um=plate.scale.pixel_size,
                 time_step_s=plate.time_step_s,
+                named=plate.scale,
                 labels_path=plate.path / where.path / "labels" / plate.objects,
             )
             written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})

@@ -86,7 +86,7 @@ with speaking(snakemake):
         (fields, snakemake.output.fields),
         (faults, snakemake.output.quarantine),
     ):
-        publish_table(path, table)
+        publish_table(path, plate.scale.published(table))
     log.info("%d cells, %d spots, %d tracks", len(cells), len(spots), len(tracks))
     if len(faults):
         where = ", ".join(faults["well"].unique()[:6])

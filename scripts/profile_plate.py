@@ -9,6 +9,7 @@ from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.profiles.hits import hit_counts, not_judged
 from cellpipe.quality import plate_warnings
 from cellpipe.statistics.reference import named
+from cellpipe.units import Scale
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
@@ -69,28 +70,54 @@ def imaged_wells(inspection):
     return {place["well"] for place in inspection["fields"] + inspection["faults"]}
 
 
+def with_computed_names(options, scale):
+    """Options whose readouts have the names with which stages compute (see `cellpipe.units`)."""
+    hit = options["hit_readout"]
+    return {
+        **options,
+        "readouts": [scale.computed_column(name) for name in options["readouts"]],
+        "hit_readout": scale.computed_column(hit) if hit else hit,
+    }
+
+
+def with_true_names(table, scale):
+    """The table with the true units in columns that hold names of columns, and reasons."""
+
+    def named_truly(text):
+        return " ".join(scale.column(word) for word in str(text).split(" "))
+
+    texts = [c for c in ("readout", "feature", "note", "reason", "hit_reason") if c in table]
+    return table.assign(**{c: table[c].fillna("").map(named_truly) for c in texts})
+
+
 with speaking(snakemake):
-    output, readouts = snakemake.output, snakemake.params.readouts
+    output = snakemake.output
     names = ("cells", "fields", "tracks", "spots", "spot_tracks", "msd")
-    tables = {name: read_table(snakemake.input[name]) for name in names}
-    tables["quarantine"] = pd.read_csv(snakemake.input.quarantine, sep="\t", dtype={"well": str})
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    scale = Scale.from_dict(inspection)
+    tables = {name: scale.computed(read_table(snakemake.input[name])) for name in names}
+    readouts = [scale.computed_column(name) for name in snakemake.params.readouts]
+    options = with_computed_names(snakemake.params.options, scale)
+    tables["quarantine"] = pd.read_csv(snakemake.input.quarantine, sep="\t", dtype={"well": str})
     imaged = imaged_wells(inspection)
     plate_map = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
     made = plate_chain.profile_plate(
-        snakemake.wildcards.plate, tables, plate_map, snakemake.params.options, readouts,
+        snakemake.wildcards.plate, tables, plate_map, options, readouts,
         inspection, unmade_readouts(readouts),
     )  # fmt: skip
-    publish_table(output.wells, made.wells)
-    publish_table(output.statistics, made.statistics)
-    publish_table(output.profiles, made.augmented)
-    publish_table(output.normalised, made.normalised)
-    publish_table(output.selected, made.selected)
-    publish_table(output.features, made.features)
-    report_wells(made.wells)
-    report_readouts(made.statistics)
-    report_features(made.features)
+    wells, statistics, features = (
+        with_true_names(table, scale) for table in (made.wells, made.statistics, made.features)
+    )
+    publish_table(output.wells, scale.published(wells))
+    publish_table(output.statistics, statistics)
+    publish_table(output.profiles, scale.published(made.augmented))
+    publish_table(output.normalised, scale.published(made.normalised))
+    publish_table(output.selected, scale.published(made.selected))
+    publish_table(output.features, features)
+    report_wells(wells)
+    report_readouts(statistics)
+    report_features(features)
     log.info("%d wells, %d readouts", len(made.wells), len(readouts))
     found = {**tables, "wells": made.wells, "statistics": made.statistics}
     warnings = plate_warnings(inspection, found)

@@ -139,7 +139,7 @@ def test_pixel_size_is_from_the_files_unless_the_config_says_it():
     assert (found["pixel_size_um"], found["pixel_size_known"]) == (0.325, True)
     assert inspect(planes(), said, pixel_size_um=0.5)[0]["pixel_size_um"] == 0.5
     unknown = inspect(planes())[0]
-    assert (unknown["pixel_size_um"], unknown["pixel_size_known"]) == (1.0, False)
+    assert (unknown["pixel_size_um"], unknown["pixel_size_known"]) == (None, False)
 
 
 def test_a_field_of_another_magnification_is_a_fault():
@@ -160,7 +160,7 @@ def test_time_step_is_from_the_files_unless_the_config_says_it():
     assert inspect(table, taken, time_step_s=60)[0]["time_step_s"] == 60
     said = {path: Header((64, 80), "uint16", None, 30.0) for path in table["path"]}
     assert inspect(table, said)[0]["time_step_s"] == 30
-    assert inspect(table)[0]["time_step_s"] == 1
+    assert inspect(table)[0]["time_step_s"] is None
 
 
 def test_wells_without_images_are_faults_unless_the_map_is_of_a_whole_plate():

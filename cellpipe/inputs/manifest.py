@@ -18,10 +18,17 @@ from cellpipe.inputs.headers import (
     dtypes_of_channels,
     headers_of_fields,
     most_common,
-    pixel_size,
+)
+from cellpipe.inputs.scales import (
+    NGFF,
+    Given,
+    described_step,
+    plate_scale,
+    scale_of_source,
     time_step,
 )
 from cellpipe.layouts import csv, ome_tiff, pattern
+from cellpipe.layouts.harmony import with_index
 from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.layouts.reading import Header, read_header
 
@@ -69,7 +76,7 @@ def inspect_planes(
     *,
     plate: str,
     read: Callable[[str, int], Header],
-    pixel_size_um: float | None,
+    pixel_size_um: Given,
     time_step_s: float | None,
     project_z: bool,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
@@ -84,8 +91,8 @@ def inspect_planes(
     Returns
     -------
     inspection : dict
-        ``plate, channels, pixel_size_um, pixel_size_known, time_step_s, fields, holes, faults,
-        other_channels``
+        ``plate, channels, fields, holes, faults, other_channels``, and its scale, see
+        `cellpipe.inputs.scales.plate_scale` and `time_step`
     planes : DataFrame
         the planes of the wanted channels, with the channel's name in place of its token, and the
         ``dtype`` that a plane of the channel should have
@@ -98,23 +105,23 @@ def inspect_planes(
     planes = planes.sort_values(["well", "field", "t", "channel", "z"], ignore_index=True)
     _refuse_doubles(planes)
     headers, faults = headers_of_fields(planes, read)
-    size, odd = pixel_size(headers, pixel_size_um)
+    scale, odd = plate_scale(headers, pixel_size_um)
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
     dtypes = dtypes_of_channels(planes, read)
     stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
     groups = dict(tuple(planes.groupby(["well", "field"])))
     fields = [
         _field(*place, groups[place], header.shape, stored, len(channels), project_z)
         for place, header in headers.items()
-        if place not in odd
+        if place not in odd_places
     ]
-    faults += list(odd.values())
+    faults += odd
     _refuse_nothing(fields, faults)
     inspection = {
         "plate": plate,
         "channels": list(channels),
-        "pixel_size_um": float(size or 1.0),
-        "pixel_size_known": bool(size),
-        "time_step_s": float(time_step_s or time_step(groups, headers, read) or 1.0),
+        **scale,
+        **time_step(groups, headers, read, time_step_s),
         "fields": fields,
         "holes": _holes(planes, list(channels)),
         "faults": faults,
@@ -150,7 +157,7 @@ def inspect_source(
     channels: Mapping[str, Mapping[str, str]],
     *,
     plate: str,
-    pixel_size_um: float | None,
+    pixel_size_um: Given,
     time_step_s: float | None,
 ) -> dict[str, Any]:
     """The same description of an OME-Zarr plate that is read in place.
@@ -162,6 +169,7 @@ def inspect_source(
     names = {spec["source"]: name for name, spec in channels.items()}
     _refuse_absent_channels(names, set(labels))
     fields = [field for field in source["fields"] if list(field["channels"]) == labels]
+    scale, odd = scale_of_source(fields, pixel_size_um)
     faults = [
         {
             "well": field["well"],
@@ -173,17 +181,19 @@ def inspect_source(
         for field in source["fields"]
         if field not in fields
     ]
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
+    fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
+    step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
     return {
         "plate": plate,
         "source": source["source"],
         "ngff_version": source["ngff_version"],
         "channels": [names.get(label, label) for label in labels],
-        "pixel_size_um": float(pixel_size_um or fields[0]["pixel_size_um"]),
-        "pixel_size_known": True,
-        "time_step_s": float(time_step_s or fields[0]["time_step_s"] or 1.0),
+        **scale,
+        **described_step(step_s, "config" if time_step_s else NGFF),
         "fields": fields,
         "holes": [],
-        "faults": [*source["faults"], *faults],
+        "faults": [*source["faults"], *faults, *odd],
         "other_channels": [label for label in labels if label not in names],
     }
 
@@ -272,5 +282,5 @@ def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_header_below(folder: Path) -> Callable[[str, int], Header]:
-    """`read_header` for paths below `folder`."""
-    return lambda path, page: read_header(folder / path, page)
+    """`read_header` for paths below `folder`, with the scale of an index beside the files."""
+    return with_index(lambda path, page: read_header(folder / path, page), folder)

@@ -13,6 +13,7 @@ from typing import Any
 from cellpipe.errors import BadConfig
 from cellpipe.profiles.counts import CELL_COUNTS, SPOT_COUNTS, SPOT_TRACK_COUNTS, TRACK_COUNTS
 from cellpipe.profiles.dynamics import PARTICLE_READOUTS, TRACK_READOUTS
+from cellpipe.units import Scale
 
 _MEASURED = re.compile(r"(cell_|cytoplasm_)?\w+_(mean|std|min|max|sum)")
 
@@ -30,7 +31,12 @@ def refuse_unknown_readouts(config: Mapping[str, Any], *, in_place: bool) -> Non
         check_ratios(config["measure"]["ratios"], measured)
     known = [*measured, *config["measure"]["ratios"], *later_columns(config)]
     for option, name in _asked(config):
-        if name in known or (in_place and _MEASURED.fullmatch(name)):
+        # where a scale is unknown, columns are named in pixels and frames: both are understood
+        if (
+            name in known
+            or Scale().computed_column(name) in known
+            or (in_place and _MEASURED.fullmatch(name))
+        ):
             continue
         if name.startswith("fraction_") and config["classify"]["training"] == "annotations":
             continue  # classes are named by the annotations

@@ -11,9 +11,7 @@ import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.layouts.wells import row_and_column, well_name
-
-_UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "angstrom": 1e-4, "meter": 1e6}
-_S = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
+from cellpipe.units import micrometres, seconds
 
 
 def describe_source(path: Path) -> dict[str, Any]:
@@ -107,7 +105,6 @@ def _described(root: Path, source_path: str) -> dict[str, Any]:
     if not axes.endswith("yx") or axes != "".join(a for a in "tczyx" if a in axes):
         raise _unusable(folder, f"has the axes {axes}")
     sizes = dict(zip(axes, shape, strict=True))
-    steps = {axis: scales[0][i] for i, axis in enumerate(axes)}
     names = attributes.get("omero", {}).get("channels", [])
     return {
         "source_path": source_path,
@@ -119,8 +116,27 @@ def _described(root: Path, source_path: str) -> dict[str, Any]:
         "n_t": sizes.get("t", 1),
         "n_z": sizes.get("z", 1),
         "channels": _channel_labels(names, sizes.get("c", 1)),
-        "pixel_size_um": steps["x"] * _UM.get(units[axes.index("x")], 1.0),
-        "time_step_s": steps["t"] * _S.get(units[0], 1.0) if sizes.get("t", 1) > 1 else None,
+        "units": units,
+        **_steps(axes, scales[0], units, sizes),
+    }
+
+
+def _steps(
+    axes: str, scale: Sequence[float], units: Sequence[Any], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """Edges of a voxel in µm, and the time between frames in s; None where there is no unit."""
+    steps: dict[str, float | None] = {}
+    for axis, step, unit in zip(axes, scale, units, strict=True):
+        factor = seconds(unit) if axis == "t" else micrometres(unit)
+        steps[axis] = step * factor if factor and step > 0 else None
+    unitless = steps["y"] is None or steps["x"] is None
+    y, x = scale[axes.index("y")], scale[axes.index("x")]
+    return {
+        "pixel_size_y_um": None if unitless else steps["y"],
+        "pixel_size_um": None if unitless else steps["x"],
+        "pixel_scale": [y, x] if y > 0 and x > 0 else [1.0, 1.0],
+        "z_step_um": steps.get("z") if sizes.get("z", 1) > 1 else None,
+        "time_step_s": steps.get("t") if sizes.get("t", 1) > 1 else None,
     }
 
 

@@ -11,6 +11,7 @@ from cellpipe.profiles import dynamics
 from cellpipe.profiles.counts import COUNTS, objects_per_well, tracks_per_well
 from cellpipe.profiles.ground import OF_CELLS, listed_fields, usable_frames, well_ground
 from cellpipe.profiles.wells import Plan, aggregate_wells
+from cellpipe.units import Scale
 
 _NEVER = float("nan")
 OF_SPOTS = (*OF_CELLS, "detect")
@@ -25,15 +26,12 @@ def imaging_plan(
     """What a plate was to show; sizes that its files do not give stay unknown."""
     if inspection is None:
         return Plan(quarantine=quarantine, min_imaged_share=min_imaged_share)
-    size = inspection.get("pixel_size_um")
-    y, x = inspection.get("pixel_size_yx_um") or (size, size)
-    known = inspection.get("pixel_size_known", True) and y and x
-    step = inspection.get("time_step_s") if inspection.get("time_step_known", True) else None
+    scale = Scale.from_dict(inspection)
     return Plan(
         listed=listed_fields(inspection),
         quarantine=quarantine,
-        mm2_per_px=float(y) * float(x) / 1e6 if known else _NEVER,
-        hours_per_frame=float(step) / 3600 if step else _NEVER,
+        mm2_per_px=scale.y * scale.x / 1e6 if scale.length_known else _NEVER,
+        hours_per_frame=scale.step / 3600 if scale.time_known else _NEVER,
         min_imaged_share=min_imaged_share,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from cellpipe import units
 from cellpipe.figures.tracks import first_families
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
@@ -26,15 +27,19 @@ def tracks_table(tracks: pd.DataFrame) -> Table:
     from cellpipe.profiles.dynamics import aggregate_tracks
 
     wells = aggregate_tracks(tracks)
+    known = units.time_is_known()
+    per, lasting = (3600.0, duration) if known else (1.0, number)
     rows = [
         [
             well["well"], count(well["n_tracks"]), count(well["n_divisions"]),
-            number(3600 * well["median_speed_um_s"]), duration(well["median_lifetime_s"]),
+            number(per * well["median_speed_um_s"]), lasting(well["median_lifetime_s"]),
             number(well["median_displacement_um"]),
         ]
         for _, well in wells.head(MAX_ROWS).iterrows()
     ]  # fmt: skip
-    columns = ["well", "tracks", "divisions", "speed (µm/h)", "lifetime", "displacement (µm)"]
+    lifetime = "lifetime" if known else "lifetime (frames)"
+    columns = ["well", "tracks", "divisions"]
+    columns += [units.label("speed (µm/h)"), lifetime, units.label("displacement (µm)")]
     return Table(columns, rows, [False] + [True] * 5, max(len(wells) - MAX_ROWS, 0))
 
 
