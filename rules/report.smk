@@ -33,6 +33,7 @@ rule write_report:
     input:
         layout="<results>/{plate}/layout.json",
         inspection="<results>/{plate}/inspection.json",
+        manifest="<results>/{plate}/manifest.parquet",
         tables=all_block_tables,
         wells="<results>/{plate}/wells.parquet",
         fields="<results>/{plate}/fields.parquet",

@@ -132,7 +132,7 @@ def _flags(row: pd.Series, columns: list[str]) -> list[str]:
 def quarantine_table(quarantine: pd.DataFrame) -> Table:
     """Everything that was left out: where, why, and what to do."""
     known = [
-        c for c in ("well", "field", "t", "stage", "file", "reason", "remedy") if c in quarantine
+        c for c in ("well", "field", "t", "stage", "status", "reason", "remedy") if c in quarantine
     ]
     titles = {"t": "frame", "reason": "why", "remedy": "what to do"}
     shown = quarantine.head(MAX_ROWS)
