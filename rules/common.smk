@@ -312,6 +312,8 @@ SEGMENT_CODE = frame_code(
     "segment.square",
 )
 
+# what decides links; how the stage's movement enters speeds is another matter
+LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
 TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
 
 DETECT_CODE = frame_code("detect", "segment.square")

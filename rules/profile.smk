@@ -25,11 +25,14 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
+        stage=config["track"]["stage"],
+        max_gap_frames=config["track"]["max_gap_frames"],
         code=code_digest(
             "workflow.gather",
             "inputs.account",
             "track",
             "segment.movie_quality",
+            "dynamics.stage",
             "units",
         ),
     script:

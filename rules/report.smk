@@ -2,6 +2,7 @@ rule draw_figures:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        fields="<results>/{plate}/fields.parquet",
         wells="<results>/{plate}/wells.parquet",
         tracks="<results>/{plate}/tracks.parquet",
         spots="<results>/{plate}/spots.parquet",
@@ -24,7 +25,8 @@ rule draw_figures:
     params:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
-        code=code_digest("figures", "workflow.not_made", "units"),
+        stage=config["track"]["stage"],
+        code=code_digest("figures", "workflow.not_made", "dynamics.stage", "units"),
     script:
         "../scripts/draw_figures.py"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import figures
+from cellpipe.dynamics.stage import without_stage
 from cellpipe.plate import Plate
 from cellpipe.profiles.counts import comparable
 from cellpipe.units import words_of
@@ -59,6 +60,7 @@ def of_motion(kind, points, wells):
     """How far cells, or spots, go: condition by condition."""
     groups = figures.well_groups(wells)
     msd = read_computed(snakemake.input.msd)
+    points = without_stage(points, read_computed(snakemake.input.fields), snakemake.params.stage)
     yield f"msd_{kind}", partial(figures.msd_plot, msd[msd["kind"] == kind], groups)
     yield f"spaghetti_{kind}", partial(figures.spaghetti_plot, points, groups)
 

@@ -87,6 +87,7 @@ def _dynamics(content: ReportContent) -> dict[str, Any]:
         "quality": strips,
         "flagged": flagged,
         "doubts": record.doubted_frames(fields),
+        "together": record.common_movement(fields),
     }
 
 
