@@ -42,6 +42,7 @@ rule write_report:
         tracks="<results>/{plate}/tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
+        features="<results>/{plate}/profiles/features.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,
