@@ -22,6 +22,8 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
 
 
 try:
+    sheets.refuse_odd_paths({"cellpipe itself": workflow.basedir}, odd="{}:")
+    sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
     config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
     SHEET = sheets.read_plates(
         config["plates"],
@@ -204,9 +206,10 @@ def all_results(wildcards):
     """Every result of every plate. What a folder has lost is made again with the folder."""
     for plate in PLATES:
         workflow.dag.forcefiles.update(gone(plate))  # snakemake sees whole folders only
-    return [
-        path for plate in PLATES for path in results_of_plate(Wildcards(plate=plate))
-    ]
+    paths = [f"{RESULTS}/{plate}/summary.json" for plate in PLATES]
+    for plate in PLATES:
+        paths += results_of_plate(Wildcards(plate=plate))
+    return paths
 
 
 def say_how_it_ended():
