@@ -130,7 +130,7 @@ def test_why_a_plate_stopped_is_told_from_its_logs(tmp_path: Path, log: str, wor
     path.write_text(log)
     text = end_of_run(tmp_path, ["Q"], {"Q": ["segment_block"]})
     assert words in text
-    assert bool(words) == (str(path) in text)
+    assert bool(words) == (str(path) in text), text
 
 
 FOLDERS = {"figures": "figures", "evaluation/worst": "evaluation/worst", "*.geff": "geff.tsv"}

@@ -18,7 +18,6 @@ from cellpipe.models.card import Card, load_card, weights_path
 from cellpipe.models.engines import FOREIGN
 from cellpipe.models.engines.weights import weights_card
 
-
 PATHS = ("images", "plate_map", "annotations", "truth")  # columns of the sheet of plates
 
 

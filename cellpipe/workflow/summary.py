@@ -145,7 +145,7 @@ def end_of_run(results: Path, plates: Iterable[str], stopped: Mapping[str, list[
         if rules := stopped.get(plate):
             lines.append(f"{plate}: not finished, at {_some(rules)}")
             why = [_why(results / "logs" / rule, plate) for rule in dict.fromkeys(rules)]
-            lines += [f"  {line}" for line in why if line]
+            lines += [f"  {line}" for line in why if line] or [f"  see {results / 'logs'}"]
         elif path.is_file():
             lines += told(json.loads(path.read_text(encoding="utf-8")), results / plate)
     return "\n".join(["", *lines]) if lines else ""
