@@ -8,12 +8,13 @@ import pandas as pd
 
 from cellpipe import figures
 from cellpipe.errors import BadImage
+from cellpipe.inputs import account
 from cellpipe.plate import Plate
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import StageRecord, WeightsRecord, WorstImage
 from cellpipe.units import words_of
-from cellpipe.workflow import provenance
+from cellpipe.workflow import gather, provenance
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.not_made import read_not_made
 from cellpipe.workflow.publish import publish_text
@@ -95,6 +96,20 @@ def worst_images():
         yield WorstImage(*picture)
 
 
+def files(inspection):
+    """What became of the files of the plate, in sentences."""
+    receipts = [
+        receipt
+        for path in snakemake.input.tables
+        if Path(path).parent.name == "ingest"
+        for receipt in read_receipts(path)
+    ]
+    planes = read_table(snakemake.input.manifest)
+    return account.sentences(
+        account.settled(inspection["files"], planes, gather.left_out_frames(receipts))
+    )
+
+
 def optional(path, read):
     return read(path) if path else None
 
@@ -122,6 +137,7 @@ with speaking(snakemake):
         )
         or {},
         importance=importance,
+        features=pd.read_csv(snakemake.input.features, sep="\t", keep_default_na=False),
         thumbnails=thumbnails(plate, inspection),
         fields=read_table(snakemake.input.fields),
         tracks=tracks if len(tracks) else None,
@@ -129,6 +145,7 @@ with speaking(snakemake):
         evaluation=optional(snakemake.input.evaluation, read_scores) or {},
         judged=optional(snakemake.input.judged, lambda p: pd.read_csv(p, sep="\t")),
         worst=list(worst_images()),
+        files=files(inspection),
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
         warnings=pd.read_csv(snakemake.input.warnings, sep="\t", dtype=str, keep_default_na=False),
         not_made=read_not_made(snakemake.input.not_made),

@@ -190,10 +190,10 @@ def test_a_stack_counts_and_its_projection_does_not(tmp_path):
     assert {c: sorted(z) for c, z in depth.items()} == {"1": [0, 1, 2], "2": [0, 1, 2], "3": [0]}
 
 
-def test_time_points_are_numbered_from_zero_without_gaps(tmp_path):
+def test_time_points_count_from_the_first_and_keep_their_gaps(tmp_path):
     names = [f"TimePoint_{t}/P_B03_w1.tif" for t in (3, 10, 7)]
     planes = listed("imagexpress", touched(tmp_path, *names)).sort_values("t")
-    assert planes["t"].tolist() == [0, 1, 2]
+    assert planes["t"].tolist() == [0, 4, 7]
     assert [path.split("/")[0] for path in planes["path"]] == [
         "TimePoint_3", "TimePoint_7", "TimePoint_10"
     ]  # fmt: skip

@@ -77,11 +77,20 @@ def test_a_channel_that_no_file_has_stops_with_those_found():
         inspect(planes(), channels={"dna": {"source": "1"}, "gfp": {"source": "3"}})
 
 
-def test_two_files_for_one_plane_stop():
+def test_two_files_for_one_plane_set_their_field_aside_unless_they_are_equal():
     table = planes()
     double = table.iloc[[0]].assign(path="again")
-    with pytest.raises(BadConfig, match="'again'"):
-        inspect(pd.concat([table, double]))
+    both = pd.concat([table, double])
+    found, listed = inspect(both)
+    assert [f["well"] for f in found["fields"]] == ["B03", "C02"]
+    (fault,) = found["faults"]
+    assert (fault["well"], fault["field"], fault["file"]) == ("B02", 1, "again")
+    assert "differ" in fault["reason"]
+    found, listed = inspect(both, same=lambda one, other: True)
+    assert len(found["fields"]) == 3
+    assert found["faults"] == []
+    assert found["copies"] == {"again": "B02_1_0_1_0"} or list(found["copies"]) == ["B02_1_0_1_0"]
+    assert len(listed) == len(table)
 
 
 def test_a_field_of_which_no_file_can_be_read_is_a_fault_and_the_rest_stays():

@@ -16,6 +16,8 @@ from cellpipe.workflow.receipts import Receipt
 
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
+STAGE = [f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"]
+MISSING = "there is no file of"  # how the reason of a frame without files begins
 OF_OBJECTS = ("foreground_probability", "object_probability")  # of each object, by segmentation
 
 
@@ -75,16 +77,34 @@ def join_fields(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return joined.sort_values(FRAME, ignore_index=True)
 
 
+def join_stage(fields: pd.DataFrame, links: pd.DataFrame | None) -> pd.DataFrame:
+    """`fields` with how far the stage moved before each frame; NaN where no cell tells it."""
+    if links is None:
+        return fields
+    frames = links.drop_duplicates(FRAME)[[*FRAME, *STAGE]]
+    return fields.merge(frames, how="left", on=FRAME)
+
+
 def quarantine(
-    plate: str, inspection: Mapping[str, Any], receipts: Mapping[str, Iterable[Receipt]]
+    plate: str,
+    inspection: Mapping[str, Any],
+    receipts: Mapping[str, Iterable[Receipt]],
+    passed_over: Iterable[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
-    """Every file, field or frame that was left out: where, at which stage, why, and the remedy."""
+    """Every file, field or frame that was left out: where, at which stage, why, and the remedy.
+
+    `status` is "quarantined" (read and found bad, or in doubt), "missing" (there is no file), or
+    "passed over" (an image that is not part of the plate as the config describes it, from
+    `account.rows_of_images`). `file` is the file, or the first of several, where it is known.
+    """
     rows = [
         {
             "well": fault["well"],
             "field": fault["field"],
             "t": "",
             "stage": "inspect",
+            "status": fault.get("status", "quarantined"),
+            "file": fault["file"],
             "reason": f"{fault['file']}: {fault['reason']}",
             "remedy": fault["remedy"],
         }
@@ -92,22 +112,36 @@ def quarantine(
     ]
     for stage, of_stage in receipts.items():
         for receipt in of_stage:
+            bad = [frame for frame in receipt.frames if frame.status != "ok"]
+            whole = stage == "track"  # a movie is linked, or left out, as a whole
             rows += [
                 {
                     "well": receipt.unit.well,
                     "field": receipt.unit.field,
-                    "t": frame.t,
+                    "t": "" if whole else frame.t,
                     "stage": stage,
+                    "status": "missing" if frame.reason.startswith(MISSING) else "quarantined",
+                    "file": "",
                     "reason": frame.reason,
                     "remedy": frame.remedy,
                 }
-                for frame in receipt.frames
-                if frame.status != "ok"
+                for frame in (bad[:1] if whole else bad)
             ]
-    columns = ["plate", "well", "field", "t", "stage", "reason", "remedy"]
+    of_images = {"field": "", "t": "", "stage": "inspect", "status": "passed over"}
+    rows += [{**of_images, **row} for row in passed_over]
+    columns = ["plate", "well", "field", "t", "stage", "status", "file", "reason", "remedy"]
     return (
         pd.DataFrame(rows).assign(plate=plate)[columns] if rows else pd.DataFrame(columns=columns)
     )
+
+
+def left_out_frames(receipts: Iterable[Receipt]) -> set[tuple[str, int, int]]:
+    """Well, field and frame of what a stage quarantined."""
+    return {
+        (receipt.unit.well, receipt.unit.field, frame.t)
+        for receipt in receipts
+        for frame in receipt.bad_frames
+    }
 
 
 def stage_seconds(receipts: Iterable[Receipt]) -> float:
