@@ -15,6 +15,8 @@ from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_rea
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.contents import incomplete, lost_store
+from cellpipe.workflow.limits import say_killed
+from cellpipe.workflow.run_record import note_run
 from cellpipe.workflow.provenance import code_digest
 from cellpipe.workflow.summary import end_of_run
 
@@ -215,6 +217,11 @@ def all_results(wildcards):
     for plate in PLATES:
         paths += results_of_plate(Wildcards(plate=plate))
     return paths
+
+
+def note_how_it_runs():
+    """Record in the folder of each plate how its results are made, for `cellpipe verify`."""
+    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
 
 
 def say_how_it_ended():
