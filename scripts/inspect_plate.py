@@ -74,6 +74,7 @@ with speaking(snakemake):
         inspection["faults"] += manifest.wells_without_images(mapped, named)
     publish_table(snakemake.output.manifest, planes)
     publish_table(snakemake.output.passed_over, over)
+    inspection["token"] = options.watched
     publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
     log.info(
         "%s: %d wells, %d fields, %d holes, %d fields that cannot be read",
