@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 from cellpipe.inputs import lines, places, sheets, watch
+from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_readouts
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.contents import incomplete, lost_store
@@ -28,6 +29,10 @@ try:
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
+    refuse_unknown_readouts(
+        config, in_place=any(row["layout"] == "ome-zarr" for row in SHEET.values())
+    )
+    refuse_missing_controls(config, SHEET)
     places.refuse_overlaps(SHEET, config["results"])
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
@@ -321,6 +326,8 @@ SEGMENT_CODE = frame_code(
     "segment.square",
 )
 
+# what decides links; how the stage's movement enters speeds is another matter
+LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
 TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
 
 DETECT_CODE = frame_code("detect", "segment.square")

@@ -30,6 +30,7 @@ rule inspect_plate:
             "inputs.account",
             "inputs.plate_map",
             "layouts.ome_zarr",
+            "quality.scale",
         ),
     script:
         "../scripts/inspect_plate.py"

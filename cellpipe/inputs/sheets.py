@@ -183,12 +183,15 @@ def track_environment(config: Mapping[str, Any]) -> str:
 def readouts(config: Mapping[str, Any]) -> list[str]:
     """Columns of the table of wells that are judged and shown.
 
-    Those asked for, and the fraction of cells of the positive class; else the number of cells.
+    Those asked for, the fraction of cells of the positive class, and the readout of hits; else the
+    number of cells.
     """
     wanted = list(config["profile"]["readouts"])
     if config["classify"]["training"] == "controls":
         wanted.append(f"fraction_{config['classify']['positive']}")
-    return wanted or ["n_cells"]
+    if config["profile"]["hit_readout"]:
+        wanted.append(config["profile"]["hit_readout"])
+    return list(dict.fromkeys(wanted)) or ["n_cells"]
 
 
 def stages(config: Mapping[str, Any]) -> list[str]:

@@ -17,6 +17,7 @@ from cellpipe.workflow.receipts import Receipt
 
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
+STAGE = [f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"]
 MISSING = "there is no file of"  # how the reason of a frame without files begins
 OF_OBJECTS = ("foreground_probability", "object_probability")  # of each object, by segmentation
 
@@ -77,6 +78,14 @@ def join_fields(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return joined.sort_values(FRAME, ignore_index=True)
 
 
+def join_stage(fields: pd.DataFrame, links: pd.DataFrame | None) -> pd.DataFrame:
+    """`fields` with how far the stage moved before each frame; NaN where no cell tells it."""
+    if links is None:
+        return fields
+    frames = links.drop_duplicates(FRAME)[[*FRAME, *STAGE]]
+    return fields.merge(frames, how="left", on=FRAME)
+
+
 def quarantine(
     plate: str,
     inspection: Mapping[str, Any],
@@ -107,11 +116,13 @@ def quarantine(
     ]
     for stage, of_stage in receipts.items():
         for receipt in of_stage:
+            bad = [frame for frame in receipt.frames if frame.status != "ok"]
+            whole = stage == "track"  # a movie is linked, or left out, as a whole
             rows += [
                 {
                     "well": receipt.unit.well,
                     "field": receipt.unit.field,
-                    "t": frame.t,
+                    "t": "" if whole else frame.t,
                     "stage": stage,
                     "status": "missing" if frame.reason.startswith(MISSING) else "quarantined",
                     "file": file_of(
@@ -121,8 +132,7 @@ def quarantine(
                     "reason": frame.reason,
                     "remedy": frame.remedy,
                 }
-                for frame in receipt.frames
-                if frame.status != "ok"
+                for frame in (bad[:1] if whole else bad)
             ]
     of_images = {"field": "", "t": "", "stage": "inspect", "status": "passed over"}
     rows += [{**of_images, **row} for row in passed_over]
