@@ -15,6 +15,8 @@ from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_rea
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.contents import incomplete, lost_store
+from cellpipe.workflow.limits import say_killed
+from cellpipe.workflow.run_record import note_run
 from cellpipe.workflow.provenance import code_digest
 from cellpipe.workflow.summary import end_of_run
 
@@ -23,6 +25,8 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
 
 
 try:
+    sheets.refuse_odd_paths({"cellpipe itself": workflow.basedir}, odd="{}:")
+    sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
     config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
     SHEET = sheets.read_plates(
         config["plates"],
@@ -209,9 +213,15 @@ def all_results(wildcards):
     """Every result of every plate. What a folder has lost is made again with the folder."""
     for plate in PLATES:
         workflow.dag.forcefiles.update(gone(plate))  # snakemake sees whole folders only
-    return [
-        path for plate in PLATES for path in results_of_plate(Wildcards(plate=plate))
-    ]
+    paths = [f"{RESULTS}/{plate}/summary.json" for plate in PLATES]
+    for plate in PLATES:
+        paths += results_of_plate(Wildcards(plate=plate))
+    return paths
+
+
+def note_how_it_runs():
+    """Record in the folder of each plate how its results are made, for `cellpipe verify`."""
+    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
 
 
 def say_how_it_ended():
