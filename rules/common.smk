@@ -10,7 +10,7 @@ import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe.inputs import lines, places, sheets
+from cellpipe.inputs import lines, places, sheets, watch
 from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_readouts
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
@@ -88,6 +88,20 @@ def of_plate(key):
 def in_place(wildcards):
     """Whether a plate is OME-Zarr already, and is read where it lies."""
     return SHEET[wildcards.plate]["layout"] == "ome-zarr"
+
+
+def watched(wildcards):
+    """Changes when what was found missing or bad in a folder of images is no longer so."""
+    plate = wildcards.plate
+    return watch.token(Path(RESULTS, plate), Path(SHEET[plate]["images"]))
+
+
+def inspected(wildcards):
+    """What a plate in place was inspected with: its chunks may be mended with no other trace."""
+    if not in_place(wildcards):
+        return ""
+    path = Path(RESULTS, wildcards.plate, "inspection.json")
+    return json.loads(path.read_text()).get("token", "") if path.exists() else ""
 
 
 def fields(plate):

@@ -81,6 +81,7 @@ with speaking(snakemake):
         log.warning("pixel size: seen and not taken: %s", inspection["pixel_size_seen"])
     publish_table(snakemake.output.manifest, planes)
     publish_table(snakemake.output.passed_over, over)
+    inspection["token"] = options.watched
     publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
     log.info(
         "%s: %d wells, %d fields, %d holes, %d fields that cannot be read",

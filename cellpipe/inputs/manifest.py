@@ -40,6 +40,7 @@ from cellpipe.layouts import csv, ome_tiff, pattern
 from cellpipe.layouts.files import Files, find_files
 from cellpipe.layouts.harmony import with_index
 from cellpipe.layouts.names import refuse_unknown_layout
+from cellpipe.layouts.reach import file_state
 from cellpipe.layouts.reading import Header, read_header
 
 
@@ -79,14 +80,13 @@ def listing(folder: Path, follow_links: bool = False) -> Files:
 
 
 def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Add size and time of change of each file, by which a changed file is noticed."""
+    """Add size and time of change of each file, by which a changed file is noticed.
+
+    Raises Unreachable where a file cannot be looked at.
+    """
     states = {}
     for path in planes["path"].unique():
-        try:
-            state = (folder / path).stat()
-            states[path] = (state.st_size, state.st_mtime_ns)
-        except OSError:
-            states[path] = (-1, -1)
+        states[path] = file_state(folder / path) if path else (-1, -1)
     return planes.assign(
         bytes=[states[p][0] for p in planes["path"]],
         modified_ns=[states[p][1] for p in planes["path"]],
