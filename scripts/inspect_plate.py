@@ -33,7 +33,9 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         inspection, over = account.accounted_source(inspection, source)
         return inspection, pd.DataFrame(), over
     files = manifest.listing(images, options.ingest["follow_links"])
-    listed = manifest.list_planes(options.layout, images, options.layouts, files)
+    listed = manifest.list_planes(
+        options.layout, images, options.layouts, files, options.ingest["plate_columns"]
+    )
     inspection, planes = manifest.inspect_planes(
         listed,
         options.channels,
@@ -79,6 +81,7 @@ with speaking(snakemake):
         log.warning("pixel size: seen and not taken: %s", inspection["pixel_size_seen"])
     publish_table(snakemake.output.manifest, planes)
     publish_table(snakemake.output.passed_over, over)
+    inspection["token"] = options.watched
     publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
     log.info(
         "%s: %d wells, %d fields, %d holes, %d fields that cannot be read",
