@@ -77,7 +77,7 @@ rule write_report:
 
 rule write_crate:
     input:
-        layout="<results>/{plate}/layout.json",
+        inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",
@@ -101,6 +101,6 @@ rule write_crate:
         images=of_plate("images"),
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("formats.ro_crate"),
+        code=code_digest("formats.ro_crate", "quality.scale"),
     script:
         "../scripts/write_crate.py"
