@@ -42,6 +42,7 @@ rule write_report:
         tracks="<results>/{plate}/tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
+        features="<results>/{plate}/profiles/features.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,
@@ -76,7 +77,7 @@ rule write_report:
 
 rule write_crate:
     input:
-        layout="<results>/{plate}/layout.json",
+        inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",
@@ -100,6 +101,6 @@ rule write_crate:
         images=of_plate("images"),
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("formats.ro_crate"),
+        code=code_digest("formats.ro_crate", "quality.scale"),
     script:
         "../scripts/write_crate.py"

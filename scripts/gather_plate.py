@@ -94,9 +94,10 @@ with speaking(snakemake):
         else pd.DataFrame()
     )
     over = account.read_passed_over(snakemake.input.passed_over)
-    faults = gather.quarantine(plate.name, inspection, receipts, account.rows_of_images(over))
-    left_out = gather.left_out_frames(receipts["ingest"])
     planes = read_table(snakemake.input.manifest)
+    passed_over = account.rows_of_images(over)
+    faults = gather.quarantine(plate.name, inspection, receipts, passed_over, planes)
+    left_out = gather.left_out_frames(receipts["ingest"])
     files = account.settled(inspection["files"], planes, left_out)
     for table, path in (
         (cells, snakemake.output.cells),

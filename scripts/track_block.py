@@ -7,6 +7,7 @@ from cellpipe import track
 from cellpipe.segment.movie_quality import lost_frames, spans
 from cellpipe.workflow import gather
 from cellpipe.workflow.block_job import BlockJob
+from cellpipe.workflow.durable import sync_disk
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.provenance import fingerprint
@@ -33,7 +34,8 @@ def without_links(cells, unit):
 
 
 def write_tracked_labels(unit, links):
-    """Store labels in which a cell keeps its value over time."""
+    """Store labels in which a cell keeps its value over time; returns their digests by frame."""
+    stored = {}
     for t in range(unit.t_start, unit.t_stop):
         if not job.plate.has_frame(unit.well, unit.field, t, job.plate.objects):
             continue
@@ -42,6 +44,8 @@ def write_tracked_labels(unit, links):
         of_frame = links[links["t"] == t]
         values[of_frame["label"].to_numpy(np.int64)] = of_frame["track_id"].to_numpy(np.uint32)
         job.plate.write_labels(unit.well, unit.field, t, "tracks", values[nuclei])
+        stored[t] = {"tracks": job.plate.stored_digest(unit.well, unit.field, t, "tracks")}
+    return stored
 
 
 def load_judge(weights):
@@ -53,8 +57,11 @@ def load_judge(weights):
     return load_link_network(weights, snakemake.threads)
 
 
-def frames_of(unit, receipts, fault):
-    """Frames of a movie's receipt: those that were measured, all left out if linking failed."""
+def frames_of(unit, receipts, fault, stored):
+    """Frames of a movie's receipt: those that were measured, all left out if linking failed.
+
+    `stored` : digests of the labels that were written, by frame
+    """
     good = sorted({t for receipt in receipts for t in receipt.good_frames})
     holes = lost_frames(good)
     if holes:
@@ -62,8 +69,11 @@ def frames_of(unit, receipts, fault):
         ends = f"; no track goes through {spans(too_long)}" if too_long else ""
         log.warning("%s: no image of frames %s%s", unit.name, spans(holes), ends)
     if fault is None:
-        return tuple(Frame(t) for t in good)
-    return tuple(Frame(t, "quarantined", fault["reason"], fault["do"]) for t in good)
+        return tuple(Frame(t, stored=stored.get(t, {})) for t in good)
+    return tuple(
+        Frame(t, "quarantined", fault["reason"], fault["do"], stored=stored.get(t, {}))
+        for t in good
+    )
 
 
 with speaking(snakemake):
@@ -82,8 +92,9 @@ with speaking(snakemake):
             links = linked_field(of_field, unit)
         fault = not_made.rows[-1] if len(not_made.rows) > before else None
         links = without_links(of_field, unit) if links is None else links
+        stored = {}
         if snakemake.params.options["keep_labels"]:
-            write_tracked_labels(unit, links)
+            stored = write_tracked_labels(unit, links)
         own = [r for r in upstream if (r.unit.well, r.unit.field) == (unit.well, unit.field)]
         key = fingerprint(
             "track",
@@ -92,7 +103,8 @@ with speaking(snakemake):
             inputs=[r.fingerprint for r in own],
             weights=snakemake.params.weights,
         )
-        receipts.append(Receipt(unit, key, key, frames_of(unit, own, fault)))
+        receipts.append(Receipt(unit, key, key, frames_of(unit, own, fault, stored)))
         tables.append(links.assign(fingerprint=key))
         log.info("%s: %d links, %d tracks", unit.name, len(links), links["track_id"].nunique())
+    sync_disk(job.table.parents[2])
     write_receipts(job.table, pd.concat(tables, ignore_index=True), receipts)

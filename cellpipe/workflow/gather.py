@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.inputs.account import file_of
 from cellpipe.layouts.wells import row_and_column
 from cellpipe.workflow.receipts import Receipt
 
@@ -91,13 +92,16 @@ def quarantine(
     inspection: Mapping[str, Any],
     receipts: Mapping[str, Iterable[Receipt]],
     passed_over: Iterable[Mapping[str, Any]] = (),
+    planes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Every file, field or frame that was left out: where, at which stage, why, and the remedy.
 
     `status` is "quarantined" (read and found bad, or in doubt), "missing" (there is no file), or
     "passed over" (an image that is not part of the plate as the config describes it, from
-    `account.rows_of_images`). `file` is the file, or the first of several, where it is known.
+    `account.rows_of_images`). `file` is the file, or the first of several, where it is known;
+    of frames, if `planes`, the manifest of the plate, is given.
     """
+    of_frame = _paths_of_frames(planes, left_out_frames(receipts.get("ingest", ())))
     rows = [
         {
             "well": fault["well"],
@@ -122,7 +126,10 @@ def quarantine(
                     "t": "" if whole else frame.t,
                     "stage": stage,
                     "status": "missing" if frame.reason.startswith(MISSING) else "quarantined",
-                    "file": "",
+                    "file": file_of(
+                        frame.reason,
+                        of_frame.get((receipt.unit.well, receipt.unit.field, frame.t), ()),
+                    ),
                     "reason": frame.reason,
                     "remedy": frame.remedy,
                 }
@@ -134,6 +141,16 @@ def quarantine(
     return (
         pd.DataFrame(rows).assign(plate=plate)[columns] if rows else pd.DataFrame(columns=columns)
     )
+
+
+def _paths_of_frames(
+    planes: pd.DataFrame | None, frames: set[tuple[str, int, int]]
+) -> dict[tuple[str, int, int], list[str]]:
+    if planes is None or planes.empty or not frames:
+        return {}
+    places = zip(planes["well"], planes["field"], planes["t"], strict=True)
+    own = planes[[place in frames for place in places]]
+    return {(str(w), int(f), int(t)): list(of["path"]) for (w, f, t), of in own.groupby(FRAME)}
 
 
 def left_out_frames(receipts: Iterable[Receipt]) -> set[tuple[str, int, int]]:
