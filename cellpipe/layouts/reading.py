@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage, CellpipeError
+from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
 from cellpipe.layouts import ONLY, tags
 from cellpipe.layouts.decoding import (
     refuse_broken_streams,
@@ -95,6 +95,12 @@ def _tried(read: Callable[[], T], path: Path) -> T:
         return reached(read, path)
     except CellpipeError:
         raise
+    except MemoryError as fault:  # of this machine, not of the file
+        raise Unreachable(
+            seen=f"not enough memory to read {path}",
+            wanted="memory for one plane of the plate and its stack",
+            do="run fewer jobs at once, or give the rule more (--set-resources), then run again",
+        ) from fault
     except Exception as fault:  # decoders raise errors of many kinds on broken files
         raise _unreadable(path, fault) from fault
 
