@@ -33,7 +33,9 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         inspection, over = account.accounted_source(inspection, source)
         return inspection, pd.DataFrame(), over
     files = manifest.listing(images, options.ingest["follow_links"])
-    listed = manifest.list_planes(options.layout, images, options.layouts, files)
+    listed = manifest.list_planes(
+        options.layout, images, options.layouts, files, options.ingest["plate_columns"]
+    )
     inspection, planes = manifest.inspect_planes(
         listed,
         options.channels,

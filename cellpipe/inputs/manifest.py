@@ -49,10 +49,12 @@ def list_planes(
     folder: Path,
     own_layouts: Mapping[str, Mapping[str, Any]],
     files: Files | None = None,
+    columns: int | None = None,
 ) -> pd.DataFrame:
     """List the planes of a folder by a layout's name (see `cellpipe.layouts`).
 
-    What the layout passes over is noted in `files`, from `listing`.
+    `columns` of the plate place wells whose names are running numbers. What the layout passes
+    over is noted in `files`, from `listing`.
 
     Raises BadConfig for a layout that is not known or a folder that is not there.
     """
@@ -60,7 +62,7 @@ def list_planes(
     refuse_unknown_layout(layout, own_layouts)
     patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
     if layout in own_layouts or layout in pattern.BUILT_IN:
-        planes = pattern.list_planes(folder, patterns[layout], files)
+        planes = pattern.list_planes(folder, patterns[layout], files, columns)
     else:
         planes = (csv if layout == "csv" else ome_tiff).list_planes(folder, files)
     return _with_file_state(planes, folder)
