@@ -11,6 +11,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
 from cellpipe.inputs import lines, places, sheets, watch
+from cellpipe.inputs.config import refuse_doubles
 from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_readouts
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
@@ -25,6 +26,8 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
 
 
 try:
+    for path in workflow.configfiles:
+        refuse_doubles(path)
     sheets.refuse_odd_paths({"cellpipe itself": workflow.basedir}, odd="{}:")
     sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
     config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
