@@ -117,8 +117,9 @@ def _read_tiff(path: Path, page: int) -> np.ndarray:
         _plane_shape(tuple(plane.shape), path)  # refuse a false size before it is allocated
         refuse_disproportion(plane, path)
         refuse_truncated(plane, path)
-        refuse_broken_streams(tiff, plane, path)
-        return plane.asarray()
+        pixels = plane.asarray()
+        refuse_broken_streams(tiff, plane, pixels, path)
+        return pixels
 
 
 def _page(tiff: Any, page: int, path: Path) -> Any:
