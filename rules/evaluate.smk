@@ -39,6 +39,7 @@ rule evaluate_plate:
             "workflow.judging_movies",
             "workflow.judging_spots",
             "inputs.marked_cells",
+            "inputs.objects",
             "inputs.truth",
             "metrics.points",
         ),

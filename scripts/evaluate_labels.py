@@ -26,7 +26,8 @@ from cellpipe.workflow.publish import publish_table
 
 def evaluate(folders, outputs, pixel_size_um, n_worst, sparse):
     judged = judged_folders(*folders)
-    images = judge_images(judged, pixel_size_um, sparse)
+    square = pixel_size_um if isinstance(pixel_size_um, int | float) else None
+    images = judge_images(judged, square, sparse)
     table = score_table(images, {})
     notes = score_notes(images)
     table["note"] = table["score"].map(notes).fillna("")

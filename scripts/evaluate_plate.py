@@ -6,14 +6,12 @@ classes, of tables (``spots.tsv``, ``classes.tsv``); or an OME-Zarr plate with l
 """
 
 import itertools
-import json
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.marked_cells import Completeness, completeness, unused_truth
+from cellpipe.inputs.objects import read_true_places
 from cellpipe.inputs.truth import true_frames
 from cellpipe.metrics.points import class_scores
 from cellpipe.plate import Plate
@@ -66,7 +64,7 @@ def read_pixels(plate, well, field, t, layer):
 def judged_movies(plate, truth):
     """Scores of the tracks of every movie whose true tracks are known, where cells are linked."""
     if not snakemake.input.ctc:
-        return judge_movies(truth, truth, [], plate.pixel_size_um)
+        return judge_movies(truth, truth, [], plate.scale.x)
     movies = [
         Movie(well, field, where.size("t"), tuple(where.shape[-2:]))
         for (well, field), where in plate.fields.items()
@@ -108,20 +106,17 @@ def tell_unused(plate, truth, judged):
     log.info("labels of %d of %d fields have a truth", len(with_truth), len(fields))
 
 
-def table(path):
-    return pd.read_csv(path, sep="\t").pipe(lambda rows: rows if "t" in rows else rows.assign(t=0))
-
-
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
-    cells, spots = read_table(snakemake.input.cells), read_table(snakemake.input.spots)
-    inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    paths = (snakemake.input.cells, snakemake.input.spots)
+    cells, spots = (plate.scale.computed(read_table(path)) for path in paths)
     judged = list(judged_images(plate, truth))
     movies = judged_movies(plate, truth)
-    listed = table(truth / "spots.tsv") if (truth / "spots.tsv").is_file() else None
+    listed = truth / "spots.tsv"
     named = [truth / name for name in ("classes.tsv", "nuclei.tsv") if (truth / name).is_file()]
-    of_spots = listed is not None and "y_um" in spots
-    of_classes = "class" in cells and bool(named)
+    of_spots = listed.is_file() and "y_um" in spots
+    # else none was given a class
+    of_classes = "class" in cells and bool(named) and bool(cells["class"].ne("").any())
     if not judged and movies.empty and not of_spots and not of_classes:
         raise BadConfig(
             seen=f"no truth for any field of {plate.name} in {truth}",
@@ -130,18 +125,18 @@ with speaking(snakemake):
             "'nuclei'; or spots.tsv where spots are sought, classes.tsv where cells are classified",
             do="correct 'truth' in the sheet of plates, or 'evaluate: truth_layer' in the config",
         )
-    known = plate.pixel_size_um if inspection["pixel_size_known"] else None
+    known = plate.pixel_size_um if plate.scale.length_known and plate.scale.square else None
     tell_unused(plate, truth, judged)
     images = judge_images(judged, known, snakemake.params.sparse_truth)
     scores, notes = summarise_movies(movies) if len(movies) else ({}, {})
     notes |= score_notes(images)
     if of_spots:
         spot_scores, spot_notes = judge_spots(
-            spots, listed, searched_frames(plate), SPOT_TOLERANCE_UM
+            spots, read_true_places(listed, empty=True), searched_frames(plate), SPOT_TOLERANCE_UM
         )
         scores, notes = scores | spot_scores, notes | spot_notes
     if of_classes:
-        scores |= class_scores(cells, table(named[0]), CELL_TOLERANCE_UM)
+        scores |= class_scores(cells, read_true_places(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
     publish_table(snakemake.output.movies, movies)
     summary = score_table(images, scores)

@@ -4,6 +4,8 @@ import json
 
 from safetensors.numpy import save_file
 
+from cellpipe.errors import BadConfig
+from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
@@ -14,12 +16,15 @@ with speaking(snakemake):
     options = snakemake.params.options
     cells = read_rows(snakemake.input.tables)
     if options["training"] == "controls":
-        known = read_plate_map(snakemake.input.plate_map, cells["well"].unique())
+        # not compared with the wells of `cells`: some have none, and the inspection has compared
+        known = read_plate_map(snakemake.input.plate_map, [])
     else:
-        from cellpipe.inputs.sheets import read_sheet  # here: brings all that checks a config
-
-        known = read_sheet(snakemake.input.annotations)
-    trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
+        known = read_annotations(snakemake.input.annotations)
+    try:
+        trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
+    except BadConfig as fault:  # known only now that cells are measured: the rest is still made
+        trained = plate_chain.untrained(f"no classifier: {fault.seen}; {fault.do}")
+        log.warning("%s. No cell gets a class", trained.judged.note)
     classifier, judged = trained.classifier, trained.judged
     log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)
     tensors, metadata = classifier.to_tensors()

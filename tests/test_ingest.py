@@ -163,7 +163,7 @@ def before_mending(damaged) -> dict:
     before = damaged.receipts("ingest")
     for name in ("B03_s1_w2.tif", "C02_s1_w1.tif"):
         shutil.copyfile(damaged.folder / "whole" / name, damaged.folder / "images" / name)
-    damaged.run(TABLE, options=("--forcerun", "inspect_plate"))
+    damaged.run(TABLE)
     return before
 
 
@@ -178,6 +178,11 @@ def test_a_file_that_was_mended_is_taken_up_and_the_others_are_not_read_again(
         "B04_f1_t0-1",
         "C04_f1_t0-1",
     }
+
+
+@pytest.mark.usefixtures("before_mending")
+def test_a_run_after_mending_has_nothing_to_do(damaged):
+    assert "Nothing to be done" in damaged.run(TABLE)
 
 
 @pytest.mark.usefixtures("before_mending")  # the first of those that are left is a missing file

@@ -53,11 +53,11 @@ def test_rows_come_by_plate_with_their_paths_expanded(tmp_path, monkeypatch):
         ([HEADER], "no plate"),
         ([HEADER, "P\t{}/images\tcsv", "P\t{}/images\tcsv"], "'P' twice"),
         ([HEADER, "a b\t{}/images\tcsv"], "'a b' for 'plate'"),
-        ([HEADER, "../P\t{}/images\tcsv"], "line 2"),
+        ([HEADER, "../P\t{}/images\tcsv"], "row 2"),
         ([HEADER, "P\t{}/imgs\tcsv"], "no images at"),
         ([HEADER, "P\t$NO_SUCH/images\tcsv"], "environment variable"),
         (["plate\tfolder\tlayout", "P\t{}/images\tcsv"], "'folder'"),
-        ([HEADER, "P\t{}/images\tcsv\tb\tc"], "more cells"),
+        ([HEADER, "P\t{}/images\tcsv\tb\tc"], "row 2 of .* with 5 cells"),
         ([""], "tabs"),
         ([HEADER, "P\t{}/images\tphoenix"], "did you mean 'phenix'"),
         ([HEADER + "\tplate_map", "P\t{0}/images\tcsv\t{0}/twice.tsv"], "B02 more than once"),
@@ -69,6 +69,13 @@ def test_a_fault_in_the_sheet_is_said(tmp_path, lines, words):
     (tmp_path / "twice.tsv").write_text("well\tdose\nB02\t1\nB2\t2\n")
     with pytest.raises(BadConfig, match=words):
         sheets.read_plates(sheet, SCHEMAS, layouts=["mine"])
+
+
+@pytest.mark.parametrize("path", ["a {b}", "a}"])
+def test_braces_in_a_path_are_refused(path):
+    with pytest.raises(BadConfig, match="rename the folder"):
+        sheets.refuse_odd_paths({"images": path})
+    sheets.refuse_odd_paths({"images": "a $(b) `c`; \"d\" 'e'"})
 
 
 def test_a_sheet_that_is_not_there_is_said(tmp_path):

@@ -1,4 +1,4 @@
-"""Truths that cannot bear every score: some cells outlined, markers, masks, other sizes, nothing."""
+"""Truths that cannot bear every score: some cells outlined, markers, masks, no spots."""
 
 from __future__ import annotations
 

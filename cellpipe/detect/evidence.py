@@ -75,7 +75,7 @@ def are_spots(
 def _passed(
     patches: np.ndarray, outside: np.ndarray, noise: np.ndarray, sigma_px: float, tests: Tests
 ) -> np.ndarray:
-    """Whether there are spots in patches (S, P, P); `outside` (S, K) are probes beyond the image."""
+    """Whether there are spots in patches (S, P, P); `outside` (S, K): probes beyond the image."""
     centre, around, curvature, fall_noise = probes(sigma_px)
     top = _read(patches, centre).max(axis=1)
     light = _read(patches, around)

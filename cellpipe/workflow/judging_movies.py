@@ -22,6 +22,7 @@ from cellpipe.metrics.tracks import score_tracking, why_empty
 
 log = logging.getLogger("cellpipe")
 PLACE = ["well", "field"]
+NO_RESULT = "not scored: the tracks could not be written as CTC, see not_made/export_ctc.json"
 
 
 class Movie(NamedTuple):
@@ -37,6 +38,8 @@ def judge_movies(
     truth: Path, ctc: Path, movies: Iterable[Movie], pixel_size_um: float
 ) -> pd.DataFrame:
     """A row of scores per movie whose truth is known: well, field, then `score_tracking`.
+
+    A movie without a folder of tracks has no scores, and says so in the column `note`.
 
     Parameters
     ----------
@@ -57,6 +60,9 @@ def judge_movies(
         try:
             source = find_true_movie(truth, name)
             if source is None:
+                continue
+            if not (ctc / f"{name}_RES").is_dir():  # the export was refused, not the tracks
+                rows.append({**place, "note": NO_RESULT})
                 continue
             with tempfile.TemporaryDirectory() as aside:
                 folder = as_ctc(
