@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.workflow.contents import counted, incomplete, lost_store
+from cellpipe.workflow.limits import story_of
 from cellpipe.workflow.summary import end_of_run, faults_of, left_out, summarise, told
 
 PLACES = [("B02", 1), ("B02", 2), ("B03", 1), ("B03", 2)]
@@ -177,3 +178,10 @@ def test_a_store_that_is_gone_is_known(tmp_path: Path) -> None:
     assert lost_store(layout)
     (tmp_path / "P.ome.zarr").mkdir()
     assert not lost_store(layout)
+
+
+def test_logs_of_a_run_come_alone_or_as_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("Error in rule segment_block")
+    assert story_of(path) == story_of([path, tmp_path / "none"]) == path.read_text()
+    assert story_of([]) == ""
