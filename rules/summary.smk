@@ -36,7 +36,6 @@ rule check_plate:
         "<logs>/check_plate/{plate}.log",
     benchmark:
         "<benchmarks>/check_plate/{plate}.tsv"
-    retries: 0
     localrule: True
     conda:
         "../envs/ingest.yaml"
