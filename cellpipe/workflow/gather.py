@@ -18,6 +18,7 @@ from cellpipe.workflow.receipts import Receipt
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
 STAGE = [f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"]
+STAGE.append("cell_step_um")
 MISSING = "there is no file of"  # how the reason of a frame without files begins
 OF_OBJECTS = ("foreground_probability", "object_probability")  # of each object, by segmentation
 
