@@ -22,7 +22,8 @@ from cellpipe.workflow.provenance import code_digest
 from cellpipe.workflow.summary import end_of_run
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
-shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
+OF_JOBS = f"export PYTHONPATH={shlex.quote(workflow.basedir)}; "
+shell.prefix(OF_JOBS)
 
 
 try:
@@ -54,6 +55,7 @@ except CellpipeError as fault:
         f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
     ) from None
 
+shell.prefix(f"{OF_JOBS}export CELLPIPE_DURABLE={int(config['durable'])}; ")
 RESULTS = config["results"]
 PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
