@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellpipe import saturation
 from cellpipe.dynamics.diffusion import subtract_drift
 from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.plate import Plate
@@ -76,6 +77,7 @@ with speaking(snakemake):
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
+    fields = saturation.plate_wide(fields, cells, plate.channels)
     faults = gather.quarantine(plate.name, inspection, receipts)
     for table, path in (
         (cells, snakemake.output.cells),
@@ -91,5 +93,7 @@ with speaking(snakemake):
     if len(faults):
         where = ", ".join(faults["well"].unique()[:6])
         log.warning("%d quarantined (%s): see %s", len(faults), where, snakemake.output.quarantine)
+    for line in saturation.warnings_of(fields, plate.channels):
+        log.warning("%s: see %s", line, snakemake.output.fields)
     for line in movie_quality.summary(fields):
         log.warning("frames to doubt, %s: see %s", line, snakemake.output.fields)

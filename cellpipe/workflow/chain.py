@@ -19,6 +19,7 @@ from cellpipe.illumination import above_background
 from cellpipe.measure.objects import measure_cells
 from cellpipe.measure.regions import measure_by_region
 from cellpipe.models.engines import NAMES, RegionEngine, load_engine
+from cellpipe.saturation import shares_of_objects, top_of
 from cellpipe.scratch import MakePlane
 from cellpipe.segment import regions
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
@@ -229,9 +230,12 @@ def measure_frame(
 ) -> pd.DataFrame:
     """One row per nucleus of a frame, with its cell and cytoplasm; or per cell, for "cells".
 
+    <channel>_saturated is the share of an object's pixels at the end of the camera's scale.
+
     Labels (Y, X) and pixels (C, Y, X) that are no arrays are read by slices.
     """
     ratios, above = measuring["ratios"], measuring["subtract_background"]
+    stored, tops = pixels, [top_of(Channel(pixels, c)) for c in range(len(channels))]
     if isinstance(pixels, np.ndarray):
         around = None if cells is None else np.asarray(cells)
         whole = np.asarray(nuclei)
@@ -243,7 +247,9 @@ def measure_frame(
             nuclei, cells, pixels, channels, pixel_size_um, ratios, subtract_background=above
         )
     rows.insert(0, "object", pd.Series(objects, rows.index, dtype="str"))
-    return rows
+    shares = shares_of_objects(nuclei, stored, rows["label"].to_numpy(np.int64), tops)
+    named = {f"{channel}_saturated": shares[:, c] for c, channel in enumerate(channels)}
+    return rows.assign(**named)
 
 
 def detect_frame(
