@@ -9,12 +9,14 @@ original stays as it was.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cellpipe.inputs.places import refuse_overlap
 from cellpipe.layouts.wells import row_and_column
 from cellpipe.ngff import trees
 from cellpipe.ngff.disk import (
@@ -22,13 +24,15 @@ from cellpipe.ngff.disk import (
     bring_labels,
     link_image,
     note_provenance,
-    remove,
     write_group,
 )
 from cellpipe.plate import Field, Plate
 from cellpipe.workflow.publish import publish_text
+from cellpipe.workflow.removal import Refused, remove
 
 COARSEST_PX = 256  # pyramids end when the shorter side is no longer than this
+_ROW, _NUMBER = "[A-Z]{1,2}", "[0-9]+"  # folders of rows; of columns and fields
+OWN_LAYERS = ("nuclei", "cells", "tracks")  # label layers that cellpipe writes, and may remove
 
 
 def lay_out(
@@ -44,8 +48,11 @@ def lay_out(
 ) -> None:
     """Create (or bring up to date) the plate that an inspection describes; write `layout`.
 
-    Arrays of the right shape and type stay, with their pixels; what is no longer wanted is
-    removed. `layout` is written last.
+    Arrays of the right shape and type stay, with their pixels; what cellpipe wrote and is no
+    longer wanted is removed, nothing else. `layout` is written last.
+
+    Raises BadConfig, before anything is touched, if the images that are to be read in place and
+    the results overlap, and Refused if the store, or a folder in it, is a link.
 
     Parameters
     ----------
@@ -56,18 +63,22 @@ def lay_out(
     """
     store = store or f"{inspection['plate']}.ome.zarr"
     root = layout.parent / store
+    _refuse_foreign_store(root, inspection)
     fields = [_field(described) for described in inspection["fields"]]
     _remove_other_fields(root, fields)
+    owned = layout.parent
     for path, files in _plate_tree(inspection["plate"], fields, ngff_version).items():
-        write_group(root / path, files)
+        write_group(root / path, files, owned)
     for done, (field, described) in enumerate(zip(fields, inspection["fields"], strict=True)):
         scales = described.get("scales") or _scales(field, inspection)
         if inspection.get("source"):
-            link_image(Path(inspection["source"]) / described["source_path"], root / field.path)
+            source = Path(inspection["source"]) / described["source_path"]
+            link_image(source, root / field.path, owned)
         else:
             tree = _image_tree(field, inspection, colors, scales, ngff_version, chunk_px)
-            bring_image(root / field.path, tree)
-        bring_labels(root / field.path, _label_tree(field, labels, scales, ngff_version, chunk_px))
+            bring_image(root / field.path, tree, owned)
+        layers = _label_tree(field, labels, scales, ngff_version, chunk_px)
+        bring_labels(root / field.path, layers, {*OWN_LAYERS, *labels}, owned)
         progress(done + 1, len(fields))
     description = {
         "store": store,
@@ -189,12 +200,25 @@ def _coarse(shape: Sequence[int], level: int) -> tuple[int, ...]:
     return (*shape[:-2], *(side // 2**level for side in shape[-2:]))
 
 
+def _refuse_foreign_store(root: Path, inspection: Mapping[str, Any]) -> None:
+    """The sheet of plates was checked for this before any job; links may have changed since."""
+    if root.is_symlink():
+        raise Refused(
+            seen=f"the store {root} is a link to {root.resolve()}",
+            wanted="a folder: laying out a plate removes from it what is no longer wanted",
+            do="remove the link, or let the folder of all results be the link",
+        )
+    if inspection.get("source"):
+        refuse_overlap(inspection["source"], root.parent, plate=inspection["plate"])
+
+
 def _remove_other_fields(root: Path, fields: Sequence[Field]) -> None:
     """Fields and wells of an earlier layout that are gone leave nothing behind."""
     kept = {field.path for field in fields}
     kept |= {path.rpartition("/")[0] for path in kept}
     kept |= {path.rpartition("/")[0] for path in kept}
-    for depth in ("[A-Z]*", "[A-Z]*/[0-9]*", "[A-Z]*/[0-9]*/[0-9]*"):
-        for path in root.glob(depth):
-            if path.is_dir() and path.relative_to(root).as_posix() not in kept:
-                remove(path)
+    for place in (_ROW, f"{_ROW}/{_NUMBER}", f"{_ROW}/{_NUMBER}/{_NUMBER}"):
+        for path in sorted(root.glob("/".join("*" * (place.count("/") + 1)))):
+            name = path.relative_to(root).as_posix()
+            if path.is_dir() and re.fullmatch(place, name) and name not in kept:
+                remove(path, root.parent)

@@ -8,7 +8,7 @@ import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe.inputs import lines, sheets
+from cellpipe.inputs import lines, places, sheets
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.provenance import code_digest
@@ -24,6 +24,7 @@ try:
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
+    places.refuse_overlaps(SHEET, config["results"])
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
     SPOT_WEIGHTS = sheets.weights_digest(config, "detect")
@@ -150,6 +151,16 @@ def exports(wildcards):
         return []
     written = ["geff.tsv" if f == "geff" else f for f in config["export"]["formats"]]
     return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=written)
+
+
+def not_made_lists(wildcards):
+    """What rules that make several things could not make: a list of each."""
+    rules = ["draw_figures"]
+    if MOVIES:
+        rules += [f"export_{name}" for name in config["export"]["formats"]]
+    if wildcards.plate in WITH_LINES:
+        rules.append("draw_kymographs")
+    return [f"{RESULTS}/{wildcards.plate}/not_made/{rule}.json" for rule in rules]
 
 
 def exported_ctc(wildcards):

@@ -23,7 +23,7 @@ rule inspect_plate:
         layouts=config["layouts"],
         channels=config["channels"],
         ingest=config["ingest"],
-        code=code_digest("inputs.manifest", "layouts.ome_zarr"),
+        code=code_digest("inputs.manifest", "inputs.plate_map", "layouts.ome_zarr"),
     script:
         "../scripts/inspect_plate.py"
 

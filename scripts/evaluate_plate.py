@@ -10,9 +10,8 @@ import json
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.objects import read_true_places
 from cellpipe.inputs.truth import true_frames
 from cellpipe.metrics.points import class_scores, frame_scores
 from cellpipe.plate import Plate
@@ -63,10 +62,6 @@ def judged_movies(plate, truth):
     return judge_movies(truth, Path(snakemake.input.ctc), movies, plate.pixel_size_um)
 
 
-def table(path):
-    return pd.read_csv(path, sep="\t").pipe(lambda rows: rows if "t" in rows else rows.assign(t=0))
-
-
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
     cells, spots = read_table(snakemake.input.cells), read_table(snakemake.input.spots)
@@ -85,11 +80,11 @@ with speaking(snakemake):
     images = judge_images(judged, known)
     scores, notes = summarise_movies(movies) if len(movies) else ({}, {})
     if len(spots) and (truth / "spots.tsv").is_file():
-        spot_scores = frame_scores(spots, table(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
+        spot_scores = frame_scores(spots, read_true_places(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
         scores |= {f"spots_{name}": value for name, value in spot_scores.items()}
     named = [truth / name for name in ("classes.tsv", "nuclei.tsv") if (truth / name).is_file()]
     if "class" in cells and named:
-        scores |= class_scores(cells, table(named[0]), CELL_TOLERANCE_UM)
+        scores |= class_scores(cells, read_true_places(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
     publish_table(snakemake.output.movies, movies)
     summary = score_table(images, scores)

@@ -8,6 +8,7 @@ import pandas as pd
 from cellpipe.errors import BadImage
 from cellpipe.ingest import contrast_window
 from cellpipe.inputs import manifest
+from cellpipe.inputs.places import refuse_overlap
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts import ome_zarr
 from cellpipe.layouts.reading import read_plane
@@ -58,6 +59,8 @@ def windows(planes: pd.DataFrame, images: Path) -> dict:
 
 with speaking(snakemake):
     options = snakemake.params
+    here = Path(snakemake.output.inspection).parent
+    refuse_overlap(options.images, here, plate=options.plate)
     inspection, planes = inspect(Path(options.images), options)
     wells = sorted({f["well"] for f in inspection["fields"]}, key=row_and_column)
     if options.plate_map:

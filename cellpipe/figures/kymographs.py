@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellpipe.figures.motion import time_unit
-from cellpipe.figures.style import COLUMN_INCHES, house_style, new_figure
+from cellpipe.figures.style import COLUMN_INCHES, house_style, new_figure, plain_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,5 +34,5 @@ def kymograph_figure(
         )  # fmt: skip
         axes.set_xlabel("along the line (µm)")
         axes.set_ylabel(f"time ({unit})")
-        axes.set_title(title)
+        axes.set_title(plain_text(title))
     return figure

@@ -63,9 +63,19 @@ def figure_bytes(figure: Figure, kind: str = "svg") -> bytes:
         return file.getvalue()
 
 
+def plain_text(name: object) -> str:
+    """A name that people gave, to be shown unchanged.
+
+    "$" does not begin a formula, and what XML cannot hold (control characters) becomes a space.
+    """
+    text = "".join(sign if sign.isprintable() else " " for sign in str(name))
+    return text.replace("$", r"\$")
+
+
 def spoken(column: str) -> str:
     """ "nuclear_cytoplasmic_ratio_robust_z" -> "nuclear cytoplasmic ratio robust z", for axes."""
-    return str(column).replace("_um2", " (µm²)").replace("_um", " (µm)").replace("_", " ")
+    name = plain_text(column)
+    return name.replace("_um2", " (µm²)").replace("_um", " (µm)").replace("_", " ")
 
 
 def as_text(value: Any) -> str:

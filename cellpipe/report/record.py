@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
+from cellpipe.figures.tracks import first_families
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import MAX_ROWS, Chart, Table
@@ -46,24 +46,17 @@ def busiest_lineage(tracks: pd.DataFrame) -> Chart | None:
     well, frame_field = divisions.idxmax()
     own = tracks[(tracks["well"] == well) & (tracks["field"] == frame_field)]
     title = f"Well {well}, field {frame_field}: {plural(int(divisions.max()), 'division')}"
-    shown = own if len(own) <= MAX_TRACKS else own[_in_divided_families(own)]
+    shown = own if len(own) <= MAX_TRACKS else _of_divided_families(own)
     if len(shown) < len(own):
         title += f", {len(shown)} of {len(own)} tracks shown"
     return Chart(title, svg.lineage(shown))
 
 
-def _in_divided_families(tracks: pd.DataFrame) -> NDArray[np.bool_]:
-    """(N,) whether a track is of a family that divided; at most `MAX_TRACKS`, founders in order."""
-    parent = dict(zip(tracks["track_id"], tracks["parent_track_id"], strict=True))
-    founders = []
-    for track in tracks["track_id"]:
-        while parent.get(parent[track]) is not None:
-            track = parent[track]
-        founders.append(track)
-    founder = np.array(founders)
-    names, sizes = np.unique(founder, return_counts=True)
-    kept = names[sizes > 1][np.cumsum(sizes[sizes > 1]) <= MAX_TRACKS]
-    return np.isin(founder, kept)
+def _of_divided_families(tracks: pd.DataFrame) -> pd.DataFrame:
+    """At most `MAX_TRACKS` tracks of families that divided, founders in order."""
+    some = first_families(tracks, MAX_TRACKS)
+    is_mother = some["track_id"].isin(some["parent_track_id"])
+    return some[is_mother | some["parent_track_id"].isin(some["track_id"])]
 
 
 def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table | None]:
@@ -143,6 +136,27 @@ def quarantine_table(quarantine: pd.DataFrame) -> Table:
     ]
     columns = [titles.get(c, c) for c in known]
     return Table(columns, rows, [c in ("field", "t") for c in known], len(quarantine) - len(shown))
+
+
+def warnings_table(warnings: pd.DataFrame) -> Table | None:
+    """What a reader should know before the numbers; None where there is nothing."""
+    if warnings.empty:
+        return None
+    titles = {"seen": "what was seen", "likely_cause": "likely cause", "do": "what to do"}
+    shown = warnings.head(MAX_ROWS)
+    columns = [titles.get(str(c), str(c)) for c in warnings]
+    rows = shown.astype(str).to_numpy().tolist()
+    return Table(columns, rows, [False] * len(columns), len(warnings) - len(shown))
+
+
+def not_made_table(not_made: pd.DataFrame | None) -> Table | None:
+    """Figures and exports that could not be made; None where all were."""
+    if not_made is None or not_made.empty:
+        return None
+    shown = not_made.head(MAX_ROWS)
+    rows = [list(row) for row in shown[["what", "reason", "do"]].astype(str).to_numpy()]
+    columns = ["what", "why", "what to do"]
+    return Table(columns, rows, [False] * 3, len(not_made) - len(shown))
 
 
 def code_digest(code: str) -> Markup:
