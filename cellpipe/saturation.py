@@ -159,22 +159,3 @@ def _many_objects(fields: pd.DataFrame, cells: pd.DataFrame, column: str) -> np.
     share = (cells[column] > OBJECT).groupby([cells[name] for name in place]).mean()
     keys = pd.MultiIndex.from_frame(fields[place])
     return np.nan_to_num(share.reindex(keys).to_numpy(float)) > OBJECTS
-
-
-def warnings_of(fields: pd.DataFrame, channels: Sequence[str]) -> list[str]:
-    """A sentence per channel with saturated fields: which, how much, and what to do."""
-    lines = []
-    for channel in channels:
-        column = f"{channel}_flag"
-        if column not in fields:
-            continue
-        rows = fields[fields[column] == "saturated"]
-        wells = rows["well"].drop_duplicates().tolist()
-        named = ", ".join(map(str, wells[:6])) + (" …" if len(wells) > 6 else "")
-        most = 100 * rows[f"{channel}_saturated"].max()
-        lines.append(
-            f"channel '{channel}' is saturated in {len(rows)} field(s) of {named}, up to "
-            f"{most:.1f} % of a field's pixels: intensities are too low there; expose for a "
-            f"shorter time, or leave these wells out"
-        )
-    return lines

@@ -90,10 +90,10 @@ with speaking(snakemake):
     ):
         publish_table(path, table)
     log.info("%d cells, %d spots, %d tracks", len(cells), len(spots), len(tracks))
+    dropped = {name: int(fields[name].sum()) for name in fields if name.startswith("n_dropped_")}
+    log.info("objects found and dropped: %s", dropped)
     if len(faults):
         where = ", ".join(faults["well"].unique()[:6])
         log.warning("%d quarantined (%s): see %s", len(faults), where, snakemake.output.quarantine)
-    for line in saturation.warnings_of(fields, plate.channels):
-        log.warning("%s: see %s", line, snakemake.output.fields)
     for line in movie_quality.summary(fields):
         log.warning("frames to doubt, %s: see %s", line, snakemake.output.fields)

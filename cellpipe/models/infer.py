@@ -10,7 +10,13 @@ import numpy as np
 
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.models.calibration import Calibration
-from cellpipe.models.diameter import ENLARGED_TO, estimated_scale, working_scale
+from cellpipe.models.diameter import (
+    ENLARGED_TO,
+    estimated_scale,
+    island_diameter_px,
+    reachable_px,
+    working_scale,
+)
 from cellpipe.models.engines import Found
 from cellpipe.models.exposures import objects_at_exposures
 from cellpipe.models.load import Network
@@ -24,7 +30,7 @@ from cellpipe.models.normalise import (
     normalise,
     object_range,
 )
-from cellpipe.models.object_levels import Levels, object_levels
+from cellpipe.models.object_levels import BIN_PX, Levels, object_levels, signal
 from cellpipe.models.predict import Precision, image_maps
 from cellpipe.tiles import Channel, Place, Plane, every_nth, stitch, tile_grid
 
@@ -38,11 +44,12 @@ def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
     Options are those of `described_objects`.
     """
     labels, features = described_objects(pixels, network, **options)
-    stored = network.card.calibration
+    stored, reach = network.card.calibration, reachable_px(network.card.diameter_px)
     if stored is None:
-        return Found(labels, features[:, 0], np.full(len(features), np.nan, np.float32))
+        unknown = np.full(len(features), np.nan, np.float32)
+        return Found(labels, features[:, 0], unknown, known_px=reach)
     known = Calibration.of_card(stored)
-    return Found(labels, features[:, 0], known.probability(features), known.least)
+    return Found(labels, features[:, 0], known.probability(features), known.least, reach)
 
 
 def described_objects(
@@ -82,11 +89,17 @@ def described_objects(
     def areas_in(place: Place) -> np.ndarray:
         found = look.objects(image, place)
         seen[found[0].shape] = found
-        return np.bincount(found[0].ravel())[1:]
+        areas = np.bincount(found[0].ravel(), minlength=len(found[1]) + 1)[1:]
+        return areas[_probable(network, found[1])]  # pieces do not tell how large a whole is
+
+    def islands_px() -> float:
+        if levels is None:
+            return 0.0
+        return island_diameter_px(signal(Channel(image)), BIN_PX)
 
     known_px = network.card.diameter_px
     if diameter_px is None:
-        scale = estimated_scale(shape, known_px, areas_in)
+        scale = estimated_scale(shape, known_px, areas_in, islands_px)
     else:
         scale = working_scale(diameter_px, known_px, ENLARGED_TO)
     if scale == 1 and shape in seen:  # a small image was looked at as a whole
@@ -102,6 +115,14 @@ def described_objects(
     if into is not None:
         tiles = giving_back(tiles)
     return stitch(shape, tiles, lambda tile: objects_at_exposures(look, image, tile.outer), into)
+
+
+def _probable(network: Network, features: np.ndarray) -> np.ndarray:
+    """Objects that are real rather than not, bool (n,); all, where nothing is known of that."""
+    if network.card.calibration is None:
+        return np.ones(len(features), bool)
+    known = Calibration.of_card(network.card.calibration)
+    return known.probability(features) >= (known.least or 0.0)
 
 
 def network_denoised(

@@ -20,6 +20,7 @@ from cellpipe.tiles import Plane, blocks
 BIN_PX = 2  # noise is halved, and a hot pixel is a quarter of itself
 TILE_PX = 256  # edge of the squares whose background is taken
 BACKGROUND_PERCENTILE = 10.0  # of a square: below what most objects leave free
+MOST_PX = 1 << 24  # of a larger image, a sample of its squares
 SPARE = 4  # every fourth row and column is enough for a background
 NORMAL_10 = 1.2816  # standard deviations that a tenth of normal noise lies below
 NOISES = 6.0  # how far above the background an object begins, in standard deviations of the noise
@@ -45,17 +46,45 @@ class Levels(NamedTuple):
 
 def object_levels(pixels: Plane) -> Levels:
     """Levels of an image (Y, X), which may be read by slices."""
-    binned = binned_means(pixels)
+    return _levels(pixels)[0]
+
+
+def signal(pixels: Plane, share: float = 0.25) -> np.ndarray:
+    """Where an image shows objects, bool (Y / 2, X / 2): above that share of their bright end.
+
+    Of a large image, in its `even_squares`.
+    """
+    levels, above = _levels(pixels)
+    if not levels.object:
+        return np.zeros(above.shape, bool)
+    return above > max(share * levels.object, NOISES * levels.noise / BIN_PX)
+
+
+def _levels(pixels: Plane) -> tuple[Levels, np.ndarray]:
+    """Levels, and how far means of 2 × 2 lie above the background."""
+    binned = binned_means(even_squares(pixels))
     noise = _noise(binned)
     ground = background(binned, noise)
     above = supported(binned - ground)
     seen = above[above > np.float32(NOISES * noise)]
-    return Levels(
+    levels = Levels(
         float(np.median(ground)),
         float(np.percentile(ground, 99)),
         BIN_PX * noise,
         bright_end(seen),
     )
+    return levels, above
+
+
+def even_squares(plane: Plane) -> np.ndarray:
+    """A plane (Y, X) in memory; of one that is larger than 16 megapixels, every n-th square."""
+    every = int(np.ceil(np.sqrt(plane.shape[0] * plane.shape[1] / MOST_PX)))
+    if every <= 1:
+        return np.asarray(plane[slice(0, plane.shape[0]), slice(0, plane.shape[1])])
+    rows, columns = (
+        [slice(i, min(i + TILE_PX, n)) for i in range(0, n, every * TILE_PX)] for n in plane.shape
+    )
+    return np.block([[np.asarray(plane[y, x]) for x in columns] for y in rows])
 
 
 def bright_end(above: np.ndarray) -> float:

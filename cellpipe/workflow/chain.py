@@ -23,6 +23,7 @@ from cellpipe.saturation import shares_of_objects, top_of
 from cellpipe.scratch import MakePlane
 from cellpipe.segment import regions
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
+from cellpipe.segment.findings import object_findings, signal_outside
 from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.tiles import Channel, Plane, Selected
@@ -113,7 +114,7 @@ def segment_frame(
     layers = {segment["objects"]: nuclei.labels}
     if segment["cells"]["method"] != "off":
         layers["cells"] = _cells_around(nuclei.labels, drawn, pixel_size_um, segment, networks)
-    return layers, _figures(nuclei) | image_quality(pixels[0])
+    return layers, _figures(nuclei, seen[0]) | image_quality(pixels[0])
 
 
 def is_large(shape: Sequence[int], whole_frame_mpx: float) -> bool:
@@ -170,15 +171,17 @@ def segment_by_region(
             method=cells["method"],
             max_distance_um=cells["max_distance_um"],
         )
-    return layers, _figures(nuclei) | quality_by_region(Channel(seen))
+    return layers, _figures(nuclei, Channel(seen)) | quality_by_region(Channel(seen))
 
 
-def _figures(found: Segmentation | regions.SegmentedRegions) -> dict[str, Any]:
-    """Of the objects of a frame: counts, and the probabilities of label i + 1 as bytes."""
+def _figures(found: Segmentation | regions.SegmentedRegions, seen: Plane) -> dict[str, Any]:
+    """Of the objects of a frame: counts, doubts, and the probabilities of label i + 1 as bytes."""
     n = len(found.probability)
+    findings = object_findings(n, found.sorted_out, *signal_outside(seen, found.labels))
     return {
         "n_nuclei": n,
         "nuclei_probability": float(np.mean(found.probability)) if n else float("nan"),
+        **findings,
         **{name: column.astype("<f4").tobytes() for name, column in _of_objects(found).items()},
     }
 
