@@ -3,7 +3,7 @@
 The grey scale of an image fits most of its objects (`object_levels`). What is far brighter is cut
 there and seen too large, what is far dimmer is not seen at all:
 
-    usual exposure ──► objects ──┬─ some are cut: those again, at 1/8 of the gain (and at 1/64)
+    usual exposure ──► objects ──┬─ some are cut: those again, at 1/4 of the gain (1/16, 1/64)
                                  └─ dim things are left over: those, at 16 times the gain
 
 Each object is taken from the exposure that shows it. Ordinary regions are looked at once.
@@ -24,7 +24,7 @@ from cellpipe.tiles import Place, Plane
 
 CONTRAST = FEATURES.index("contrast")
 CUT = 1.5  # contrast, in spans of the grey scale, of an object that is seen too large
-DARKER, DARKEST = 8.0, 64.0  # steps to exposures for what is brighter
+DARKER, DARKEST = 4.0, 64.0  # steps to exposures for what is brighter
 BRIGHTER = 16.0  # the step to the exposure for what is dimmer
 DIM = 1 / BRIGHTER  # contrast, in spans, of objects that the usual exposure misses
 CLEAR = 8.0  # contrast of dim objects, in standard deviations of a pixel's noise: less is haze

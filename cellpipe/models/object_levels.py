@@ -146,15 +146,25 @@ def background(binned: np.ndarray, noise: float) -> np.ndarray:
     # a square full of objects has the background of those around it
     middle = ndimage.median_filter(darkest, 3, mode="nearest")
     darkest = np.minimum(darkest, middle) + np.float32(NORMAL_10 * noise)
+    for axis in (0, 1):  # of a slope, the dark end was taken
+        if darkest.shape[axis] > 1:
+            slope = np.abs(np.gradient(middle, axis=axis)).astype(np.float32)
+            darkest = darkest + np.float32(0.5 - BACKGROUND_PERCENTILE / 100) * slope
     y, x = (_between_centres(cuts) for cuts in (rows, columns))
     return y @ darkest @ x.T
 
 
 def _between_centres(cuts: np.ndarray) -> np.ndarray:
-    """Weights (n, squares) of linear interpolation between the centres of squares."""
+    """Weights (n, squares) of lines through the centres of squares, and on beyond the last."""
     centres = (cuts[:-1] + cuts[1:] - 1) / 2
-    place = np.interp(np.arange(cuts[-1]), centres, np.arange(len(centres)))
-    return np.maximum(1 - np.abs(place[:, None] - np.arange(len(centres))), 0).astype(np.float32)
+    n, pixels = len(centres), np.arange(cuts[-1])
+    if n == 1:
+        return np.ones((len(pixels), 1), np.float32)
+    weights = np.zeros((len(pixels), n), np.float32)
+    left = np.clip(np.searchsorted(centres, pixels, side="right") - 1, 0, n - 2)
+    share = (pixels - centres[left]) / (centres[left + 1] - centres[left])
+    weights[pixels, left], weights[pixels, left + 1] = 1 - share, share
+    return weights
 
 
 def supported(above: np.ndarray) -> np.ndarray:
