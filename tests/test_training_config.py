@@ -59,19 +59,14 @@ def test_every_option_is_explained_with_its_default():
         assert given == (list(default) if isinstance(default, tuple) else default), key
 
 
-@pytest.mark.parametrize(
-    "name", ["nuclei_start", "nuclei_middle", "nuclei", "denoise", "spots", "own_data"]
-)
+@pytest.mark.parametrize("name", ["nuclei_start", "nuclei", "denoise", "spots", "own_data"])
 def test_the_recipes_are_plans(name):
     path = ROOT / "config" / "training" / f"{name}.yaml"
     plan = read_plan(yaml.safe_load(path.read_text(encoding="utf-8")))
     assert plan.name == name
     assert gpus(path) == 0
     # another training makes the weights that a recipe starts from
-    made = {
-        "nuclei_middle": ["training/nuclei_start/nuclei_start.safetensors"],
-        "nuclei": ["training/nuclei_middle/nuclei_middle.safetensors"],
-    }
+    made = {"nuclei": ["training/nuclei_start/nuclei_start.safetensors"]}
     assert initial_file(path) == made.get(name, [])
 
 

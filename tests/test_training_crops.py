@@ -19,7 +19,6 @@ from cellpipe.training.augment import (
 )
 from cellpipe.training.denoising import add_noise, psnr
 from cellpipe.training.elastic import random_displacement
-from cellpipe.training.exposure import Exposures, exposed
 from cellpipe.training.losses import Weighting, segmentation_loss
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.segmentation import (
@@ -269,19 +268,3 @@ def test_crops_come_from_a_set_as_often_as_its_weight_says():
     schedule = Schedule(batch=400, crop_px=16)
     images, _, _ = draw_batch([dark, bright], schedule, PLAIN, step=0)
     assert images.mean() == pytest.approx(0.75, abs=0.07)
-
-
-def test_another_exposure_changes_light_above_the_background_and_nothing_else():
-    labels = np.zeros((64, 64), np.float32)
-    labels[10:20, 10:20], labels[40:50, 40:50] = 1, 2
-    image = torch.from_numpy(0.1 + 0.8 * (labels > 0))[None].float()
-    none = Exposures(0.0, (0.1, 1.0), 0.0, (0.1, 1.0))
-    rng = np.random.default_rng(0)
-    assert exposed(image, torch.from_numpy(labels), none, rng) is image
-    whole = exposed(image, torch.from_numpy(labels), Exposures(1, (0.5, 0.5), 0, (1, 1)), rng)
-    assert torch.allclose(whole, 0.1 + 0.5 * (image - 0.1))
-    single = exposed(image, torch.from_numpy(labels), Exposures(0, (1, 1), 1, (0.1, 1.0)), rng)[0]
-    first, second = float(single[15, 15]), float(single[45, 45])
-    assert abs(first - second) > 0.05
-    assert 0.1 < min(first, second) < max(first, second) <= 0.9
-    assert float(single[30, 30]) == pytest.approx(0.1)

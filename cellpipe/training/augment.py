@@ -15,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cellpipe.training.elastic import bent_offsets, random_displacement
-from cellpipe.training.exposure import Exposures
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,6 @@ class Augmentation:
     elastic: float = 0.0
     elastic_px: float = 3.0
     elastic_smooth_px: float = 48.0
-    gain: float = 0.0
-    gain_range: tuple[float, float] = (0.06, 3.0)
-    relit: float = 0.0
-    relit_range: tuple[float, float] = (0.08, 1.0)
-
-    @property
-    def exposures(self) -> Exposures:
-        return Exposures(self.gain, self.gain_range, self.relit, self.relit_range)
 
 
 def random_affine(

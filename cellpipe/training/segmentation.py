@@ -32,7 +32,6 @@ from cellpipe.training.augment import (
     random_affine,
     random_bend,
 )
-from cellpipe.training.exposure import exposed
 from cellpipe.training.loop import fit
 from cellpipe.training.losses import segmentation_loss
 from cellpipe.training.pairs import read_all
@@ -109,8 +108,7 @@ def draw_batch(
     for example in picked:
         matrix = random_affine(rng, settings, example.diameter_px)
         bend = random_bend(rng, settings, schedule.crop_px)
-        image, maps, valid = crop(example.image, example.maps, matrix, schedule.crop_px, rng, bend)
-        crops.append((exposed(image, maps[0], settings.exposures, rng), maps, valid))
+        crops.append(crop(example.image, example.maps, matrix, schedule.crop_px, rng, bend))
     images, maps, valid = (torch.stack(parts) for parts in zip(*crops, strict=True))
     images = disturb(images, settings, rng)
     for i in np.flatnonzero(rng.random(schedule.batch) < settings.empty):
