@@ -26,6 +26,10 @@ pathvars:
     benchmarks=f"{RESULTS}/benchmarks",
 
 
+onstart:
+    note_how_it_runs()
+
+
 include: "rules/ingest.smk"
 include: "rules/denoise.smk"
 include: "rules/segment.smk"
@@ -39,6 +43,7 @@ include: "rules/profile.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
 include: "rules/evaluate.smk"
+include: "rules/summary.smk"
 include: "rules/benchmark.smk"
 include: "rules/train.smk"
 
@@ -46,8 +51,16 @@ include: "rules/train.smk"
 rule all:
     default_target: True
     input:
-        expand("<results>/{plate}/report.html", plate=PLATES),
-        expand("<results>/{plate}/verified.tsv", plate=PLATES),
-        expand("<results>/{plate}/ro-crate-metadata.json", plate=PLATES),
-        expand("<results>/{plate}/kymographs", plate=WITH_LINES),
-        exports,
+        expand("<results>/{plate}/complete.txt", plate=PLATES),
+        all_results,
+
+
+onsuccess:
+    note_how_it_runs()
+    say_how_it_ended()
+
+
+onerror:
+    note_how_it_runs()
+    say_how_it_ended()
+    say_killed(log)

@@ -2,28 +2,44 @@ import json
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace as Wildcards
 
 import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe.inputs import lines, places, sheets
+from cellpipe.inputs import lines, places, sheets, watch
+from cellpipe.inputs.config import refuse_doubles
+from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_readouts
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
+from cellpipe.workflow.contents import incomplete, lost_store
+from cellpipe.workflow.limits import say_killed
+from cellpipe.workflow.run_record import note_run
 from cellpipe.workflow.provenance import code_digest
+from cellpipe.workflow.summary import end_of_run
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
 shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
 
 
 try:
+    for path in workflow.configfiles:
+        refuse_doubles(path)
+    sheets.refuse_odd_paths({"cellpipe itself": workflow.basedir}, odd="{}:")
+    sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
     config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
     SHEET = sheets.read_plates(
         config["plates"],
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
+    refuse_unknown_readouts(
+        config, in_place=any(row["layout"] == "ome-zarr" for row in SHEET.values())
+    )
+    refuse_missing_controls(config, SHEET)
     places.refuse_overlaps(SHEET, config["results"])
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
@@ -49,6 +65,8 @@ MOVIES = config["track"]["enabled"]
 STAGES = sheets.stages(config)
 READOUTS = sheets.readouts(config)
 JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
+# of a benchmark: a cluster's profile states no number of cores for a machine
+CORES = workflow.resource_settings.cores or 4
 GPUS = 1 if config["device"] == "cuda" else 0
 DETECT_ENV = f"../envs/{sheets.detect_environment(config)}.yaml"
 SPOT_GPUS = GPUS if SPOT_WEIGHTS else 0
@@ -73,6 +91,20 @@ def of_plate(key):
 def in_place(wildcards):
     """Whether a plate is OME-Zarr already, and is read where it lies."""
     return SHEET[wildcards.plate]["layout"] == "ome-zarr"
+
+
+def watched(wildcards):
+    """Changes when what was found missing or bad in a folder of images is no longer so."""
+    plate = wildcards.plate
+    return watch.token(Path(RESULTS, plate), Path(SHEET[plate]["images"]))
+
+
+def inspected(wildcards):
+    """What a plate in place was inspected with: its chunks may be mended with no other trace."""
+    if not in_place(wildcards):
+        return ""
+    path = Path(RESULTS, wildcards.plate, "inspection.json")
+    return json.loads(path.read_text()).get("token", "") if path.exists() else ""
 
 
 def fields(plate):
@@ -145,12 +177,92 @@ def covering_tables(stage):
     return tables
 
 
-def exports(wildcards):
-    """Tracks as other tools read them, where cells are linked over time."""
-    if not MOVIES:
-        return []
-    written = ["geff.tsv" if f == "geff" else f for f in config["export"]["formats"]]
-    return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=written)
+def final_rules(plate):
+    """Rules whose outputs are the results of a plate, as README lists them."""
+    wanted = ["gather_plate", "profile_plate", "verify_plate", "draw_figures"]
+    wanted += ["write_report", "write_crate"]
+    if "classify" in STAGES:
+        wanted.append("train_classifier")
+    if plate in JUDGED:
+        wanted.append("evaluate_plate")
+    if plate in WITH_LINES:
+        wanted.append("draw_kymographs")
+    if MOVIES:
+        wanted += [f"export_{name}" for name in config["export"]["formats"]]
+    return wanted
+
+
+def results_of_plate(wildcards):
+    """Every result of a plate, so that one that was deleted is made again."""
+    outputs = [
+        path
+        for rule in final_rules(wildcards.plate)
+        for path in getattr(rules, rule).output
+    ]
+    return [str(path).replace("{plate}", wildcards.plate) for path in outputs]
+
+
+# folders among the results, and the output that is made again where files in them are gone
+FOLDERS = {
+    "figures": "figures",
+    "kymographs": "kymographs",
+    "ctc": "ctc",
+    "trackmate": "trackmate",
+    "napari": "napari",
+    "evaluation/worst": "evaluation/worst",
+    "*.geff": "geff.tsv",
+}
+
+
+@cache
+def gone(plate):
+    """Outputs that lack what they held when the plate was finished: files, or the pixels."""
+    folder = Path(RESULTS, plate)
+    stores = [
+        n for n in ("layout.json", "layout_denoised.json") if lost_store(folder / n)
+    ]
+    return [
+        f"{RESULTS}/{plate}/{name}" for name in [*stores, *incomplete(folder, FOLDERS)]
+    ]
+
+
+def all_results(wildcards):
+    """Every result of every plate. What a folder has lost is made again with the folder."""
+    for plate in PLATES:
+        workflow.dag.forcefiles.update(gone(plate))  # snakemake sees whole folders only
+    paths = [f"{RESULTS}/{plate}/summary.json" for plate in PLATES]
+    for plate in PLATES:
+        paths += results_of_plate(Wildcards(plate=plate))
+    return paths
+
+
+def note_how_it_runs():
+    """Record in the folder of each plate how its results are made, for `cellpipe verify`."""
+    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
+
+
+def say_how_it_ended():
+    """Print a few lines for each plate that this run was to finish."""
+    jobs = [job for job in workflow.dag.jobs if "plate" in job.wildcards_dict]
+    summarised = [job.wildcards.plate for job in jobs if job.rule.name == "check_plate"]
+    stopped = {}
+    for job in workflow.dag.needrun_jobs():
+        if not workflow.dag.finished(job) and job.rule.name != "check_plate":
+            stopped.setdefault(job.wildcards_dict.get("plate"), []).append(job)
+    ready = {
+        plate: [
+            job.rule.name
+            for job in of_plate
+            if all(
+                workflow.dag.finished(d)
+                for d in workflow.dag.dependencies[job]
+                if workflow.dag.needrun(d)
+            )
+        ]
+        for plate, of_plate in stopped.items()
+    }
+    plates = [plate for plate in PLATES if plate in summarised]
+    print(end_of_run(Path(RESULTS), plates, ready), file=sys.stderr)
 
 
 def not_made_lists(wildcards):
@@ -224,9 +336,14 @@ SEGMENT_CODE = frame_code(
     "segment.regions",
     "denoise",
     "segment.quality",
+    "segment.square",
 )
 
+# what decides links; how the stage's movement enters speeds is another matter
+LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
 TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
+
+DETECT_CODE = frame_code("detect", "segment.square")
 
 MEASURE_CODE = frame_code("measure.objects", "measure.regions", "illumination")
 
@@ -237,7 +354,7 @@ MADE = {
     "segment": (SEGMENT_CODE, config["segment"]),
     "measure": (MEASURE_CODE, config["measure"]),
     "classify": (code_digest("classify.cells"), config["classify"]),
-    "detect": (frame_code("detect"), config["detect"]),
+    "detect": (DETECT_CODE, config["detect"]),
     "track": (TRACK_CODE, config["track"]),
 }
 

@@ -5,6 +5,7 @@ rule inspect_plate:
     output:
         inspection="<results>/{plate}/inspection.json",
         manifest="<results>/{plate}/manifest.parquet",
+        passed_over="<results>/{plate}/passed_over.tsv",
     log:
         "<logs>/inspect_plate/{plate}.log",
     benchmark:
@@ -23,7 +24,14 @@ rule inspect_plate:
         layouts=config["layouts"],
         channels=config["channels"],
         ingest=config["ingest"],
-        code=code_digest("inputs.manifest", "inputs.plate_map", "layouts.ome_zarr"),
+        watched=watched,
+        code=code_digest(
+            "inputs.manifest",
+            "inputs.account",
+            "inputs.plate_map",
+            "layouts.ome_zarr",
+            "quality.scale",
+        ),
     script:
         "../scripts/inspect_plate.py"
 
@@ -74,6 +82,7 @@ rule ingest_block:
         units=block_units,
         images=of_plate("images"),
         in_place=in_place,
+        inspected=inspected,
         project_z=config["ingest"]["project_z"],
         on_bad_image=config["on_bad_image"],
         code=code_digest("ingest", "layouts.reading"),

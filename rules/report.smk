@@ -1,6 +1,8 @@
 rule draw_figures:
     input:
+        layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        fields="<results>/{plate}/fields.parquet",
         wells="<results>/{plate}/wells.parquet",
         tracks="<results>/{plate}/tracks.parquet",
         spots="<results>/{plate}/spots.parquet",
@@ -23,7 +25,8 @@ rule draw_figures:
     params:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
-        code=code_digest("figures", "workflow.not_made"),
+        stage=config["track"]["stage"],
+        code=code_digest("figures", "workflow.not_made", "dynamics.stage", "units"),
     script:
         "../scripts/draw_figures.py"
 
@@ -32,12 +35,14 @@ rule write_report:
     input:
         layout="<results>/{plate}/layout.json",
         inspection="<results>/{plate}/inspection.json",
+        manifest="<results>/{plate}/manifest.parquet",
         tables=all_block_tables,
         wells="<results>/{plate}/wells.parquet",
         fields="<results>/{plate}/fields.parquet",
         tracks="<results>/{plate}/tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
+        features="<results>/{plate}/profiles/features.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,
@@ -65,13 +70,14 @@ rule write_report:
         dose_group=config["profile"]["dose_group"],
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("report", "figures", "workflow.judging"),
+        code=code_digest("report", "figures", "workflow.judging", "units"),
     script:
         "../scripts/write_report.py"
 
 
 rule write_crate:
     input:
+        inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",
@@ -95,6 +101,6 @@ rule write_crate:
         images=of_plate("images"),
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("formats.ro_crate"),
+        code=code_digest("formats.ro_crate", "quality.scale"),
     script:
         "../scripts/write_crate.py"

@@ -12,9 +12,9 @@ from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.removal import remove
 from cellpipe.workflow.tables import read_table
 
-with speaking(snakemake):
+with speaking(snakemake) as also:
     plate, not_made = Plate(snakemake.input.layout), NotMade()
-    cells = read_table(snakemake.input.cells)
+    cells = plate.scale.computed(read_table(snakemake.input.cells))
     folder = Path(snakemake.output.listing).parent
     written = []
     for (well, field), where in plate.fields.items():
@@ -24,10 +24,12 @@ with speaking(snakemake):
             write_geff(
                 folder / name,
                 here,
-                pixel_size_um=plate.pixel_size_um,
+                pixel_size_um=plate.scale.pixel_size,
                 time_step_s=plate.time_step_s,
+                named=plate.scale,
                 labels_path=plate.path / where.path / "labels" / plate.objects,
             )
+            also.append(folder / name)
             written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
     own = set(folder.glob(f"{plate.name}_[A-Z]*[0-9]_*[0-9].geff"))
     for other in own - {folder / row["geff"] for row in written}:

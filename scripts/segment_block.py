@@ -16,7 +16,7 @@ with speaking(snakemake):
     networks = chain.load_networks(options, denoising, snakemake.params.device, snakemake.threads)
     channels = chain.segmented_channels(options)
     layers = [name for name in job.plate.label_names if name != "tracks"]
-    size_um, scratch = job.plate.pixel_size_um, scratch_in(job.layout.parent)
+    size_um, scratch = job.plate.scale.pixel_size, scratch_in(job.layout.parent)
 
     def by_region(unit):
         shape = source.fields[unit.well, unit.field].shape
@@ -48,6 +48,9 @@ with speaking(snakemake):
     def there(unit, t):
         return all(job.plate.has_frame(unit.well, unit.field, t, name) for name in layers)
 
+    def stored(unit, t):
+        return {name: job.plate.stored_digest(unit.well, unit.field, t, name) for name in layers}
+
     params = {"options": options, "denoise": denoising}
     work = Work(
         key=job.keys(params, weights=snakemake.params.weights),
@@ -57,6 +60,7 @@ with speaking(snakemake):
         write=write,
         erase=erase,
         there=there,
+        stored=stored,
         empty=pd.DataFrame(columns=["plate", "well", "field", "t", "n_nuclei"]),
     )
     job.run(work)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellpipe import units
 from cellpipe.dynamics.msd import pool_msd
 from cellpipe.dynamics.msd_fits import fit_line, fit_power_law
 from cellpipe.figures.style import (
@@ -79,7 +80,7 @@ def msd_plot(msd: pd.DataFrame, groups: pd.Series, *, title: str = "") -> Figure
         axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(f"lag ({unit})")
-        axes.set_ylabel("mean squared displacement (µm²)")
+        axes.set_ylabel(units.label("mean squared displacement (µm²)"))
         axes.set_title(title)
         figure.legend(loc="outside lower left", fontsize=6)
     return figure
@@ -118,15 +119,17 @@ def spaghetti_plot(points: pd.DataFrame, groups: pd.Series, *, title: str = "") 
             axes.set_aspect("equal")
             axes.set_xlim(-reach, reach)
             axes.set_ylim(reach, -reach)
-        figure.supxlabel("x (µm)", fontsize=7)
-        figure.supylabel("y (µm)", fontsize=7)
+        figure.supxlabel(units.label("x (µm)"), fontsize=7)
+        figure.supylabel(units.label("y (µm)"), fontsize=7)
         if title:
             figure.suptitle(plain_text(title), fontsize=8, fontweight="bold", ha="left", x=0.02)
     return figure
 
 
 def time_unit(longest_s: float) -> tuple[str, float]:
-    """The unit that a time axis is best read in, and its seconds."""
+    """The unit that a time axis is best read in, and its seconds; frames where time is unknown."""
+    if not units.time_is_known():
+        return "frame", 1.0
     if longest_s >= 7200:
         return "h", 3600.0
     return ("min", 60.0) if longest_s >= 300 else ("s", 1.0)
@@ -140,7 +143,7 @@ def _draw_ensemble(
     if np.isfinite(exponent):
         label += f", exponent {exponent:.2f}"
     if abs(exponent - 1) <= FREE_WITHIN:  # else the line has no one slope
-        label += f", D {diffusion:.3g} µm²/{unit}"
+        label += units.label(f", D {diffusion:.3g} µm²/{unit}")
     shown = rows[rows["n_tracks"] >= LEAST_TRACKS * rows["n_tracks"].max()]
     lag, msd = shown["lag_s"].to_numpy() / seconds, shown["msd_um2"].to_numpy()
     error = shown["se_um2"].fillna(0).to_numpy()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpipe import units
 from cellpipe.figures.style import COLUMN_INCHES, PALETTE, house_style, new_figure, plain_text
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def track_paths(cells: pd.DataFrame, *, title: str = "") -> Figure:
         axes.set_aspect("equal")
         axes.autoscale_view()
         axes.invert_yaxis()
-        axes.set_xlabel("x (µm)")
-        axes.set_ylabel("y (µm)")
+        axes.set_xlabel(units.label("x (µm)"))
+        axes.set_ylabel(units.label("y (µm)"))
         axes.set_title(with_sample(title, len(paths), n_tracks))
     return figure
 

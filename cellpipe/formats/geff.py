@@ -18,8 +18,10 @@ import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.formats.links import as_lineages
+from cellpipe.layouts.whole_labels import as_labels
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import PLACE, first_ancestors, links_of
+from cellpipe.units import KNOWN, PixelSize, Scale, edges
 from cellpipe.workflow.publish import published
 
 if TYPE_CHECKING:
@@ -33,9 +35,10 @@ def write_geff(
     path: str | Path,
     cells: pd.DataFrame,
     *,
-    pixel_size_um: float,
+    pixel_size_um: PixelSize,
     time_step_s: float,
     labels_path: str | Path | None = None,
+    named: Scale = KNOWN,
 ) -> None:
     """Write linked cells as a GEFF of Zarr v3, whole or not at all.
 
@@ -48,7 +51,9 @@ def write_geff(
         values or words become node properties. Where plate, well or field are columns, tracks
         of different fields are kept apart. Rows with track_id 0 are nodes without links.
     pixel_size_um, time_step_s : float
-        Scales of the axes.
+        Scales of the axes; (y, x) for pixels that are not square.
+    named : Scale
+        Units that are known; the others are not named, and columns are called by pixels and frames.
     labels_path : path, optional
         The labels (a Zarr array or an OME-Zarr label image) whose values `label` holds; stored
         relative to `path`, so the two can be moved together.
@@ -61,6 +66,7 @@ def write_geff(
     ids = np.arange(1, len(nodes) + 1, dtype=np.uint64)
     edge_ids = np.stack([ids[source], ids[target]], axis=1)
     props = _node_props(nodes, source, target, pixel_size_um)
+    props = {named.column(name): values for name, values in props.items()}
     with published(path) as aside, warnings.catch_warnings():
         # zarr's way to store words in v3 has no final specification; geff reads it all the same
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
@@ -70,7 +76,7 @@ def write_geff(
             {name: {"values": values, "missing": None} for name, values in props.items()},
             edge_ids,
             {"division": {"values": divides[source], "missing": None}},
-            _metadata(Path(path), pixel_size_um, time_step_s, labels_path),
+            _metadata(Path(path), pixel_size_um, time_step_s, labels_path, named),
             zarr_format=3,
         )
 
@@ -140,7 +146,7 @@ def related_labels(path: str | Path) -> dict[int, Callable[[], np.ndarray]]:
         raise _malformed(path, f"labels at {where} that cannot be read ({fault})") from fault
     axes = axes[-store.ndim :]
     flat = all(store.shape[i] == 1 for i, axis in enumerate(axes) if axis not in "tyx")
-    if not axes.endswith("yx") or not flat or store.ndim < 2 or store.dtype.kind not in "iu":
+    if not axes.endswith("yx") or not flat or store.ndim < 2 or store.dtype.kind not in "iuf":
         raise _malformed(path, f"labels of shape {store.shape}, axes {axes}, type {store.dtype}")
     n_frames = store.shape[axes.index("t")] if "t" in axes else 1
     return {t: partial(_read_frame, store, axes, t) for t in range(n_frames)}
@@ -148,7 +154,8 @@ def related_labels(path: str | Path) -> dict[int, Callable[[], np.ndarray]]:
 
 def _read_frame(store: Any, axes: str, t: int) -> np.ndarray:
     index = tuple(slice(t, t + 1) if axis == "t" else slice(None) for axis in axes)
-    return np.asarray(store[index]).reshape(store.shape[-2:]).astype(np.uint32)
+    labels = np.asarray(store[index]).reshape(store.shape[-2:])
+    return as_labels(labels, f"the labels of a GEFF, frame {t}")
 
 
 def own_pixel_size_um(path: str | Path) -> float | None:
@@ -191,13 +198,13 @@ def _sorted(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _node_props(
-    nodes: pd.DataFrame, source: np.ndarray, target: np.ndarray, pixel_size_um: float
+    nodes: pd.DataFrame, source: np.ndarray, target: np.ndarray, pixel_size_um: PixelSize
 ) -> dict[str, np.ndarray]:
     tracklet, mother = name_tracks(source, target, len(nodes))
     props = {
         "t": nodes["t"].to_numpy(np.int64),
-        "y": nodes["y_um"].to_numpy(float) / pixel_size_um,
-        "x": nodes["x_um"].to_numpy(float) / pixel_size_um,
+        "y": nodes["y_um"].to_numpy(float) / edges(pixel_size_um)[0],
+        "x": nodes["x_um"].to_numpy(float) / edges(pixel_size_um)[1],
         LABEL: nodes["label"].to_numpy(np.uint32),
         "track_id": nodes["track_id"].to_numpy(np.int64),
         "parent_track_id": nodes["parent_track_id"].to_numpy(np.int64),
@@ -223,29 +230,28 @@ def _column(prop: Any) -> pd.Series:
 
 
 def _metadata(
-    path: Path, pixel_size_um: float, time_step_s: float, labels_path: str | Path | None
+    path: Path,
+    pixel_size_um: PixelSize,
+    time_step_s: float,
+    labels_path: str | Path | None,
+    named: Scale,
 ) -> GeffMetadata:
     from geff_spec import Axis, GeffMetadata, RelatedObject
 
-    pixel: dict[str, Any] = {
-        "type": "space",
-        "unit": "pixel",
-        "scale": pixel_size_um,
-        "scaled_unit": "micrometer",
-    }
-    frame: dict[str, Any] = {
-        "type": "time",
-        "unit": "frame",
-        "scale": time_step_s,
-        "scaled_unit": "second",
-    }
+    pixel: dict[str, Any] = {"type": "space", "unit": "pixel"}
+    y, x = (
+        {**pixel, "scale": edge, **({"scaled_unit": "micrometer"} if named.length_known else {})}
+        for edge in edges(pixel_size_um)
+    )
+    frame: dict[str, Any] = {"type": "time", "unit": "frame", "scale": time_step_s}
+    frame |= {"scaled_unit": "second"} if named.time_known else {}
     related = None
     if labels_path is not None:
         where = Path(os.path.relpath(labels_path, path)).as_posix()
         related = [RelatedObject(type="labels", path=where, label_prop=LABEL)]
     return GeffMetadata(
         directed=True,
-        axes=[Axis(name="t", **frame), Axis(name="y", **pixel), Axis(name="x", **pixel)],
+        axes=[Axis(name="t", **frame), Axis(name="y", **y), Axis(name="x", **x)],
         node_props_metadata={},
         edge_props_metadata={},
         track_node_props={"tracklet": TRACKLET, "lineage": LINEAGE},

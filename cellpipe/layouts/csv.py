@@ -6,6 +6,7 @@ there are several, field, t, channel, z and page (the plane within a file of man
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 
 import pandas as pd
@@ -13,14 +14,17 @@ import pandas as pd
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.tables import WrittenTable, read_written
 from cellpipe.layouts import ONLY
-from cellpipe.layouts.pattern import consecutive
+from cellpipe.layouts.files import NOT_LISTED, Files, find_files
+from cellpipe.layouts.numbers import frames_of, planes_of
 
 _DEFAULTS = {"field": 1, "t": 0, "channel": "1", "z": 0, "page": ONLY}
 _COLUMNS = ["path", "well", *_DEFAULTS]
 
 
-def list_planes(folder: Path) -> pd.DataFrame:
+def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
     """List the planes named in ``manifest.csv`` or ``manifest.tsv``.
+
+    Images that it does not list are noted in `files`, the listing of the folder.
 
     Raises
     ------
@@ -59,7 +63,12 @@ def list_planes(folder: Path) -> pd.DataFrame:
             wanted="one plane per well, field, time point, channel and z",
             do=f"remove the second from {path} ('{first.path}')",
         )
-    table["t"], table["z"] = consecutive(table["t"]), consecutive(table["z"])
+    frames, notes = frames_of(table["t"])
+    table["t"], table["z"] = frames, planes_of(table["z"], table["channel"])
+    files = files or find_files(folder)
+    files.notes += notes
+    table["path"] = [posixpath.normpath(path) for path in table["path"]]
+    files.pass_over_others(set(table["path"]), NOT_LISTED)
     return table[_COLUMNS]
 
 

@@ -8,23 +8,36 @@ is a pattern in the config. Groups: ``well`` (or ``row`` and ``column``), ``fiel
 from __future__ import annotations
 
 import math
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.layouts import ONLY
+from cellpipe.layouts.files import (
+    LIKE_THE_OTHERS,
+    LINK_FOLDER,
+    LINK_OUT,
+    NOT_NAMED,
+    PROJECTION,
+    THUMBNAIL,
+    Files,
+    find_files,
+    is_thumbnail,
+)
+from cellpipe.layouts.numbers import frames_of, lost_planes, planes_of
+from cellpipe.layouts.series import Series
 from cellpipe.layouts.wells import row_name, well_name
 
 _GUID = r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?"
+# B03, B3, b03, AF48; one letter beyond P and one digit could be a token of another kind (s1, w2)
+_NAME = r"(?:[A-Z]{1,2}\d{2}|(?:A[A-F]|[A-P])\d|(?:a[a-f]|[a-p])\d{1,2})"
 BUILT_IN = {
     # Molecular Devices ImageXpress / MetaXpress: TimePoint_1/ZStep_2/Plate_B03_s1_w2<GUID>.tif
     "imagexpress": (
         r"(?:(?:.*/)?TimePoint_(?P<t>\d+)/)?(?:(?:.*/)?ZStep_(?P<z>\d+)/)?(?:.*/)?"
-        r"(?:[^/]*_)?(?P<well>[A-Z]{1,2}\d{2})(?:_s(?P<field>\d+))?(?:_w(?P<channel>\d+?))?"
+        rf"(?:[^/]*_)?(?P<well>{_NAME})(?:_s(?P<field>\d+))?(?:_w(?P<channel>\d+?))?"
         + _GUID
         + r"(?i:\.tiff?)"
     ),
@@ -33,30 +46,31 @@ BUILT_IN = {
         r"(?:.*/)?r(?P<row>\d{2})c(?P<column>\d{2})f(?P<field>\d{2,})p(?P<z>\d{2,})"
         r"-ch(?P<channel>\d+)sk(?P<t>\d+)fk\d+fl\d+(?i:\.tiff?)"
     ),
-    # Yokogawa CellVoyager: AssayPlate_B03_T0001F001L01A01Z01C01.tif
+    # Yokogawa CellVoyager: AssayPlate_B03_T0001F001L01A01Z01C01.tif; of 1,536 wells A01.d4
     "cellvoyager": (
-        r"(?:.*/)?[^/]*_(?P<well>[A-Z]{1,2}\d{2})_T(?P<t>\d+)F(?P<field>\d+)L\d+A\d+"
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME}(?:\.[a-d][1-4])?)_T(?P<t>\d+)F(?P<field>\d+)L\d+A\d+"
         r"Z(?P<z>\d+)C(?P<channel>\d+)(?i:\.tiff?|\.png)"
     ),
     # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif
     "cellomics": (
-        r"(?:.*/)?[^/]*_(?P<well>[A-Z]{1,2}\d{2})f(?P<field>\d{2})d(?P<channel>\d)"
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME})f(?P<field>\d{{2,}})d(?P<channel>\d+)"
         r"(?i:\.tiff?|\.c01)"
     ),
-    # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif
+    # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif, or without the name
     "scanr": (
-        r"(?:.*/)?(?P<well>[A-Z]{1,2}\d{1,2})--W\d+--P(?P<field>\d+)--Z(?P<z>\d+)"
-        r"--T(?P<t>\d+)--(?P<channel>[^/]+?)(?i:\.tiff?)"
+        r"(?:.*/)?(?:[^/]*?--)??(?P<well>[A-Za-z]{1,2}\d{1,2}(?=--W\d+--P)|W\d{4,}(?=--P))"
+        r"(?:--W\d+)?--P(?P<field>\d+)(?=[^/]*--Z(?P<z>\d+))(?=[^/]*--T(?P<t>\d+))"
+        r"--[ZT]\d+--[ZT]\d+--(?P<channel>[^/]+?)(?i:\.tiff?)"
     ),
     # GE / Cytiva IN Cell Analyzer: B - 3(fld 1 wv DAPI - DAPI z 2 tl 3).tif
     "incell": (
-        r"(?:.*/)?(?P<well>[A-Z]{1,2} - \d{1,2})\(fld (?P<field>\d+)"
+        r"(?:.*/)?(?P<well>[A-Za-z]{1,2} - \d{1,2})\(fld (?P<field>\d+)"
         r" wv (?P<channel>[^/()]+?)(?: z (?P<z>\d+))?(?: (?:tl|time) (?P<t>\d+)[^/()]*)?\)"
         r"(?i:\.tiff?)"
     ),
     # Agilent BioTek Cytation (Gen5): D6_01_1_2_DAPI_001.tif
     "cytation": (
-        r"(?:.*/)?(?P<well>[A-Z]{1,2}\d{1,2})_\d+_\d+_(?P<field>\d+)_(?P<channel>[^/_]+)"
+        r"(?:.*/)?(?P<well>[A-Za-z]{1,2}\d{1,2})_\d+_\d+_(?P<field>\d+)_(?P<channel>[^/_]+)"
         r"_(?P<t>\d+)(?i:\.tiff?)"
     ),
 }
@@ -72,8 +86,13 @@ EXAMPLES = {
 _GROUPS = {"well", "row", "column", "field", "channel", "t", "z"}
 
 
-def list_planes(folder: Path, pattern: str) -> pd.DataFrame:
+def list_planes(
+    folder: Path, pattern: str, files: Files | None = None, columns: int | None = None
+) -> pd.DataFrame:
     """List the planes whose path below `folder` matches `pattern` whole.
+
+    `columns` of the plate place wells that are running numbers (W00013). Images that are passed
+    over are noted in `files`, the listing of the folder.
 
     Raises
     ------
@@ -81,22 +100,47 @@ def list_planes(folder: Path, pattern: str) -> pd.DataFrame:
         If the pattern is no regular expression or lacks the well, or if no file matches.
     """
     expression = _compiled(pattern)
-    rows, others = [], []
-    for path in files_below(folder):
+    files = files or find_files(folder)
+    rows, series = [], Series()
+    for path in files.candidates:
         found = expression.fullmatch(path)
         if found:
-            rows.append(_plane(path, found.groupdict()))
-        else:
-            others.append(path)
+            rows.append(_plane(path, found.groupdict(), columns))
+            series.learn(found)
     if not rows:
-        such = f", such as '{others[0]}'" if others else ""
-        raise BadConfig(
-            seen=f"{len(others)} file(s) in {folder}{such}",
-            wanted=_like(pattern),
-            do="correct the pattern of the layout, or the folder, in the sheet of plates",
-        )
-    planes = _without_projections(pd.DataFrame(rows))
-    return planes.assign(t=consecutive(planes["t"]), z=consecutive(planes["z"]), page=ONLY)
+        raise _nothing(files, pattern)
+    for path in [path for path in files.images if not expression.fullmatch(path)]:
+        _pass_over(path, files, series)
+    layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
+    planes = _without_projections(pd.DataFrame(rows), files, layout)
+    frames, notes = frames_of(planes["t"], count=layout is not None)
+    files.notes += notes + lost_planes(planes["z"], planes["channel"])
+    return planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
+
+
+def _nothing(files: Files, pattern: str) -> BadConfig:
+    others = [*files.images] or [*files.candidates] or files.names
+    behind = sum(why in (LINK_OUT, LINK_FOLDER) for why in files.passed_over.values())
+    such = f", such as '{others[0]}'" if others else ""
+    links = f"; {behind} link(s) lead out of it or to folders" if behind else ""
+    return BadConfig(
+        seen=f"{len(files.names)} file(s) in {files.folder}{such}{links}",
+        wanted=_like(pattern),
+        do="set 'ingest.follow_links' in the config, if the images lie behind those links"
+        if behind
+        else "correct the pattern of the layout, or the folder, in the sheet of plates",
+    )
+
+
+def _pass_over(path: str, files: Files, series: Series) -> None:
+    """Say why an image that does not match is passed over; those like the others count double."""
+    if is_thumbnail(path):
+        files.pass_over(path, THUMBNAIL)
+        return
+    well = series.well(path)
+    files.pass_over(path, NOT_NAMED if well is None else LIKE_THE_OTHERS)
+    if well:
+        files.wells[path] = well
 
 
 def _like(pattern: str) -> str:
@@ -132,53 +176,30 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return expression
 
 
-def files_below(folder: Path) -> Iterator[str]:
-    """Paths of files below `folder`, sorted, with "/" between parts.
-
-    Links to folders are not followed, nor links to files outside: what comes with the data must
-    not make us read files elsewhere.
-    """
-    root = folder.resolve()
-
-    def walk(parent: str, prefix: str) -> Iterator[str]:
-        with os.scandir(parent) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-        for entry in found:
-            if entry.is_dir(follow_symlinks=False):
-                yield from walk(entry.path, f"{prefix}{entry.name}/")
-            elif not entry.is_symlink() or _inside(Path(entry.path), root):
-                yield prefix + entry.name
-
-    return walk(str(folder), "")
-
-
-def _inside(link: Path, root: Path) -> bool:
-    return link.is_file() and link.resolve().is_relative_to(root)
-
-
-def _plane(path: str, groups: dict[str, str | None]) -> dict[str, object]:
+def _plane(
+    path: str, groups: dict[str, str | None], columns: int | None = None
+) -> dict[str, object]:
     well = groups.get("well") or f"{row_name(groups['row'] or '')}{groups['column']}"
     return {
         "path": path,
-        "well": well_name(well),
+        "well": well_name(well, columns),
         "field": int(groups.get("field") or 1),
-        "t": int(groups.get("t") or 0),
+        "t": float(groups.get("t") or math.nan),
         "channel": groups.get("channel") or "1",
         "z": float(groups.get("z") or math.nan),
     }
 
 
-def _without_projections(planes: pd.DataFrame) -> pd.DataFrame:
+def _without_projections(planes: pd.DataFrame, files: Files, layout: str | None) -> pd.DataFrame:
     """Where a channel of a field has a stack and its projection, the stack counts alone.
 
-    The projection is the file whose path names no z (ImageXpress puts it beside the ZStep folders).
+    The projection is the file whose path names no z (IN Cell; ImageXpress puts it beside the ZStep
+    folders), or, of ImageXpress, the one in ZStep_0: its stacks count from 1.
     """
-    stacked = planes["z"].notna()
+    stacked = planes["z"].notna() & ~((planes["z"] == 0) & (layout == "imagexpress"))
     place = ["well", "field", "t", "channel"]
-    has_stack = stacked.groupby([planes[name] for name in place]).transform("any")
+    keys = [planes[name].fillna(-1) if name == "t" else planes[name] for name in place]
+    has_stack = stacked.groupby(keys).transform("any")
+    for path in planes["path"][~stacked & has_stack]:
+        files.pass_over(path, PROJECTION)
     return planes[stacked | ~has_stack].reset_index(drop=True)
-
-
-def consecutive(numbers: pd.Series) -> pd.Series:
-    """Number time points and planes 0, 1, 2 …, whatever the microscope counts from or skips."""
-    return numbers.rank(method="dense").fillna(1).astype("int64") - 1

@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.quality.fields import doubtful_objects, dropped_objects, saturated_channels
+from cellpipe.quality.files import files_in_doubt, incomplete
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 
 COLUMNS = ("kind", "where", "seen", "likely_cause", "do")
@@ -26,6 +27,8 @@ Tables = Mapping[str, pd.DataFrame]
 Check = Callable[[Inspection, Tables], Iterator[dict[str, str]]]
 
 CHECKS: tuple[Check, ...] = (
+    files_in_doubt,
+    incomplete,
     unknown_units,
     odd_scale,
     impossible_objects,

@@ -51,11 +51,13 @@ class ReportContent:
     wells : the wells table; readouts : its columns to show, the most telling one first
     statistics : statistics.tsv
     confusion, classifier_scores, importance : of the cross-validated classifier
+    features : profiles/features.tsv, what each feature of the profiles was normalised to
     thumbnails : well → uint8 RGB (y, x, 3), from `figures.thumbnail_with_outlines`
     fields : one row per field (and frame) with counts and image quality; `flag` "" where fine
     tracks : the tracks table of a movie plate; msd : mean squared displacements by well;
     evaluation : score name → value
-    quarantine : well field t stage reason remedy of whatever was left out
+    quarantine : well field t stage status reason remedy of whatever was left out
+    files : sentences on what became of the files of the plate
     warnings : kind where seen likely_cause do, of the plate as a whole
     not_made : rule what reason do of figures and exports that could not be made
     stages, weights, versions : what was run with what
@@ -72,6 +74,7 @@ class ReportContent:
     confusion: pd.DataFrame | None = None
     classifier_scores: Mapping[str, Any] = field(default_factory=dict)
     importance: pd.DataFrame | None = None
+    features: pd.DataFrame | None = None
     thumbnails: Mapping[str, NDArray] = field(default_factory=dict)
     fields: pd.DataFrame | None = None
     tracks: pd.DataFrame | None = None
@@ -80,6 +83,7 @@ class ReportContent:
     judged: pd.DataFrame | None = None
     worst: Sequence[WorstImage] = ()
     quarantine: pd.DataFrame | None = None
+    files: Sequence[str] = ()
     warnings: pd.DataFrame | None = None
     not_made: pd.DataFrame | None = None
     stages: Sequence[StageRecord] = ()

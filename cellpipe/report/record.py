@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
+from cellpipe import units
 from cellpipe.figures.tracks import first_families
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
 MAX_TRACKS = 120  # of a lineage that can still be read
 MAX_DOUBTS = 12  # fields with doubted frames that are named; the table has the others
-NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds", "repeats_t"}
+NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds", "repeats_t"} | {
+    *("lost_before", "cell_step_um"),
+    *(f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"),
+}
 
 
 def tracks_table(tracks: pd.DataFrame) -> Table:
@@ -26,15 +30,19 @@ def tracks_table(tracks: pd.DataFrame) -> Table:
     from cellpipe.profiles.dynamics import aggregate_tracks
 
     wells = aggregate_tracks(tracks)
+    known = units.time_is_known()
+    per, lasting = (3600.0, duration) if known else (1.0, number)
     rows = [
         [
             well["well"], count(well["n_tracks"]), count(well["n_divisions"]),
-            number(3600 * well["median_speed_um_s"]), duration(well["median_lifetime_s"]),
+            number(per * well["median_speed_um_s"]), lasting(well["median_lifetime_s"]),
             number(well["median_displacement_um"]),
         ]
         for _, well in wells.head(MAX_ROWS).iterrows()
     ]  # fmt: skip
-    columns = ["well", "tracks", "divisions", "speed (µm/h)", "lifetime", "displacement (µm)"]
+    lifetime = "lifetime" if known else "lifetime (frames)"
+    columns = ["well", "tracks", "divisions"]
+    columns += [units.label("speed (µm/h)"), lifetime, units.label("displacement (µm)")]
     return Table(columns, rows, [False] + [True] * 5, max(len(wells) - MAX_ROWS, 0))
 
 
@@ -101,12 +109,22 @@ def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table 
 
 
 def doubted_frames(fields: pd.DataFrame | None) -> list[str]:
-    """A line per field whose movie has repeated, blurred or empty frames; few of many fields."""
-    from cellpipe.segment.movie_quality import summary
+    """A line per field whose movie has frames to doubt; few of many fields; jumps of all first."""
+    from cellpipe.segment.movie_quality import shared_jumps, summary
 
-    lines = [] if fields is None else summary(fields)
+    if fields is None:
+        return []
+    lines, shared = summary(fields), shared_jumps(fields)
     more = len(lines) - MAX_DOUBTS
-    return lines if more <= 0 else [*lines[:MAX_DOUBTS], f"and {plural(more, 'more field')}"]
+    shown = lines if more <= 0 else [*lines[:MAX_DOUBTS], f"and {plural(more, 'more field')}"]
+    return [*shared[:MAX_DOUBTS], *shown]
+
+
+def common_movement(fields: pd.DataFrame | None) -> list[str]:
+    """Whether cells go far together, in words."""
+    from cellpipe.segment import movie_quality
+
+    return [] if fields is None else movie_quality.common_movement(fields)
 
 
 def _figure(value: float) -> str:
@@ -127,7 +145,7 @@ def _flags(row: pd.Series, columns: list[str]) -> list[str]:
 def quarantine_table(quarantine: pd.DataFrame) -> Table:
     """Everything that was left out: where, why, and what to do."""
     known = [
-        c for c in ("well", "field", "t", "stage", "file", "reason", "remedy") if c in quarantine
+        c for c in ("well", "field", "t", "stage", "status", "reason", "remedy") if c in quarantine
     ]
     titles = {"t": "frame", "reason": "why", "remedy": "what to do"}
     shown = quarantine.head(MAX_ROWS)

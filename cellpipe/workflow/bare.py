@@ -13,6 +13,7 @@ and the report do not count as bare computation; a run has to make them all the 
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -82,9 +83,12 @@ def plate_seconds(
         given = cells, known, config["classify"], config["seed"]
         spent["train_classifier"], trained = _timed(plate_chain.train_classifier, *given)
         spent["classify_block"], _ = _timed(classify_cells, trained.classifier, cells)
-    names = ("cells", "fields", "tracks", "spot_tracks", "msd")
-    tables = {name: read_table(results / f"{name}.parquet") for name in names}
-    profiling = plate, tables, plate_map, config["profile"], config["readouts"]
+    names = ("cells", "fields", "tracks", "spots", "spot_tracks", "msd")
+    scale = Plate(results / "layout.json").scale
+    tables = {name: scale.computed(read_table(results / f"{name}.parquet")) for name in names}
+    tables["quarantine"] = pd.read_csv(results / "quarantine.tsv", sep="\t")
+    inspection = json.loads((results / "inspection.json").read_text())
+    profiling = plate, tables, plate_map, config["profile"], config["readouts"], inspection
     spent["profile_plate"], _ = _timed(plate_chain.profile_plate, *profiling)
     return spent
 
@@ -127,7 +131,7 @@ def _stages(
 ) -> dict[str, float]:
     """Seconds of each stage on one frame (C, Y, X)."""
     wanted = [plate.channel_index(c) for c in chain.segmented_channels(config["segment"])]
-    size, objects = plate.pixel_size_um, config["segment"]["objects"]
+    size, objects = plate.scale.pixel_size, config["segment"]["objects"]
     spent: dict[str, float] = {}
     denoise = _noting(spent, "denoise", chain.denoise_frame)
     clean = denoise(pixels[wanted], config["denoise"], networks)
