@@ -109,11 +109,12 @@ def chunk_files(array: Array, index: tuple[slice, ...]) -> list[Path]:
 
 
 def digest_chunks(array: Array, index: tuple[slice, ...]) -> str:
-    """sha256 over the files of the chunks under `index`, each with its place in the grid.
+    """Digest of the files of the chunks under `index`, each with its place in the grid.
 
-    Chunks that change places change it; one that is missing counts as such.
+    Chunks that change places change it; one that is missing counts as such. BLAKE2 takes 0.6 of
+    the time of SHA-256 where the processor has no instructions for that.
     """
-    whole = hashlib.sha256()
+    whole = hashlib.blake2b(digest_size=16)
     for place, path in zip(chunk_places(array, index), chunk_files(array, index), strict=True):
         try:
             state = path.stat()
@@ -127,7 +128,7 @@ def digest_chunks(array: Array, index: tuple[slice, ...]) -> str:
 @lru_cache(maxsize=64)  # a shard holds many frames
 def _file_digest(path: Path, n_bytes: int, changed_ns: int) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def chunk_places(array: Array, index: tuple[slice, ...]) -> list[tuple[int, ...]]:
