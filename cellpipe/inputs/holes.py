@@ -88,6 +88,7 @@ def missing_fields(planes: pd.DataFrame) -> list[dict[str, Any]]:
             "well": str(well),
             "field": int(field),
             "file": "folder",
+            "status": "missing",
             "reason": f"there is no image of field {field}, which most wells have",
             "remedy": "copy its files from the microscope, then run again",
         }

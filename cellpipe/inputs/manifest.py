@@ -178,6 +178,7 @@ def _without_files(
             "well": str(well),
             "field": int(field),
             "file": "metadata",
+            "status": "missing",
             "reason": "they count the planes of this field and name no file that holds them",
             "remedy": "copy the missing files from the microscope, then run again",
         }
@@ -201,6 +202,7 @@ def wells_without_images(mapped: Iterable[str], imaged: Iterable[str]) -> list[d
             "well": well,
             "field": 0,
             "file": "plate map",
+            "status": "missing",
             "reason": f"there are no images of well {well}",
             "remedy": "copy its files from the microscope, or take it out of the plate map",
         }

@@ -143,6 +143,17 @@ def quarantine(
     )
 
 
+def _folders_that_cannot_be_listed(inspection: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if inspection.get("source"):  # those of wells of an OME-Zarr plate are among the faults
+        return []
+    place = {"well": "", "field": "", "t": "", "stage": "inspect", "status": "quarantined"}
+    remedy = "see to the permissions, the disk or the share, then run again"
+    return [
+        {**place, "file": folder, "reason": f"{why}: what is in it is not used", "remedy": remedy}
+        for folder, why in inspection.get("closed", {}).items()
+    ]
+
+
 def _paths_of_frames(
     planes: pd.DataFrame | None, frames: set[tuple[str, int, int]]
 ) -> dict[tuple[str, int, int], list[str]]:
