@@ -161,11 +161,7 @@ def _why(logs: Path, plate: str) -> str:
         return f"{ends[path].partition(' ERROR ')[2].splitlines()[0]} ({path})"
     cut = [path for path in files if not ends[path].rstrip().endswith(" done")]
     if cut:
-        return (
-            f"{cut[0]} ends without a word: the job was killed, most often because memory ran "
-            f"out; run fewer jobs at once (--cores), or give the rule more memory "
-            f"(--set-resources {logs.name}:mem_mb=8000), then run the same command again"
-        )
+        return f"{cut[0]} ends without a word: the job was killed"
     return ""
 
 
