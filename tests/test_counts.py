@@ -15,6 +15,7 @@ from cellpipe.profiles.counts import comparable
 from cellpipe.profiles.ground import usable_frames, usual
 from cellpipe.profiles.summary import imaging_plan, summarise_wells
 from cellpipe.profiles.wells import call_hits, normalise_wells
+from cellpipe.workflow.gather import join_cells
 
 SIDE_PX, PIXEL_UM, N_FIELDS = 400, 0.5, 4
 WELLS = [well_at(row, column) for row in range(1, 5) for column in range(1, 5)]
@@ -227,3 +228,14 @@ def test_fields_of_another_size_count_as_what_they_are():
 )
 def test_usual_is_the_most_common_or_the_median(values, wanted):
     assert usual(values) == wanted
+
+
+def test_frames_in_which_spots_could_not_be_sought_have_no_number_of_spots():
+    measured = pd.DataFrame({"plate": "P", "well": "A01", "field": [1, 1, 2], "t": 0})
+    measured = measured.assign(label=[1, 2, 1], fingerprint="f")
+    spots = pd.DataFrame({"well": ["A01"], "field": [1], "t": [0], "label": [2]})
+    whole = join_cells(measured, spots=spots)
+    assert whole["spot_count"].tolist() == [0, 1, 0]
+    lost = join_cells(measured, spots=spots, without_spots={("A01", 2, 0)})
+    assert lost["spot_count"].tolist()[:2] == [0, 1]
+    assert np.isnan(lost["spot_count"][2])

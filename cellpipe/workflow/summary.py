@@ -181,11 +181,13 @@ def _passed_over(inspection: Mapping[str, Any], over: pd.DataFrame) -> dict[str,
 
 
 def _not_judged(wells: pd.DataFrame) -> dict[str, list[str]]:
-    """Wells that are neither hits nor no hits: reason → wells."""
+    """Sample wells that are neither hits nor no hits: reason → wells. Controls are never judged."""
     if "hit_reason" not in wells:
         return {}
     reasons = wells["hit_reason"].fillna("").astype(str)
     open_wells = wells[(reasons != "") & wells["hit"].isna()]
+    if "control" in wells:
+        open_wells = open_wells[open_wells["control"].fillna("") == ""]
     groups = open_wells.groupby(reasons[open_wells.index], sort=True)["well"]
     return {str(reason): list(map(str, names)) for reason, names in groups}
 
