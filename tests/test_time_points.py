@@ -116,6 +116,15 @@ def test_a_field_that_most_wells_have_is_missing_where_it_is_not():
     assert holes.missing_fields(planes(("B02", 2), ("B03", 2))) == []  # one well has more
 
 
+def test_a_well_that_lacks_in_a_block_is_named():
+    block = [f"{row}{column:02d}" for row in "BCD" for column in range(2, 12)]
+    assert holes.wells_within(block) == []
+    (note,) = holes.wells_within([well for well in block if well not in ("C07", "D11")])
+    assert note == "28 of 30 wells of a block have images; not C07, D11"
+    assert holes.wells_within(["B02", "C03", "H12"]) == []  # wells that were chosen
+    assert holes.wells_within(["B02"]) == []
+
+
 def test_a_frame_without_files_is_said_and_not_read_as_a_missing_channel():
     with pytest.raises(BadImage, match="there is no file of this frame"):
         ingest.assemble({}, ["dna"], dtype="uint16", n_z={"dna": 1}, project_z=True)

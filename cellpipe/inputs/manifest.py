@@ -27,6 +27,7 @@ from cellpipe.inputs.holes import (
     missing_fields,
     missing_planes,
     refuse_uneven_stacks,
+    wells_within,
 )
 from cellpipe.inputs.scales import (
     NGFF,
@@ -156,7 +157,10 @@ def inspect_planes(
         "faults": [*faults, *missing_fields(counted)],
         "other_channels": sorted(tokens - set(names)),
         "copies": copies,
-        "notes": [f"channel '{c}' has one plane: it is repeated in every z" for c in repeated],
+        "notes": [
+            *wells_within(set(counted["well"])),
+            *(f"channel '{c}' has one plane: it is repeated in every z" for c in repeated),
+        ],
     }
     return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
 
