@@ -152,6 +152,16 @@ def exports(wildcards):
     return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=written)
 
 
+def not_made_lists(wildcards):
+    """What rules that make several things could not make: a list of each."""
+    rules = ["draw_figures"]
+    if MOVIES:
+        rules += [f"export_{name}" for name in config["export"]["formats"]]
+    if wildcards.plate in WITH_LINES:
+        rules.append("draw_kymographs")
+    return [f"{RESULTS}/{wildcards.plate}/not_made/{rule}.json" for rule in rules]
+
+
 def exported_ctc(wildcards):
     """Tracks to be judged, where cells are linked over time."""
     return f"{RESULTS}/{wildcards.plate}/ctc" if MOVIES else []

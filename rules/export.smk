@@ -4,6 +4,7 @@ rule export_ctc:
         cells="<results>/{plate}/cells.parquet",
     output:
         folder=directory("<results>/{plate}/ctc"),
+        not_made="<results>/{plate}/not_made/export_ctc.json",
     log:
         "<logs>/export_ctc/{plate}.log",
     benchmark:
@@ -15,7 +16,7 @@ rule export_ctc:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.ctc"),
+        code=code_digest("formats.ctc", "workflow.not_made"),
     script:
         "../scripts/export_ctc.py"
 
@@ -26,6 +27,7 @@ rule export_geff:
         cells="<results>/{plate}/cells.parquet",
     output:
         listing="<results>/{plate}/geff.tsv",
+        not_made="<results>/{plate}/not_made/export_geff.json",
     log:
         "<logs>/export_geff/{plate}.log",
     benchmark:
@@ -37,7 +39,7 @@ rule export_geff:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.geff"),
+        code=code_digest("formats.geff", "workflow.not_made"),
     script:
         "../scripts/export_geff.py"
 
@@ -48,6 +50,7 @@ rule export_trackmate:
         cells="<results>/{plate}/cells.parquet",
     output:
         folder=directory("<results>/{plate}/trackmate"),
+        not_made="<results>/{plate}/not_made/export_trackmate.json",
     log:
         "<logs>/export_trackmate/{plate}.log",
     benchmark:
@@ -59,7 +62,7 @@ rule export_trackmate:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.trackmate"),
+        code=code_digest("formats.trackmate", "workflow.not_made"),
     script:
         "../scripts/export_trackmate.py"
 
@@ -70,6 +73,7 @@ rule export_napari:
         cells="<results>/{plate}/cells.parquet",
     output:
         folder=directory("<results>/{plate}/napari"),
+        not_made="<results>/{plate}/not_made/export_napari.json",
     log:
         "<logs>/export_napari/{plate}.log",
     benchmark:
@@ -81,7 +85,7 @@ rule export_napari:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.napari"),
+        code=code_digest("formats.napari", "workflow.not_made"),
     script:
         "../scripts/export_napari.py"
 

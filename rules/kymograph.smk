@@ -5,6 +5,7 @@ rule draw_kymographs:
         lines=config["kymographs"]["lines"] or [],
     output:
         folder=directory("<results>/{plate}/kymographs"),
+        not_made="<results>/{plate}/not_made/draw_kymographs.json",
     log:
         "<logs>/draw_kymographs/{plate}.log",
     benchmark:
@@ -18,6 +19,11 @@ rule draw_kymographs:
     params:
         width_um=config["kymographs"]["width_um"],
         plates=PLATES,
-        code=code_digest("dynamics.kymograph", "figures.kymographs", "inputs.lines"),
+        code=code_digest(
+            "dynamics.kymograph",
+            "figures.kymographs",
+            "inputs.lines",
+            "workflow.not_made",
+        ),
     script:
         "../scripts/draw_kymographs.py"

@@ -43,6 +43,7 @@ rule profile_plate:
         profiles="<results>/{plate}/profiles/augmented.parquet",
         normalised="<results>/{plate}/profiles/normalised.parquet",
         selected="<results>/{plate}/profiles/selected.parquet",
+        warnings="<results>/{plate}/warnings.tsv",
     log:
         "<logs>/profile_plate/{plate}.log",
     benchmark:
@@ -61,6 +62,7 @@ rule profile_plate:
             "profiles.wells",
             "profiles.dynamics",
             "statistics.plate",
+            "quality",
             alone=("workflow.plate_chain",),
         ),
     script:

@@ -9,6 +9,7 @@ rule draw_figures:
         confusion=of_classifier("confusion.tsv"),
     output:
         folder=directory("<results>/{plate}/figures"),
+        not_made="<results>/{plate}/not_made/draw_figures.json",
     log:
         "<logs>/draw_figures/{plate}.log",
     benchmark:
@@ -22,7 +23,7 @@ rule draw_figures:
     params:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
-        code=code_digest("figures"),
+        code=code_digest("figures", "workflow.not_made"),
     script:
         "../scripts/draw_figures.py"
 
@@ -38,6 +39,8 @@ rule write_report:
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
+        warnings="<results>/{plate}/warnings.tsv",
+        not_made=not_made_lists,
         evaluation=of_evaluation("scores.tsv"),
         judged=of_evaluation("images.tsv"),
         worst=of_evaluation("worst"),
@@ -73,6 +76,7 @@ rule write_crate:
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
+        warnings="<results>/{plate}/warnings.tsv",
         report="<results>/{plate}/report.html",
         figures="<results>/{plate}/figures",
     output:

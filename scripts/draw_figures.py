@@ -1,59 +1,65 @@
-"""Draw the figures of a plate: heat maps, doses, controls, confusion, lineages, motion."""
+"""Plot the figures of a plate: heat maps, doses, controls, confusion, lineages, motion."""
 
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from cellpipe import figures
 from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.not_made import NotMade, file_name
 from cellpipe.workflow.publish import published
 from cellpipe.workflow.tables import read_table
 
+POSITIONS = ["well", "field", "t", "y_um", "x_um", "track_id"]
 
-def drawn(readouts):
-    """Name → figure, of those that the plate's tables allow."""
+
+def planned(readouts):
+    """Name → what plots it, of those figures that the plate's tables allow."""
     wells = read_table(snakemake.input.wells)
     statistics = pd.read_csv(snakemake.input.statistics, sep="\t")
     for readout in readouts:
-        yield f"heat_map_{readout}", figures.plate_heat_map(wells, readout)
+        yield f"heat_map_{readout}", partial(figures.plate_heat_map, wells, readout)
         if (wells["control"] != "").any():
-            yield f"controls_{readout}", figures.control_distributions(wells, readout)
+            yield f"controls_{readout}", partial(figures.control_distributions, wells, readout)
         fits = statistics[
             (statistics["readout"] == readout) & (statistics["kind"] == "dose_response")
         ]
         if len(fits):
-            yield (
-                f"dose_response_{readout}",
-                figures.dose_response_curve(
-                    wells, fits, readout, group_column=snakemake.params.dose_group
-                ),
-            )
+            group = snakemake.params.dose_group
+            plot = partial(figures.dose_response_curve, wells, fits, readout, group_column=group)
+            yield f"dose_response_{readout}", plot
     if snakemake.input.confusion:
         confusion = pd.read_csv(snakemake.input.confusion, sep="\t", index_col=0)
-        yield "confusion_matrix", figures.confusion_matrix(confusion)
+        yield "confusion_matrix", partial(figures.confusion_matrix, confusion)
     tracks = read_table(snakemake.input.tracks)
     if len(tracks):
-        cells = read_table(snakemake.input.cells)
+        cells = read_table(snakemake.input.cells, POSITIONS)
         for (well, field), of_field in tracks.groupby(["well", "field"]):
             here = cells[(cells["well"] == well) & (cells["field"] == field)]
-            yield f"lineages_{well}_{field}", figures.lineage_tree(of_field)
-            yield f"paths_{well}_{field}", figures.track_paths(here)
-        yield from drawn_motion("cells", cells, wells)
+            yield f"lineages_{well}_{field}", partial(figures.lineage_tree, of_field)
+            yield f"paths_{well}_{field}", partial(figures.track_paths, here)
+        yield from of_motion("cells", cells, wells)
     spots = read_table(snakemake.input.spots)
     if "track_id" in spots and len(spots):
-        yield from drawn_motion("spots", spots, wells)
+        yield from of_motion("spots", spots[POSITIONS], wells)
 
 
-def drawn_motion(kind, points, wells):
+def of_motion(kind, points, wells):
     """How far cells, or spots, go: condition by condition."""
     groups = figures.well_groups(wells)
     msd = read_table(snakemake.input.msd)
-    yield f"msd_{kind}", figures.msd_plot(msd[msd["kind"] == kind], groups)
-    yield f"spaghetti_{kind}", figures.spaghetti_plot(points, groups)
+    yield f"msd_{kind}", partial(figures.msd_plot, msd[msd["kind"] == kind], groups)
+    yield f"spaghetti_{kind}", partial(figures.spaghetti_plot, points, groups)
 
 
 with speaking(snakemake), published(snakemake.output.folder) as aside:
     aside.mkdir()
-    for name, figure in drawn(snakemake.params.readouts):
-        Path(aside, f"{name}.svg").write_bytes(figures.figure_bytes(figure, "svg"))
-        log.info("%s", name)
+    not_made, names = NotMade(), []
+    for name, plot in planned(snakemake.params.readouts):
+        names.append(file_name(name, names))
+        with not_made.trying(f"figures/{names[-1]}.svg"):
+            data = figures.figure_bytes(plot(), "svg")
+            Path(aside, f"{names[-1]}.svg").write_bytes(data)
+            log.info("%s", name)
+    not_made.publish(snakemake.output.not_made)

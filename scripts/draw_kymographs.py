@@ -13,6 +13,7 @@ from cellpipe.figures.style import figure_bytes
 from cellpipe.inputs.lines import LINE, read_lines
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import publish_table, published
 
 
@@ -35,25 +36,34 @@ def taken(line, corners_um):
     return np.stack(rows)
 
 
+def save(name, line, corners_um, aside):
+    """The TIFF and the figure of one line, both or none."""
+    kymograph = taken(line, corners_um)
+    figure = kymograph_figure(
+        kymograph,
+        pixel_size_um=plate.pixel_size_um,
+        time_step_s=plate.time_step_s,
+        title=f"{line['well']} field {line['field']}, {line['line']}",
+    )
+    svg = figure_bytes(figure, "svg")
+    Image.fromarray(kymograph.astype(np.float32)).save(Path(aside, f"{name}.tif"))
+    Path(aside, f"{name}.svg").write_bytes(svg)
+
+
 with speaking(snakemake), published(snakemake.output.folder) as aside:
     aside.mkdir()
-    plate = Plate(snakemake.input.layout)
+    plate, not_made = Plate(snakemake.input.layout), NotMade()
     width_px = snakemake.params.width_um / plate.pixel_size_um
     lines = read_lines(snakemake.input.lines, snakemake.params.plates, plate.channels)
+    scale = {"pixel_size_um": plate.pixel_size_um, "time_step_s": plate.time_step_s}
     listing = []
-    for key, corners in lines[lines["plate"] == plate.name].groupby(LINE, sort=True):
+    of_plate = lines[lines["plate"] == plate.name].groupby(LINE, sort=True)
+    for number, (key, corners) in enumerate(of_plate, start=1):
         line = dict(zip(LINE, key, strict=True))
-        kymograph = taken(line, corners[["y_um", "x_um"]].to_numpy(float))
-        name = f"{line['well']}_{line['field']}_{line['channel']}_{len(listing) + 1:03d}"
-        Image.fromarray(kymograph.astype(np.float32)).save(Path(aside, f"{name}.tif"))
-        figure = kymograph_figure(
-            kymograph,
-            pixel_size_um=plate.pixel_size_um,
-            time_step_s=plate.time_step_s,
-            title=f"{line['well']} field {line['field']}, {line['line']}",
-        )
-        Path(aside, f"{name}.svg").write_bytes(figure_bytes(figure, "svg"))
-        scale = {"pixel_size_um": plate.pixel_size_um, "time_step_s": plate.time_step_s}
-        listing.append({"file": f"{name}.tif", **line, **scale})
-    publish_table(aside / "lines.tsv", pd.DataFrame(listing))
+        name = f"{line['well']}_{line['field']}_{line['channel']}_{number:03d}"
+        with not_made.trying(f"kymographs/{name} (line '{line['line']}')"):
+            save(name, line, corners[["y_um", "x_um"]].to_numpy(float), aside)
+            listing.append({"file": f"{name}.tif", **line, **scale})
+    publish_table(aside / "lines.tsv", pd.DataFrame(listing, columns=["file", *LINE, *scale]))
+    not_made.publish(snakemake.output.not_made)
     log.info("%d kymographs", len(listing))

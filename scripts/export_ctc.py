@@ -7,25 +7,28 @@ import numpy as np
 from cellpipe.formats.ctc import write_ctc
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
+from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import published
 from cellpipe.workflow.tables import read_table
 
+
+def labels_of(well, field, where):
+    """Frames of one field as (t, labels); a frame that was left out has no cells."""
+    blank = np.zeros(where.shape[-2:], np.uint32)  # the format requires every frame
+    for t in range(where.size("t")):
+        there = plate.has_frame(well, field, t, plate.objects)
+        yield t, plate.read_labels(well, field, t, plate.objects) if there else blank
+
+
 with speaking(snakemake):
-    plate = Plate(snakemake.input.layout)
-    cells = read_table(snakemake.input.cells)
+    plate, not_made = Plate(snakemake.input.layout), NotMade()
+    columns = ["well", "field", "t", "label", "track_id", "parent_track_id"]
+    cells = read_table(snakemake.input.cells, columns)
     with published(snakemake.output.folder) as aside:
         aside.mkdir()
         for (well, field), where in plate.fields.items():
             here = cells[(cells["well"] == well) & (cells["field"] == field)]
-            # a frame that was left out has no cells; the format wants every frame
-            blank = np.zeros(where.shape[-2:], np.uint32)
-            frames = (
-                (
-                    t,
-                    plate.read_labels(well, field, t, plate.objects)
-                    if plate.has_frame(well, field, t, plate.objects)
-                    else blank,
-                )
-                for t in range(where.size("t"))
-            )
-            write_ctc(Path(aside, f"{well}_{field}_RES"), frames, here)
+            name = f"{well}_{field}_RES"
+            with not_made.trying(f"ctc/{name}"):
+                write_ctc(Path(aside, name), labels_of(well, field, where), here)
+    not_made.publish(snakemake.output.not_made)

@@ -8,25 +8,29 @@ import pandas as pd
 from cellpipe.formats.geff import write_geff
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
+from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
-    plate = Plate(snakemake.input.layout)
+    plate, not_made = Plate(snakemake.input.layout), NotMade()
     cells = read_table(snakemake.input.cells)
     folder = Path(snakemake.output.listing).parent
     written = []
     for (well, field), where in plate.fields.items():
         here = cells[(cells["well"] == well) & (cells["field"] == field)]
         name = f"{plate.name}_{well}_{field}.geff"
-        write_geff(
-            folder / name,
-            here,
-            pixel_size_um=plate.pixel_size_um,
-            time_step_s=plate.time_step_s,
-            labels_path=plate.path / where.path / "labels" / plate.objects,
-        )
-        written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
+        with not_made.trying(name):
+            write_geff(
+                folder / name,
+                here,
+                pixel_size_um=plate.pixel_size_um,
+                time_step_s=plate.time_step_s,
+                labels_path=plate.path / where.path / "labels" / plate.objects,
+            )
+            written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
     for other in set(folder.glob("*.geff")) - {folder / row["geff"] for row in written}:
         shutil.rmtree(other)  # a field that is gone leaves nothing behind
-    publish_table(snakemake.output.listing, pd.DataFrame(written))
+    listing = pd.DataFrame(written, columns=["well", "field", "geff", "n_cells"])
+    publish_table(snakemake.output.listing, listing)
+    not_made.publish(snakemake.output.not_made)

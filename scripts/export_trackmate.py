@@ -5,21 +5,24 @@ from pathlib import Path
 from cellpipe.formats.trackmate import write_trackmate
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
+from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import published
 from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
-    plate = Plate(snakemake.input.layout)
+    plate, not_made = Plate(snakemake.input.layout), NotMade()
     cells = read_table(snakemake.input.cells)
     with published(snakemake.output.folder) as aside:
         aside.mkdir()
         for (well, field), where in plate.fields.items():
             here = cells[(cells["well"] == well) & (cells["field"] == field)]
-            write_trackmate(
-                Path(aside, f"{well}_{field}.xml"),
-                here,
-                pixel_size_um=plate.pixel_size_um,
-                time_step_s=plate.time_step_s,
-                shape=where.shape[-2:],
-                n_frames=where.size("t"),
-            )
+            with not_made.trying(f"trackmate/{well}_{field}.xml"):
+                write_trackmate(
+                    Path(aside, f"{well}_{field}.xml"),
+                    here,
+                    pixel_size_um=plate.pixel_size_um,
+                    time_step_s=plate.time_step_s,
+                    shape=where.shape[-2:],
+                    n_frames=where.size("t"),
+                )
+    not_made.publish(snakemake.output.not_made)

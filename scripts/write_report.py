@@ -13,6 +13,7 @@ from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import StageRecord, WeightsRecord, WorstImage
 from cellpipe.workflow import provenance
 from cellpipe.workflow.job import speaking
+from cellpipe.workflow.not_made import read_not_made
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.receipts import read_receipts
 from cellpipe.workflow.tables import read_table
@@ -124,6 +125,8 @@ with speaking(snakemake):
         judged=optional(snakemake.input.judged, lambda p: pd.read_csv(p, sep="\t")),
         worst=list(worst_images()),
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
+        warnings=pd.read_csv(snakemake.input.warnings, sep="\t", dtype=str, keep_default_na=False),
+        not_made=read_not_made(snakemake.input.not_made),
         stages=list(stages()),
         weights=[WeightsRecord(**network) for network in snakemake.params.networks],
         versions=provenance.versions(),

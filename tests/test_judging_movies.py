@@ -100,3 +100,16 @@ def test_outlines_of_a_true_movie_are_true_labels(tmp_path: Path, tell) -> None:
     assert sorted(found) == ([1, 4] if tell is told_in_ctc else list(range(N_FRAMES)))
     for t, read in found.items():
         np.testing.assert_array_equal(read(), frames()[t][1])
+
+
+def test_a_movie_whose_tracks_were_not_exported_has_no_scores(truth: Path, tmp_path: Path) -> None:
+    ctc = results(tmp_path / "ctc")
+    (ctc / "B04_1_RES").rename(ctc / "B04_1_refused")
+    movies = judge_movies(truth, ctc, MOVIES, PIXEL_UM).set_index("well")
+    assert movies["note"].fillna("").str.contains("not scored").to_dict() == {
+        "B03": False,
+        "B04": True,
+    }
+    scores, notes = summarise_movies(movies.reset_index())
+    assert scores["division_f1_1"] == 1
+    assert notes["division_f1_1"] == "mean of 1 of 2 movies; the others have none"

@@ -15,6 +15,7 @@ DESCRIPTIONS = {
     "wells.parquet": "one row per well",
     "statistics.tsv": "one row per readout",
     "quarantine.tsv": "what was left out, and why",
+    "warnings.tsv": "what to know before the numbers: likely causes, what to do",
     "report.html": "the page of the plate",
     "figures": "figures",
 }

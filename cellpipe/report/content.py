@@ -56,6 +56,8 @@ class ReportContent:
     tracks : the tracks table of a movie plate; msd : mean squared displacements by well;
     evaluation : score name → value
     quarantine : well field t stage reason remedy of whatever was left out
+    warnings : kind where seen likely_cause do, of the plate as a whole
+    not_made : rule what reason do of figures and exports that could not be made
     stages, weights, versions : what was run with what
     """
 
@@ -78,6 +80,8 @@ class ReportContent:
     judged: pd.DataFrame | None = None
     worst: Sequence[WorstImage] = ()
     quarantine: pd.DataFrame | None = None
+    warnings: pd.DataFrame | None = None
+    not_made: pd.DataFrame | None = None
     stages: Sequence[StageRecord] = ()
     weights: Sequence[WeightsRecord] = ()
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -21,6 +21,8 @@ def key_numbers(content: ReportContent) -> list[KeyNumber]:
     if content.quarantine is not None:
         hint = "see what and why" if left_out else "every image was used"
         numbers.append(KeyNumber("Left out", count(left_out), hint))
+    if content.not_made is not None and len(content.not_made):
+        numbers.append(KeyNumber("Not made", count(len(content.not_made)), "figures and exports"))
     return numbers
 
 

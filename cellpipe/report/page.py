@@ -98,9 +98,11 @@ def _truth(content: ReportContent) -> dict[str, Any]:
 
 
 def _record(content: ReportContent) -> dict[str, Any]:
-    quarantine = content.quarantine
+    quarantine, warnings = content.quarantine, content.warnings
     return {
+        "warnings": None if warnings is None else record.warnings_table(warnings),
         "quarantine": None if quarantine is None else record.quarantine_table(quarantine),
+        "not_made": record.not_made_table(content.not_made),
         "stages": record.stage_table(content),
         "parameters": [
             (s.stage, json.dumps(dict(s.parameters), indent=2, ensure_ascii=False, default=str))

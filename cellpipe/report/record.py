@@ -145,6 +145,27 @@ def quarantine_table(quarantine: pd.DataFrame) -> Table:
     return Table(columns, rows, [c in ("field", "t") for c in known], len(quarantine) - len(shown))
 
 
+def warnings_table(warnings: pd.DataFrame) -> Table | None:
+    """What a reader should know before the numbers; None where there is nothing."""
+    if warnings.empty:
+        return None
+    titles = {"seen": "what was seen", "likely_cause": "likely cause", "do": "what to do"}
+    shown = warnings.head(MAX_ROWS)
+    columns = [titles.get(str(c), str(c)) for c in warnings]
+    rows = shown.astype(str).to_numpy().tolist()
+    return Table(columns, rows, [False] * len(columns), len(warnings) - len(shown))
+
+
+def not_made_table(not_made: pd.DataFrame | None) -> Table | None:
+    """Figures and exports that could not be made; None where all were."""
+    if not_made is None or not_made.empty:
+        return None
+    shown = not_made.head(MAX_ROWS)
+    rows = [list(row) for row in shown[["what", "reason", "do"]].astype(str).to_numpy()]
+    columns = ["what", "why", "what to do"]
+    return Table(columns, rows, [False] * 3, len(not_made) - len(shown))
+
+
 def code_digest(code: str) -> Markup:
     """The digest in the type of code."""
     return Markup("<code>{}</code>").format(code) if code else Markup("–")

@@ -19,6 +19,7 @@ from cellpipe.formats.true_movies import as_ctc, find_true_movie
 from cellpipe.metrics.tracks import score_tracking, why_empty
 
 PLACE = ["well", "field"]
+NO_RESULT = "not scored: the tracks could not be written as CTC, see not_made/export_ctc.json"
 
 
 class Movie(NamedTuple):
@@ -35,6 +36,8 @@ def judge_movies(
 ) -> pd.DataFrame:
     """A row of scores per movie whose truth is known: well, field, then `score_tracking`.
 
+    A movie without a folder of tracks has no scores, and says so in the column `note`.
+
     Parameters
     ----------
     truth : folder with B03_1_GT, B03_1.geff or B03_1.xml
@@ -50,6 +53,9 @@ def judge_movies(
         name = f"{movie.well}_{movie.field}"
         source = find_true_movie(truth, name)
         if source is None:
+            continue
+        if not (ctc / f"{name}_RES").is_dir():  # the export was refused, not the tracks
+            rows.append({"well": movie.well, "field": movie.field, "note": NO_RESULT})
             continue
         try:
             with tempfile.TemporaryDirectory() as aside:
@@ -71,7 +77,7 @@ def judge_movies(
 
 def summarise_movies(movies: pd.DataFrame) -> tuple[dict[str, float], dict[str, str]]:
     """Mean of each score over the movies that have it, and notes on those that not all have."""
-    own = movies.drop(columns=PLACE).astype(float)
+    own = movies.drop(columns=[*PLACE, "note"], errors="ignore").astype(float)
     scores = {str(name): float(value) for name, value in own.mean().items()} if len(own) else {}
     notes = why_empty(scores)
     for name in scores:

@@ -1,0 +1,132 @@
+"""Signs that the size of a pixel or the time between frames is wrong or unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+POSSIBLE_UM = (2.0, 60.0)  # median diameter of nuclei: those of yeast, those of giant cells
+CAMERA_UM = 3.0  # pixels of cameras begin here; those in the sample are smaller above 2.5x
+SET_SIZE = "set 'pixel_size_um' under 'ingest' in the config"
+SET_STEP = "set 'time_step_s' under 'ingest' in the config"
+Row = dict[str, str]
+
+
+def unknown_units(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Row]:
+    """Lengths in pixels, times in frames: where the images do not give the scale."""
+    if not inspection.get("pixel_size_known", True):
+        seen = inspection.get("pixel_size_seen") or "no pixel size in the images' metadata"
+        yield {
+            "kind": "pixel size",
+            "where": "plate",
+            "seen": f"{seen}; lengths are in pixels, and options in µm were taken as pixels",
+            "likely_cause": "the files do not hold the size of a pixel in the sample",
+            "do": SET_SIZE,
+        }
+    movie = any(int(field.get("n_t", 1)) > 1 for field in inspection.get("fields", []))
+    if movie and not inspection.get("time_step_known", True):
+        yield {
+            "kind": "time step",
+            "where": "plate",
+            "seen": "no time between frames in the images' metadata; times are in frames",
+            "likely_cause": "the files do not hold it",
+            "do": SET_STEP,
+        }
+
+
+def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Row]:
+    """A pixel size that cameras have, or that writers put where they do not know."""
+    source = str(inspection.get("pixel_size_source", "config"))
+    if not inspection.get("pixel_size_known", True) or source == "config":
+        return
+    y, x = inspection.get("pixel_size_yx_um") or [inspection["pixel_size_um"]] * 2
+    if max(y, x) >= CAMERA_UM:
+        cause = "the size of the camera's pixel, not of a pixel in the sample"
+    elif y == x == 1.0:
+        cause = "a writer that did not know the size and put 1"
+    else:
+        return
+    yield {
+        "kind": "pixel size",
+        "where": "plate",
+        "seen": f"{x:g} µm ({source})",
+        "likely_cause": cause,
+        "do": f"compare with the microscope's software; where it is wrong, {SET_SIZE}",
+    }
+
+
+def impossible_objects(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Row]:
+    """Nuclei whose median diameter, at the known pixel size, no nucleus has."""
+    cells = tables.get("cells")
+    if cells is None or "area_um2" not in cells or not inspection.get("pixel_size_known", True):
+        return
+    if "object" in cells:
+        cells = cells[cells["object"] == "nuclei"]
+    area = cells["area_um2"].to_numpy(float)
+    area = area[np.isfinite(area) & (area > 0)]
+    if not len(area):
+        return
+    diameter = 2 * float(np.sqrt(np.median(area) / np.pi))
+    low, high = POSSIBLE_UM
+    if low <= diameter <= high:
+        return
+    size = inspection.get("pixel_size_um")
+    source = inspection.get("pixel_size_source", "config")
+    yield {
+        "kind": "size of objects",
+        "where": "plate",
+        "seen": f"nuclei of {diameter:.3g} µm in diameter (median of {len(area)}); "
+        f"possible are {low:g} to {high:g} µm",
+        "likely_cause": f"the pixel size: {_shown(size)} ({source})"
+        + ("; or debris taken for nuclei" if diameter < low else "; or nuclei not separated"),
+        "do": f"{SET_SIZE}, and look at the outlines in the report",
+    }
+
+
+def _shown(size: Any) -> str:
+    return f"{size:g} µm" if isinstance(size, (int, float)) else "not square"
+
+
+def empty_columns(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Row]:
+    """Columns of the cell table in which no cell has a value."""
+    cells = tables.get("cells")
+    if cells is None or cells.empty:
+        return
+    numbers = cells.select_dtypes("number")
+    empty = [str(c) for c in numbers if numbers[c].isna().all() and c not in MAY_BE_EMPTY]
+    parts: dict[str, list[str]] = {"cytoplasm_": [], "cell_": [], "": []}
+    for name in empty:
+        parts[next(part for part in parts if name.startswith(part))].append(name)
+    for part, of_part in parts.items():
+        if not of_part:
+            continue
+        cause, do = _empty_because(part)
+        more = f" and {len(of_part) - 4} more" if len(of_part) > 4 else ""
+        yield {
+            "kind": "column without values",
+            "where": "cells.parquet",
+            "seen": f"{', '.join(of_part[:4])}{more}: no value in any of {len(cells)} rows",
+            "likely_cause": cause,
+            "do": do,
+        }
+
+
+MAY_BE_EMPTY = {"foreground_probability", "object_probability"}  # engines that do not know them
+
+
+def _empty_because(part: str) -> tuple[str, str]:
+    if part:
+        return (
+            "no cell reaches beyond its nucleus: the pixel size is too large, or the reach of "
+            "cells too small",
+            "check the pixel size ('pixel_size_um' under 'ingest'), then "
+            "'segment.cells.max_distance_um'",
+        )
+    return "no cell has what the column needs", "check the channels and ratios of the config"

@@ -1,0 +1,33 @@
+"""Warnings of a plate as a whole: what was seen, where, the likely cause and what to do.
+
+    inspection ─┐
+    tables ─────┴─ CHECKS ─→  results/P/warnings.tsv, the log, the head of the report
+
+A check is one function: it takes the inspection and the tables of a plate (``cells``, ``fields``,
+``tracks``, ``spot_tracks``, ``msd``, ``wells``, ``statistics``; any may be missing) and returns
+rows, dictionaries with the keys of `COLUMNS`, none where nothing is wrong. To add one, write it
+(here, or in a module of its own beside this one) and name it in `CHECKS`. Flags of single fields
+and frames belong in ``fields.parquet``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
+
+COLUMNS = ("kind", "where", "seen", "likely_cause", "do")
+Inspection = Mapping[str, Any]
+Tables = Mapping[str, pd.DataFrame]
+Check = Callable[[Inspection, Tables], Iterator[dict[str, str]]]
+
+CHECKS: tuple[Check, ...] = (unknown_units, odd_scale, impossible_objects, empty_columns)
+
+
+def plate_warnings(inspection: Inspection, tables: Tables) -> pd.DataFrame:
+    """One row per warning, text alone: the columns of `COLUMNS`; in the order of `CHECKS`."""
+    rows = [row for check in CHECKS for row in check(inspection, tables)]
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")

@@ -1,0 +1,101 @@
+"""Warnings of a plate: objects that cannot be, columns without values, unknown scales."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from drawn_report import draw_content
+
+from cellpipe.quality import COLUMNS, plate_warnings
+from cellpipe.report import render_report
+
+KNOWN = {
+    "pixel_size_um": 0.65, "pixel_size_known": True, "pixel_size_source": "OME-XML of a.ome.tif",
+    "time_step_known": True, "fields": [{"n_t": 1}],
+}  # fmt: skip
+
+
+def nuclei(diameter_um: float, n: int = 20, **columns: object) -> pd.DataFrame:
+    area = np.pi * diameter_um**2 / 4
+    return pd.DataFrame({"object": "nuclei", "area_um2": np.full(n, area), **columns})
+
+
+def kinds(inspection: dict, **tables: pd.DataFrame) -> list[str]:
+    return list(plate_warnings(inspection, tables)["kind"])
+
+
+def test_a_plate_without_fault_has_no_warning_and_the_columns_all_the_same() -> None:
+    found = plate_warnings(KNOWN, {"cells": nuclei(12)})
+    assert found.empty
+    assert tuple(found) == COLUMNS
+
+
+@pytest.mark.parametrize("diameter_um", [1.9, 61, 162])
+def test_nuclei_of_impossible_size_are_flagged_with_the_pixel_size(diameter_um: float) -> None:
+    (row,) = plate_warnings(KNOWN, {"cells": nuclei(diameter_um)}).itertuples()
+    assert row.kind == "size of objects"
+    assert f"{diameter_um:.3g} µm" in row.seen
+    assert "0.65 µm (OME-XML of a.ome.tif)" in row.likely_cause
+    assert "pixel_size_um" in row.do
+
+
+@pytest.mark.parametrize("diameter_um", [2.1, 12, 59])
+def test_nuclei_of_possible_size_are_not(diameter_um: float) -> None:
+    assert kinds(KNOWN, cells=nuclei(diameter_um)) == []
+
+
+def test_in_pixels_no_size_is_impossible_but_the_pixels_are_said() -> None:
+    unknown = {**KNOWN, "pixel_size_um": None, "pixel_size_known": False}
+    (row,) = plate_warnings(unknown, {"cells": nuclei(100)}).itertuples()
+    assert row.kind == "pixel size"
+    assert "in pixels" in row.seen
+
+
+def test_time_that_is_not_known_is_said_of_movies_alone() -> None:
+    unknown = {**KNOWN, "time_step_known": False}
+    assert kinds(unknown) == []
+    assert kinds({**unknown, "fields": [{"n_t": 1}, {"n_t": 5}]}) == ["time step"]
+
+
+@pytest.mark.parametrize(
+    ("size", "source", "word"),
+    [(6.45, "TIFF resolution tag", "camera"), (1.0, "OME-XML", "put 1"), (0.65, "OME-XML", "")],
+)
+def test_a_size_that_cameras_have_or_that_writers_invent(
+    size: float, source: str, word: str
+) -> None:
+    rows = plate_warnings({**KNOWN, "pixel_size_um": size, "pixel_size_source": source}, {})
+    assert [word in cause for cause in rows["likely_cause"]] == [True] * bool(word)
+
+
+def test_a_size_that_a_person_gave_is_not_doubted() -> None:
+    assert kinds({**KNOWN, "pixel_size_um": 1.0, "pixel_size_source": "config"}) == []
+
+
+def test_columns_without_any_value_are_named_by_part() -> None:
+    none = {"cytoplasm_gfp_mean": np.nan, "cytoplasm_gfp_std": np.nan, "ratio": np.nan}
+    cells = nuclei(12, **none, dna_mean=1.0, object_probability=np.nan)
+    cells.loc[3, "ratio"] = np.nan
+    found = plate_warnings(KNOWN, {"cells": cells})
+    assert list(found["kind"]) == ["column without values"] * 2
+    assert "cytoplasm_gfp_mean, cytoplasm_gfp_std: no value" in found["seen"][0]
+    assert "max_distance_um" in found["do"][0]
+    assert "ratio: no value" in found["seen"][1]
+
+
+def test_one_value_is_enough() -> None:
+    values = np.full(20, np.nan)
+    values[4] = 1.0
+    assert kinds(KNOWN, cells=nuclei(12, ratio=values)) == []
+
+
+def test_the_report_opens_with_the_warnings() -> None:
+    from dataclasses import replace
+
+    content = draw_content()
+    rows = plate_warnings(KNOWN, {"cells": nuclei(162)})
+    page = render_report(replace(content, warnings=rows))
+    assert page.index('<section id="warnings">') < page.index('<section id="plate">')
+    assert "162 µm" in page
+    assert '<section id="warnings">' not in render_report(content)
