@@ -47,7 +47,11 @@ def _files(results: Path, images: Path, left_out: pd.DataFrame) -> Iterator[str]
         for name in names
     }
     used = set(pd.read_parquet(results / "manifest.parquet")["path"])
-    passed = set(pd.read_csv(results / "passed_over.tsv", sep="\t", dtype=str)["file"])
+    listed = results / "passed_over.tsv"
+    if not listed.exists():
+        yield "no list of the files that were passed over"
+        return
+    passed = set(pd.read_csv(listed, sep="\t", dtype=str)["file"])
     named = {path for path in there if left_out["reason"].str.contains(path, regex=False).any()}
     for path in sorted(there - used - passed - named):
         yield f"file {path} is neither used nor quarantined nor passed over"

@@ -49,7 +49,7 @@ class Outcome:
 
 def whole(folder: Path, kind: str, config: dict) -> Run:
     """The undamaged plate, named as a microscope names its files, run to the end of its tables."""
-    run = Run.drawn(folder, kind, config)
+    run = Run.drawn(folder, kind, config, size="tiny")
     code, printed = run_forked(run.command(*TARGETS), folder)
     assert code == 0, printed
     return run
