@@ -39,6 +39,7 @@ include: "rules/profile.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
 include: "rules/evaluate.smk"
+include: "rules/summary.smk"
 include: "rules/benchmark.smk"
 include: "rules/train.smk"
 
@@ -46,8 +47,13 @@ include: "rules/train.smk"
 rule all:
     default_target: True
     input:
-        expand("<results>/{plate}/report.html", plate=PLATES),
-        expand("<results>/{plate}/verified.tsv", plate=PLATES),
-        expand("<results>/{plate}/ro-crate-metadata.json", plate=PLATES),
-        expand("<results>/{plate}/kymographs", plate=WITH_LINES),
-        exports,
+        expand("<results>/{plate}/complete.txt", plate=PLATES),
+        all_results,
+
+
+onsuccess:
+    say_how_it_ended()
+
+
+onerror:
+    say_how_it_ended()

@@ -26,6 +26,10 @@ class BadImage(CellpipeError):
     """One image cannot be used: its field is quarantined and the plate goes on."""
 
 
+class Unreachable(CellpipeError):
+    """A file cannot be read now (permission, disk, share): the job fails, and is made again."""
+
+
 class BadConfig(CellpipeError):
     """The config, a sheet or a plate map is wrong: the run stops before any work."""
 

@@ -43,19 +43,28 @@ def assemble(
 
     Returns
     -------
-    array, shape (C, Z, Y, X); Z is 1 if `project_z`
+    array, shape (C, Z, Y, X); Z is 1 if `project_z`. A channel of one plane beside stacks is
+    repeated in every z.
 
     Raises
     ------
     BadImage
-        If a channel or a plane is missing.
+        If the frame, a channel or a plane is missing.
     """
-    depth = max(n_z.values(), default=1)
+    if not planes:
+        raise BadImage(
+            seen="there is no file of this frame",
+            wanted=f"its channels: {', '.join(channels)}",
+            do="copy the missing files from the microscope, then run again",
+        )
+    depth = 1 if project_z else max(n_z.values(), default=1)
     stacks = []
     for channel in channels:
         stack = [plane for (name, _), plane in sorted(planes.items()) if name == channel]
-        _refuse_holes(channel, len(stack), n_z.get(channel, 1) if project_z else depth)
-        stacks.append(np.max(stack, axis=0)[None] if project_z else np.stack(stack))
+        _refuse_holes(channel, len(stack), n_z.get(channel, 1))
+        whole = np.max(stack, axis=0)[None] if project_z else np.stack(stack)
+        # one plane beside a stack: the same in every z, so that its maximum is itself
+        stacks.append(np.repeat(whole, depth, axis=0) if len(whole) == 1 < depth else whole)
     return np.stack(stacks).astype(dtype, copy=False)
 
 
@@ -66,8 +75,7 @@ def _refuse_holes(channel: str, found: int, wanted: int) -> None:
             if not found
             else f"{found} plane(s) of channel '{channel}'",
             wanted=f"{wanted} plane(s) of it, as in the rest of the plate",
-            do="copy the missing files from the microscope, then run again with "
-            "--forcerun inspect_plate",
+            do="copy the missing files from the microscope, then run again",
         )
 
 

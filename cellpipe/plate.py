@@ -14,7 +14,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ from cellpipe.ngff.chunks import (
 )
 from cellpipe.ngff.regions import StoredFrame, write_sampled
 from cellpipe.tiles import Channel, Plane
+from cellpipe.units import Scale, square_edge
+from cellpipe.workflow.removal import refuse_elsewhere, remove
 
 if TYPE_CHECKING:
     import zarr  # and where an array is opened: some jobs ask a plate for its fields alone
@@ -83,18 +85,26 @@ class Plate:
         self.name: str = self._described["plate"]
         self.channels: list[str] = self._described["channels"]
         self.colors: list[str] = self._described["colors"]
-        self.pixel_size_um: float = self._described["pixel_size_um"]
-        self.time_step_s: float = self._described["time_step_s"]
+        self.scale: Scale = Scale.from_dict(self._described)
+        self.time_step_s: float = self.scale.step  # 1 frame where unknown, see `cellpipe.units`
         self.label_names: list[str] = self._described["labels"]
         self.in_place: bool = bool(self._described.get("source"))
         # kept per plate, not per process: a plate that is laid out anew has new arrays
-        self._open = lru_cache(maxsize=512)(_opened)
+        self._open = lru_cache(maxsize=512)(partial(_opened, owned=self.layout.parent))
 
     @cached_property
     def fields(self) -> dict[tuple[str, int], Field]:
         """Fields by (well, field)."""
         described = (Field.from_dict(f) for f in self._described["fields"])
         return {(f.well, f.field): f for f in described}
+
+    @property
+    def pixel_size_um(self) -> float:
+        """Edge of a pixel; 1 where unknown, so that lengths are in pixels (see `cellpipe.units`).
+
+        Raises BadConfig where pixels are not square: `scale.pixel_size` has both edges.
+        """
+        return square_edge(self.scale.pixel_size, "this step")
 
     @property
     def objects(self) -> str:
@@ -225,7 +235,7 @@ class Plate:
                 array = self._open(self.path / where.path / where.levels[level])
                 index = _index(where.axes, t=t)
             for chunk in chunk_files(array, index):
-                chunk.unlink(missing_ok=True)
+                remove(chunk, self.layout.parent)
 
     def _missing(self, where: Field, level: int, index: tuple[slice, ...]) -> list[Path]:
         """Missing chunks of an image under `index`.
@@ -268,9 +278,13 @@ def _index(axes: str, **at: int) -> tuple[slice, ...]:
     )
 
 
-def _opened(path: Path) -> zarr.Array:
+def _opened(path: Path, owned: Path) -> zarr.Array:
+    """An array: read only where it is a link, for then it is another's."""
     import zarr
 
+    if path.is_symlink():
+        return open_in_place(path)
+    refuse_elsewhere(path / "c", owned)
     # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards
     return zarr.open_array(str(path), mode="r+").with_config({"write_empty_chunks": True})
 

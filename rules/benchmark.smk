@@ -17,7 +17,7 @@ rule benchmark_plate:
         "<benchmarks>/benchmark_plate/{plate}.tsv"
     conda:
         "../envs/benchmark.yaml"
-    threads: workflow.cores
+    threads: CORES
     resources:
         mem_mb=memory(4000),
         runtime=600,

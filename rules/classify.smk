@@ -21,7 +21,12 @@ rule train_classifier:
     params:
         options=config["classify"],
         seed=config["seed"],
-        code=code_digest("classify.cells", alone=("workflow.plate_chain",)),
+        code=code_digest(
+            "classify.cells",
+            "inputs.objects",
+            "inputs.plate_map",
+            alone=("workflow.plate_chain",),
+        ),
     script:
         "../scripts/train_classifier.py"
 

@@ -2,16 +2,20 @@ import json
 import os
 import shlex
 import sys
+from functools import cache
 from pathlib import Path
+from types import SimpleNamespace as Wildcards
 
 import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe.inputs import lines, sheets
+from cellpipe.inputs import lines, places, sheets
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
+from cellpipe.workflow.contents import incomplete, lost_store
 from cellpipe.workflow.provenance import code_digest
+from cellpipe.workflow.summary import end_of_run
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
 shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
@@ -24,6 +28,7 @@ try:
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
+    places.refuse_overlaps(SHEET, config["results"])
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
     SPOT_WEIGHTS = sheets.weights_digest(config, "detect")
@@ -48,6 +53,8 @@ MOVIES = config["track"]["enabled"]
 STAGES = sheets.stages(config)
 READOUTS = sheets.readouts(config)
 JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
+# of a benchmark: a cluster's profile states no number of cores for a machine
+CORES = workflow.resource_settings.cores or 4
 GPUS = 1 if config["device"] == "cuda" else 0
 DETECT_ENV = f"../envs/{sheets.detect_environment(config)}.yaml"
 SPOT_GPUS = GPUS if SPOT_WEIGHTS else 0
@@ -144,12 +151,86 @@ def covering_tables(stage):
     return tables
 
 
-def exports(wildcards):
-    """Tracks as other tools read them, where cells are linked over time."""
-    if not MOVIES:
-        return []
-    written = ["geff.tsv" if f == "geff" else f for f in config["export"]["formats"]]
-    return expand(f"{RESULTS}/{{plate}}/{{export}}", plate=PLATES, export=written)
+def final_rules(plate):
+    """Rules whose outputs are the results of a plate, as README lists them."""
+    wanted = ["gather_plate", "profile_plate", "verify_plate", "draw_figures"]
+    wanted += ["write_report", "write_crate"]
+    if "classify" in STAGES:
+        wanted.append("train_classifier")
+    if plate in JUDGED:
+        wanted.append("evaluate_plate")
+    if plate in WITH_LINES:
+        wanted.append("draw_kymographs")
+    if MOVIES:
+        wanted += [f"export_{name}" for name in config["export"]["formats"]]
+    return wanted
+
+
+def results_of_plate(wildcards):
+    """Every result of a plate, so that one that was deleted is made again."""
+    outputs = [
+        path
+        for rule in final_rules(wildcards.plate)
+        for path in getattr(rules, rule).output
+    ]
+    return [str(path).replace("{plate}", wildcards.plate) for path in outputs]
+
+
+# folders among the results, and the output that is made again where files in them are gone
+FOLDERS = {
+    "figures": "figures",
+    "kymographs": "kymographs",
+    "ctc": "ctc",
+    "trackmate": "trackmate",
+    "napari": "napari",
+    "evaluation/worst": "evaluation/worst",
+    "*.geff": "geff.tsv",
+}
+
+
+@cache
+def gone(plate):
+    """Outputs that lack what they held when the plate was finished: files, or the pixels."""
+    folder = Path(RESULTS, plate)
+    stores = [
+        n for n in ("layout.json", "layout_denoised.json") if lost_store(folder / n)
+    ]
+    return [
+        f"{RESULTS}/{plate}/{name}" for name in [*stores, *incomplete(folder, FOLDERS)]
+    ]
+
+
+def all_results(wildcards):
+    """Every result of every plate. What a folder has lost is made again with the folder."""
+    for plate in PLATES:
+        workflow.dag.forcefiles.update(gone(plate))  # snakemake sees whole folders only
+    return [
+        path for plate in PLATES for path in results_of_plate(Wildcards(plate=plate))
+    ]
+
+
+def say_how_it_ended():
+    """Print a few lines for each plate that this run was to finish."""
+    jobs = [job for job in workflow.dag.jobs if "plate" in job.wildcards_dict]
+    summarised = [job.wildcards.plate for job in jobs if job.rule.name == "check_plate"]
+    stopped = {}
+    for job in workflow.dag.needrun_jobs():
+        if not workflow.dag.finished(job) and job.rule.name != "check_plate":
+            stopped.setdefault(job.wildcards_dict.get("plate"), []).append(job)
+    ready = {
+        plate: [
+            job.rule.name
+            for job in of_plate
+            if all(
+                workflow.dag.finished(d)
+                for d in workflow.dag.dependencies[job]
+                if workflow.dag.needrun(d)
+            )
+        ]
+        for plate, of_plate in stopped.items()
+    }
+    plates = [plate for plate in PLATES if plate in summarised]
+    print(end_of_run(Path(RESULTS), plates, ready), file=sys.stderr)
 
 
 def not_made_lists(wildcards):
@@ -223,9 +304,12 @@ SEGMENT_CODE = frame_code(
     "segment.regions",
     "denoise",
     "segment.quality",
+    "segment.square",
 )
 
 TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
+
+DETECT_CODE = frame_code("detect", "segment.square")
 
 MEASURE_CODE = frame_code("measure.objects", "measure.regions", "illumination")
 
@@ -236,7 +320,7 @@ MADE = {
     "segment": (SEGMENT_CODE, config["segment"]),
     "measure": (MEASURE_CODE, config["measure"]),
     "classify": (code_digest("classify.cells"), config["classify"]),
-    "detect": (frame_code("detect"), config["detect"]),
+    "detect": (DETECT_CODE, config["detect"]),
     "track": (TRACK_CODE, config["track"]),
 }
 

@@ -22,6 +22,6 @@ rule detect_block:
         device=config["device"],
         weights=SPOT_WEIGHTS,
         on_bad_image=config["on_bad_image"],
-        code=frame_code("detect"),
+        code=DETECT_CODE,
     script:
         "../scripts/detect_block.py"

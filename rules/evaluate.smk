@@ -36,6 +36,7 @@ rule evaluate_plate:
         code=code_digest(
             "workflow.judging",
             "workflow.judging_movies",
+            "inputs.objects",
             "inputs.truth",
             "metrics.points",
         ),

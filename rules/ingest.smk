@@ -5,6 +5,7 @@ rule inspect_plate:
     output:
         inspection="<results>/{plate}/inspection.json",
         manifest="<results>/{plate}/manifest.parquet",
+        passed_over="<results>/{plate}/passed_over.tsv",
     log:
         "<logs>/inspect_plate/{plate}.log",
     benchmark:
@@ -23,7 +24,12 @@ rule inspect_plate:
         layouts=config["layouts"],
         channels=config["channels"],
         ingest=config["ingest"],
-        code=code_digest("inputs.manifest", "layouts.ome_zarr"),
+        code=code_digest(
+            "inputs.manifest",
+            "inputs.account",
+            "inputs.plate_map",
+            "layouts.ome_zarr",
+        ),
     script:
         "../scripts/inspect_plate.py"
 

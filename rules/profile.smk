@@ -1,6 +1,8 @@
 rule gather_plate:
     input:
         inspection="<results>/{plate}/inspection.json",
+        manifest="<results>/{plate}/manifest.parquet",
+        passed_over="<results>/{plate}/passed_over.tsv",
         layout="<results>/{plate}/layout.json",
         tables=all_block_tables,
     output:
@@ -23,7 +25,13 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
-        code=code_digest("workflow.gather", "track", "segment.movie_quality"),
+        code=code_digest(
+            "workflow.gather",
+            "inputs.account",
+            "track",
+            "segment.movie_quality",
+            "units",
+        ),
     script:
         "../scripts/gather_plate.py"
 
@@ -62,7 +70,9 @@ rule profile_plate:
             "profiles.wells",
             "profiles.dynamics",
             "statistics.plate",
+            "inputs.plate_map",
             "quality",
+            "units",
             alone=("workflow.plate_chain",),
         ),
     script:

@@ -1,5 +1,6 @@
 rule draw_figures:
     input:
+        layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
         tracks="<results>/{plate}/tracks.parquet",
@@ -23,7 +24,7 @@ rule draw_figures:
     params:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
-        code=code_digest("figures", "workflow.not_made"),
+        code=code_digest("figures", "workflow.not_made", "units"),
     script:
         "../scripts/draw_figures.py"
 
@@ -32,6 +33,7 @@ rule write_report:
     input:
         layout="<results>/{plate}/layout.json",
         inspection="<results>/{plate}/inspection.json",
+        manifest="<results>/{plate}/manifest.parquet",
         tables=all_block_tables,
         wells="<results>/{plate}/wells.parquet",
         fields="<results>/{plate}/fields.parquet",
@@ -65,13 +67,14 @@ rule write_report:
         dose_group=config["profile"]["dose_group"],
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("report", "figures", "workflow.judging"),
+        code=code_digest("report", "figures", "workflow.judging", "units"),
     script:
         "../scripts/write_report.py"
 
 
 rule write_crate:
     input:
+        layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",

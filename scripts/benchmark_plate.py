@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
-from cellpipe.inputs.sheets import read_sheet
 from cellpipe.plate import Plate
 from cellpipe.workflow import bare
 from cellpipe.workflow.job import log, speaking
@@ -55,7 +55,7 @@ def bare_plate(folder: Path) -> pd.Series:
     plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
     known = plate_map
     if config["classify"]["training"] == "annotations":
-        known = read_sheet(snakemake.input.annotations)
+        known = read_annotations(snakemake.input.annotations)
     name = snakemake.wildcards.plate
     return pd.Series(bare.plate_seconds(folder, name, plate_map, known, config))
 

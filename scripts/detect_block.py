@@ -19,7 +19,7 @@ with speaking(snakemake):
         return pixels, plate.read_labels(*place, holder)
 
     def compute(unit, t, frame):
-        return detect_frame(*frame, plate.pixel_size_um, options, network)
+        return detect_frame(*frame, plate.scale.pixel_size, options, network)
 
     def write(unit, t, spots):
         return job.placed(spots, unit, t)

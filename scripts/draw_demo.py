@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +23,7 @@ import tifffile
 
 from cellpipe import simulate
 from cellpipe.simulate import MovieDesign, PlateDesign
+from cellpipe.workflow.removal import remove
 
 PLATES = {
     "full": PlateDesign(),
@@ -160,7 +160,7 @@ def draw_into(
     elif folder.exists() and any(folder.iterdir()):
         sys.exit(f"{folder} holds files that are no drawing; name another folder with --out")
     for part in ("images", "truth"):
-        shutil.rmtree(folder / part, ignore_errors=True)
+        remove(folder / part, folder)
         (folder / part).mkdir(parents=True)
     receipt.write_text(json.dumps({**stamp, "complete": False}) + "\n")
     truth = draw(folder, size, seed)

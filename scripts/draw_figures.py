@@ -6,12 +6,19 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import figures
+from cellpipe.plate import Plate
+from cellpipe.units import words_of
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import NotMade, file_name
 from cellpipe.workflow.publish import published
 from cellpipe.workflow.tables import read_table
 
 POSITIONS = ["well", "field", "t", "y_um", "x_um", "track_id"]
+
+
+def read_computed(path, columns=None):
+    """A table with the names with which figures compute (see `cellpipe.units`)."""
+    return scale.computed(read_table(path, columns and [scale.column(name) for name in columns]))
 
 
 def planned(readouts):
@@ -32,15 +39,15 @@ def planned(readouts):
     if snakemake.input.confusion:
         confusion = pd.read_csv(snakemake.input.confusion, sep="\t", index_col=0)
         yield "confusion_matrix", partial(figures.confusion_matrix, confusion)
-    tracks = read_table(snakemake.input.tracks)
+    tracks = read_computed(snakemake.input.tracks)
     if len(tracks):
-        cells = read_table(snakemake.input.cells, POSITIONS)
+        cells = read_computed(snakemake.input.cells, POSITIONS)
         for (well, field), of_field in tracks.groupby(["well", "field"]):
             here = cells[(cells["well"] == well) & (cells["field"] == field)]
             yield f"lineages_{well}_{field}", partial(figures.lineage_tree, of_field)
             yield f"paths_{well}_{field}", partial(figures.track_paths, here)
         yield from of_motion("cells", cells, wells)
-    spots = read_table(snakemake.input.spots)
+    spots = read_computed(snakemake.input.spots)
     if "track_id" in spots and len(spots):
         yield from of_motion("spots", spots[POSITIONS], wells)
 
@@ -48,7 +55,7 @@ def planned(readouts):
 def of_motion(kind, points, wells):
     """How far cells, or spots, go: condition by condition."""
     groups = figures.well_groups(wells)
-    msd = read_table(snakemake.input.msd)
+    msd = read_computed(snakemake.input.msd)
     yield f"msd_{kind}", partial(figures.msd_plot, msd[msd["kind"] == kind], groups)
     yield f"spaghetti_{kind}", partial(figures.spaghetti_plot, points, groups)
 
@@ -56,10 +63,13 @@ def of_motion(kind, points, wells):
 with speaking(snakemake), published(snakemake.output.folder) as aside:
     aside.mkdir()
     not_made, names = NotMade(), []
-    for name, plot in planned(snakemake.params.readouts):
+    scale = Plate(snakemake.input.layout).scale
+    readouts = [scale.column(name) for name in snakemake.params.readouts]
+    for name, plot in planned(readouts):
         names.append(file_name(name, names))
         with not_made.trying(f"figures/{names[-1]}.svg"):
-            data = figures.figure_bytes(plot(), "svg")
+            with words_of(scale):
+                data = figures.figure_bytes(plot(), "svg")
             Path(aside, f"{names[-1]}.svg").write_bytes(data)
             log.info("%s", name)
     not_made.publish(snakemake.output.not_made)

@@ -12,6 +12,7 @@ from cellpipe.figures.kymographs import kymograph_figure
 from cellpipe.figures.style import figure_bytes
 from cellpipe.inputs.lines import LINE, read_lines
 from cellpipe.plate import Plate
+from cellpipe.units import words_of
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import publish_table, published
@@ -39,13 +40,14 @@ def taken(line, corners_um):
 def save(name, line, corners_um, aside):
     """The TIFF and the figure of one line, both or none."""
     kymograph = taken(line, corners_um)
-    figure = kymograph_figure(
-        kymograph,
-        pixel_size_um=plate.pixel_size_um,
-        time_step_s=plate.time_step_s,
-        title=f"{line['well']} field {line['field']}, {line['line']}",
-    )
-    svg = figure_bytes(figure, "svg")
+    with words_of(plate.scale):
+        figure = kymograph_figure(
+            kymograph,
+            pixel_size_um=plate.pixel_size_um,
+            time_step_s=plate.time_step_s,
+            title=f"{line['well']} field {line['field']}, {line['line']}",
+        )
+        svg = figure_bytes(figure, "svg")
     Image.fromarray(kymograph.astype(np.float32)).save(Path(aside, f"{name}.tif"))
     Path(aside, f"{name}.svg").write_bytes(svg)
 
@@ -55,7 +57,10 @@ with speaking(snakemake), published(snakemake.output.folder) as aside:
     plate, not_made = Plate(snakemake.input.layout), NotMade()
     width_px = snakemake.params.width_um / plate.pixel_size_um
     lines = read_lines(snakemake.input.lines, snakemake.params.plates, plate.channels)
-    scale = {"pixel_size_um": plate.pixel_size_um, "time_step_s": plate.time_step_s}
+    scale = {
+        "pixel_size_um": plate.pixel_size_um if plate.scale.length_known else None,
+        "time_step_s": plate.time_step_s if plate.scale.time_known else None,
+    }
     listing = []
     of_plate = lines[lines["plate"] == plate.name].groupby(LINE, sort=True)
     for number, (key, corners) in enumerate(of_plate, start=1):

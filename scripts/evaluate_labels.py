@@ -25,7 +25,8 @@ from cellpipe.workflow.publish import publish_table
 
 def evaluate(folders, outputs, pixel_size_um, n_worst):
     judged = judged_folders(*folders)
-    images = judge_images(judged, pixel_size_um)
+    square = pixel_size_um if isinstance(pixel_size_um, int | float) else None
+    images = judge_images(judged, square)
     table = score_table(images, {})
     draw_curve(images, outputs["curve"])
     draw_worst(judged, images, outputs["worst"], n_worst)

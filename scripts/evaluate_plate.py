@@ -6,13 +6,11 @@ classes, of tables (``spots.tsv``, ``classes.tsv``); or an OME-Zarr plate with l
 """
 
 import itertools
-import json
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.objects import read_true_places
 from cellpipe.inputs.truth import true_frames
 from cellpipe.metrics.points import class_scores, frame_scores
 from cellpipe.plate import Plate
@@ -55,7 +53,7 @@ def read_pixels(plate, well, field, t, layer):
 def judged_movies(plate, truth):
     """Scores of the tracks of every movie whose true tracks are known, where cells are linked."""
     if not snakemake.input.ctc:
-        return judge_movies(truth, truth, [], plate.pixel_size_um)
+        return judge_movies(truth, truth, [], plate.scale.x)
     movies = [
         Movie(well, field, where.size("t"), tuple(where.shape[-2:]))
         for (well, field), where in plate.fields.items()
@@ -63,14 +61,10 @@ def judged_movies(plate, truth):
     return judge_movies(truth, Path(snakemake.input.ctc), movies, plate.pixel_size_um)
 
 
-def table(path):
-    return pd.read_csv(path, sep="\t").pipe(lambda rows: rows if "t" in rows else rows.assign(t=0))
-
-
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
-    cells, spots = read_table(snakemake.input.cells), read_table(snakemake.input.spots)
-    inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    paths = (snakemake.input.cells, snakemake.input.spots)
+    cells, spots = (plate.scale.computed(read_table(path)) for path in paths)
     judged = list(judged_images(plate, truth))
     movies = judged_movies(plate, truth)
     if not judged and movies.empty:
@@ -81,15 +75,15 @@ with speaking(snakemake):
             "'nuclei'",
             do="correct 'truth' in the sheet of plates, or 'evaluate: truth_layer' in the config",
         )
-    known = plate.pixel_size_um if inspection["pixel_size_known"] else None
+    known = plate.pixel_size_um if plate.scale.length_known and plate.scale.square else None
     images = judge_images(judged, known)
     scores, notes = summarise_movies(movies) if len(movies) else ({}, {})
     if len(spots) and (truth / "spots.tsv").is_file():
-        spot_scores = frame_scores(spots, table(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
+        spot_scores = frame_scores(spots, read_true_places(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
         scores |= {f"spots_{name}": value for name, value in spot_scores.items()}
     named = [truth / name for name in ("classes.tsv", "nuclei.tsv") if (truth / name).is_file()]
     if "class" in cells and named:
-        scores |= class_scores(cells, table(named[0]), CELL_TOLERANCE_UM)
+        scores |= class_scores(cells, read_true_places(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
     publish_table(snakemake.output.movies, movies)
     summary = score_table(images, scores)

@@ -1,6 +1,5 @@
 """Write the tracks of each field in the graph exchange format, related to the plate's labels."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -10,11 +9,12 @@ from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.removal import remove
 from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
     plate, not_made = Plate(snakemake.input.layout), NotMade()
-    cells = read_table(snakemake.input.cells)
+    cells = plate.scale.computed(read_table(snakemake.input.cells))
     folder = Path(snakemake.output.listing).parent
     written = []
     for (well, field), where in plate.fields.items():
@@ -24,13 +24,15 @@ with speaking(snakemake):
             write_geff(
                 folder / name,
                 here,
-                pixel_size_um=plate.pixel_size_um,
+                pixel_size_um=plate.scale.pixel_size,
                 time_step_s=plate.time_step_s,
+                named=plate.scale,
                 labels_path=plate.path / where.path / "labels" / plate.objects,
             )
             written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
-    for other in set(folder.glob("*.geff")) - {folder / row["geff"] for row in written}:
-        shutil.rmtree(other)  # a field that is gone leaves nothing behind
+    own = set(folder.glob(f"{plate.name}_[A-Z]*[0-9]_*[0-9].geff"))
+    for other in own - {folder / row["geff"] for row in written}:
+        remove(other, folder)  # a field that is gone leaves nothing behind
     listing = pd.DataFrame(written, columns=["well", "field", "geff", "n_cells"])
     publish_table(snakemake.output.listing, listing)
     not_made.publish(snakemake.output.not_made)

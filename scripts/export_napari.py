@@ -11,11 +11,11 @@ from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
     plate, not_made = Plate(snakemake.input.layout), NotMade()
-    cells = read_table(snakemake.input.cells)
+    cells = plate.scale.computed(read_table(snakemake.input.cells))
     with published(snakemake.output.folder) as aside:
         aside.mkdir()
         for well, field in plate.fields:
             here = cells[(cells["well"] == well) & (cells["field"] == field)]
             with not_made.trying(f"napari/{well}_{field}.csv"):
-                write_napari(Path(aside, f"{well}_{field}.csv"), here)
+                write_napari(Path(aside, f"{well}_{field}.csv"), here, named=plate.scale)
     not_made.publish(snakemake.output.not_made)

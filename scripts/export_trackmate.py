@@ -11,7 +11,7 @@ from cellpipe.workflow.tables import read_table
 
 with speaking(snakemake):
     plate, not_made = Plate(snakemake.input.layout), NotMade()
-    cells = read_table(snakemake.input.cells)
+    cells = plate.scale.computed(read_table(snakemake.input.cells))
     with published(snakemake.output.folder) as aside:
         aside.mkdir()
         for (well, field), where in plate.fields.items():
@@ -20,9 +20,10 @@ with speaking(snakemake):
                 write_trackmate(
                     Path(aside, f"{well}_{field}.xml"),
                     here,
-                    pixel_size_um=plate.pixel_size_um,
+                    pixel_size_um=plate.scale.pixel_size,
                     time_step_s=plate.time_step_s,
                     shape=where.shape[-2:],
                     n_frames=where.size("t"),
+                    named=plate.scale,
                 )
     not_made.publish(snakemake.output.not_made)

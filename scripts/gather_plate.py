@@ -7,12 +7,14 @@ import pandas as pd
 
 from cellpipe.dynamics.diffusion import subtract_drift
 from cellpipe.dynamics.msd import ensemble_msd, track_msd
+from cellpipe.inputs import account
 from cellpipe.plate import Plate
 from cellpipe.segment import movie_quality
 from cellpipe.workflow import gather
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.receipts import read_receipts, read_rows
+from cellpipe.workflow.tables import read_table
 
 MSD_COLUMNS = [
     *("plate", "well", "kind", "lag_frames", "lag_s", "msd_um2", "se_um2", "n_tracks", "n_pairs")
@@ -76,7 +78,11 @@ with speaking(snakemake):
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
-    faults = gather.quarantine(plate.name, inspection, receipts)
+    over = account.read_passed_over(snakemake.input.passed_over)
+    faults = gather.quarantine(plate.name, inspection, receipts, account.rows_of_images(over))
+    left_out = gather.left_out_frames(receipts["ingest"])
+    planes = read_table(snakemake.input.manifest)
+    files = account.settled(inspection["files"], planes, left_out)
     for table, path in (
         (cells, snakemake.output.cells),
         (tracks, snakemake.output.tracks),
@@ -86,10 +92,11 @@ with speaking(snakemake):
         (fields, snakemake.output.fields),
         (faults, snakemake.output.quarantine),
     ):
-        publish_table(path, table)
+        publish_table(path, plate.scale.published(table))
     log.info("%d cells, %d spots, %d tracks", len(cells), len(spots), len(tracks))
-    if len(faults):
-        where = ", ".join(faults["well"].unique()[:6])
-        log.warning("%d quarantined (%s): see %s", len(faults), where, snakemake.output.quarantine)
+    log.info("%s", account.sentences(files)[0])
+    for status, rows_of in faults.groupby("status", sort=False):
+        where = ", ".join(sorted(set(rows_of["well"]) - {""})[:6]) or "plate"
+        log.warning("%d %s (%s): see %s", len(rows_of), status, where, snakemake.output.quarantine)
     for line in movie_quality.summary(fields):
         log.warning("frames to doubt, %s: see %s", line, snakemake.output.fields)

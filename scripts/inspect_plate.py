@@ -7,38 +7,44 @@ import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.ingest import contrast_window
-from cellpipe.inputs import manifest
+from cellpipe.inputs import account, manifest
+from cellpipe.inputs.doubles import same_bytes
+from cellpipe.inputs.places import refuse_overlap
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts import ome_zarr
 from cellpipe.layouts.reading import read_plane
 from cellpipe.layouts.wells import row_and_column
-from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.job import log, speaking, warn
 from cellpipe.workflow.publish import publish_table, publish_text
 
 SAMPLES = 6
 
 
-def inspect(images: Path, options) -> tuple[dict, pd.DataFrame]:
+def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
+    """What is in the plate, its planes, and what was passed over."""
     own = {
         "pixel_size_um": options.ingest["pixel_size_um"],
         "time_step_s": options.ingest["time_step_s"],
     }
     if options.layout == "ome-zarr":
-        source = ome_zarr.describe_source(images)
-        return manifest.inspect_source(
-            source, options.channels, plate=options.plate, **own
-        ), pd.DataFrame()
-    planes = manifest.list_planes(options.layout, images, options.layouts)
+        source = ome_zarr.describe_source(images, options.ingest["acquisition"])
+        inspection = manifest.inspect_source(source, options.channels, plate=options.plate, **own)
+        inspection, over = account.accounted_source(inspection, source)
+        return inspection, pd.DataFrame(), over
+    files = manifest.listing(images, options.ingest["follow_links"])
+    listed = manifest.list_planes(options.layout, images, options.layouts, files)
     inspection, planes = manifest.inspect_planes(
-        planes,
+        listed,
         options.channels,
         plate=options.plate,
         read=manifest.read_header_below(images),
         project_z=options.ingest["project_z"],
+        same=same_bytes(images),
         **own,
     )
     inspection["windows"] = windows(planes, images)
-    return inspection, planes
+    inspection, over = account.accounted(inspection, files, listed, planes)
+    return inspection, planes, over
 
 
 def windows(planes: pd.DataFrame, images: Path) -> dict:
@@ -58,12 +64,16 @@ def windows(planes: pd.DataFrame, images: Path) -> dict:
 
 with speaking(snakemake):
     options = snakemake.params
-    inspection, planes = inspect(Path(options.images), options)
+    here = Path(snakemake.output.inspection).parent
+    refuse_overlap(options.images, here, plate=options.plate)
+    inspection, planes, over = inspect(Path(options.images), options)
     wells = sorted({f["well"] for f in inspection["fields"]}, key=row_and_column)
     if options.plate_map:
         mapped = read_plate_map(options.plate_map, wells)["well"]
-        inspection["faults"] += manifest.wells_without_images(mapped, wells)
+        named = [*wells, *(fault["well"] for fault in inspection["faults"])]
+        inspection["faults"] += manifest.wells_without_images(mapped, named)
     publish_table(snakemake.output.manifest, planes)
+    publish_table(snakemake.output.passed_over, over)
     publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
     log.info(
         "%s: %d wells, %d fields, %d holes, %d fields that cannot be read",
@@ -73,3 +83,7 @@ with speaking(snakemake):
         len(inspection["holes"]),
         len(inspection["faults"]),
     )
+    for line in account.sentences(inspection["files"]):
+        log.info("%s", line)
+    for line in [*inspection["notes"], *account.warnings(inspection["files"])]:
+        warn(line)

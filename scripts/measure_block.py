@@ -30,7 +30,7 @@ with speaking(snakemake):
         return labels(*place, plate.objects), cells, pixels(*place)
 
     def compute(unit, t, frame):
-        return measure_frame(*frame, plate.channels, plate.pixel_size_um, options, plate.objects)
+        return measure_frame(*frame, plate.channels, plate.scale.pixel_size, options, plate.objects)
 
     def write(unit, t, rows):
         rows = with_probabilities(rows, figures.get((unit.well, unit.field, t), NO_FIGURES))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.quality import plate_warnings
+from cellpipe.units import Scale
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
@@ -16,22 +17,38 @@ def imaged_wells(inspection):
     return {place["well"] for place in inspection["fields"] + inspection["faults"]}
 
 
+def with_computed_names(options, scale):
+    """Options whose readouts have the names with which stages compute (see `cellpipe.units`)."""
+    hit = options["hit_readout"]
+    return {
+        **options,
+        "readouts": [scale.computed_column(name) for name in options["readouts"]],
+        "hit_readout": scale.computed_column(hit) if hit else hit,
+    }
+
+
 with speaking(snakemake):
-    output, readouts = snakemake.output, snakemake.params.readouts
+    output = snakemake.output
     names = ("cells", "fields", "tracks", "spot_tracks", "msd")
-    tables = {name: read_table(snakemake.input[name]) for name in names}
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
+    scale = Scale.from_dict(inspection)
+    tables = {name: scale.computed(read_table(snakemake.input[name])) for name in names}
+    readouts = [scale.computed_column(name) for name in snakemake.params.readouts]
+    options = with_computed_names(snakemake.params.options, scale)
     imaged = imaged_wells(inspection)
     plate_map = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
     made = plate_chain.profile_plate(
-        snakemake.wildcards.plate, tables, plate_map, snakemake.params.options, readouts
+        snakemake.wildcards.plate, tables, plate_map, options, readouts
     )
-    publish_table(output.wells, made.wells)
-    publish_table(output.statistics, made.statistics)
-    publish_table(output.profiles, made.augmented)
-    publish_table(output.normalised, made.normalised)
-    publish_table(output.selected, made.selected)
+    statistics = made.statistics
+    if "readout" in statistics:
+        statistics = statistics.assign(readout=statistics["readout"].map(scale.column))
+    publish_table(output.wells, scale.published(made.wells))
+    publish_table(output.statistics, statistics)
+    publish_table(output.profiles, scale.published(made.augmented))
+    publish_table(output.normalised, scale.published(made.normalised))
+    publish_table(output.selected, scale.published(made.selected))
     log.info("%d wells, %d readouts", len(made.wells), len(readouts))
     found = {**tables, "wells": made.wells, "statistics": made.statistics}
     warnings = plate_warnings(inspection, found)

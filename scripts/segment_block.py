@@ -16,7 +16,7 @@ with speaking(snakemake):
     networks = chain.load_networks(options, denoising, snakemake.params.device, snakemake.threads)
     channels = chain.segmented_channels(options)
     layers = [name for name in job.plate.label_names if name != "tracks"]
-    size_um, scratch = job.plate.pixel_size_um, scratch_in(job.layout.parent)
+    size_um, scratch = job.plate.scale.pixel_size, scratch_in(job.layout.parent)
 
     def by_region(unit):
         shape = source.fields[unit.well, unit.field].shape

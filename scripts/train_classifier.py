@@ -4,6 +4,7 @@ import json
 
 from safetensors.numpy import save_file
 
+from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
@@ -16,9 +17,7 @@ with speaking(snakemake):
     if options["training"] == "controls":
         known = read_plate_map(snakemake.input.plate_map, cells["well"].unique())
     else:
-        from cellpipe.inputs.sheets import read_sheet  # here: brings all that checks a config
-
-        known = read_sheet(snakemake.input.annotations)
+        known = read_annotations(snakemake.input.annotations)
     trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
     classifier, judged = trained.classifier, trained.judged
     log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)

@@ -8,10 +8,13 @@ import pandas as pd
 
 from cellpipe import figures
 from cellpipe.errors import BadImage
+from cellpipe.inputs import account
 from cellpipe.plate import Plate
+from cellpipe.quality.scale import facts_of_scale
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import StageRecord, WeightsRecord, WorstImage
-from cellpipe.workflow import provenance
+from cellpipe.units import words_of
+from cellpipe.workflow import gather, provenance
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.not_made import read_not_made
 from cellpipe.workflow.publish import publish_text
@@ -22,7 +25,6 @@ THUMBNAIL_PX = 320
 
 
 def facts(plate, inspection):
-    known = "" if inspection["pixel_size_known"] else " (not known: pixels are counted)"
     wells = {well for well, _ in plate.fields}
     return {
         "images": snakemake.params.images,
@@ -30,7 +32,7 @@ def facts(plate, inspection):
         "fields": str(len(plate.fields)),
         "frames": str(max(field.size("t") for field in plate.fields.values())),
         "channels": ", ".join(plate.channels),
-        "pixel size": f"{plate.pixel_size_um:g} µm{known}",
+        **facts_of_scale(inspection),
         "missing planes": str(len(inspection["holes"])),
     }
 
@@ -94,6 +96,20 @@ def worst_images():
         yield WorstImage(*picture)
 
 
+def files(inspection):
+    """What became of the files of the plate, in sentences."""
+    receipts = [
+        receipt
+        for path in snakemake.input.tables
+        if Path(path).parent.name == "ingest"
+        for receipt in read_receipts(path)
+    ]
+    planes = read_table(snakemake.input.manifest)
+    return account.sentences(
+        account.settled(inspection["files"], planes, gather.left_out_frames(receipts))
+    )
+
+
 def optional(path, read):
     return read(path) if path else None
 
@@ -101,12 +117,16 @@ def optional(path, read):
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
-    tracks = read_table(snakemake.input.tracks)
+    scale = plate.scale
+    tracks = scale.computed(read_table(snakemake.input.tracks))
+    importance = optional(snakemake.input.importance, lambda p: pd.read_csv(p, sep="\t"))
+    if importance is not None:
+        importance["feature"] = importance["feature"].map(scale.column)
     content = ReportContent(
         plate=plate.name,
         facts=facts(plate, inspection),
         wells=read_table(snakemake.input.wells),
-        readouts=snakemake.params.readouts,
+        readouts=[scale.column(name) for name in snakemake.params.readouts],
         statistics=pd.read_csv(snakemake.input.statistics, sep="\t").fillna({"group": ""}),
         group_column=snakemake.params.dose_group,
         confusion=optional(
@@ -116,14 +136,15 @@ with speaking(snakemake):
             snakemake.input.scores, lambda p: json.loads(Path(p).read_text())
         )
         or {},
-        importance=optional(snakemake.input.importance, lambda p: pd.read_csv(p, sep="\t")),
+        importance=importance,
         thumbnails=thumbnails(plate, inspection),
         fields=read_table(snakemake.input.fields),
         tracks=tracks if len(tracks) else None,
-        msd=read_table(snakemake.input.msd),
+        msd=scale.computed(read_table(snakemake.input.msd)),
         evaluation=optional(snakemake.input.evaluation, read_scores) or {},
         judged=optional(snakemake.input.judged, lambda p: pd.read_csv(p, sep="\t")),
         worst=list(worst_images()),
+        files=files(inspection),
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
         warnings=pd.read_csv(snakemake.input.warnings, sep="\t", dtype=str, keep_default_na=False),
         not_made=read_not_made(snakemake.input.not_made),
@@ -131,4 +152,5 @@ with speaking(snakemake):
         weights=[WeightsRecord(**network) for network in snakemake.params.networks],
         versions=provenance.versions(),
     )
-    publish_text(snakemake.output.report, render_report(content))
+    with words_of(scale):
+        publish_text(snakemake.output.report, render_report(content))

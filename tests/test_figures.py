@@ -22,7 +22,7 @@ from cellpipe.figures import (
 )
 from cellpipe.figures.plates import plate_grid, spread_points
 from cellpipe.figures.thumbnails import outlines
-from cellpipe.figures.tracks import lineage_places
+from cellpipe.figures.tracks import MAX_LINES, first_families, lineage_places, sampled_paths
 
 
 @cache
@@ -145,3 +145,57 @@ def test_thumbnails_with_common_limits_can_be_compared():
     assert light.min() == 255
     assert dark.max() == pytest.approx(128, abs=1)
     assert thumbnail_with_outlines(np.zeros((64, 64))).max() == 0  # a flat image is no error
+
+
+def many_tracks(n: int, n_frames: int = 2) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`n` cells that do not divide, but for the last, and their points."""
+    ids = np.arange(1, n + 3)
+    parent = np.where(ids > n, n, 0)
+    tracks = pd.DataFrame({"track_id": ids, "parent_track_id": parent})
+    tracks["t_start"] = np.where(parent > 0, n_frames, 0)
+    tracks["t_end"] = tracks["t_start"] + n_frames - 1
+    t = np.tile(np.arange(n_frames), n)
+    track = np.repeat(ids[:n], n_frames)
+    points = pd.DataFrame(
+        {"t": t, "track_id": track, "y_um": track % 300 + t, "x_um": track // 300}
+    )
+    return tracks, points.astype({"y_um": float, "x_um": float})
+
+
+def test_of_many_tracks_a_stated_sample_is_plotted():
+    tracks, points = many_tracks(70_000)
+    figure = lineage_tree(tracks)
+    assert f"{MAX_LINES} of 70,002 tracks" in figure.axes[0].get_title(loc="left")
+    shown = first_families(tracks, MAX_LINES)
+    assert {70_000, 70_001, 70_002} <= set(shown["track_id"])  # families that divided come first
+    assert len(figure_bytes(figure)) < 1_000_000
+    figure = track_paths(points)
+    assert "2,000 of 70,000 tracks" in figure.axes[0].get_title(loc="left")
+    assert len(figure_bytes(figure)) < 1_500_000
+    few, n_tracks = sampled_paths(many_tracks(300, n_frames=1000)[1])
+    assert n_tracks == 300
+    assert sum(map(len, few)) <= 50_000
+
+
+def test_all_of_a_few_tracks_are_plotted_and_families_stay_whole():
+    tracks, points = draw_tracks()
+    own = tracks[tracks["well"] == "B02"]
+    assert lineage_tree(own, title="B02").axes[0].get_title(loc="left") == "B02"
+    some = first_families(own, len(own) - 1)
+    assert 0 < len(some) < len(own)
+    assert set(some["parent_track_id"]) - {0} <= set(some["track_id"])
+    assert len(first_families(own, 1)) == 1
+    paths, n = sampled_paths(points[points["well"] == "B02"])
+    assert len(paths) == n == points[points["well"] == "B02"]["track_id"].nunique()
+
+
+def test_names_of_classes_are_shown_unchanged_whatever_they_hold():
+    from xml.etree import ElementTree
+
+    names = ["G2/M", "G1/S", r"$\foo$", 'a<b & "c"', "bell\x07"]
+    confusion = pd.DataFrame(np.eye(5), index=names, columns=names)
+    picture = figure_bytes(confusion_matrix(confusion))
+    texts = {node.text for node in ElementTree.fromstring(picture).iter() if node.text}
+    assert {"G2/M", "G1/S", r"$\foo$", 'a<b & "c"', "bell "} <= texts
+    wells = plate()["wells"].rename(columns={"gfp_ratio": "fraction_G2/M $x$"})
+    assert b"fraction G2/M $x$" in figure_bytes(plate_heat_map(wells, "fraction_G2/M $x$"))

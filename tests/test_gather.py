@@ -69,8 +69,8 @@ def test_everything_left_out_is_listed_with_reason_and_remedy():
     table = gather.quarantine("P", {"faults": [fault]}, receipts)
     assert table.to_dict("records") == [
         {"plate": "P", "well": "B05", "field": 1, "t": "", "stage": "inspect",
-         "reason": "x.tif: torn", "remedy": "copy it"},
+         "status": "quarantined", "file": "x.tif", "reason": "x.tif: torn", "remedy": "copy it"},
         {"plate": "P", "well": "B02", "field": 1, "t": 1, "stage": "ingest",
-         "reason": "no pixels", "remedy": "look"},
+         "status": "quarantined", "file": "", "reason": "no pixels", "remedy": "look"},
     ]  # fmt: skip
     assert gather.quarantine("P", {"faults": []}, {}).empty

@@ -94,7 +94,7 @@ def test_lines_are_read_and_name_their_plates(tmp_path):
         ({"plate": "R"}, "'R' in the column 'plate'"),
         ({"channel": "tip"}, "one of the channels of the config: dna, tips"),
         ({"y_um": None}, "without the column y_um"),
-        ({"x_um": ["2", "two"]}, "line 3"),
+        ({"x_um": ["2", "two"]}, "row 3"),
         ({"y_um": 1.0}, "'axon 1' of B03"),
         ({"well": "third"}, "third"),
     ],

@@ -190,10 +190,10 @@ def test_a_stack_counts_and_its_projection_does_not(tmp_path):
     assert {c: sorted(z) for c, z in depth.items()} == {"1": [0, 1, 2], "2": [0, 1, 2], "3": [0]}
 
 
-def test_time_points_are_numbered_from_zero_without_gaps(tmp_path):
+def test_time_points_count_from_the_first_and_keep_their_gaps(tmp_path):
     names = [f"TimePoint_{t}/P_B03_w1.tif" for t in (3, 10, 7)]
     planes = listed("imagexpress", touched(tmp_path, *names)).sort_values("t")
-    assert planes["t"].tolist() == [0, 1, 2]
+    assert planes["t"].tolist() == [0, 4, 7]
     assert [path.split("/")[0] for path in planes["path"]] == [
         "TimePoint_3", "TimePoint_7", "TimePoint_10"
     ]  # fmt: skip
@@ -260,10 +260,10 @@ def test_a_manifest_lists_planes_with_defaults_for_what_it_lacks(tmp_path):
         ("path,well\n/etc/passwd,B02\n", "paths below"),
         ("path,well\nlink.tif,B02\n", "paths below"),
         ("path,well\nx.tif,B02\ny.tif,B02\n", "two planes"),
-        ("path,well,t\nx.tif,B02,late\n", "'late' for t in .* line 2"),
-        ("path,well,page\nx.tif,B02,0.5\n", "'0.5' for page"),
-        ("path,well,t\nx.tif,B02,-1\n", "'-1' for t"),
-        ("path,well\nx.tif,hello\n", "the well name 'hello'"),
+        ("path,well,t\nx.tif,B02,late\n", "'late' in row 2, column C"),
+        ("path,well,page\nx.tif,B02,0.5\n", "'0.5' in row 2, column C"),
+        ("path,well,t\nx.tif,B02,-1\n", "'-1' in row 2, column C"),
+        ("path,well\nx.tif,hello\n", "'hello' in row 2, column B"),
         ("path,well\n", "no row"),
         ("", "manifest.csv"),
     ],

@@ -77,11 +77,20 @@ def test_a_channel_that_no_file_has_stops_with_those_found():
         inspect(planes(), channels={"dna": {"source": "1"}, "gfp": {"source": "3"}})
 
 
-def test_two_files_for_one_plane_stop():
+def test_two_files_for_one_plane_set_their_field_aside_unless_they_are_equal():
     table = planes()
     double = table.iloc[[0]].assign(path="again")
-    with pytest.raises(BadConfig, match="'again'"):
-        inspect(pd.concat([table, double]))
+    both = pd.concat([table, double])
+    found, listed = inspect(both)
+    assert [f["well"] for f in found["fields"]] == ["B03", "C02"]
+    (fault,) = found["faults"]
+    assert (fault["well"], fault["field"], fault["file"]) == ("B02", 1, "again")
+    assert "differ" in fault["reason"]
+    found, listed = inspect(both, same=lambda one, other: True)
+    assert len(found["fields"]) == 3
+    assert found["faults"] == []
+    assert found["copies"] == {"again": "B02_1_0_1_0"} or list(found["copies"]) == ["B02_1_0_1_0"]
+    assert len(listed) == len(table)
 
 
 def test_a_field_of_which_no_file_can_be_read_is_a_fault_and_the_rest_stays():
@@ -139,7 +148,7 @@ def test_pixel_size_is_from_the_files_unless_the_config_says_it():
     assert (found["pixel_size_um"], found["pixel_size_known"]) == (0.325, True)
     assert inspect(planes(), said, pixel_size_um=0.5)[0]["pixel_size_um"] == 0.5
     unknown = inspect(planes())[0]
-    assert (unknown["pixel_size_um"], unknown["pixel_size_known"]) == (1.0, False)
+    assert (unknown["pixel_size_um"], unknown["pixel_size_known"]) == (None, False)
 
 
 def test_a_field_of_another_magnification_is_a_fault():
@@ -160,7 +169,7 @@ def test_time_step_is_from_the_files_unless_the_config_says_it():
     assert inspect(table, taken, time_step_s=60)[0]["time_step_s"] == 60
     said = {path: Header((64, 80), "uint16", None, 30.0) for path in table["path"]}
     assert inspect(table, said)[0]["time_step_s"] == 30
-    assert inspect(table)[0]["time_step_s"] == 1
+    assert inspect(table)[0]["time_step_s"] is None
 
 
 def test_wells_without_images_are_faults_unless_the_map_is_of_a_whole_plate():

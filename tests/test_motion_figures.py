@@ -70,3 +70,17 @@ def test_same_tracks_same_bytes_and_none_are_no_error():
     for draw, table in ((msd_plot, msd), (spaghetti_plot, points)):
         assert figure_bytes(draw(table, groups)) == figure_bytes(draw(table, groups))
         assert figure_bytes(draw(table.iloc[:0], groups)).startswith(b"<?xml")
+
+
+def test_of_many_or_long_paths_a_stated_sample_is_plotted():
+    n, n_frames = 400, 500
+    t = np.tile(np.arange(n_frames), n)
+    points = pd.DataFrame(
+        {"well": "B02", "field": 1, "t": t, "track_id": np.repeat(np.arange(n) + 1, n_frames)}
+    )
+    points["y_um"], points["x_um"] = np.sin(t / 9.0), t / 7.0
+    figure = spaghetti_plot(points, pd.Series({"B02": "one"}))
+    assert figure.axes[0].get_title(loc="left") == "one\n14 of 400 tracks"
+    assert len(figure_bytes(figure)) < 500_000
+    short = spaghetti_plot(points[points["t"] < 3], pd.Series({"B02": "one"}))
+    assert short.axes[0].get_title(loc="left") == "one\n100 of 400 tracks"

@@ -11,9 +11,13 @@ from cellpipe.quality import COLUMNS, plate_warnings
 from cellpipe.report import render_report
 
 KNOWN = {
-    "pixel_size_um": 0.65, "pixel_size_known": True, "pixel_size_source": "OME-XML of a.ome.tif",
-    "time_step_known": True, "fields": [{"n_t": 1}],
+    "pixel_size_y_um": 0.65, "pixel_size_x_um": 0.65, "pixel_size_known": True,
+    "pixel_size_source": "OME-XML of a.ome.tif", "time_step_known": True, "fields": [{"n_t": 1}],
 }  # fmt: skip
+
+
+def sized(size: float | None) -> dict:
+    return {"pixel_size_y_um": size, "pixel_size_x_um": size}
 
 
 def nuclei(diameter_um: float, n: int = 20, **columns: object) -> pd.DataFrame:
@@ -46,7 +50,7 @@ def test_nuclei_of_possible_size_are_not(diameter_um: float) -> None:
 
 
 def test_in_pixels_no_size_is_impossible_but_the_pixels_are_said() -> None:
-    unknown = {**KNOWN, "pixel_size_um": None, "pixel_size_known": False}
+    unknown = {**KNOWN, **sized(None), "pixel_size_known": False}
     (row,) = plate_warnings(unknown, {"cells": nuclei(100)}).itertuples()
     assert row.kind == "pixel size"
     assert "in pixels" in row.seen
@@ -65,12 +69,18 @@ def test_time_that_is_not_known_is_said_of_movies_alone() -> None:
 def test_a_size_that_cameras_have_or_that_writers_invent(
     size: float, source: str, word: str
 ) -> None:
-    rows = plate_warnings({**KNOWN, "pixel_size_um": size, "pixel_size_source": source}, {})
+    rows = plate_warnings({**KNOWN, **sized(size), "pixel_size_source": source}, {})
     assert [word in cause for cause in rows["likely_cause"]] == [True] * bool(word)
 
 
 def test_a_size_that_a_person_gave_is_not_doubted() -> None:
-    assert kinds({**KNOWN, "pixel_size_um": 1.0, "pixel_size_source": "config"}) == []
+    assert kinds({**KNOWN, **sized(1.0), "pixel_size_source": "config"}) == []
+
+
+def test_a_size_in_the_config_that_the_metadata_contradict_is_flagged() -> None:
+    seen = {"pixel_size_source": "config", "pixel_size_seen": "0.65 µm in a.tif, unlike the config"}
+    (row,) = plate_warnings({**KNOWN, **sized(0.5), **seen}, {}).itertuples()
+    assert row.seen == "0.5 µm in the config; 0.65 µm in a.tif, unlike the config"
 
 
 def test_columns_without_any_value_are_named_by_part() -> None:

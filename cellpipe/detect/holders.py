@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from cellpipe.units import PixelSize, edges
 
-def assign_spots(spots: pd.DataFrame, labels: np.ndarray, pixel_size_um: float) -> pd.DataFrame:
+
+def assign_spots(spots: pd.DataFrame, labels: np.ndarray, pixel_size_um: PixelSize) -> pd.DataFrame:
     """Spots with a column label (uint32): the object (Y, X) under each spot's pixel, 0 if none."""
-    place = np.rint(spots[["y_um", "x_um"]].to_numpy() / pixel_size_um).astype(np.int64)
+    place = np.rint(spots[["y_um", "x_um"]].to_numpy() / edges(pixel_size_um)).astype(np.int64)
     y, x = np.clip(place, 0, np.array(labels.shape) - 1).T
     return spots.assign(label=labels[y, x].astype(np.uint32))
 

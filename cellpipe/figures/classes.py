@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe.figures.style import COLUMN_INCHES, PALETTE, house_style, new_figure, spoken
+from cellpipe.figures.style import (
+    COLUMN_INCHES,
+    PALETTE,
+    house_style,
+    new_figure,
+    plain_text,
+    spoken,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,8 +34,10 @@ def confusion_matrix(confusion: pd.DataFrame, *, title: str = "Left-out wells") 
             colour = "white" if share[i, j] > 0.55 else "#222222"
             text = f"{share[i, j]:.0%}\n{counts[i, j]:,.0f}"
             axes.text(j, i, text, ha="center", va="center", color=colour, fontsize=6)
-        axes.set_xticks(range(n), [str(c) for c in confusion.columns], rotation=30, ha="right")
-        axes.set_yticks(range(n), [str(c) for c in confusion.index])
+        axes.set_xticks(
+            range(n), [plain_text(c) for c in confusion.columns], rotation=30, ha="right"
+        )
+        axes.set_yticks(range(n), [plain_text(c) for c in confusion.index])
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         axes.set_xlabel("predicted")

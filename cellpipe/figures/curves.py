@@ -14,6 +14,7 @@ from cellpipe.figures.style import (
     as_text,
     house_style,
     new_figure,
+    plain_text,
     spoken,
 )
 from cellpipe.statistics.dose_curve import DoseResponse
@@ -68,7 +69,7 @@ def dose_response_curve(
         low, high = axes.get_ylim()
         axes.set_ylim(low - (high - low) * (0.05 + 0.03 * len(fits)), high)  # room for intervals
         _dose_axis(axes, first, last, zero_at)
-        axes.set_xlabel(f"dose ({dose_unit})" if dose_unit else "dose")
+        axes.set_xlabel(f"dose ({plain_text(dose_unit)})" if dose_unit else "dose")
         axes.set_ylabel(spoken(readout))
         if len(fits):
             figure.legend(loc="outside upper left", ncols=1 if len(fits) < 5 else 2, fontsize=6)
@@ -114,7 +115,7 @@ def _draw_interval(axes: Axes, row: pd.Series, i: int, colour: str) -> None:
 
 
 def _legend(row: pd.Series) -> str:
-    group = as_text(row["group"])
+    group = plain_text(as_text(row["group"]))
     head = f"{group}: " if group else ""
     if not np.isfinite(row["ec50"]):
         return f"{head}EC50 not determined"

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellpipe import units
 from cellpipe.figures.motion import time_unit
-from cellpipe.figures.style import COLUMN_INCHES, house_style, new_figure
+from cellpipe.figures.style import COLUMN_INCHES, house_style, new_figure, plain_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ def kymograph_figure(
             kymograph, cmap="gray", vmin=low, vmax=high, extent=edges, aspect="auto",
             interpolation="nearest",
         )  # fmt: skip
-        axes.set_xlabel("along the line (µm)")
+        axes.set_xlabel(units.label("along the line (µm)"))
         axes.set_ylabel(f"time ({unit})")
-        axes.set_title(title)
+        axes.set_title(plain_text(title))
     return figure

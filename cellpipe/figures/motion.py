@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellpipe import units
 from cellpipe.dynamics.msd import pool_msd
 from cellpipe.dynamics.msd_fits import fit_line, fit_power_law
-from cellpipe.figures.style import COLUMN_INCHES, PALETTE, as_text, house_style, new_figure
+from cellpipe.figures.style import (
+    COLUMN_INCHES,
+    PALETTE,
+    as_text,
+    house_style,
+    new_figure,
+    plain_text,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_PATHS = 100  # of a panel that can still be read
+MAX_POINTS = 7000  # of a panel: seven of them make some 1 MB of SVG
 FREE_WITHIN = 0.3  # of 1, an exponent with which a D still means something
 LEAST_TRACKS = 0.1  # of those at the shortest lag; the few at longer lags scatter
 
@@ -71,7 +80,7 @@ def msd_plot(msd: pd.DataFrame, groups: pd.Series, *, title: str = "") -> Figure
         axes.xaxis.set_major_formatter(FormatStrFormatter("%g"))
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel(f"lag ({unit})")
-        axes.set_ylabel("mean squared displacement (µm²)")
+        axes.set_ylabel(units.label("mean squared displacement (µm²)"))
         axes.set_title(title)
         figure.legend(loc="outside lower left", fontsize=6)
     return figure
@@ -81,12 +90,13 @@ def spaghetti_plot(points: pd.DataFrame, groups: pd.Series, *, title: str = "") 
     """Paths of tracks, each moved to start at the origin; one panel per group of wells.
 
     `points` holds well, field, t, y_um, x_um, track_id (0: no track). Of many tracks, 100 evenly
-    chosen ones are shown. y points down, as in the image.
+    chosen ones (of long tracks, fewer) are shown, and the title gives their number. y points down,
+    as in the image.
     """
     from matplotlib.collections import LineCollection
 
     paths = {name: _paths(own) for name, own in points.groupby(points["well"].map(groups))}
-    paths = {name: some for name, some in paths.items() if some}
+    paths = {name: (some, of) for name, (some, of) in paths.items() if some}
     n = max(len(paths), 1)
     n_columns = min(n, 4)
     n_rows = -(-n // n_columns)
@@ -94,28 +104,32 @@ def spaghetti_plot(points: pd.DataFrame, groups: pd.Series, *, title: str = "") 
         side = COLUMN_INCHES * (0.8 if n == 1 else 0.5)
         figure = new_figure(side * n_columns, (side + 0.15) * n_rows)
         panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-        ends = [np.abs(path).max() for some in paths.values() for path in some]
+        ends = [np.abs(path).max() for some, _ in paths.values() for path in some]
         reach = float(np.quantile(ends, 0.98)) * 1.05 if ends else 1.0  # one rover is no scale
         for i, axes in enumerate(panels.flat):
             axes.set_axis_off() if i >= len(paths) else None
-        for i, (axes, (name, some)) in enumerate(zip(panels.flat, paths.items(), strict=False)):
+        for i, (axes, (name, (some, n_tracks))) in enumerate(
+            zip(panels.flat, paths.items(), strict=False)
+        ):
             lines = [path[:, ::-1] for path in some]
             colour = PALETTE[i % len(PALETTE)]
             axes.add_collection(LineCollection(lines, colors=colour, linewidths=0.5, alpha=0.6))
             axes.plot(*np.array([line[-1] for line in lines]).T, "o", ms=1.2, color=colour, mew=0)
-            axes.set_title(str(name), fontsize=7)
+            axes.set_title(_panel_title(name, len(some), n_tracks), fontsize=7)
             axes.set_aspect("equal")
             axes.set_xlim(-reach, reach)
             axes.set_ylim(reach, -reach)
-        figure.supxlabel("x (µm)", fontsize=7)
-        figure.supylabel("y (µm)", fontsize=7)
+        figure.supxlabel(units.label("x (µm)"), fontsize=7)
+        figure.supylabel(units.label("y (µm)"), fontsize=7)
         if title:
-            figure.suptitle(title, fontsize=8, fontweight="bold", ha="left", x=0.02)
+            figure.suptitle(plain_text(title), fontsize=8, fontweight="bold", ha="left", x=0.02)
     return figure
 
 
 def time_unit(longest_s: float) -> tuple[str, float]:
-    """The unit that a time axis is best read in, and its seconds."""
+    """The unit that a time axis is best read in, and its seconds; frames where time is unknown."""
+    if not units.time_is_known():
+        return "frame", 1.0
     if longest_s >= 7200:
         return "h", 3600.0
     return ("min", 60.0) if longest_s >= 300 else ("s", 1.0)
@@ -125,11 +139,11 @@ def _draw_ensemble(
     axes: Axes, rows: pd.DataFrame, colour: str, name: str, unit: str, seconds: float
 ) -> None:
     diffusion, exponent = fit_line(rows).diffusion * seconds, fit_power_law(rows).exponent
-    label = f"{name}: {rows['n_tracks'].max():,} tracks"
+    label = f"{plain_text(name)}: {rows['n_tracks'].max():,} tracks"
     if np.isfinite(exponent):
         label += f", exponent {exponent:.2f}"
     if abs(exponent - 1) <= FREE_WITHIN:  # else the line has no one slope
-        label += f", D {diffusion:.3g} µm²/{unit}"
+        label += units.label(f", D {diffusion:.3g} µm²/{unit}")
     shown = rows[rows["n_tracks"] >= LEAST_TRACKS * rows["n_tracks"].max()]
     lag, msd = shown["lag_s"].to_numpy() / seconds, shown["msd_um2"].to_numpy()
     error = shown["se_um2"].fillna(0).to_numpy()
@@ -151,11 +165,24 @@ def _draw_guide(axes: Axes) -> None:
               label="free diffusion: slope 1")  # fmt: skip
 
 
-def _paths(points: pd.DataFrame) -> list[np.ndarray]:
-    """(T, 2) y, x of at most `MAX_PATHS` tracks of two frames or more, from their first place."""
+def _panel_title(name: object, n_shown: int, n_tracks: int) -> str:
+    sample = f"\n{n_shown:,} of {n_tracks:,} tracks" if n_shown < n_tracks else ""
+    return plain_text(name) + sample
+
+
+def _paths(points: pd.DataFrame) -> tuple[list[np.ndarray], int]:
+    """(T, 2) y, x of some tracks of two frames or more, from their first place; and how many.
+
+    At most `MAX_PATHS`, and so few that their points are `MAX_POINTS` or less (one at least).
+    """
     rows = points[points["track_id"] > 0].sort_values(["well", "field", "track_id", "t"])
     at = rows[["y_um", "x_um"]].to_numpy(float)
-    first = ~rows.duplicated(["well", "field", "track_id"]).to_numpy()
-    tracks = [own for own in np.split(at, np.flatnonzero(first)[1:]) if len(own) > 1]
-    chosen = np.unique(np.linspace(0, max(len(tracks) - 1, 0), MAX_PATHS).astype(int))
-    return [tracks[i] - tracks[i][0] for i in chosen if tracks]
+    first = np.flatnonzero(~rows.duplicated(["well", "field", "track_id"]).to_numpy())
+    size = np.diff(np.r_[first, len(at)])
+    first, size = first[size > 1], size[size > 1]
+    if len(first) == 0:
+        return [], 0
+    n = min(MAX_PATHS, max(1, int(MAX_POINTS / size.mean())))
+    chosen = np.unique(np.linspace(0, len(first) - 1, n).astype(int))
+    starts = zip(first[chosen], size[chosen], strict=True)
+    return [at[a : a + k] - at[a] for a, k in starts], len(first)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -63,9 +64,26 @@ def figure_bytes(figure: Figure, kind: str = "svg") -> bytes:
         return file.getvalue()
 
 
+def plain_text(name: object) -> str:
+    """A name that people gave, to be shown unchanged.
+
+    "$" does not begin a formula, and what XML cannot hold (control characters) becomes a space.
+    """
+    text = "".join(sign if sign.isprintable() else " " for sign in str(name))
+    return text.replace("$", r"\$")
+
+
 def spoken(column: str) -> str:
     """ "nuclear_cytoplasmic_ratio_robust_z" -> "nuclear cytoplasmic ratio robust z", for axes."""
-    return str(column).replace("_um2", " (µm²)").replace("_um", " (µm)").replace("_", " ")
+    text = re.sub(r"_(um|px)(2?)(?:_(s|frame))?(?=_|$)", _unit, plain_text(column))
+    return text.replace("_", " ")
+
+
+def _unit(found: re.Match[str]) -> str:
+    length, square, time = found.groups()
+    return (
+        f" ({'µm' if length == 'um' else 'px'}{'²' if square else ''}{'/' + time if time else ''})"
+    )
 
 
 def as_text(value: Any) -> str:

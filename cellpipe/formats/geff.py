@@ -20,6 +20,7 @@ from cellpipe.errors import BadImage
 from cellpipe.formats.links import as_lineages
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import PLACE, first_ancestors, links_of
+from cellpipe.units import KNOWN, PixelSize, Scale, edges
 from cellpipe.workflow.publish import published
 
 if TYPE_CHECKING:
@@ -33,9 +34,10 @@ def write_geff(
     path: str | Path,
     cells: pd.DataFrame,
     *,
-    pixel_size_um: float,
+    pixel_size_um: PixelSize,
     time_step_s: float,
     labels_path: str | Path | None = None,
+    named: Scale = KNOWN,
 ) -> None:
     """Write linked cells as a GEFF of Zarr v3, whole or not at all.
 
@@ -48,7 +50,9 @@ def write_geff(
         values or words become node properties. Where plate, well or field are columns, tracks
         of different fields are kept apart. Rows with track_id 0 are nodes without links.
     pixel_size_um, time_step_s : float
-        Scales of the axes.
+        Scales of the axes; (y, x) for pixels that are not square.
+    named : Scale
+        Units that are known; the others are not named, and columns are called by pixels and frames.
     labels_path : path, optional
         The labels (a Zarr array or an OME-Zarr label image) whose values `label` holds; stored
         relative to `path`, so the two can be moved together.
@@ -61,6 +65,7 @@ def write_geff(
     ids = np.arange(1, len(nodes) + 1, dtype=np.uint64)
     edge_ids = np.stack([ids[source], ids[target]], axis=1)
     props = _node_props(nodes, source, target, pixel_size_um)
+    props = {named.column(name): values for name, values in props.items()}
     with published(path) as aside, warnings.catch_warnings():
         # zarr's way to store words in v3 has no final specification; geff reads it all the same
         warnings.filterwarnings("ignore", message=".*does not have a Zarr V3 specification.*")
@@ -70,7 +75,7 @@ def write_geff(
             {name: {"values": values, "missing": None} for name, values in props.items()},
             edge_ids,
             {"division": {"values": divides[source], "missing": None}},
-            _metadata(Path(path), pixel_size_um, time_step_s, labels_path),
+            _metadata(Path(path), pixel_size_um, time_step_s, labels_path, named),
             zarr_format=3,
         )
 
@@ -191,13 +196,13 @@ def _sorted(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _node_props(
-    nodes: pd.DataFrame, source: np.ndarray, target: np.ndarray, pixel_size_um: float
+    nodes: pd.DataFrame, source: np.ndarray, target: np.ndarray, pixel_size_um: PixelSize
 ) -> dict[str, np.ndarray]:
     tracklet, mother = name_tracks(source, target, len(nodes))
     props = {
         "t": nodes["t"].to_numpy(np.int64),
-        "y": nodes["y_um"].to_numpy(float) / pixel_size_um,
-        "x": nodes["x_um"].to_numpy(float) / pixel_size_um,
+        "y": nodes["y_um"].to_numpy(float) / edges(pixel_size_um)[0],
+        "x": nodes["x_um"].to_numpy(float) / edges(pixel_size_um)[1],
         LABEL: nodes["label"].to_numpy(np.uint32),
         "track_id": nodes["track_id"].to_numpy(np.int64),
         "parent_track_id": nodes["parent_track_id"].to_numpy(np.int64),
@@ -223,29 +228,28 @@ def _column(prop: Any) -> pd.Series:
 
 
 def _metadata(
-    path: Path, pixel_size_um: float, time_step_s: float, labels_path: str | Path | None
+    path: Path,
+    pixel_size_um: PixelSize,
+    time_step_s: float,
+    labels_path: str | Path | None,
+    named: Scale,
 ) -> GeffMetadata:
     from geff_spec import Axis, GeffMetadata, RelatedObject
 
-    pixel: dict[str, Any] = {
-        "type": "space",
-        "unit": "pixel",
-        "scale": pixel_size_um,
-        "scaled_unit": "micrometer",
-    }
-    frame: dict[str, Any] = {
-        "type": "time",
-        "unit": "frame",
-        "scale": time_step_s,
-        "scaled_unit": "second",
-    }
+    pixel: dict[str, Any] = {"type": "space", "unit": "pixel"}
+    y, x = (
+        {**pixel, "scale": edge, **({"scaled_unit": "micrometer"} if named.length_known else {})}
+        for edge in edges(pixel_size_um)
+    )
+    frame: dict[str, Any] = {"type": "time", "unit": "frame", "scale": time_step_s}
+    frame |= {"scaled_unit": "second"} if named.time_known else {}
     related = None
     if labels_path is not None:
         where = Path(os.path.relpath(labels_path, path)).as_posix()
         related = [RelatedObject(type="labels", path=where, label_prop=LABEL)]
     return GeffMetadata(
         directed=True,
-        axes=[Axis(name="t", **frame), Axis(name="y", **pixel), Axis(name="x", **pixel)],
+        axes=[Axis(name="t", **frame), Axis(name="y", **y), Axis(name="x", **x)],
         node_props_metadata={},
         edge_props_metadata={},
         track_node_props={"tracklet": TRACKLET, "lineage": LINEAGE},

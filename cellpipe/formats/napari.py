@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadImage
+from cellpipe.units import KNOWN, Scale
 from cellpipe.workflow.publish import published
 
 COLUMNS = ("track_id", "t", "y_um", "x_um", "parent_track_id")
@@ -31,7 +32,7 @@ class NapariTracks(NamedTuple):
     properties: dict[str, np.ndarray]
 
 
-def write_napari(path: str | Path, cells: pd.DataFrame) -> None:
+def write_napari(path: str | Path, cells: pd.DataFrame, *, named: Scale = KNOWN) -> None:
     """Write linked cells of one field as CSV, whole or not at all.
 
     Parameters
@@ -40,11 +41,13 @@ def write_napari(path: str | Path, cells: pd.DataFrame) -> None:
     cells : DataFrame
         t, y_um, x_um, track_id, parent_track_id; other columns become properties. Rows with
         track_id 0 are left out.
+    named : Scale
+        Units that are known; other columns are called by pixels and frames.
     """
     rows = cells[cells["track_id"] > 0].sort_values(["track_id", "t"], kind="stable")
     rest = [c for c in rows if c not in COLUMNS]
     with published(path) as aside:
-        rows[[*COLUMNS, *rest]].to_csv(aside, index=False)
+        named.published(rows[[*COLUMNS, *rest]]).to_csv(aside, index=False)
 
 
 def read_napari(path: str | Path) -> NapariTracks:
@@ -55,7 +58,7 @@ def read_napari(path: str | Path) -> NapariTracks:
     BadImage
         If a column is missing.
     """
-    rows = pd.read_csv(path)
+    rows = pd.read_csv(path).rename(columns={"y_px": "y_um", "x_px": "x_um"})
     missing = [c for c in COLUMNS if c not in rows]
     if missing:
         raise BadImage(

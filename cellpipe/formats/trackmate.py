@@ -20,6 +20,7 @@ from cellpipe.errors import BadImage
 from cellpipe.formats.links import as_lineages
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import first_ancestors, links_of
+from cellpipe.units import KNOWN, PixelSize, Scale, edges
 from cellpipe.workflow.publish import published
 
 VERSION = "7.11.1"
@@ -67,11 +68,12 @@ def write_trackmate(
     path: str | Path,
     cells: pd.DataFrame,
     *,
-    pixel_size_um: float,
+    pixel_size_um: PixelSize,
     time_step_s: float,
     shape: tuple[int, int],
     n_frames: int | None = None,
     image: str = "",
+    named: Scale = KNOWN,
 ) -> None:
     """Write linked cells of one field as TrackMate XML, whole or not at all.
 
@@ -81,16 +83,20 @@ def write_trackmate(
     cells : DataFrame
         t, label, y_um, x_um, track_id, parent_track_id and, where present, area_um2 (a spot's
         radius is that of a disk of the same area). One lineage is one TrackMate track.
-    pixel_size_um, time_step_s : float
+    pixel_size_um, time_step_s : float; (y, x) for pixels that are not square
     shape : (rows, columns) of the field, in pixels
     n_frames : frames of the movie; by default up to the last that holds a cell
     image : str
         File name of the movie, which TrackMate looks for beside the XML.
+    named : Scale
+        Units that are known; others are pixels and frames.
     """
     nodes = cells.sort_values(["t", "label"], kind="stable", ignore_index=True)
     with published(path) as aside, open(aside, "w", encoding="utf-8", newline="\n") as file:
         file.write(f'<?xml version="1.0" encoding="UTF-8"?>\n<TrackMate version="{VERSION}">\n')
-        file.write('  <Model spatialunits="micrometer" timeunits="second">\n')
+        length = "micrometer" if named.length_known else "pixel"
+        time = "second" if named.time_known else "frame"
+        file.write(f'  <Model spatialunits="{length}" timeunits="{time}">\n')
         file.writelines(_features())
         file.writelines(_spots(nodes, time_step_s))
         file.writelines(_tracks(nodes))
@@ -155,10 +161,11 @@ def _tracks(nodes: pd.DataFrame) -> Iterator[str]:
 
 
 def _settings(
-    shape: tuple[int, int], n_frames: int, pixel_size_um: float, time_step_s: float, image: str
+    shape: tuple[int, int], n_frames: int, pixel_size_um: PixelSize, time_step_s: float, image: str
 ) -> Iterator[str]:
     height, width = shape
-    size = f'pixelwidth="{pixel_size_um}" pixelheight="{pixel_size_um}" voxeldepth="1.0"'
+    y, x = edges(pixel_size_um)
+    size = f'pixelwidth="{x}" pixelheight="{y}" voxeldepth="1.0"'
     yield "  <Settings>\n"
     yield (
         f'    <ImageData filename={quoteattr(image)} folder="" width="{width}" height="{height}"'

@@ -6,7 +6,7 @@ A plate's truth is what most of its files say; one file that says otherwise is t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -68,54 +68,6 @@ def dtypes_of_channels(planes: pd.DataFrame, read: Read, n: int = 5) -> dict[str
             own = np.dtype("uint8" if kind == "bool" else kind)
             dtypes[str(channel)] = own.newbyteorder("=").name
     return dtypes
-
-
-def pixel_size(
-    headers: Mapping[tuple[str, int], Header], given: float | None
-) -> tuple[float | None, dict[tuple[str, int], dict[str, Any]]]:
-    """Pixel size of the plate, and faults of the fields that say otherwise."""
-    said = {place: header.pixel_size_um for place, header in headers.items()}
-    known = [round(size, 6) for size in said.values() if size]
-    if given or not known:
-        return given, {}
-    usual = most_common(known)
-    odd = {
-        place: {
-            "well": place[0],
-            "field": place[1],
-            "file": "tags",
-            "reason": f"a pixel size of {size:g} µm, unlike the rest of the plate ({usual:g} µm)",
-            "remedy": "give 'pixel_size_um' under 'ingest' in the config if the tags are wrong",
-        }
-        for place, size in said.items()
-        if size and abs(size - usual) > 0.01 * usual
-    }
-    return usual, odd
-
-
-def time_step(
-    groups: Mapping[tuple[str, int], pd.DataFrame],
-    headers: Mapping[tuple[str, int], Header],
-    read: Read,
-) -> float | None:
-    """Seconds between frames, from the tags of one movie; None where they do not say."""
-    place = next((place for place in headers if groups[place]["t"].max() > 0), None)
-    if place is None:
-        return None
-    if headers[place].time_step_s:
-        return headers[place].time_step_s
-    group = groups[place]
-    of_channel = group[group["channel"] == group["channel"].iloc[0]].drop_duplicates("t")
-    try:
-        first, last = (read(*of_channel.iloc[i][["path", "page"]]) for i in (0, -1))
-    except BadImage:
-        return None
-    if first.acquired_s is None or last.acquired_s is None:
-        return None
-    step = (last.acquired_s - first.acquired_s) / (
-        of_channel["t"].iloc[-1] - of_channel["t"].iloc[0]
-    )
-    return step if step > 0 else None
 
 
 def most_common(values: Iterable[Any]) -> Any:

@@ -13,8 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.sheets import read_sheet
-from cellpipe.layouts.wells import well_name
+from cellpipe.inputs.tables import read_written
 
 LINE = ["plate", "well", "field", "channel", "line"]
 COLUMNS = [*LINE, "y_um", "x_um"]
@@ -32,32 +31,22 @@ def read_lines(path: str | Path, plates: Iterable[str], channels: Iterable[str])
             wanted="a table of lines (TSV or CSV: " + " ".join(COLUMNS) + ")",
             do="write it, or correct 'kymographs: lines' in the config",
         )
-    try:
-        table = read_sheet(path)
-    except ValueError as fault:  # parser and Unicode errors are ValueErrors
-        raise BadConfig(
-            seen=f"{path}: {str(fault).splitlines()[0]}",
-            wanted="a table in UTF-8, columns separated by tabs (or, in a .csv, by commas)",
-            do="save it as TSV, one row per corner of a line",
-        ) from fault
-    absent = [name for name in COLUMNS if name not in table]
-    if absent:
-        raise BadConfig(
-            seen=f"{path} without the column {absent[0]}",
-            wanted="the columns " + " ".join(COLUMNS),
-            do="add it; one row per corner of a line",
-        )
+    written = read_written(path, "table of lines", header=COLUMNS)
+    written.require(COLUMNS, do="add it; one row per corner of a line")
+    table = written.cells
     _refuse_unknown(table["plate"], plates, path, "plates of the sheet")
     _refuse_unknown(table["channel"], channels, path, "channels of the config")
-    places = table[["y_um", "x_um"]].apply(pd.to_numeric, errors="coerce")
-    if places.isna().any(axis=None):
-        row = int(places.isna().any(axis=1).to_numpy().argmax())
-        raise BadConfig(
-            seen=f"'{table['y_um'][row]}', '{table['x_um'][row]}' in {path} line {row + 2}",
-            wanted="y_um and x_um as numbers, in µm from the centre of the top-left pixel",
-            do="correct them",
-        )
-    lines = table.assign(well=table["well"].astype(str).map(well_name), **places)[COLUMNS]
+    for name in ("channel", "line"):
+        written.words(name)
+    places = written.numbers(
+        ["y_um", "x_um"], wanted="a number, in µm from the centre of the top-left pixel"
+    )
+    table = table.assign(
+        well=written.wells(),
+        field=written.numbers(["field"], least=0, whole=True, do="correct it")["field"],
+        **places,
+    )
+    lines = table[COLUMNS].reset_index(drop=True)
     for name, corners in lines.groupby(LINE, sort=False):
         if len(corners[["y_um", "x_um"]].drop_duplicates()) < 2:
             raise BadConfig(

@@ -14,38 +14,66 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.ingest import stack_sizes
+from cellpipe.inputs.doubles import PLACE, settle_doubles
 from cellpipe.inputs.headers import (
     dtypes_of_channels,
     headers_of_fields,
     most_common,
-    pixel_size,
+)
+from cellpipe.inputs.holes import (
+    FIELD,
+    expected_frames,
+    missing_fields,
+    missing_planes,
+    refuse_uneven_stacks,
+)
+from cellpipe.inputs.scales import (
+    NGFF,
+    Given,
+    described_step,
+    plate_scale,
+    scale_of_source,
     time_step,
 )
 from cellpipe.layouts import csv, ome_tiff, pattern
+from cellpipe.layouts.files import Files, find_files
+from cellpipe.layouts.harmony import with_index
 from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.layouts.reading import Header, read_header
 
 
 def list_planes(
-    layout: str, folder: Path, own_layouts: Mapping[str, Mapping[str, Any]]
+    layout: str,
+    folder: Path,
+    own_layouts: Mapping[str, Mapping[str, Any]],
+    files: Files | None = None,
 ) -> pd.DataFrame:
     """List the planes of a folder by a layout's name (see `cellpipe.layouts`).
 
+    What the layout passes over is noted in `files`, from `listing`.
+
     Raises BadConfig for a layout that is not known or a folder that is not there.
     """
+    files = files or listing(folder)
+    refuse_unknown_layout(layout, own_layouts)
+    patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
+    if layout in own_layouts or layout in pattern.BUILT_IN:
+        planes = pattern.list_planes(folder, patterns[layout], files)
+    else:
+        planes = (csv if layout == "csv" else ome_tiff).list_planes(folder, files)
+    return _with_file_state(planes, folder)
+
+
+def listing(folder: Path, follow_links: bool = False) -> Files:
+    """Every file below the folder of a plate. Raises BadConfig, or Unreachable."""
     if not folder.is_dir():
         raise BadConfig(
             seen=f"no folder {folder}",
             wanted="the folder that holds the images of the plate",
             do="correct 'images' in the sheet of plates (environment variables are expanded)",
         )
-    refuse_unknown_layout(layout, own_layouts)
-    patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
-    if layout in own_layouts or layout in pattern.BUILT_IN:
-        planes = pattern.list_planes(folder, patterns[layout])
-    else:
-        planes = (csv if layout == "csv" else ome_tiff).list_planes(folder)
-    return _with_file_state(planes, folder)
+    return find_files(folder, follow_links)
 
 
 def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -69,9 +97,10 @@ def inspect_planes(
     *,
     plate: str,
     read: Callable[[str, int], Header],
-    pixel_size_um: float | None,
+    pixel_size_um: Given,
     time_step_s: float | None,
     project_z: bool,
+    same: Callable[[str, str], bool] = lambda one, other: False,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Describe a plate by its planes.
 
@@ -80,12 +109,13 @@ def inspect_planes(
     planes : from `list_planes`
     channels : name → ``{"source": token}``, in the order of the plate's channel axis
     read : header of one plane, by path and page; raises BadImage
+    same : whether two files are equal byte for byte
 
     Returns
     -------
     inspection : dict
-        ``plate, channels, pixel_size_um, pixel_size_known, time_step_s, fields, holes, faults,
-        other_channels``
+        ``plate, channels, fields, holes, faults, other_channels, copies, notes``, and its scale,
+        see `cellpipe.inputs.scales.plate_scale` and `time_step`
     planes : DataFrame
         the planes of the wanted channels, with the channel's name in place of its token, and the
         ``dtype`` that a plane of the channel should have
@@ -93,34 +123,65 @@ def inspect_planes(
     names = {spec["source"]: name for name, spec in channels.items()}
     tokens = set(planes["channel"])
     _refuse_absent_channels(names, tokens)
-    planes = planes[planes["channel"].isin(list(names))].copy()
-    planes["channel"] = planes["channel"].map(names)
-    planes = planes.sort_values(["well", "field", "t", "channel", "z"], ignore_index=True)
-    _refuse_doubles(planes)
-    headers, faults = headers_of_fields(planes, read)
-    size, odd = pixel_size(headers, pixel_size_um)
-    dtypes = dtypes_of_channels(planes, read)
+    counted = planes[planes["channel"].isin(list(names))].copy()
+    counted["channel"] = counted["channel"].map(names)
+    counted = counted.sort_values([*PLACE, "path"], ignore_index=True)
+    planes, copies, doubled = settle_doubles(counted[counted["path"] != ""], same)
+    clear = planes[~_of_fields(planes, doubled)]
+    headers, faults = headers_of_fields(clear, read)
+    scale, odd = plate_scale(headers, pixel_size_um)
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
+    dtypes = dtypes_of_channels(clear, read)
     stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
-    groups = dict(tuple(planes.groupby(["well", "field"])))
+    groups = dict(tuple(planes.groupby(FIELD)))
+    n_t, n_z = expected_frames(counted), stack_sizes(planes)
+    repeated = [] if project_z else refuse_uneven_stacks(n_z)
+    stack = 1 if project_z else max(n_z.values(), default=1)
     fields = [
-        _field(*place, groups[place], header.shape, stored, len(channels), project_z)
+        _field(*place, [n_t[place], len(channels), stack, *header.shape], stored, n_z)
         for place, header in headers.items()
-        if place not in odd
+        if place not in odd_places
     ]
-    faults += list(odd.values())
+    faults += [*odd, *doubled, *_without_files(counted, groups)]
     _refuse_nothing(fields, faults)
     inspection = {
         "plate": plate,
         "channels": list(channels),
-        "pixel_size_um": float(size or 1.0),
-        "pixel_size_known": bool(size),
-        "time_step_s": float(time_step_s or time_step(groups, headers, read) or 1.0),
+        **scale,
+        **time_step(groups, headers, read, time_step_s),
         "fields": fields,
-        "holes": _holes(planes, list(channels)),
-        "faults": faults,
+        "holes": missing_planes(planes, list(channels), n_t, n_z),
+        "faults": [*faults, *missing_fields(counted)],
         "other_channels": sorted(tokens - set(names)),
+        "copies": copies,
+        "notes": [f"channel '{c}' has one plane: it is repeated in every z" for c in repeated],
     }
     return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
+
+
+def _of_fields(planes: pd.DataFrame, faults: Iterable[Mapping[str, Any]]) -> pd.Series:
+    """(N,) whether a plane is of a field that has a fault."""
+    places = {(fault["well"], fault["field"]) for fault in faults}
+    own = zip(planes["well"], planes["field"], strict=True)
+    return pd.Series([place in places for place in own], planes.index, dtype="bool")
+
+
+def _without_files(
+    counted: pd.DataFrame, groups: Mapping[tuple[str, int], pd.DataFrame]
+) -> list[dict[str, Any]]:
+    """Faults for fields that the metadata count and to which they give no file."""
+    places = counted[FIELD].drop_duplicates().itertuples(index=False, name=None)
+    return [
+        {
+            "well": str(well),
+            "field": int(field),
+            "file": "metadata",
+            "reason": "they count the planes of this field and name no file that holds them",
+            "remedy": "copy the missing files from the microscope, then run again",
+        }
+        for well, field in places
+        if (well, field) not in groups
+    ]
 
 
 def wells_without_images(mapped: Iterable[str], imaged: Iterable[str]) -> list[dict[str, Any]]:
@@ -150,7 +211,7 @@ def inspect_source(
     channels: Mapping[str, Mapping[str, str]],
     *,
     plate: str,
-    pixel_size_um: float | None,
+    pixel_size_um: Given,
     time_step_s: float | None,
 ) -> dict[str, Any]:
     """The same description of an OME-Zarr plate that is read in place.
@@ -162,6 +223,7 @@ def inspect_source(
     names = {spec["source"]: name for name, spec in channels.items()}
     _refuse_absent_channels(names, set(labels))
     fields = [field for field in source["fields"] if list(field["channels"]) == labels]
+    scale, odd = scale_of_source(fields, pixel_size_um)
     faults = [
         {
             "well": field["well"],
@@ -173,17 +235,19 @@ def inspect_source(
         for field in source["fields"]
         if field not in fields
     ]
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
+    fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
+    step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
     return {
         "plate": plate,
         "source": source["source"],
         "ngff_version": source["ngff_version"],
         "channels": [names.get(label, label) for label in labels],
-        "pixel_size_um": float(pixel_size_um or fields[0]["pixel_size_um"]),
-        "pixel_size_known": True,
-        "time_step_s": float(time_step_s or fields[0]["time_step_s"] or 1.0),
+        **scale,
+        **described_step(step_s, "config" if time_step_s else NGFF),
         "fields": fields,
         "holes": [],
-        "faults": [*source["faults"], *faults],
+        "faults": [*source["faults"], *faults, *odd],
         "other_channels": [label for label in labels if label not in names],
     }
 
@@ -208,52 +272,18 @@ def _refuse_nothing(fields: list[dict[str, Any]], faults: list[dict[str, Any]]) 
         )
 
 
-def _refuse_doubles(planes: pd.DataFrame) -> None:
-    place = ["well", "field", "t", "channel", "z"]
-    twice = planes[planes.duplicated(place, keep=False)]
-    if len(twice):
-        a, b = twice.iloc[0], twice.iloc[1]
-        raise BadConfig(
-            seen=f"'{a.path}' and '{b.path}' both for well {a.well}, field {a.field}, {a.channel}",
-            wanted="one plane per well, field, time point, channel and z",
-            do="make the pattern of the layout tell them apart, or move one away",
-        )
-
-
 def _field(
-    well: str,
-    field: int,
-    group: pd.DataFrame,
-    shape: tuple[int, int],
-    dtype: str,
-    n_c: int,
-    project_z: bool,
+    well: str, field: int, shape: list[int], dtype: str, n_z: Mapping[str, int]
 ) -> dict[str, Any]:
-    n_t, n_z = int(group["t"].max()) + 1, int(group["z"].max()) + 1
-    stored_z = 1 if project_z else n_z
     return {
         "well": well,
         "field": field,
         "axes": "tczyx",
-        "shape": [n_t, n_c, stored_z, *shape],
+        "shape": shape,
         "dtype": dtype,
-        "n_t": n_t,
-        "n_z": n_z,
+        "n_t": shape[0],
+        "n_z": max(n_z.values(), default=1),
     }
-
-
-def _holes(planes: pd.DataFrame, channels: list[str]) -> list[dict[str, Any]]:
-    """Channels and frames that a field lacks, of those that it should have."""
-    holes = []
-    for (well, field), group in planes.groupby(["well", "field"], sort=True):
-        there = set(zip(group["t"], group["channel"], strict=True))
-        for t in range(int(group["t"].max()) + 1):
-            for channel in channels:
-                if (t, channel) not in there:
-                    holes.append(
-                        {"well": str(well), "field": int(field), "t": t, "channel": channel}
-                    )
-    return holes
 
 
 def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,5 +302,5 @@ def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_header_below(folder: Path) -> Callable[[str, int], Header]:
-    """`read_header` for paths below `folder`."""
-    return lambda path, page: read_header(folder / path, page)
+    """`read_header` for paths below `folder`, with the scale of an index beside the files."""
+    return with_index(lambda path, page: read_header(folder / path, page), folder)

@@ -9,11 +9,12 @@ B  neg  1.0 pos          nothing is guessed: a doubtful map is refused with the 
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.tables import WrittenTable, read_written
 from cellpipe.layouts.wells import row_and_column, row_name, row_number, well_name
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 KNOWN_COLUMNS = ("well", "condition", "dose", "control", "group")
 CONTROLS = ("negative", "positive", "")
 PLATE_SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))  # 6 to 1,536 wells
+DOSE_WANTED = "a number of 0 or more in one unit for the whole plate, or nothing"
+DOSE_REMEDY = "write the number alone and put the unit into the column 'condition'"
+CONTROL_WANTED = "'negative', 'positive' or nothing"
 COMPUTED = ("plate", "row", "column", "n_fields", "n_cells", "hit")  # named by the results
 
 
@@ -48,33 +52,40 @@ def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
 
 
 def read_plate_map(path: Any, wells: Iterable[str]) -> pd.DataFrame:
-    """Read a plate map (TSV, CSV or semicolons; UTF-8) and validate it.
+    """Read a plate map, as people write tables (`cellpipe.inputs.tables`), and validate it.
 
     `path` may be empty (no plate map was given): then the imaged `wells` are the map, without
-    conditions. Raises BadConfig for a file that is no table, and as `validate_plate_map`.
+    conditions. Raises BadConfig for a file that is no table, for a cell that is no well, dose or
+    control, with its row, and as `validate_plate_map`.
     """
     import pandas as pd
 
     if not path:
         return validate_plate_map(pd.DataFrame({"well": sorted(set(wells))}), wells)
+    written = read_written(path, "plate map", header=("well", "condition", "dose", "control"))
     try:
-        lines = Path(str(path)).read_text(encoding="utf-8-sig").splitlines()
-        head = lines[0] if lines else ""
-        separator = max("\t,;", key=head.count)
-        table = pd.read_csv(
-            Path(str(path)), sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as fault:
-        raise BadConfig(
-            seen=f"plate map {path}: {str(fault).splitlines()[0]}",
-            wanted="a table in UTF-8, columns separated by tab, comma or semicolon",
-            do="save the plate map as TSV, one row per well",
-        ) from fault
-    table.columns = [str(column).strip() for column in table.columns]
-    try:
-        return validate_plate_map(table, wells)
+        return validate_plate_map(_read_cells(written), wells)
     except BadConfig as fault:
-        raise BadConfig(seen=f"{fault.seen} ({path})", wanted=fault.wanted, do=fault.do) from None
+        named = "" if str(path) in fault.seen else f" ({path})"
+        raise BadConfig(seen=f"{fault.seen}{named}", wanted=fault.wanted, do=fault.do) from None
+
+
+def _read_cells(written: WrittenTable) -> pd.DataFrame:
+    """Cells of a plate map with wells, doses and controls read, or refused with their row."""
+    cells = written.cells.copy()
+    if "well" in cells:
+        cells["well"] = written.wells()
+    if "dose" in cells:
+        cells["dose"] = written.numbers(
+            ["dose"], least=0, empty=True, wanted=DOSE_WANTED, do=DOSE_REMEDY
+        )["dose"]
+    if "control" in cells:
+        for row, control in cells["control"].items():
+            if control.lower() not in CONTROLS:
+                raise written.fault(
+                    row, "control", wanted=CONTROL_WANTED, do=_control_remedy(control)
+                )
+    return cells
 
 
 def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFrame:
@@ -104,9 +115,11 @@ def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFram
     """
     import pandas as pd
 
+    rows = table.index if table.index.name == "row" else None  # as numbered in a file
     table = _checked_columns(table)
     names = [well_name(well) for well in table["well"].fillna("")]
     imaged = {well_name(well) for well in wells}
+    _refuse_doubles(names, rows)
     _check_wells(names, imaged)
     clean = pd.DataFrame({"well": pd.Series(names, dtype="string")})
     places = [row_column(name) for name in names]
@@ -149,14 +162,24 @@ def _checked_columns(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _check_wells(names: list[str], imaged: set[str]) -> None:
-    doubles = sorted({name for name in names if names.count(name) > 1})
+def _refuse_doubles(names: list[str], rows: pd.Index | None) -> None:
+    counts = Counter(names)
+    doubles = sorted(name for name, n in counts.items() if n > 1)
     if doubles:
+        where = "" if rows is None else _rows_of(doubles[0], names, rows)
         raise BadConfig(
-            seen=f"plate map names {_some(doubles)} more than once",
+            seen=f"plate map names {_some(doubles)} more than once{where}",
             wanted="one row per well",
             do="remove or correct the double rows",
         )
+
+
+def _rows_of(well: str, names: list[str], rows: pd.Index) -> str:
+    found = [str(row) for name, row in zip(names, rows, strict=True) if name == well]
+    return f" ({well} in rows {', '.join(found)})"
+
+
+def _check_wells(names: list[str], imaged: set[str]) -> None:
     only_map, only_imaged = sorted(set(names) - imaged), sorted(imaged - set(names))
     if only_map and only_imaged:
         near = [_nearest(name, only_imaged) for name in only_map]
@@ -184,27 +207,40 @@ def _controls(table: pd.DataFrame, names: list[str]) -> pd.Series:
     controls = _text(table, "control").str.lower()
     for name, control in zip(names, controls, strict=True):
         if control not in CONTROLS:
-            known = [kind for kind in CONTROLS if kind]
-            near = [k for k in known if k.startswith(control[:3])] or [_nearest(control, known)]
             raise BadConfig(
                 seen=f"control {control!r} in well {name} of the plate map",
-                wanted="'negative', 'positive' or nothing",
-                do=f"write {near[0]!r} if that is meant",
+                wanted=CONTROL_WANTED,
+                do=_control_remedy(control),
             )
     return controls
+
+
+def _control_remedy(control: str) -> str:
+    """What is meant by a word that is no control, where it is plain; nothing is read into it."""
+    word = control.lower()
+    known = [kind for kind in CONTROLS if kind]
+    near = [kind for kind in known if kind.startswith(word[:3])]
+    near = near or difflib.get_close_matches(word, known, n=1, cutoff=0.7)
+    return (
+        f"write {near[0]!r} if that is meant"
+        if near
+        else "write 'negative' or 'positive' if that is meant; leave the cell of other wells empty"
+    )
 
 
 def _doses(table: pd.DataFrame, names: list[str]) -> pd.Series:
     import pandas as pd
 
+    if "dose" in table and pd.api.types.is_float_dtype(table["dose"]):
+        return table["dose"].reset_index(drop=True)
     text = _text(table, "dose")
     doses = pd.to_numeric(text.where(text != ""), errors="coerce").astype("float64")
     for name, said, dose in zip(names, text, doses, strict=True):
         if said and not 0 <= dose < float("inf"):
             raise BadConfig(
                 seen=f"dose {said!r} in well {name} of the plate map",
-                wanted="a number of 0 or more in one unit for the whole plate, or nothing",
-                do="write the number alone and put the unit into the column 'condition'",
+                wanted=DOSE_WANTED,
+                do=DOSE_REMEDY,
             )
     return doses
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.config import load_yaml, validated
+from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.inputs.segmentation import refuse_other_kind, refuse_unknown_channels, settle
+from cellpipe.inputs.tables import local_path, on_windows, read_written
 from cellpipe.layouts.names import refuse_unknown_layout
 from cellpipe.models.card import Card, load_card, weights_path
 from cellpipe.models.engines import FOREIGN
@@ -46,59 +46,47 @@ def read_plates(
         )
     schema = load_yaml(schemas / "plates.schema.yaml")
     plates: dict[str, dict[str, Any]] = {}
-    for line, row in enumerate(_rows(path), start=2):
-        checked = validated(row, schema, source=f"{path} line {line}")
+    for line, row in _rows(path):
+        checked = validated(row, schema, source=f"{path} row {line}")
         if checked["plate"] in plates:
             raise BadConfig(
                 seen=f"the plate '{checked['plate']}' twice in {path}",
                 wanted="one row per plate",
-                do=f"rename or remove line {line}",
+                do=f"rename or remove row {line}",
             )
         for key in ("images", "plate_map", "annotations", "truth"):
-            checked[key] = os.path.expandvars(checked[key])
+            checked[key] = local_path(os.path.expandvars(checked[key]))
         _refuse_absent_files(checked, path, line)
         if layouts is not None:
             refuse_unknown_layout(checked["layout"], layouts)
         if checked["plate_map"]:
             read_plate_map(checked["plate_map"], [])
+        if checked["annotations"]:
+            read_annotations(checked["annotations"])
         plates[checked["plate"]] = checked
     if not plates:
         raise BadConfig(seen=f"no plate in {path}", wanted="a row per plate", do="add one")
     return plates
 
 
-def _rows(sheet: Path) -> list[dict[str, str]]:
-    try:
-        table = pd.read_csv(sheet, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except ValueError as fault:  # parser and Unicode errors are ValueErrors
-        raise BadConfig(
-            seen=f"{sheet}: {str(fault).splitlines()[0]}",
-            wanted="a table in UTF-8 with columns separated by tabs",
-            do="save the sheet of plates as TSV, one row per plate",
-        ) from fault
-    if not isinstance(table.index, pd.RangeIndex):  # pandas then takes the first cells as names
-        raise BadConfig(
-            seen=f"rows of {sheet} with more cells than the header",
-            wanted="as many cells in every row as there are columns",
-            do="remove the tabs that are too many",
-        )
-    return table.to_dict("records")
+def _rows(sheet: Path) -> list[tuple[int, dict[str, str]]]:
+    """Rows of the sheet with their numbers."""
+    written = read_written(sheet, "sheet of plates", header=("plate", "images", "layout"))
+    rows = zip(written.cells.index, written.cells.to_dict("records"), strict=True)
+    return [(int(number), {str(key): cell for key, cell in row.items()}) for number, row in rows]
 
 
 def _refuse_absent_files(row: Mapping[str, Any], sheet: Path, line: int) -> None:
     for key in ("images", "plate_map", "annotations", "truth"):
         if row[key] and not Path(row[key]).exists():
             unset = " (an environment variable in it is not set)" if "$" in row[key] else ""
+            windows = on_windows(row[key])
             raise BadConfig(
-                seen=f"no {key.replace('_', ' ')} at {row[key]}{unset} ({sheet} line {line})",
+                seen=f"no {key.replace('_', ' ')} at {row[key]}{unset} ({sheet} row {line})",
                 wanted="a path that is there, seen from the folder where you run",
-                do=f"correct '{key}'",
+                do=f"correct '{key}'"
+                + (", a path of Windows, to the one that this machine has" if windows else ""),
             )
-
-
-def read_sheet(path: str | Path) -> pd.DataFrame:
-    """Read a TSV or CSV, by its suffix."""
-    return pd.read_csv(path, sep="," if Path(path).suffix == ".csv" else "\t")
 
 
 def label_names(config: Mapping[str, Any]) -> list[str]:

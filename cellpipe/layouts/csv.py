@@ -6,21 +6,25 @@ there are several, field, t, channel, z and page (the plane within a file of man
 
 from __future__ import annotations
 
+import posixpath
 from pathlib import Path
 
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.tables import WrittenTable, read_written
 from cellpipe.layouts import ONLY
-from cellpipe.layouts.pattern import consecutive
-from cellpipe.layouts.wells import well_name
+from cellpipe.layouts.files import NOT_LISTED, Files, find_files
+from cellpipe.layouts.numbers import frames_of, planes_of
 
 _DEFAULTS = {"field": 1, "t": 0, "channel": "1", "z": 0, "page": ONLY}
 _COLUMNS = ["path", "well", *_DEFAULTS]
 
 
-def list_planes(folder: Path) -> pd.DataFrame:
+def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
     """List the planes named in ``manifest.csv`` or ``manifest.tsv``.
+
+    Images that it does not list are noted in `files`, the listing of the folder.
 
     Raises
     ------
@@ -29,7 +33,8 @@ def list_planes(folder: Path) -> pd.DataFrame:
         place is listed twice.
     """
     path = _manifest_path(folder)
-    table = _read(path)
+    written = read_written(path, "list of planes", header=("path", "well"))
+    table = written.cells
     unknown, missing = set(table) - set(_COLUMNS), {"path", "well"} - set(table)
     if unknown or missing:
         raise BadConfig(
@@ -37,12 +42,18 @@ def list_planes(folder: Path) -> pd.DataFrame:
             wanted=f"path and well, and any of {', '.join(_DEFAULTS)}",
             do="rename or remove columns",
         )
+    if table.empty:
+        raise BadConfig(
+            seen=f"no row in {path}", wanted="one plane per row", do="list the planes of the plate"
+        )
+    read = {"path": _local(written.words("path"), folder), "well": written.wells()}
     for name, default in _DEFAULTS.items():
-        given = table[name] if name in table else pd.Series("", table.index)
-        table[name] = given.str.strip().replace("", str(default))
-    for name in ("field", "t", "z", "page"):
-        table[name] = _whole_numbers(table, name, path)
-    table["well"] = table["well"].map(well_name)
+        if name == "channel":
+            given = table[name] if name in table else pd.Series("", table.index)
+            read[name] = given.replace("", str(default))
+        else:
+            read[name] = _whole_numbers(written, name, int(str(default)))
+    table = pd.DataFrame(read)
     _refuse_escapes(table["path"], folder, path)
     twice = table[table.duplicated(["well", "field", "t", "channel", "z"])]
     if len(twice):
@@ -52,40 +63,40 @@ def list_planes(folder: Path) -> pd.DataFrame:
             wanted="one plane per well, field, time point, channel and z",
             do=f"remove the second from {path} ('{first.path}')",
         )
-    table["t"], table["z"] = consecutive(table["t"]), consecutive(table["z"])
+    frames, notes = frames_of(table["t"])
+    table["t"], table["z"] = frames, planes_of(table["z"], table["channel"])
+    files = files or find_files(folder)
+    files.notes += notes
+    table["path"] = [posixpath.normpath(path) for path in table["path"]]
+    files.pass_over_others(set(table["path"]), NOT_LISTED)
     return table[_COLUMNS]
 
 
-def _read(path: Path) -> pd.DataFrame:
-    separator = "\t" if path.suffix == ".tsv" else ","
-    try:
-        table = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (ValueError, OSError) as fault:  # parser and Unicode errors are ValueErrors
-        raise BadConfig(
-            seen=f"{path}: {str(fault).splitlines()[0]}",
-            wanted="a table in UTF-8 with one plane per row",
-            do="save it again as CSV (commas) or TSV (tabs)",
-        ) from fault
-    if table.empty:
-        raise BadConfig(
-            seen=f"no row in {path}", wanted="one plane per row", do="list the planes of the plate"
-        )
-    return table
-
-
-def _whole_numbers(table: pd.DataFrame, name: str, path: Path) -> pd.Series:
-    numbers = pd.to_numeric(table[name], errors="coerce")
+def _whole_numbers(written: WrittenTable, name: str, default: int) -> pd.Series:
+    """Numbers of a column, or its default where it is empty or absent."""
+    if name not in written.cells:
+        return pd.Series(default, written.cells.index, dtype="int64")
     least = ONLY if name == "page" else 0
-    wrong = table[name][numbers.isna() | (numbers < least) | (numbers % 1 != 0)]
-    if len(wrong):
-        raise BadConfig(
-            seen=f"'{wrong.iloc[0]}' for {name} in {path} line {wrong.index[0] + 2}",
-            wanted="a whole number of 0 or more",
-            do="correct it",
-        )
-    return numbers.astype("int64")
+    numbers = written.numbers(
+        [name],
+        least=least,
+        whole=True,
+        empty=True,
+        wanted="a whole number of 0 or more",
+        do="correct it",
+    )
+    return numbers[name].fillna(default).astype("int64")
+
+
+def _local(paths: pd.Series, folder: Path) -> pd.Series:
+    """Paths with backslashes between folders, as Windows writes them, as this machine does."""
+
+    def local(path: str) -> str:
+        # a backslash may be part of a name here; then the file is there under it
+        there = "\\" in path and (folder / path).exists()
+        return path if there else path.replace("\\", "/")
+
+    return paths.map(local)
 
 
 def _manifest_path(folder: Path) -> Path:

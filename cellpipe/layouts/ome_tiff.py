@@ -11,6 +11,7 @@ image's or the file's name.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -18,78 +19,127 @@ from xml.etree import ElementTree
 
 import pandas as pd
 
-from cellpipe.errors import BadConfig
-from cellpipe.layouts.pattern import consecutive, files_below
+from cellpipe.errors import BadConfig, Unreachable
+from cellpipe.layouts import ONLY
+from cellpipe.layouts.files import NOT_LISTED, Files, find_files
+from cellpipe.layouts.numbers import planes_of
+from cellpipe.layouts.reach import is_regular, reached
 from cellpipe.layouts.wells import row_name, well_name
 
 _WELL = re.compile(r"(?<![A-Za-z0-9])([A-Z]{1,2}\d{1,2})(?![A-Za-z0-9])")
 Element = ElementTree.Element
+MAX_PLANES = 1_000_000  # of one image
+MAX_ABSENT = 100  # planes counted per plane that is listed
 
 
-def list_planes(folder: Path) -> pd.DataFrame:
+def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
     """List the planes that OME-XML below `folder` speaks of.
 
-    The channel token is the channel's name, or its number from 1 where it has none.
+    A plane that it counts and gives no file has the path "". Images that it does not name, and
+    OME-XML that cannot be read, are noted in `files`, the listing of the folder. The channel token
+    is the channel's name, or its number from 1 where it has none.
 
     Raises
     ------
     BadConfig
-        If there is no OME-XML, none of the planes' files is there, a file name leaves the folder,
-        or an image cannot be given to a well.
+        If there is no OME-XML that can be used, none of the planes' files is there, or a file
+        name leaves the folder.
+    Unreachable
+        If a file cannot be reached.
     """
     rows: list[dict[str, object]] = []
     seen: set[str] = set()
-    for path, root in _documents(folder):
+    files = files or find_files(folder)
+    broken: list[BadConfig] = []
+    for path, root in _documents(files, broken):
         images = _by_id(root, "Image")
         uuid = root.get("UUID", path)
-        places = _places(root)
+        try:
+            places = _places(root)
+        except (BadConfig, ValueError) as fault:
+            broken.append(_broken(files, path, "its plate", fault))
+            continue
         for identity, image in images.items():
             mark = f"{_first_file(image, path)} {identity} {image.get('Name', '')}"
             if mark in seen:  # every file of a set says what is in all of them
                 continue
             seen.add(mark)
-            well, field = places.get(identity) or (_well_of_name(image, path), None)
-            rows += [
-                {"well": well, "field": field, "image": f"{uuid} {identity}", **plane}
-                for plane in _planes(image, path)
-            ]
-    if not rows:
-        raise BadConfig(
-            seen=f"no OME-XML in the files of {folder}",
-            wanted="OME-TIFF files (.ome.tif) or a .companion.ome file",
-            do="correct 'images' or the layout in the sheet of plates",
-        )
-    planes = _numbered_fields(pd.DataFrame(rows).drop_duplicates(["path", "page", "channel"]))
+            try:
+                well, field = places.get(identity) or (_well_of_name(image, path), None)
+                planes = list(_planes(image, path))
+            except (BadConfig, ValueError, LookupError, StopIteration) as fault:
+                broken.append(_broken(files, path, f"image '{identity}'", fault))
+                continue
+            of_image = {"well": well, "field": field, "image": f"{uuid} {identity}"}
+            rows += [{**of_image, **plane} for plane in planes]
+    _note_broken(broken, bool(rows), files)
+    planes = _numbered_fields(_without_doubles(pd.DataFrame(rows)))
     _refuse_escapes(planes["path"], folder)
     _refuse_if_none_is_there(planes["path"], folder)
-    planes = planes.assign(t=consecutive(planes["t"]), z=consecutive(planes["z"]))
+    planes = planes.assign(z=planes_of(planes["z"], planes["channel"]))
+    files.pass_over_others(set(planes["path"]), NOT_LISTED)
     return planes[["path", "well", "field", "t", "channel", "z", "page"]].reset_index(drop=True)
 
 
-def _documents(folder: Path) -> Iterator[tuple[str, Element]]:
+def _documents(files: Files, broken: list[BadConfig]) -> Iterator[tuple[str, Element]]:
     """OME-XML below a folder: companions first, because they speak of whole plates."""
-    paths = [p for p in files_below(folder) if re.search(r"(?i)\.ome(\.xml|\.tiff?|\.tf8)?$", p)]
+    paths = [p for p in files.candidates if re.search(r"(?i)\.ome(\.xml|\.tiff?|\.tf8)?$", p)]
     for path in sorted(paths, key=lambda p: (bool(re.search(r"(?i)tiff?$|tf8$", p)), p)):
         try:
-            yield path, ElementTree.fromstring(_xml(folder / path))
-        except ElementTree.ParseError as fault:
-            raise BadConfig(
-                seen=f"{folder / path}: its OME-XML cannot be read ({fault})",
-                wanted="whole OME-XML",
-                do="copy the file again, or leave it out",
-            ) from fault
+            yield path, ElementTree.fromstring(_xml(files.folder / path))
+        except (ElementTree.ParseError, UnicodeError) as fault:
+            broken.append(_broken(files, path, "its OME-XML", fault))
+
+
+def _broken(files: Files, path: str, what: str, fault: Exception) -> BadConfig:
+    """The fault of one document or image, which is passed over; the others go on."""
+    if isinstance(fault, BadConfig):
+        files.pass_over(path, f"an image that cannot be used: {fault.seen}")
+        return fault
+    seen = f"{what} cannot be read ({type(fault).__name__}: {fault})"
+    files.pass_over(path, f"an image that cannot be used: {seen}")
+    return BadConfig(
+        seen=f"{files.folder / path}: {seen}",
+        wanted="whole OME-XML",
+        do="copy the file again, or leave it out",
+    )
+
+
+def _note_broken(broken: list[BadConfig], some: bool, files: Files) -> None:
+    """Note what was passed over; without anything else, it is the fault of the plate."""
+    if broken and not some:
+        raise broken[0]
+    if not some:
+        raise BadConfig(
+            seen=f"no OME-XML in the files of {files.folder}",
+            wanted="OME-TIFF files (.ome.tif) or a .companion.ome file",
+            do="correct 'images' or the layout in the sheet of plates",
+        )
+    files.notes += [f"{fault.seen}: passed over" for fault in broken]
 
 
 def _xml(path: Path) -> str:
     if path.suffix.lower() in {".ome", ".xml"}:
-        return path.read_text(encoding="utf-8-sig")
+        return reached(lambda: path.read_text(encoding="utf-8-sig"), path)
     import tifffile
 
-    try:
+    def read() -> str:
         with tifffile.TiffFile(path) as tiff:
             return tiff.ome_metadata or "<OME/>"
+
+    try:
+        return reached(read, path)
+    except Unreachable:
+        raise
     except Exception:  # a broken file: its planes are listed by the others, and refused when read
         return "<OME/>"
+
+
+def _without_doubles(planes: pd.DataFrame) -> pd.DataFrame:
+    """A plane of a file once; planes without a file are told apart by their place."""
+    absent = planes["path"] == ""
+    there = planes[~absent].drop_duplicates(["path", "page", "channel"])
+    return pd.concat([there, planes[absent].drop_duplicates()], ignore_index=True)
 
 
 def _all(node: Element, name: str) -> Iterator[Element]:
@@ -131,24 +181,46 @@ def _planes(image: Element, path: str) -> Iterator[dict[str, object]]:
     order = pixels.get("DimensionOrder", "XYCZT")[2:]
     names = [channel.get("Name") for channel in _all(pixels, "Channel")]
     total = sizes["C"] * sizes["Z"] * sizes["T"]
+    _refuse_absurd(total, image, path)
+    listed: set[int] = set()
     for data in _all(pixels, "TiffData"):
         file = next((uuid.get("FileName") for uuid in _all(data, "UUID")), None)
         page = int(data.get("IFD", 0))
         count = int(data.get("PlaneCount", 1 if "IFD" in data.attrib else total))
         place = {axis: int(data.get(f"First{axis}", 0)) for axis in "CZT"}
         start = _index(place, order, sizes)
+        where = PurePosixPath(path).parent / (file or PurePosixPath(path).name)
         for offset in range(min(count, total - start)):
-            at = _unravelled(start + offset, order, sizes)
-            name = names[at["C"]] if at["C"] < len(names) else None
+            listed.add(start + offset)
             yield {
-                "path": (
-                    PurePosixPath(path).parent / (file or PurePosixPath(path).name)
-                ).as_posix(),
-                "t": at["T"],
-                "channel": name or str(at["C"] + 1),
-                "z": at["Z"],
+                "path": posixpath.normpath(where.as_posix()),
+                **_plane(start + offset, order, sizes, names),
                 "page": page + offset,
             }
+    for index in sorted(set(range(total)) - listed):
+        yield {"path": "", **_plane(index, order, sizes, names), "page": ONLY}
+
+
+def _plane(
+    index: int, order: str, sizes: dict[str, int], names: list[str | None]
+) -> dict[str, object]:
+    at = _unravelled(index, order, sizes)
+    name = names[at["C"]] if at["C"] < len(names) else None
+    return {"t": at["T"], "channel": name or str(at["C"] + 1), "z": at["Z"]}
+
+
+def _refuse_absurd(total: int, image: Element, path: str) -> None:
+    """A count of planes beyond what the metadata list is a lie, not an image."""
+    listed = sum(
+        max(1, min(int(data.get("PlaneCount", total if "IFD" not in data.attrib else 1)), total))
+        for data in _all(image, "TiffData")
+    )
+    if not 0 < total <= MAX_PLANES or total > MAX_ABSENT * max(listed, 1):
+        raise BadConfig(
+            seen=f"{path}, whose OME-XML counts {total:,} planes and lists {listed:,}",
+            wanted=f"1 to {MAX_PLANES:,} planes, most of which are listed",
+            do="correct SizeC, SizeZ and SizeT in the OME-XML, or leave the image out",
+        )
 
 
 def _index(place: dict[str, int], order: str, sizes: dict[str, int]) -> int:
@@ -182,7 +254,7 @@ def _numbered_fields(planes: pd.DataFrame) -> pd.DataFrame:
 def _refuse_escapes(paths: pd.Series, folder: Path) -> None:
     """File names come with the data: they must not make us read files elsewhere."""
     root = folder.resolve()
-    for path in paths.unique():
+    for path in filter(None, paths.unique()):
         if not (folder / path).resolve().is_relative_to(root):
             raise BadConfig(
                 seen=f"the file name '{path}' in OME-XML of {folder}",
@@ -192,11 +264,16 @@ def _refuse_escapes(paths: pd.Series, folder: Path) -> None:
 
 
 def _refuse_if_none_is_there(paths: pd.Series, folder: Path) -> None:
-    absent = [path for path in paths.unique() if not (folder / path).is_file()]
-    if len(absent) == paths.nunique():
+    named = [path for path in paths.unique() if path]
+    absent = [path for path in named if not is_regular(folder / path)]
+    if len(absent) == len(named):
+        first = (
+            f"no file {folder / absent[0]}, nor any other of the {len(absent)}"
+            if absent
+            else (f"no file of {folder} among those")
+        )
         raise BadConfig(
-            seen=f"no file {folder / absent[0]}, nor any other of the {len(absent)} that the "
-            "OME-XML names",
+            seen=f"{first} that the OME-XML names",
             wanted="the files that hold the planes",
             do="copy them beside the OME-XML",
         )

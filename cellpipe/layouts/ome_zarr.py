@@ -11,39 +11,42 @@ import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.layouts.wells import row_and_column, well_name
+from cellpipe.layouts.zarr_wells import attributes, list_wells, read_attributes
+from cellpipe.units import micrometres, seconds
 
-_UM = {"micrometer": 1.0, "nanometer": 1e-3, "millimeter": 1e3, "angstrom": 1e-4, "meter": 1e6}
-_S = {"second": 1.0, "millisecond": 1e-3, "minute": 60.0, "hour": 3600.0}
 
-
-def describe_source(path: Path) -> dict[str, Any]:
+def describe_source(path: Path, acquisition: int | str | None = None) -> dict[str, Any]:
     """Fields, channels and pixel size of an OME-Zarr plate.
 
-    Of a well with several acquisitions the first is taken. Images that cannot be used are listed
-    under "faults".
+    Of several acquisitions one is taken, by its number or name; None: the first. Images that
+    cannot be used are listed under "faults", and those that are not wanted under "passed_over".
 
     Raises
     ------
     BadConfig
-        If `path` is no OME-Zarr plate, or holds no image that can be used.
+        If `path` is no OME-Zarr plate, has no such acquisition, or holds no image that can be used.
+    Unreachable
+        If the plate's own metadata cannot be reached.
     """
-    plate = _attributes(path).get("plate")
+    try:
+        plate = read_attributes(path).get("plate")
+    except ValueError:  # no metadata of a plate are the same as none
+        plate = None
     if not isinstance(plate, dict) or not plate.get("wells"):
         raise BadConfig(
             seen=f"no OME-Zarr plate at {path}",
             wanted="a folder with the metadata of a plate (NGFF 0.4 or 0.5)",
             do="point 'images' at the .zarr folder of a plate, or choose another layout",
         )
+    listed = list_wells(path, sorted(plate["wells"], key=_place), plate, acquisition)
     fields: list[dict[str, Any]] = []
-    faults: list[dict[str, Any]] = []
-    for well in sorted(plate["wells"], key=_place):
-        name = well_name("".join(str(well["path"]).split("/")))
-        for number, image in enumerate(_images(path, str(well["path"])), start=1):
-            place = {"well": name, "field": number}
-            try:
-                fields.append({**place, **_described(path, f"{well['path']}/{image}")})
-            except BadImage as bad:
-                faults.append({**place, "file": image, "reason": bad.seen, "remedy": bad.do})
+    faults = listed.faults
+    for image in listed.images:
+        place = {"well": image.well, "field": image.field}
+        try:
+            fields.append({**place, **_described(path, image.path)})
+        except BadImage as bad:
+            faults.append({**place, "file": image.path, "reason": bad.seen, "remedy": bad.do})
     if not fields:
         raise BadConfig(
             seen=faults[0]["reason"] if faults else f"no image in the wells of {path}",
@@ -55,6 +58,11 @@ def describe_source(path: Path) -> dict[str, Any]:
         "ngff_version": "0.5" if (path / "zarr.json").is_file() else "0.4",
         "fields": fields,
         "faults": faults,
+        "images": [image.path for image in listed.images],
+        "passed_over": listed.passed_over,
+        "notes": listed.notes,
+        "closed": listed.closed,
+        "folders": listed.folders,
     }
 
 
@@ -63,19 +71,8 @@ def describe_labels(path: Path, image: str) -> dict[str, dict[str, Any]]:
 
     `image` is its path below the plate ("B/03/0"). Raises BadImage for a layer that is wrong.
     """
-    names = _attributes(path / image / "labels").get("labels", [])
+    names = attributes(path / image / "labels").get("labels", [])
     return {str(name): _described(path, f"{image}/labels/{name}") for name in names}
-
-
-def _attributes(folder: Path) -> dict[str, Any]:
-    """OME attributes of a group, wherever its NGFF version keeps them; empty without any."""
-    for name in ("zarr.json", ".zattrs"):
-        try:
-            content = json.loads((folder / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        return content.get("attributes", {}).get("ome", {}) if name == "zarr.json" else content
-    return {}
 
 
 def _place(well: Mapping[str, Any]) -> tuple[int, str, int]:
@@ -83,20 +80,14 @@ def _place(well: Mapping[str, Any]) -> tuple[int, str, int]:
     return len(row), row, column
 
 
-def _images(path: Path, well: str) -> list[str]:
-    images = _attributes(path / well).get("well", {}).get("images", [])
-    first = min((image.get("acquisition", 0) for image in images), default=0)
-    return [str(image["path"]) for image in images if image.get("acquisition", 0) == first]
-
-
 def _described(root: Path, source_path: str) -> dict[str, Any]:
     """One image. Raises BadImage."""
     folder = root / source_path
     if not folder.resolve().is_relative_to(root.resolve()):
         raise _unusable(folder, "lies outside the plate")
-    attributes = _attributes(folder)
     try:
-        multiscale = attributes["multiscales"][0]
+        of_image = read_attributes(folder)
+        multiscale = of_image["multiscales"][0]
         axes = "".join(axis["name"] for axis in multiscale["axes"])
         units = [axis.get("unit") for axis in multiscale["axes"]]
         levels = [str(dataset["path"]) for dataset in multiscale["datasets"]]
@@ -107,8 +98,7 @@ def _described(root: Path, source_path: str) -> dict[str, Any]:
     if not axes.endswith("yx") or axes != "".join(a for a in "tczyx" if a in axes):
         raise _unusable(folder, f"has the axes {axes}")
     sizes = dict(zip(axes, shape, strict=True))
-    steps = {axis: scales[0][i] for i, axis in enumerate(axes)}
-    names = attributes.get("omero", {}).get("channels", [])
+    names = of_image.get("omero", {}).get("channels", [])
     return {
         "source_path": source_path,
         "axes": axes,
@@ -119,8 +109,27 @@ def _described(root: Path, source_path: str) -> dict[str, Any]:
         "n_t": sizes.get("t", 1),
         "n_z": sizes.get("z", 1),
         "channels": _channel_labels(names, sizes.get("c", 1)),
-        "pixel_size_um": steps["x"] * _UM.get(units[axes.index("x")], 1.0),
-        "time_step_s": steps["t"] * _S.get(units[0], 1.0) if sizes.get("t", 1) > 1 else None,
+        "units": units,
+        **_steps(axes, scales[0], units, sizes),
+    }
+
+
+def _steps(
+    axes: str, scale: Sequence[float], units: Sequence[Any], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """Edges of a voxel in µm, and the time between frames in s; None where there is no unit."""
+    steps: dict[str, float | None] = {}
+    for axis, step, unit in zip(axes, scale, units, strict=True):
+        factor = seconds(unit) if axis == "t" else micrometres(unit)
+        steps[axis] = step * factor if factor and step > 0 else None
+    unitless = steps["y"] is None or steps["x"] is None
+    y, x = scale[axes.index("y")], scale[axes.index("x")]
+    return {
+        "pixel_size_y_um": None if unitless else steps["y"],
+        "pixel_size_um": None if unitless else steps["x"],
+        "pixel_scale": [y, x] if y > 0 and x > 0 else [1.0, 1.0],
+        "z_step_um": steps.get("z") if sizes.get("z", 1) > 1 else None,
+        "time_step_s": steps.get("t") if sizes.get("t", 1) > 1 else None,
     }
 
 

@@ -8,15 +8,26 @@ is a pattern in the config. Groups: ``well`` (or ``row`` and ``column``), ``fiel
 from __future__ import annotations
 
 import math
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.layouts import ONLY
+from cellpipe.layouts.files import (
+    LIKE_THE_OTHERS,
+    LINK_FOLDER,
+    LINK_OUT,
+    NOT_NAMED,
+    PROJECTION,
+    THUMBNAIL,
+    Files,
+    find_files,
+    is_thumbnail,
+)
+from cellpipe.layouts.numbers import frames_of, lost_planes, planes_of
+from cellpipe.layouts.series import Series
 from cellpipe.layouts.wells import row_name, well_name
 
 _GUID = r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?"
@@ -40,7 +51,7 @@ BUILT_IN = {
     ),
     # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif
     "cellomics": (
-        r"(?:.*/)?[^/]*_(?P<well>[A-Z]{1,2}\d{2})f(?P<field>\d{2})d(?P<channel>\d)"
+        r"(?:.*/)?[^/]*_(?P<well>[A-Z]{1,2}\d{2})f(?P<field>\d{2,})d(?P<channel>\d+)"
         r"(?i:\.tiff?|\.c01)"
     ),
     # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif
@@ -72,8 +83,10 @@ EXAMPLES = {
 _GROUPS = {"well", "row", "column", "field", "channel", "t", "z"}
 
 
-def list_planes(folder: Path, pattern: str) -> pd.DataFrame:
+def list_planes(folder: Path, pattern: str, files: Files | None = None) -> pd.DataFrame:
     """List the planes whose path below `folder` matches `pattern` whole.
+
+    Images that are passed over are noted in `files`, the listing of the folder.
 
     Raises
     ------
@@ -81,22 +94,47 @@ def list_planes(folder: Path, pattern: str) -> pd.DataFrame:
         If the pattern is no regular expression or lacks the well, or if no file matches.
     """
     expression = _compiled(pattern)
-    rows, others = [], []
-    for path in files_below(folder):
+    files = files or find_files(folder)
+    rows, series = [], Series()
+    for path in files.candidates:
         found = expression.fullmatch(path)
         if found:
             rows.append(_plane(path, found.groupdict()))
-        else:
-            others.append(path)
+            series.learn(found)
     if not rows:
-        such = f", such as '{others[0]}'" if others else ""
-        raise BadConfig(
-            seen=f"{len(others)} file(s) in {folder}{such}",
-            wanted=_like(pattern),
-            do="correct the pattern of the layout, or the folder, in the sheet of plates",
-        )
-    planes = _without_projections(pd.DataFrame(rows))
-    return planes.assign(t=consecutive(planes["t"]), z=consecutive(planes["z"]), page=ONLY)
+        raise _nothing(files, pattern)
+    for path in [path for path in files.images if not expression.fullmatch(path)]:
+        _pass_over(path, files, series)
+    layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
+    planes = _without_projections(pd.DataFrame(rows), files, layout)
+    frames, notes = frames_of(planes["t"], count=layout is not None)
+    files.notes += notes + lost_planes(planes["z"], planes["channel"])
+    return planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
+
+
+def _nothing(files: Files, pattern: str) -> BadConfig:
+    others = [*files.images] or [*files.candidates] or files.names
+    behind = sum(why in (LINK_OUT, LINK_FOLDER) for why in files.passed_over.values())
+    such = f", such as '{others[0]}'" if others else ""
+    links = f"; {behind} link(s) lead out of it or to folders" if behind else ""
+    return BadConfig(
+        seen=f"{len(files.names)} file(s) in {files.folder}{such}{links}",
+        wanted=_like(pattern),
+        do="set 'ingest.follow_links' in the config, if the images lie behind those links"
+        if behind
+        else "correct the pattern of the layout, or the folder, in the sheet of plates",
+    )
+
+
+def _pass_over(path: str, files: Files, series: Series) -> None:
+    """Say why an image that does not match is passed over; those like the others count double."""
+    if is_thumbnail(path):
+        files.pass_over(path, THUMBNAIL)
+        return
+    well = series.well(path)
+    files.pass_over(path, NOT_NAMED if well is None else LIKE_THE_OTHERS)
+    if well:
+        files.wells[path] = well
 
 
 def _like(pattern: str) -> str:
@@ -132,53 +170,28 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return expression
 
 
-def files_below(folder: Path) -> Iterator[str]:
-    """Paths of files below `folder`, sorted, with "/" between parts.
-
-    Links to folders are not followed, nor links to files outside: what comes with the data must
-    not make us read files elsewhere.
-    """
-    root = folder.resolve()
-
-    def walk(parent: str, prefix: str) -> Iterator[str]:
-        with os.scandir(parent) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-        for entry in found:
-            if entry.is_dir(follow_symlinks=False):
-                yield from walk(entry.path, f"{prefix}{entry.name}/")
-            elif not entry.is_symlink() or _inside(Path(entry.path), root):
-                yield prefix + entry.name
-
-    return walk(str(folder), "")
-
-
-def _inside(link: Path, root: Path) -> bool:
-    return link.is_file() and link.resolve().is_relative_to(root)
-
-
 def _plane(path: str, groups: dict[str, str | None]) -> dict[str, object]:
     well = groups.get("well") or f"{row_name(groups['row'] or '')}{groups['column']}"
     return {
         "path": path,
         "well": well_name(well),
         "field": int(groups.get("field") or 1),
-        "t": int(groups.get("t") or 0),
+        "t": float(groups.get("t") or math.nan),
         "channel": groups.get("channel") or "1",
         "z": float(groups.get("z") or math.nan),
     }
 
 
-def _without_projections(planes: pd.DataFrame) -> pd.DataFrame:
+def _without_projections(planes: pd.DataFrame, files: Files, layout: str | None) -> pd.DataFrame:
     """Where a channel of a field has a stack and its projection, the stack counts alone.
 
-    The projection is the file whose path names no z (ImageXpress puts it beside the ZStep folders).
+    The projection is the file whose path names no z (IN Cell; ImageXpress puts it beside the ZStep
+    folders), or, of ImageXpress, the one in ZStep_0: its stacks count from 1.
     """
-    stacked = planes["z"].notna()
+    stacked = planes["z"].notna() & ~((planes["z"] == 0) & (layout == "imagexpress"))
     place = ["well", "field", "t", "channel"]
-    has_stack = stacked.groupby([planes[name] for name in place]).transform("any")
+    keys = [planes[name].fillna(-1) if name == "t" else planes[name] for name in place]
+    has_stack = stacked.groupby(keys).transform("any")
+    for path in planes["path"][~stacked & has_stack]:
+        files.pass_over(path, PROJECTION)
     return planes[stacked | ~has_stack].reset_index(drop=True)
-
-
-def consecutive(numbers: pd.Series) -> pd.Series:
-    """Number time points and planes 0, 1, 2 …, whatever the microscope counts from or skips."""
-    return numbers.rank(method="dense").fillna(1).astype("int64") - 1

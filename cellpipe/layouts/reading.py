@@ -23,13 +23,23 @@ _OTHERS = {".png", ".bmp", ".jpg", ".jpeg", ".jp2", ".pgm", ".gif"}
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its plane, before its pixels are read."""
+    """What a file says of its plane, before its pixels are read.
+
+    pixel_size_um : in x; pixel_size_y_um : in y, None where it is that of x
+    scale_source, time_source : where in the file sizes and the time step stand
+    scale_doubt : a pixel size that was seen and is not believed, and why
+    """
 
     shape: tuple[int, int]
     dtype: str
     pixel_size_um: float | None = None
     time_step_s: float | None = None
     acquired_s: float | None = None
+    pixel_size_y_um: float | None = None
+    z_step_um: float | None = None
+    scale_source: str = "metadata"
+    time_source: str = "metadata"
+    scale_doubt: str = ""
 
 
 def read_header(path: Path, page: int = ONLY) -> Header:
@@ -41,12 +51,18 @@ def read_header(path: Path, page: int = ONLY) -> Header:
     try:
         with _open(path) as tiff:
             plane = _page(tiff, page, path)
+            voxel, (step_s, time_source) = tags.scale(tiff), tags.time_step_s(tiff)
             return Header(
                 _plane_shape(tuple(plane.shape), path),
                 str(plane.dtype),
-                tags.pixel_size_um(tiff),
-                tags.time_step_s(tiff),
+                voxel.x_um,
+                step_s,
                 tags.acquired_s(tiff),
+                voxel.y_um,
+                voxel.z_um,
+                f"{voxel.source} of {path.name}",
+                f"{time_source} of {path.name}",
+                voxel.doubt,
             )
     except BadImage:
         raise

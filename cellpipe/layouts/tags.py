@@ -1,83 +1,138 @@
-"""What the tags of a TIFF say of scale and time: OME-XML, MetaSeries, ImageJ, plain resolution.
+"""What the tags of a TIFF hold of scale and time: OME-XML, MetaSeries, ImageJ, plain resolution.
 
-Tags are often wrong or broken. What cannot be understood is None, never an error.
+Tags are often wrong or broken. What cannot be understood is absent, never an error; and what is
+understood but not believed is kept as a doubt, in words.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree
+
+from cellpipe.layouts import xml_text
+from cellpipe.units import micrometres, seconds
 
 if TYPE_CHECKING:
     import tifffile
 
-# plain resolution tags are mostly left-overs of the screen: only what a microscope could have
-PLAUSIBLE_UM = (0.02, 20.0)
-_UM = {"µm": 1.0, "um": 1.0, "micron": 1.0, "\\u00b5m": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4}
-_S = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0}
+# Plain resolution is about the paper, the screen or the camera; only what a pixel in the sample
+# can be. Pixels of cameras are 3.45 µm or more (Harmony writes 6.45), those in the sample less.
+PLAUSIBLE_UM = (0.02, 3.0)
+# Writers of TIFF whose resolution in centimetres is the sample's, because a person gave it.
+BELIEVED = re.compile(r"^(?:tifffile\.py|cellpipe)", re.IGNORECASE)
 _CENTIMETRE = 3
 
 
-def pixel_size_um(tiff: tifffile.TiffFile) -> float | None:
-    """Size of a pixel in x."""
-    return _first_positive(tiff, _ome_size, _metaseries_size, _imagej_size, _plain_size)
+@dataclass(frozen=True)
+class Voxel:
+    """Edges of a voxel in µm, with where they stand in the file; None where it holds none.
+
+    doubt : a pixel size that was seen and is not believed, and why; "" without any
+    """
+
+    y_um: float | None = None
+    x_um: float | None = None
+    z_um: float | None = None
+    source: str = ""
+    doubt: str = ""
 
 
-def time_step_s(tiff: tifffile.TiffFile) -> float | None:
-    """Seconds between frames, where a file says it of the movie that it belongs to."""
-    return _first_positive(tiff, _ome_step, _imagej_step)
+def scale(tiff: tifffile.TiffFile) -> Voxel:
+    """Size of a pixel, and the step in z."""
+    doubts: list[str] = []
+    for source in (_ome_scale, _metaseries_scale, _imagej_scale, _plain_scale):
+        try:
+            found = source(tiff)
+        except Exception:  # tags can hold anything
+            continue
+        if found is not None and found.x_um:
+            return found
+        if found is not None and found.doubt:
+            doubts.append(found.doubt)
+    return Voxel(doubt="; ".join(doubts))
+
+
+def time_step_s(tiff: tifffile.TiffFile) -> tuple[float | None, str]:
+    """Seconds between frames, where a file holds it of its movie, and where it stands."""
+    for source, name in ((_ome_step, "OME-XML TimeIncrement"), (_imagej_step, "ImageJ finterval")):
+        value = _quietly(source, tiff)
+        if value:
+            return value, name
+    return None, ""
 
 
 def acquired_s(tiff: tifffile.TiffFile) -> float | None:
     """When the plane was taken, in seconds since some fixed day."""
-    return _first_positive(tiff, _metaseries_time)
+    return _quietly(_metaseries_time, tiff)
 
 
-def _first_positive(tiff: Any, *sources: Callable[[Any], float | None]) -> float | None:
-    for source in sources:
-        try:
-            value = source(tiff)
-        except Exception:  # tags can hold anything
-            continue
-        if value is not None and math.isfinite(value) and value > 0:
-            return float(value)
-    return None
+def _quietly(source: Callable[[Any], float | None], tiff: Any) -> float | None:
+    try:
+        return xml_text.number(str(source(tiff)))
+    except Exception:  # tags can hold anything
+        return None
 
 
-def _ome_pixels(tiff: Any) -> ElementTree.Element | None:
+def _ome_pixels(tiff: Any) -> xml_text.Element | None:
     if not tiff.ome_metadata:
         return None
-    root = ElementTree.fromstring(tiff.ome_metadata)
-    return next((node for node in root.iter() if node.tag.endswith("}Pixels")), None)
+    return _pixels_of(tiff.ome_metadata, str(Path(tiff.filehandle.path).parent))
 
 
-def _ome_size(tiff: Any) -> float | None:
+@lru_cache(maxsize=64)
+def _pixels_of(text: str, folder: str) -> xml_text.Element | None:
+    """The first Pixels of OME-XML; where a file only names its companion, that of the companion."""
+    root = xml_text.parse(text)
+    for only in xml_text.named(root, "BinaryOnly"):
+        name = only.get("MetadataFile", "")
+        if name and name == Path(name).name:  # beside the file, nowhere else
+            root = xml_text.read(Path(folder, name))
+    return next(xml_text.named(root, "Pixels"), None)
+
+
+def _ome_scale(tiff: Any) -> Voxel | None:
     pixels = _ome_pixels(tiff)
-    if pixels is None or not pixels.get("PhysicalSizeX"):
+    if pixels is None:
         return None
-    unit = pixels.get("PhysicalSizeXUnit", "µm").replace("μ", "µ")  # Greek mu, micro sign
-    return float(pixels.get("PhysicalSizeX", "nan")) * _UM[unit]
+    um = {axis: _ome_length(pixels, f"PhysicalSize{axis}") for axis in "XYZ"}
+    if um["X"] is None:
+        unit = pixels.get("PhysicalSizeXUnit")
+        seen = f"OME-XML PhysicalSizeX = '{pixels.get('PhysicalSizeX')}' {unit or ''}".strip()
+        return Voxel(doubt=f"{seen}, which is no length" if pixels.get("PhysicalSizeX") else "")
+    return Voxel(um["Y"] or um["X"], um["X"], um["Z"], "OME-XML PhysicalSizeX")
+
+
+def _ome_length(pixels: xml_text.Element, name: str) -> float | None:
+    size, unit = xml_text.number(pixels.get(name)), micrometres(pixels.get(f"{name}Unit", "µm"))
+    return size * unit if size and unit else None
 
 
 def _ome_step(tiff: Any) -> float | None:
     pixels = _ome_pixels(tiff)
-    if pixels is None or not pixels.get("TimeIncrement"):
+    if pixels is None:
         return None
-    return float(pixels.get("TimeIncrement", "nan")) * _S[pixels.get("TimeIncrementUnit", "s")]
+    step = xml_text.number(pixels.get("TimeIncrement"))
+    unit = seconds(pixels.get("TimeIncrementUnit", "s"))
+    return step * unit if step and unit else None
 
 
 def _metaseries_plane(tiff: Any) -> dict[str, Any]:
     return (tiff.metaseries_metadata or {}).get("PlaneInfo", {}) if tiff.is_metaseries else {}
 
 
-def _metaseries_size(tiff: Any) -> float | None:
+def _metaseries_scale(tiff: Any) -> Voxel | None:
     plane = _metaseries_plane(tiff)
     if not plane.get("spatial-calibration-state"):
         return None
-    return float(plane["spatial-calibration-x"]) * _UM[plane["spatial-calibration-units"]]
+    unit = micrometres(plane["spatial-calibration-units"])
+    x, y = (xml_text.number(plane.get(f"spatial-calibration-{axis}")) for axis in "xy")
+    if not (x and unit):
+        return Voxel(doubt=f"MetaSeries calibration in '{plane['spatial-calibration-units']}'")
+    return Voxel((y or x) * unit, x * unit, None, "MetaSeries spatial-calibration-x")
 
 
 def _metaseries_time(tiff: Any) -> float | None:
@@ -85,25 +140,50 @@ def _metaseries_time(tiff: Any) -> float | None:
     return taken.timestamp() if taken else None
 
 
-def _imagej_size(tiff: Any) -> float | None:
+def _imagej_scale(tiff: Any) -> Voxel | None:
     if not (tiff.is_imagej and tiff.imagej_metadata):
         return None
-    unit = re.sub("[μ]", "µ", str(tiff.imagej_metadata.get("unit", ""))).lower()
-    numerator, denominator = tiff.pages[0].tags["XResolution"].value
-    return denominator / numerator * _UM[unit]
+    about = tiff.imagej_metadata
+    unit = micrometres(str(about.get("unit", "")))
+    if unit is None:
+        return None
+    x, y = _resolution(tiff)
+    # an axis may have a unit of its own
+    own = micrometres(str(about.get("yunit", "")).strip('"')) or unit
+    spacing = xml_text.number(str(about.get("spacing")))
+    z = spacing * unit if spacing and int(about.get("slices", 1)) > 1 else None
+    return Voxel(y * own, x * unit, z, "ImageJ resolution")
 
 
 def _imagej_step(tiff: Any) -> float | None:
     if not (tiff.is_imagej and tiff.imagej_metadata):
         return None
-    return float(tiff.imagej_metadata["finterval"])
+    interval = xml_text.number(str(tiff.imagej_metadata.get("finterval")))
+    unit = seconds(str(tiff.imagej_metadata.get("tunit", "s")))
+    return interval * unit if interval and unit else None
 
 
-def _plain_size(tiff: Any) -> float | None:
+def _plain_scale(tiff: Any) -> Voxel | None:
     """From the resolution in centimetres; inches are what image editors write."""
     tags = tiff.pages[0].tags
     if int(tags["ResolutionUnit"].value) != _CENTIMETRE:
         return None
-    numerator, denominator = tags["XResolution"].value
-    size = 1e4 * denominator / numerator
-    return size if PLAUSIBLE_UM[0] <= size <= PLAUSIBLE_UM[1] else None
+    x, y = (1e4 * size for size in _resolution(tiff))
+    low, high = PLAUSIBLE_UM
+    writer = str(tags["Software"].value).strip() if "Software" in tags else ""
+    seen = f"the TIFF resolution tag of {x:g} µm"
+    if x > high or y > high:
+        return Voxel(doubt=f"{seen} is the camera's or the screen's pixel, not the sample's")
+    if x < low or y < low:
+        return Voxel(doubt=f"{seen} is smaller than any microscope's pixel")
+    if not BELIEVED.match(writer):
+        by = f"'{writer[:40]}'" if writer else "a program that does not give its name"
+        return Voxel(doubt=f"{seen} was written by {by}, not known to give the sample's pixel")
+    return Voxel(y, x, None, "TIFF resolution tag")
+
+
+def _resolution(tiff: Any) -> tuple[float, float]:
+    """Units per pixel in x and y."""
+    tags = tiff.pages[0].tags
+    x, y = (tags[name].value for name in ("XResolution", "YResolution"))
+    return x[1] / x[0], y[1] / y[0]

@@ -6,22 +6,55 @@ import re
 
 from cellpipe.errors import BadConfig
 
-_NAME = re.compile(r"^([A-Za-z]{1,2})\s*[-_]?\s*(\d{1,2})$")
+_NAME = re.compile(r"^([A-Za-z]{1,2})\s*[-_]?\s*(\d{1,3})$")
+_ROW_COLUMN = re.compile(r"^[Rr](\d{1,2})\s*[-_]?\s*[Cc](\d{1,2})$")  # Harmony: r02c03
+_QUARTER = re.compile(r"^([A-Ha-h])(\d{1,2})\.([A-Da-d])([1-4])$")  # Yokogawa: A01.a1
+_NUMBER = re.compile(r"^[Ww](\d{4,})$")  # ScanR: W00013, row by row
+LEAST_COLUMNS = 12  # of a plate whose wells are numbered: up to here, numbers are row A
 
 
-def well_name(text: str) -> str:
-    """Return the standard name of a well: ``b3``, ``B-03`` and ``B03`` are all ``B03``.
+def well_name(text: str, columns: int | None = None) -> str:
+    """Return the standard name of a well, however a system writes it.
 
-    Raises BadConfig where the text names no well.
+    ``b3``, ``B-03``, ``B 03``, ``B003`` and ``r02c03`` are all ``B03``. ``A01.d4`` is a place of
+    96 wells and one of its 4 × 4 parts, of 1,536 wells: row D, column 4. ``W00013`` is a running
+    number, row by row, of a plate of `columns`.
+
+    Raises BadConfig where the text names no well, or a running number cannot be placed.
     """
-    found = _NAME.match(str(text).strip())
-    if not found or int(found.group(2)) == 0:
+    name = str(text).strip()
+    if found := _NAME.match(name):
+        row, column = found[1].upper(), int(found[2])
+    elif found := _ROW_COLUMN.match(name):
+        row, column = row_name(found[1]), int(found[2])
+    elif (found := _QUARTER.match(name)) and 1 <= int(found[2]) <= 12:
+        row = row_name(4 * (row_number(found[1]) - 1) + row_number(found[3]))
+        column = 4 * (int(found[2]) - 1) + int(found[4])
+    elif found := _NUMBER.match(name):
+        row, column = _numbered(int(found[1]), columns)
+    else:
+        row, column = "", 0
+    if not row or not 1 <= column <= 99:
         raise BadConfig(
             seen=f"the well name '{text}'",
             wanted="row letters and a column number, such as B03",
             do="correct the plate map, the manifest or the layout's pattern",
         )
-    return f"{found.group(1).upper()}{int(found.group(2)):02d}"
+    return f"{row}{column:02d}"
+
+
+def _numbered(number: int, columns: int | None) -> tuple[str, int]:
+    """Row and column of a running number from 1, row by row."""
+    if columns is None and number > LEAST_COLUMNS:
+        raise BadConfig(
+            seen=f"the well number W{number:05d} without the size of the plate",
+            wanted="the columns of the plate: 12 (96 wells), 24 (384) or 48 (1,536)",
+            do="set 'plate_columns' under 'ingest' in the config",
+        )
+    if number == 0:
+        return "", 0
+    row, column = divmod(number - 1, columns or LEAST_COLUMNS)
+    return row_name(row + 1), column + 1
 
 
 def row_and_column(well: str) -> tuple[str, int]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.measure import shape
+from cellpipe.units import PixelSize
 
 STATISTICS = ("mean", "std", "min", "max", "sum")
 SHAPE_COLUMNS = (
@@ -48,7 +49,7 @@ class Members:
 
 
 def measure_objects(
-    labels: np.ndarray, pixels: np.ndarray, channels: Sequence[str], pixel_size_um: float
+    labels: np.ndarray, pixels: np.ndarray, channels: Sequence[str], pixel_size_um: PixelSize
 ) -> pd.DataFrame:
     """Size, shape and intensities of every object of a frame.
 
@@ -58,7 +59,7 @@ def measure_objects(
         0 background; values may be sparse and of any size.
     pixels : array, shape (C, Y, X)
     channels : C names
-    pixel_size_um : float
+    pixel_size_um : float, or (float, float): edges in y and x of pixels that are not square
 
     Returns
     -------
@@ -87,7 +88,7 @@ def measure_cells(
     cells: np.ndarray | None,
     pixels: np.ndarray,
     channels: Sequence[str],
-    pixel_size_um: float,
+    pixel_size_um: PixelSize,
     ratios: Mapping[str, Mapping[str, str]] | None = None,
 ) -> pd.DataFrame:
     """The wide table of a frame: each nucleus with its cell, its cytoplasm and their ratios.
@@ -99,7 +100,7 @@ def measure_cells(
         A cell bears its nucleus' label. Its cytoplasm is what no nucleus covers.
     pixels : array, shape (C, Y, X)
     channels : C names
-    pixel_size_um : float
+    pixel_size_um : float, or (float, float): edges in y and x of pixels that are not square
     ratios : {name: {"numerator": column, "denominator": column}}
         Columns to divide; 0 in the denominator gives NaN.
 
@@ -195,23 +196,39 @@ def without(members: Members, covered: np.ndarray) -> Members:
 
 
 def measure_shape(
-    labels: np.ndarray, members: Members, pixel_size_um: float
+    labels: np.ndarray, members: Members, pixel_size_um: PixelSize
 ) -> dict[str, np.ndarray]:
     """Columns of ``SHAPE_COLUMNS``, each of shape (N,)."""
     y, x = np.divmod(members.flat, labels.shape[1])
-    ellipse = shape.ellipse(y, x, members.start, members.count)
+    # in units of the edge, or of the shorter one
+    edge, (y_edge, x_edge) = _unit_and_edges(pixel_size_um)
+    placed_y, placed_x = (y, x) if y_edge == x_edge else (y * y_edge, x * x_edge)
+    ellipse = shape.ellipse(placed_y, placed_x, members.start, members.count)
     ranks = shape.ranked(labels.shape, y, x, members.count)
+    crofton = shape.crofton(y_edge, x_edge)
     return {
-        "y_um": ellipse.y_px * pixel_size_um,
-        "x_um": ellipse.x_px * pixel_size_um,
-        "area_um2": members.count * pixel_size_um**2,
-        "perimeter_um": shape.perimeter(ranks, len(members.label)) * pixel_size_um,
+        "y_um": ellipse.y_px * edge,
+        "x_um": ellipse.x_px * edge,
+        "area_um2": members.count * _area_um2(pixel_size_um),
+        "perimeter_um": shape.perimeter(ranks, len(members.label), crofton) * edge,
         "eccentricity": ellipse.eccentricity,
-        "major_axis_um": ellipse.major_px * pixel_size_um,
-        "minor_axis_um": ellipse.minor_px * pixel_size_um,
+        "major_axis_um": ellipse.major_px * edge,
+        "minor_axis_um": ellipse.minor_px * edge,
         "solidity": members.count / shape.hull_area(y, x, members.start, members.count),
         "touches_border": shape.touches_border(ranks, len(members.label)),
     }
+
+
+def _unit_and_edges(size: PixelSize) -> tuple[float, tuple[float, float]]:
+    """Shorter edge of a pixel, and both edges (y, x) in units of it."""
+    if not isinstance(size, tuple):
+        return size, (1.0, 1.0)
+    edge = min(size)
+    return edge, (size[0] / edge, size[1] / edge)
+
+
+def _area_um2(size: PixelSize) -> float:
+    return size[0] * size[1] if isinstance(size, tuple) else size**2
 
 
 def measure_intensity(
@@ -242,10 +259,10 @@ def measure_part(
     label: pd.Series,
     pixels: np.ndarray,
     channels: Sequence[str],
-    pixel_size_um: float,
+    pixel_size_um: PixelSize,
 ) -> dict[str, np.ndarray]:
     """Area and intensities of a part of each labelled object: area 0 and NaN where it has none."""
-    columns = {"area_um2": members.count * pixel_size_um**2}
+    columns = {"area_um2": members.count * _area_um2(pixel_size_um)}
     columns |= measure_intensity(members, pixels, channels)
     place = pd.Index(members.label).get_indexer(pd.Index(label))
     found = place >= 0

@@ -15,6 +15,7 @@ from scipy import ndimage
 from cellpipe.illumination import MARGIN_PX, MIN_SHARE
 from cellpipe.measure.objects import measure_cells
 from cellpipe.tiles import Place, Plane, blocks, boxes_of, widened
+from cellpipe.units import PixelSize, edges
 
 SAMPLE_PX = 1 << 22  # pixels that background levels are taken from
 
@@ -24,7 +25,7 @@ def measure_by_region(
     cells: Plane | None,
     pixels: Plane,
     channels: Sequence[str],
-    pixel_size_um: float,
+    pixel_size_um: PixelSize,
     ratios: Mapping[str, Mapping[str, str]] | None = None,
     *,
     subtract_background: bool = True,
@@ -51,8 +52,9 @@ def measure_by_region(
             seen -= levels[:, None, None]
         around = parts[1] if cells is not None else None
         table = measure_cells(parts[0], around, seen, channels, pixel_size_um, ratios)
-        table["y_um"] += region[0].start * pixel_size_um
-        table["x_um"] += region[1].start * pixel_size_um
+        y, x = edges(pixel_size_um)
+        table["y_um"] += region[0].start * y
+        table["x_um"] += region[1].start * x
         tables.append(table)
     tables = [table for table in tables if len(table)] or tables[:1]
     rows = pd.concat(tables, ignore_index=True)

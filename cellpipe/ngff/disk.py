@@ -7,17 +7,18 @@ cut short, and done twice, without harm.
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cellpipe.ngff import trees
 from cellpipe.workflow.publish import publish_text
+from cellpipe.workflow.removal import refuse_elsewhere, remove
 
 # what makes two arrays the same; codecs may differ, each array knows its own
 _SAME = ("zarr_format", "shape", "data_type", "dtype", "chunk_grid", "chunks")
 _BESIDE = {"labels", "tables", "tracks"}  # folders of an image that are not its levels
+_METADATA = ("zarr.json", ".zgroup", ".zattrs")  # of a group, in either version
 
 
 def note_provenance(folder: Path, facts: Any) -> None:
@@ -31,35 +32,72 @@ def note_provenance(folder: Path, facts: Any) -> None:
         publish_text(path, _json(content))
 
 
-def bring_image(folder: Path, tree: trees.Tree) -> None:
-    """Make an image on disk what `tree` says; arrays that are right stay as they are."""
+def bring_image(folder: Path, tree: trees.Tree, owned: Path) -> None:
+    """Make an image on disk what `tree` says; arrays that are right stay as they are.
+
+    Nothing outside of `owned` is changed, and nothing that cellpipe does not write is removed.
+    """
+    refuse_elsewhere(folder / "0", owned)
     for entry in _folders(folder):
-        if entry.name not in tree and entry.name not in _BESIDE:
-            remove(entry)
+        if entry.name not in tree and _is_level(entry):
+            remove(entry, owned)
     for path, files in tree.items():
-        (write_group if path == "." else _bring_array)(folder / path, files)
+        if path == ".":
+            write_group(folder, files, owned)
+        else:
+            _bring_array(folder / path, files, owned)
 
 
-def bring_labels(folder: Path, tree: trees.Tree) -> None:
-    """Make the label layers of an image what `tree` says; layers that are right stay."""
+def bring_labels(folder: Path, tree: trees.Tree, own: Collection[str], owned: Path) -> None:
+    """Make the label layers of an image what `tree` says; layers that are right stay.
+
+    `own` are the names of layers that cellpipe writes: layers of other names are another's work,
+    and stay in any case.
+    """
     labels = folder / "labels"
-    for entry in _folders(labels):
-        if entry.name not in tree:
-            remove(entry)
-    if not tree:
-        shutil.rmtree(labels, ignore_errors=True)
-    for path, files in tree.items():
+    refuse_elsewhere(labels / "0", owned)
+    gone = [e for e in _folders(labels) if e.name in own and e.name not in tree]
+    others = [e.name for e in _folders(labels) if e.name not in own and _read_group(e)]
+    for entry in gone:
+        remove(entry, owned)
+    if not tree and not others:
+        if _read_group(labels):
+            remove(labels, owned)
+        return
+    for path, files in _with_layers(tree, others).items():
         is_array = ".zarray" in files or files.get("zarr.json", {}).get("node_type") == "array"
-        (_bring_array if is_array else write_group)(labels / path, files)
+        (_bring_array if is_array else write_group)(labels / path, files, owned)
     for entry in _folders(labels):
-        for level in _folders(entry):
-            if f"{entry.name}/{level.name}" not in tree:
-                remove(level)
+        for level in _folders(entry) if entry.name in own else ():
+            if _is_level(level) and f"{entry.name}/{level.name}" not in tree:
+                remove(level, owned)
 
 
-def write_group(folder: Path, files: trees.Files) -> None:
+def _is_level(entry: Path) -> bool:
+    """Whether a folder of an image is a level of its pyramid: cellpipe numbers or links them."""
+    return entry.name.isdigit() or (entry.is_symlink() and entry.name not in _BESIDE)
+
+
+def _read_group(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _METADATA)
+
+
+def _with_layers(tree: trees.Tree, others: Sequence[str]) -> trees.Tree:
+    """The tree, whose list of layers also names those of others."""
+    if not others:
+        return tree
+    files = {name: json.loads(json.dumps(content)) for name, content in tree["."].items()}
+    for content in files.values():
+        listing = content.get("attributes", {}).get("ome", content)
+        if "labels" in listing:
+            listing["labels"] = [*listing["labels"], *others]
+    return {**tree, ".": files}
+
+
+def write_group(folder: Path, files: trees.Files, owned: Path) -> None:
     """Write a group's metadata where it differs; what made the pixels stays noted."""
-    _remove_other_version(folder, files)
+    refuse_elsewhere(folder / "zarr.json", owned)
+    _remove_other_version(folder, files, owned)
     for name, content in files.items():
         there = _read_json(folder / name)
         attributes = there.get("attributes", {}) if name == "zarr.json" else there
@@ -72,13 +110,13 @@ def write_group(folder: Path, files: trees.Files) -> None:
             publish_text(folder / name, _json(content))
 
 
-def _bring_array(folder: Path, files: trees.Files) -> None:
+def _bring_array(folder: Path, files: trees.Files, owned: Path) -> None:
     """Keep an array that is the same, with its chunks; else start an empty one."""
     name = "zarr.json" if "zarr.json" in files else ".zarray"
     there = _read_json(folder / name)
     if not folder.is_symlink() and _essence(there) == _essence(files[name]):
         return
-    remove(folder)
+    remove(folder, owned)
     for name, content in files.items():
         publish_text(folder / name, _json(content))
 
@@ -87,40 +125,33 @@ def _essence(array: Mapping[str, Any]) -> dict[str, Any]:
     return {key: array.get(key) for key in _SAME}
 
 
-def link_image(source: Path, folder: Path) -> None:
+def link_image(source: Path, folder: Path, owned: Path) -> None:
     """Make an image group whose arrays are links to those of `source`."""
-    names = [name for name in ("zarr.json", ".zgroup", ".zattrs") if (source / name).is_file()]
+    refuse_elsewhere(folder / "0", owned)
+    names = [name for name in _METADATA if (source / name).is_file()]
     files = {name: _read_json(source / name) for name in names}
     for content in files.values():
         content.pop("consolidated_metadata", None)  # it would hide the labels
     arrays = [e for e in _folders(source) if e.name not in _BESIDE]
     for entry in _folders(folder):
-        if entry.name not in {e.name for e in arrays} | _BESIDE:
-            remove(entry)
-    write_group(folder, files)
+        if entry.name not in {e.name for e in arrays} and _is_level(entry):
+            remove(entry, owned)
+    write_group(folder, files, owned)
     for entry in arrays:
         link = folder / entry.name
         if not (link.is_symlink() and link.resolve() == entry.resolve()):
-            remove(link)
+            remove(link, owned)
             link.symlink_to(entry.resolve(), target_is_directory=True)
 
 
-def _remove_other_version(folder: Path, files: trees.Files) -> None:
+def _remove_other_version(folder: Path, files: trees.Files, owned: Path) -> None:
     """A plate laid out anew in the other NGFF version must not be both."""
-    for name in {"zarr.json", ".zgroup", ".zattrs"} - set(files):
-        (folder / name).unlink(missing_ok=True)
+    for name in set(_METADATA) - set(files):
+        remove(folder / name, owned)
 
 
 def _folders(folder: Path) -> list[Path]:
     return sorted(e for e in folder.iterdir() if e.is_dir()) if folder.is_dir() else []
-
-
-def remove(path: Path) -> None:
-    """Remove a folder; of a link, the link alone."""
-    if path.is_symlink():
-        path.unlink()
-    elif path.exists():
-        shutil.rmtree(path)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -16,7 +16,8 @@ import numpy as np
 Files = dict[str, dict[str, Any]]  # file name → content, of one group or array
 Tree = dict[str, Files]  # relative path → files
 
-_TYPES = {"t": ("time", "second"), "c": ("channel", None), "z": ("space", "micrometer")}
+_TYPES = {"t": "time", "c": "channel"}  # others are of space
+Units = Mapping[str, str | None]  # of each axis; none where its scale is unknown
 
 
 def group(attributes: Mapping[str, Any], version: str) -> Files:
@@ -68,15 +69,22 @@ def array(shape: Sequence[int], dtype: str, axes: str, chunk_px: int, version: s
 
 
 def multiscales(
-    axes: str, scales: Sequence[Sequence[float]], name: str, version: str, *, coarse: str = "mean"
+    axes: str,
+    scales: Sequence[Sequence[float]],
+    units: Units,
+    name: str,
+    version: str,
+    *,
+    coarse: str = "mean",
 ) -> dict[str, Any]:
     """The multiscales attribute; `scales` has a row per level, full resolution first.
 
-    `coarse` says what a coarse pixel holds of those it covers: "mean" or "nearest".
+    An axis without a unit has a scale that is not known. `coarse` says what a coarse pixel holds
+    of those it covers: "mean" or "nearest".
     """
     described = []
     for axis in axes:
-        kind, unit = _TYPES.get(axis, ("space", "micrometer"))
+        kind, unit = _TYPES.get(axis, "space"), units.get(axis)
         described.append({"name": axis, "type": kind, **({"unit": unit} if unit else {})})
     entry: dict[str, Any] = {
         "name": name,
@@ -122,13 +130,13 @@ def label_layers(names: Sequence[str], version: str) -> Files:
 
 
 def label_layer(
-    axes: str, scales: Sequence[Sequence[float]], name: str, version: str
+    axes: str, scales: Sequence[Sequence[float]], units: Units, name: str, version: str
 ) -> dict[str, Any]:
     """Attributes of one label layer."""
     image_label: dict[str, Any] = {"source": {"image": "../../"}}
     if version == "0.4":
         image_label["version"] = version
-    pyramid = multiscales(axes, scales, name, version, coarse="nearest")
+    pyramid = multiscales(axes, scales, units, name, version, coarse="nearest")
     return {**pyramid, "image-label": image_label}
 
 

@@ -8,11 +8,35 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cellpipe.units import in_words, is_square
+
 POSSIBLE_UM = (2.0, 60.0)  # median diameter of nuclei: those of yeast, those of giant cells
 CAMERA_UM = 3.0  # pixels of cameras begin here; those in the sample are smaller above 2.5x
 SET_SIZE = "set 'pixel_size_um' under 'ingest' in the config"
 SET_STEP = "set 'time_step_s' under 'ingest' in the config"
 Row = dict[str, str]
+
+
+def facts_of_scale(inspection: Mapping[str, Any]) -> dict[str, str]:
+    """Pixel size, z step and time step of a plate, with their sources, in words."""
+    y, x = inspection.get("pixel_size_y_um"), inspection.get("pixel_size_x_um")
+    if y and x:
+        size = f"{in_words(y, x)} ({inspection['pixel_size_source']})"
+    else:
+        edges = inspection.get("pixel_edges_px") or [1.0, 1.0]
+        shape = "" if is_square(*edges) else f", {edges[0]:g} : {edges[1]:g} (y : x)"
+        unit = "the shorter edge of a pixel" if shape else "pixels"
+        size = f"unknown{shape}: lengths are in {unit}"
+    facts = {"pixel size": size}
+    fields = inspection.get("fields", [])
+    if any(int(field.get("n_z", 1)) > 1 for field in fields):
+        z = inspection.get("z_step_um")
+        facts["z step"] = f"{z:g} µm ({inspection['z_step_source']})" if z else "unknown"
+    if any(int(field.get("n_t", 1)) > 1 for field in fields):
+        step = inspection.get("time_step_s")
+        source = inspection.get("time_step_source")
+        facts["time step"] = f"{step:g} s ({source})" if step else "unknown: times are in frames"
+    return facts
 
 
 def unknown_units(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Row]:
@@ -40,9 +64,21 @@ def unknown_units(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> I
 def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Row]:
     """A pixel size that cameras have, or that writers put where they do not know."""
     source = str(inspection.get("pixel_size_source", "config"))
-    if not inspection.get("pixel_size_known", True) or source == "config":
+    if not inspection.get("pixel_size_known", True):
         return
-    y, x = inspection.get("pixel_size_yx_um") or [inspection["pixel_size_um"]] * 2
+    seen = str(inspection.get("pixel_size_seen", ""))
+    if source == "config" and "unlike the config" in seen:
+        own = in_words(inspection["pixel_size_y_um"], inspection["pixel_size_x_um"])
+        yield {
+            "kind": "pixel size",
+            "where": "plate",
+            "seen": f"{own} in the config; {seen}",
+            "likely_cause": "the config is of another objective or binning; or the metadata are",
+            "do": "correct 'pixel_size_um' under 'ingest', or leave it out",
+        }
+    if source == "config":
+        return
+    y, x = inspection["pixel_size_y_um"], inspection["pixel_size_x_um"]
     if max(y, x) >= CAMERA_UM:
         cause = "the size of the camera's pixel, not of a pixel in the sample"
     elif y == x == 1.0:
@@ -52,7 +88,7 @@ def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Itera
     yield {
         "kind": "pixel size",
         "where": "plate",
-        "seen": f"{x:g} µm ({source})",
+        "seen": f"{in_words(y, x)} ({source})",
         "likely_cause": cause,
         "do": f"compare with the microscope's software; where it is wrong, {SET_SIZE}",
     }
@@ -75,21 +111,17 @@ def impossible_objects(
     low, high = POSSIBLE_UM
     if low <= diameter <= high:
         return
-    size = inspection.get("pixel_size_um")
+    size = in_words(inspection["pixel_size_y_um"], inspection["pixel_size_x_um"])
     source = inspection.get("pixel_size_source", "config")
     yield {
         "kind": "size of objects",
         "where": "plate",
         "seen": f"nuclei of {diameter:.3g} µm in diameter (median of {len(area)}); "
         f"possible are {low:g} to {high:g} µm",
-        "likely_cause": f"the pixel size: {_shown(size)} ({source})"
+        "likely_cause": f"the pixel size: {size} ({source})"
         + ("; or debris taken for nuclei" if diameter < low else "; or nuclei not separated"),
         "do": f"{SET_SIZE}, and look at the outlines in the report",
     }
-
-
-def _shown(size: Any) -> str:
-    return f"{size:g} µm" if isinstance(size, (int, float)) else "not square"
 
 
 def empty_columns(

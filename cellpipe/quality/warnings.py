@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.quality.files import files_in_doubt, incomplete
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 
 COLUMNS = ("kind", "where", "seen", "likely_cause", "do")
@@ -24,7 +25,14 @@ Inspection = Mapping[str, Any]
 Tables = Mapping[str, pd.DataFrame]
 Check = Callable[[Inspection, Tables], Iterator[dict[str, str]]]
 
-CHECKS: tuple[Check, ...] = (unknown_units, odd_scale, impossible_objects, empty_columns)
+CHECKS: tuple[Check, ...] = (
+    files_in_doubt,
+    incomplete,
+    unknown_units,
+    odd_scale,
+    impossible_objects,
+    empty_columns,
+)
 
 
 def plate_warnings(inspection: Inspection, tables: Tables) -> pd.DataFrame:

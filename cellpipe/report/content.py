@@ -55,7 +55,8 @@ class ReportContent:
     fields : one row per field (and frame) with counts and image quality; `flag` "" where fine
     tracks : the tracks table of a movie plate; msd : mean squared displacements by well;
     evaluation : score name → value
-    quarantine : well field t stage reason remedy of whatever was left out
+    quarantine : well field t stage status reason remedy of whatever was left out
+    files : sentences on what became of the files of the plate
     warnings : kind where seen likely_cause do, of the plate as a whole
     not_made : rule what reason do of figures and exports that could not be made
     stages, weights, versions : what was run with what
@@ -80,6 +81,7 @@ class ReportContent:
     judged: pd.DataFrame | None = None
     worst: Sequence[WorstImage] = ()
     quarantine: pd.DataFrame | None = None
+    files: Sequence[str] = ()
     warnings: pd.DataFrame | None = None
     not_made: pd.DataFrame | None = None
     stages: Sequence[StageRecord] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
+from cellpipe import units
 from cellpipe.dynamics.msd import pool_msd
 from cellpipe.dynamics.msd_fits import fit_line, fit_power_law
 from cellpipe.figures.motion import FREE_WITHIN, LEAST_TRACKS, time_unit, well_groups
@@ -45,7 +46,7 @@ def _chart(title: str, msd: pd.DataFrame) -> Chart:
         swatch = Markup('<i class="swatch s{}"></i>{}').format(i % svg.N_SERIES_COLOURS, name)
         slope = number(diffusion) if free else "–"
         rows.append([swatch, count(own["n_tracks"].max()), number(exponent), slope])
-    columns = ["condition", "tracks", "exponent", f"D (µm²/{unit})"]
+    columns = ["condition", "tracks", "exponent", units.label(f"D (µm²/{unit})")]
     picture = _picture(curves, f"lag ({unit})")
     return Chart(title, picture, Table(columns, rows, [False, True, True, True]))
 
@@ -58,7 +59,7 @@ def _picture(curves: list[tuple[str, np.ndarray, np.ndarray]], axis: str) -> Mar
     pad_x, pad_y = (0.04 * (np.ptp(v) or 1) for v in (every_x, every_y))
     x_range = (float(every_x.min() - pad_x), float(every_x.max() + pad_x))
     frame = svg.Frame(x_range, (float(every_y.min() - pad_y), float(every_y.max() + pad_y)))
-    parts = [_grid(frame), svg.axis_name(frame, f"MSD (µm²) against {axis}")]
+    parts = [_grid(frame), svg.axis_name(frame, units.label(f"MSD (µm²) against {axis}"))]
     for i, (name, x, y) in enumerate(curves):
         colour = f"s{i % svg.N_SERIES_COLOURS}"
         at = [(frame.x(float(a)), frame.y(float(b))) for a, b in zip(x, y, strict=True)]

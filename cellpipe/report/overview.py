@@ -18,9 +18,13 @@ def key_numbers(content: ReportContent) -> list[KeyNumber]:
         divisions = int(tracks["divides"].sum())
         numbers.append(KeyNumber("Tracks", count(len(tracks)), plural(divisions, "division")))
     left_out = 0 if content.quarantine is None else len(content.quarantine)
+    usual = 0  # images that no one may have wanted, such as those of other channels
+    if content.quarantine is not None and "status" in content.quarantine:
+        usual = int((content.quarantine["status"] == "passed over").sum())
     if content.quarantine is not None:
         hint = "see what and why" if left_out else "every image was used"
-        numbers.append(KeyNumber("Left out", count(left_out), hint))
+        hint += f", and {plural(usual, 'kind')} of images passed over" if usual else ""
+        numbers.append(KeyNumber("Left out", count(left_out - usual), hint))
     if content.not_made is not None and len(content.not_made):
         numbers.append(KeyNumber("Not made", count(len(content.not_made)), "figures and exports"))
     return numbers

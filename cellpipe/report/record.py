@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
+from cellpipe import units
+from cellpipe.figures.tracks import first_families
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import MAX_ROWS, Chart, Table
@@ -26,15 +27,19 @@ def tracks_table(tracks: pd.DataFrame) -> Table:
     from cellpipe.profiles.dynamics import aggregate_tracks
 
     wells = aggregate_tracks(tracks)
+    known = units.time_is_known()
+    per, lasting = (3600.0, duration) if known else (1.0, number)
     rows = [
         [
             well["well"], count(well["n_tracks"]), count(well["n_divisions"]),
-            number(3600 * well["median_speed_um_s"]), duration(well["median_lifetime_s"]),
+            number(per * well["median_speed_um_s"]), lasting(well["median_lifetime_s"]),
             number(well["median_displacement_um"]),
         ]
         for _, well in wells.head(MAX_ROWS).iterrows()
     ]  # fmt: skip
-    columns = ["well", "tracks", "divisions", "speed (µm/h)", "lifetime", "displacement (µm)"]
+    lifetime = "lifetime" if known else "lifetime (frames)"
+    columns = ["well", "tracks", "divisions"]
+    columns += [units.label("speed (µm/h)"), lifetime, units.label("displacement (µm)")]
     return Table(columns, rows, [False] + [True] * 5, max(len(wells) - MAX_ROWS, 0))
 
 
@@ -46,24 +51,17 @@ def busiest_lineage(tracks: pd.DataFrame) -> Chart | None:
     well, frame_field = divisions.idxmax()
     own = tracks[(tracks["well"] == well) & (tracks["field"] == frame_field)]
     title = f"Well {well}, field {frame_field}: {plural(int(divisions.max()), 'division')}"
-    shown = own if len(own) <= MAX_TRACKS else own[_in_divided_families(own)]
+    shown = own if len(own) <= MAX_TRACKS else _of_divided_families(own)
     if len(shown) < len(own):
         title += f", {len(shown)} of {len(own)} tracks shown"
     return Chart(title, svg.lineage(shown))
 
 
-def _in_divided_families(tracks: pd.DataFrame) -> NDArray[np.bool_]:
-    """(N,) whether a track is of a family that divided; at most `MAX_TRACKS`, founders in order."""
-    parent = dict(zip(tracks["track_id"], tracks["parent_track_id"], strict=True))
-    founders = []
-    for track in tracks["track_id"]:
-        while parent.get(parent[track]) is not None:
-            track = parent[track]
-        founders.append(track)
-    founder = np.array(founders)
-    names, sizes = np.unique(founder, return_counts=True)
-    kept = names[sizes > 1][np.cumsum(sizes[sizes > 1]) <= MAX_TRACKS]
-    return np.isin(founder, kept)
+def _of_divided_families(tracks: pd.DataFrame) -> pd.DataFrame:
+    """At most `MAX_TRACKS` tracks of families that divided, founders in order."""
+    some = first_families(tracks, MAX_TRACKS)
+    is_mother = some["track_id"].isin(some["parent_track_id"])
+    return some[is_mother | some["parent_track_id"].isin(some["track_id"])]
 
 
 def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table | None]:
@@ -134,7 +132,7 @@ def _flags(row: pd.Series, columns: list[str]) -> list[str]:
 def quarantine_table(quarantine: pd.DataFrame) -> Table:
     """Everything that was left out: where, why, and what to do."""
     known = [
-        c for c in ("well", "field", "t", "stage", "file", "reason", "remedy") if c in quarantine
+        c for c in ("well", "field", "t", "stage", "status", "reason", "remedy") if c in quarantine
     ]
     titles = {"t": "frame", "reason": "why", "remedy": "what to do"}
     shown = quarantine.head(MAX_ROWS)

@@ -6,6 +6,12 @@ import math
 from typing import Any
 
 NOTHING = "–"
+UNITS = {
+    f"_{length}{square}{per}": f" ({shown}{'²' if square else ''}{per.replace('_', '/')})"
+    for length, shown in (("um", "µm"), ("px", "px"))
+    for square in ("2", "")
+    for per in ("_s", "_frame", "")
+}
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -78,10 +84,7 @@ def spoken(column: Any) -> str:
     for suffix, said in (
         ("_normalised", " % of control"),
         ("_robust_z", " robust z"),
-        ("_um_s", " (µm/s)"),
-        ("_um2", " (µm²)"),
-        ("_um", " (µm)"),
-        ("_px", " (px)"),
+        *UNITS.items(),
     ):
         if text.endswith(suffix):
             text = spoken(text.removesuffix(suffix)) + said

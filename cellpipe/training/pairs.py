@@ -15,6 +15,7 @@ import pandas as pd
 import tifffile
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.tables import read_written
 
 TIFF = (".tif", ".tiff")
 LABEL_SUFFIXES = (".png", *TIFF)
@@ -68,14 +69,16 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
         table = pd.DataFrame({"file": sorted(p.name for p in first.iterdir() if p.is_file())})
     else:
         _refuse_absent(root / pair_set.manifest, pair_set.name)
-        table = pd.read_csv(root / pair_set.manifest)
+        written = read_written(root / pair_set.manifest, "list of images", header=("file",))
+        written.require(["file", *pair_set.keep])
+        table = written.cells
     for column, value in pair_set.keep.items():
-        table = table[table[column] == value]
+        table = table[table[column] == str(value)]
     stems = table["file"].map(lambda name: Path(name).stem)
     group = stems
     if pair_set.group_column:
         twin = table[pair_set.group_column]
-        group = twin.where(twin.map(lambda v: isinstance(v, str)), table["file"])
+        group = twin.where(twin != "", table["file"])
         group = group.map(lambda name: Path(name).stem)
     images = [tuple(root / f / name for f in pair_set.folders) for name in table["file"]]
     labels = [_label_file(root / pair_set.labels, stem) for stem in stems]

@@ -83,7 +83,8 @@ def plate_seconds(
         spent["train_classifier"], trained = _timed(plate_chain.train_classifier, *given)
         spent["classify_block"], _ = _timed(classify_cells, trained.classifier, cells)
     names = ("cells", "fields", "tracks", "spot_tracks", "msd")
-    tables = {name: read_table(results / f"{name}.parquet") for name in names}
+    scale = Plate(results / "layout.json").scale
+    tables = {name: scale.computed(read_table(results / f"{name}.parquet")) for name in names}
     profiling = plate, tables, plate_map, config["profile"], config["readouts"]
     spent["profile_plate"], _ = _timed(plate_chain.profile_plate, *profiling)
     return spent
@@ -127,7 +128,7 @@ def _stages(
 ) -> dict[str, float]:
     """Seconds of each stage on one frame (C, Y, X)."""
     wanted = [plate.channel_index(c) for c in chain.segmented_channels(config["segment"])]
-    size, objects = plate.pixel_size_um, config["segment"]["objects"]
+    size, objects = plate.scale.pixel_size, config["segment"]["objects"]
     spent: dict[str, float] = {}
     denoise = _noting(spent, "denoise", chain.denoise_frame)
     clean = denoise(pixels[wanted], config["denoise"], networks)

@@ -77,7 +77,7 @@ class BlockJob:
 
         The pixel size is in it, because areas and distances are in µm.
         """
-        scale = {"pixel_size_um": self.plate.pixel_size_um}
+        scale = {"pixel_size_um": self.plate.scale.pixel_size}
 
         def key(unit: Unit) -> str:
             return fingerprint(

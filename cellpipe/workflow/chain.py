@@ -20,11 +20,12 @@ from cellpipe.measure.objects import measure_cells
 from cellpipe.measure.regions import measure_by_region
 from cellpipe.models.engines import NAMES, RegionEngine, load_engine
 from cellpipe.scratch import MakePlane
-from cellpipe.segment import regions
+from cellpipe.segment import regions, square
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.tiles import Channel, Plane, Selected
+from cellpipe.units import PixelSize, square_edge
 from cellpipe.workflow.gather import OF_OBJECTS
 
 if TYPE_CHECKING:
@@ -85,19 +86,22 @@ def seen_by(segment: Options, part: str) -> list[str]:
 
 
 def segment_frame(
-    pixels: np.ndarray, pixel_size_um: float, segment: Options, networks: Options
+    pixels: np.ndarray, pixel_size_um: PixelSize, segment: Options, networks: Options
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Nuclei, and cells around them, of one frame; or cells alone.
 
     Parameters
     ----------
     pixels : array, shape (C, Y, X), the channels of `segmented_channels`
+    pixel_size_um : edge of a pixel; (y, x) where pixels are not square: see `segment.square`
 
     Returns
     -------
     layers : name → labels uint32 (Y, X)
     figures : number of objects, their mean probability, image quality
     """
+    if isinstance(pixel_size_um, tuple):
+        return _segment_on_squares(pixels, pixel_size_um, segment, networks)
     channels = segmented_channels(segment)
     seen, drawn = (
         pixels[[channels.index(name) for name in seen_by(segment, part)]]
@@ -113,6 +117,34 @@ def segment_frame(
     if segment["cells"]["method"] != "off":
         layers["cells"] = _cells_around(nuclei.labels, drawn, pixel_size_um, segment, networks)
     return layers, _figures(nuclei) | image_quality(pixels[0])
+
+
+def _segment_on_squares(
+    pixels: np.ndarray, size_um: tuple[float, float], segment: Options, networks: Options
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """`segment_frame` for pixels that are not square; an object too thin for them is left out."""
+    squares = square.to_square(pixels, size_um)
+    found, figures = segment_frame(squares, min(size_um), segment, networks)
+    shape = (pixels.shape[-2], pixels.shape[-1])
+    layers = {name: square.from_square(labels, shape) for name, labels in found.items()}
+    objects = segment["objects"]
+    kept = np.unique(layers[objects])
+    kept = kept[kept > 0]
+    numbers = np.zeros(int(figures["n_nuclei"]) + 1, np.uint32)
+    numbers[kept] = np.arange(1, len(kept) + 1)
+    of_objects = {
+        name: np.frombuffer(figures[name], "<f4")[kept.astype(int) - 1] for name in OF_OBJECTS
+    }
+    probability = of_objects["foreground_probability"]
+    figures |= {name: column.tobytes() for name, column in of_objects.items()}
+    figures |= {
+        "n_nuclei": len(kept),
+        "nuclei_probability": float(np.mean(probability)) if len(kept) else float("nan"),
+    }
+    return {name: numbers[labels] for name, labels in layers.items()}, {
+        **figures,
+        **image_quality(pixels[0]),
+    }
 
 
 def is_large(shape: Sequence[int], whole_frame_mpx: float) -> bool:
@@ -140,9 +172,13 @@ def denoise_by_region(
 
 
 def segment_by_region(
-    pixels: Plane, pixel_size_um: float, segment: Options, networks: Options, scratch: MakePlane
+    pixels: Plane, pixel_size_um: PixelSize, segment: Options, networks: Options, scratch: MakePlane
 ) -> tuple[dict[str, Plane], dict[str, Any]]:
-    """`segment_frame` for an image (C, Y, X) that is read by slices; layers that are, too."""
+    """`segment_frame` for an image (C, Y, X) that is read by slices; layers that are, too.
+
+    Raises BadConfig where pixels are not square.
+    """
+    pixel_size_um = square_edge(pixel_size_um, "frames above 'segment.whole_frame_mpx'")
     channels = segmented_channels(segment)
     seen, drawn = (
         Selected(pixels, [channels.index(name) for name in seen_by(segment, part)])
@@ -223,7 +259,7 @@ def measure_frame(
     cells: Plane | None,
     pixels: Plane,
     channels: Sequence[str],
-    pixel_size_um: float,
+    pixel_size_um: PixelSize,
     measuring: Options,
     objects: str = "nuclei",
 ) -> pd.DataFrame:
@@ -249,12 +285,21 @@ def measure_frame(
 def detect_frame(
     pixels: np.ndarray,
     holders: np.ndarray,
-    pixel_size_um: float,
+    pixel_size_um: PixelSize,
     detecting: Options,
     network: Network | None = None,
 ) -> pd.DataFrame:
-    """Spots of one frame (Y, X), with the object of `holders` that each lies in."""
+    """Spots of one frame (Y, X), with the object of `holders` that each lies in.
+
+    Where pixels are not square, spots are found on square ones (see `segment.square`).
+    """
     names = ("diameter_um", "engine", "polarity", "probability_threshold", "threshold")
     options = {name: detecting[name] for name in names}
-    spots = detect_spots(pixels, pixel_size_um=pixel_size_um, network=network, **options)
+    edge = pixel_size_um if isinstance(pixel_size_um, float | int) else min(pixel_size_um)
+    if isinstance(pixel_size_um, tuple):
+        pixels = square.to_square(pixels, pixel_size_um)
+    spots = detect_spots(pixels, pixel_size_um=edge, network=network, **options)
+    if isinstance(pixel_size_um, tuple):
+        y, x = square.offset_um(pixel_size_um)
+        spots = spots.assign(y_um=spots["y_um"] + y, x_um=spots["x_um"] + x)
     return assign_spots(spots, holders, pixel_size_um=pixel_size_um).reset_index(drop=True)

@@ -16,6 +16,7 @@ from cellpipe.workflow.receipts import Receipt
 
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
+MISSING = "there is no file of"  # how the reason of a frame without files begins
 OF_OBJECTS = ("foreground_probability", "object_probability")  # of each object, by segmentation
 
 
@@ -76,15 +77,25 @@ def join_fields(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def quarantine(
-    plate: str, inspection: Mapping[str, Any], receipts: Mapping[str, Iterable[Receipt]]
+    plate: str,
+    inspection: Mapping[str, Any],
+    receipts: Mapping[str, Iterable[Receipt]],
+    passed_over: Iterable[Mapping[str, Any]] = (),
 ) -> pd.DataFrame:
-    """Every file, field or frame that was left out: where, at which stage, why, and the remedy."""
+    """Every file, field or frame that was left out: where, at which stage, why, and the remedy.
+
+    `status` is "quarantined" (read and found bad, or in doubt), "missing" (there is no file), or
+    "passed over" (an image that is not part of the plate as the config describes it, from
+    `account.rows_of_images`). `file` is the file, or the first of several, where it is known.
+    """
     rows = [
         {
             "well": fault["well"],
             "field": fault["field"],
             "t": "",
             "stage": "inspect",
+            "status": fault.get("status", "quarantined"),
+            "file": fault["file"],
             "reason": f"{fault['file']}: {fault['reason']}",
             "remedy": fault["remedy"],
         }
@@ -98,16 +109,29 @@ def quarantine(
                     "field": receipt.unit.field,
                     "t": frame.t,
                     "stage": stage,
+                    "status": "missing" if frame.reason.startswith(MISSING) else "quarantined",
+                    "file": "",
                     "reason": frame.reason,
                     "remedy": frame.remedy,
                 }
                 for frame in receipt.frames
                 if frame.status != "ok"
             ]
-    columns = ["plate", "well", "field", "t", "stage", "reason", "remedy"]
+    of_images = {"field": "", "t": "", "stage": "inspect", "status": "passed over"}
+    rows += [{**of_images, **row} for row in passed_over]
+    columns = ["plate", "well", "field", "t", "stage", "status", "file", "reason", "remedy"]
     return (
         pd.DataFrame(rows).assign(plate=plate)[columns] if rows else pd.DataFrame(columns=columns)
     )
+
+
+def left_out_frames(receipts: Iterable[Receipt]) -> set[tuple[str, int, int]]:
+    """Well, field and frame of what a stage quarantined."""
+    return {
+        (receipt.unit.well, receipt.unit.field, frame.t)
+        for receipt in receipts
+        for frame in receipt.bad_frames
+    }
 
 
 def stage_seconds(receipts: Iterable[Receipt]) -> float:

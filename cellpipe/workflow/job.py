@@ -72,6 +72,12 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
+def warn(text: str) -> None:
+    """To the log and to the terminal: what a person should see though the run goes on."""
+    log.warning("%s", text)
+    say(f"cellpipe warns: {text}")
+
+
 def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"

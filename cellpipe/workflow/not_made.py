@@ -9,7 +9,6 @@ one of its outputs; the report and the end of the run read them all.
 from __future__ import annotations
 
 import json
-import logging
 import re
 import traceback
 import unicodedata
@@ -20,11 +19,11 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.errors import CellpipeError
+from cellpipe.workflow.job import log, say, title
 from cellpipe.workflow.publish import publish_text
 
 COLUMNS = ("rule", "what", "reason", "do")
 LONGEST_NAME = 120  # characters; file systems take 255 bytes, and a suffix follows
-log = logging.getLogger("cellpipe")
 
 
 class NotMade:
@@ -58,6 +57,10 @@ class NotMade:
 
     def publish(self, path: str | Path) -> None:
         """Write the list, in the order in which things were tried; an empty one too."""
+        if self.rows:
+            names = ", ".join(row["what"] for row in self.rows[:3])
+            more = f" and {len(self.rows) - 3} more" if len(self.rows) > 3 else ""
+            say(f"{title(Path(path).stem)} not made: {names}{more}: see {path}")
         publish_text(path, json.dumps(self.rows, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cellpipe.workflow.removal import remove_quietly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def published(path: str | Path) -> Iterator[Path]:
         else:
             os.replace(aside, path)
     finally:
-        _remove(aside)
+        remove_quietly(aside, path.parent)
 
 
 def publish_text(path: str | Path, text: str) -> None:
@@ -64,7 +65,7 @@ def _replace_folder(aside: Path, path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
             os.rename(path, old)
-            shutil.rmtree(old, ignore_errors=True)
+            remove_quietly(old, path.parent)
         try:
             os.rename(aside, path)
             return
@@ -72,10 +73,3 @@ def _replace_folder(aside: Path, path: Path) -> None:
             if fault.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
     raise OSError(errno.EEXIST, "other jobs keep writing this folder", str(path))
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    elif path.exists():
-        path.unlink()

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from cellpipe.workflow.blocks import Unit
 from cellpipe.workflow.publish import published
+from cellpipe.workflow.removal import remove
 from cellpipe.workflow.tables import read_table
 
 _META = b"cellpipe"
@@ -94,7 +95,7 @@ def remove_overlapping(folder: Path, units: Sequence[Unit]) -> None:
             continue
         near = spans.get((other.well, other.field), [])
         if any(other.t_start < stop and start < other.t_stop for start, stop in near):
-            path.unlink(missing_ok=True)
+            remove(path, folder)
 
 
 def write_receipts(path: Path, rows: pd.DataFrame, receipts: Sequence[Receipt]) -> None:

@@ -1,0 +1,111 @@
+"""What a plate should have and has not: fields, frames, channels and planes that are missing.
+
+B02  f1 f2 f3     t 0 1 2 3 4
+B03  f1    f3     t 0 1     4     field 2 of B03, and frames 2 and 3, are holes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+
+COMMON = 0.5  # what more than this part of the wells has, every well should have
+FIELD = ["well", "field"]
+
+
+def expected_frames(planes: pd.DataFrame) -> dict[tuple[str, int], int]:
+    """Frames that each field should have: those that most fields of the plate have, or its own."""
+    own = planes.groupby(FIELD)["t"].max() + 1
+    counts = own.value_counts()
+    usual = int(counts[counts == counts.max()].index.max()) if len(counts) else 1
+    return {(str(w), int(f)): max(int(n), usual) for (w, f), n in own.items()}
+
+
+def missing_planes(
+    planes: pd.DataFrame,
+    channels: Sequence[str],
+    n_t: Mapping[tuple[str, int], int],
+    n_z: Mapping[str, int],
+) -> list[dict[str, Any]]:
+    """Frames of a channel that a field lacks, and those that lack planes of the stack ("z").
+
+    Parameters
+    ----------
+    planes : of the wanted channels: ``well field t channel z``
+    n_t : frames that each field should have; n_z : planes of each channel, see `stack_sizes`
+    """
+    found = planes.groupby([*FIELD, "t", "channel"], sort=False)["z"].agg(["nunique"])["nunique"]
+    wanted = pd.MultiIndex.from_tuples(
+        [
+            (well, field, t, channel)
+            for (well, field), frames in n_t.items()
+            for t in range(frames)
+            for channel in channels
+        ],
+        names=found.index.names,
+    )
+    holes = [
+        {"well": str(w), "field": int(f), "t": int(t), "channel": str(c)}
+        for w, f, t, c in wanted.difference(found.index, sort=False)
+    ]
+    depth = found.index.get_level_values("channel").map(dict(n_z)).to_numpy()
+    thin = found[found.to_numpy() < depth].index
+    holes += _thin(planes, thin)
+    return sorted(holes, key=lambda h: (h["well"], h["field"], h["t"], h["channel"]))
+
+
+def _thin(planes: pd.DataFrame, places: pd.MultiIndex) -> list[dict[str, Any]]:
+    """Holes of frames that lack planes which most frames of their channel have."""
+    if not len(places):
+        return []
+    usual = {}
+    for channel, own in planes.groupby("channel"):
+        counts = own["z"].value_counts()
+        usual[channel] = set(
+            counts[counts > COMMON * len(own.drop_duplicates([*FIELD, "t"]))].index
+        )
+    at = planes.set_index([*FIELD, "t", "channel"])["z"]
+    there = at[at.index.isin(places)].groupby(level=[0, 1, 2, 3]).agg(set)
+    return [
+        {"well": str(w), "field": int(f), "t": int(t), "channel": str(c),
+         "z": sorted(int(z) for z in usual[c] - there[w, f, t, c])}
+        for w, f, t, c in places
+    ]  # fmt: skip
+
+
+def missing_fields(planes: pd.DataFrame) -> list[dict[str, Any]]:
+    """Faults for fields that most wells have and a well lacks."""
+    places = planes.drop_duplicates(FIELD)
+    wells = places.groupby("well")["field"].agg(set)
+    counts = places["field"].value_counts()
+    common = set(counts[counts > COMMON * len(wells)].index)
+    return [
+        {
+            "well": str(well),
+            "field": int(field),
+            "file": "folder",
+            "reason": f"there is no image of field {field}, which most wells have",
+            "remedy": "copy its files from the microscope, then run again",
+        }
+        for well, own in wells.items()
+        for field in sorted(common - own)
+    ]
+
+
+def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:
+    """Channels of one plane beside stacks, which are repeated in every z of a stored stack.
+
+    Raises BadConfig where channels have stacks of different depths: they cannot be stored.
+    """
+    depths = {channel: n for channel, n in n_z.items() if n > 1}
+    if len(set(depths.values())) > 1:
+        raise BadConfig(
+            seen="stacks of " + ", ".join(f"{n} planes ({c})" for c, n in sorted(depths.items())),
+            wanted="stacks of one depth in all channels, for 'ingest.project_z: false'",
+            do="set 'ingest.project_z: true' in the config, or leave a channel out",
+        )
+    return sorted(channel for channel, n in n_z.items() if depths and n == 1)

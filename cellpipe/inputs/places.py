@@ -1,0 +1,102 @@
+"""Where a plate's images and its results lie: never in each other.
+
+Laying out a plate removes what is no longer wanted below ``results/P``; images that lie there,
+or results that lie among images, would be lost or taken for images.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from cellpipe.errors import BadConfig
+
+RESERVED = ("logs", "benchmarks", "models", "evaluation")  # folders of results that are no plate's
+
+
+def refuse_overlaps(plates: Mapping[str, Mapping[str, Any]], results: str | Path) -> None:
+    """Raise BadConfig if images lie in results, results in images, or two results in one folder.
+
+    Parameters
+    ----------
+    plates : rows of the sheet by plate, with their paths expanded
+    results : folder of all results; ``results/<plate>`` belongs to a plate
+    """
+    owned = {name: Path(results, name) for name in plates}
+    for name in plates:
+        if name.lower() in RESERVED:
+            raise BadConfig(
+                seen=f"a plate called '{name}'",
+                wanted=f"another name than {', '.join(RESERVED)}: folders of results",
+                do="rename the plate in the sheet of plates",
+            )
+    for one, other in combinations(owned, 2):
+        if _same(owned[one], owned[other]) or (
+            one.lower() == other.lower() and _ignores_case(Path(results))
+        ):
+            raise BadConfig(
+                seen=f"one folder for the results of the plates '{one}' and '{other}'",
+                wanted="a folder of its own for each plate",
+                do="rename one of them in the sheet of plates, or remove the link",
+            )
+    for name, row in plates.items():
+        for owner, folder in owned.items():
+            refuse_overlap(row["images"], folder, plate=name, owner=owner)
+
+
+def refuse_overlap(
+    images: str | Path, folder: str | Path, *, plate: str, owner: str | None = None
+) -> None:
+    """Raise BadConfig if the images of `plate` and the results `folder` of `owner` overlap."""
+    images, folder, owner = Path(images), Path(folder), owner or plate
+    if _contains(folder, images):
+        seen = f"the images of the plate '{plate}' ({images}) in the results of '{owner}'"
+        do = (
+            "give the plate another name in the sheet of plates; or copy the images out of it"
+            if owner == plate
+            else f"run '{plate}' with a sheet and a results folder of its own"
+        )
+    elif _contains(images, folder):
+        seen = (
+            f"the results of the plate '{owner}' ({folder}) in the images of '{plate}' ({images})"
+        )
+        do = "set 'results' in the config to a folder outside of the images"
+    else:
+        return
+    raise BadConfig(
+        seen=f"{seen}, by their real paths {os.path.realpath(images)} and "
+        f"{os.path.realpath(folder)}",
+        wanted="images and results apart, neither within the other: laying out a plate removes "
+        "what it finds in its results",
+        do=do,
+    )
+
+
+def _contains(outer: Path, inner: Path) -> bool:
+    """Whether `inner` is `outer` or lies in it, by real paths or as the disk sees them."""
+    real_outer, real_inner = Path(os.path.realpath(outer)), Path(os.path.realpath(inner))
+    if real_inner.is_relative_to(real_outer):
+        return True
+    return any(_same(real_outer, path) for path in (real_inner, *real_inner.parents))
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths are one folder: also by another case, or by a mount."""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # one of them is not there
+        return False
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Whether the disk below a folder takes "P" and "p" for one."""
+    there = Path(os.path.realpath(folder))
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    swapped = there.with_name(there.name.swapcase())
+    return swapped != there and _same(there, swapped) and swapped.exists()

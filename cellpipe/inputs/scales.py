@@ -1,0 +1,180 @@
+"""The scale of a plate: size of a pixel, step in z, time between frames, each with its source.
+
+Config first, then what the metadata of most fields hold; what neither gives is unknown, and stays
+so: no number stands for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from cellpipe.errors import BadImage
+from cellpipe.inputs.headers import Read, most_common
+from cellpipe.layouts.reading import Header
+from cellpipe.units import in_words, is_square
+
+UNKNOWN = "unknown"
+NGFF = "NGFF metadata"
+TOLERANCE = 0.01  # of a size: fields that differ by more are of another magnification
+Place = tuple[str, int]
+Given = float | Sequence[float] | None  # a size, or sizes in y and x, from the config
+
+
+def plate_scale(
+    headers: Mapping[Place, Header], given: Given
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Scale of a plate in space, and faults of the fields whose metadata hold another.
+
+    Returns
+    -------
+    scale : dict
+        pixel_size_um (None where unknown, or where pixels are not square), pixel_size_y_um,
+        pixel_size_x_um (None where unknown), pixel_size_known, pixel_size_source,
+        pixel_size_seen (what metadata hold that was not taken, in words), z_step_um,
+        z_step_source
+    faults : as those of an inspection
+    """
+    held = {p: h for p, h in headers.items() if h.pixel_size_um}
+    sizes = {p: (h.pixel_size_y_um or h.pixel_size_um, h.pixel_size_um) for p, h in held.items()}
+    rounded = {p: (round(y, 6), round(x, 6)) for p, (y, x) in sizes.items()}  # type: ignore[arg-type]
+    usual = most_common(rounded.values())
+    doubts = [header.scale_doubt for header in headers.values() if header.scale_doubt]
+    seen, faults = most_common(doubts) or "", []
+    if given is not None:
+        y, x = _edges(given)
+        source = "config"
+        if usual and not _alike(usual, (y, x)):
+            of = held[next(p for p in rounded if rounded[p] == usual)].scale_source
+            seen = f"{in_words(*usual)} in {of}, unlike the config"
+    elif usual:
+        y, x = usual
+        source = held[next(p for p in rounded if rounded[p] == usual)].scale_source
+        faults = [_odd(p, own, usual) for p, own in rounded.items() if not _alike(own, usual)]
+        seen = ""
+    else:
+        return {**described_size(None, None), "pixel_size_seen": seen, **_z_step(headers)}, []
+    scale = described_size(y, x, source)
+    return {**scale, "pixel_size_seen": seen, **_z_step(headers)}, faults
+
+
+def described_size(y: float | None, x: float | None, source: str = UNKNOWN) -> dict[str, Any]:
+    """Size of a pixel as an inspection describes it."""
+    known = bool(y and x)
+    square = known and is_square(float(y or 0), float(x or 0))
+    return {
+        "pixel_size_um": float(x) if x and square else None,
+        "pixel_size_y_um": float(y) if y and known else None,
+        "pixel_size_x_um": float(x) if x and known else None,
+        "pixel_size_known": known,
+        "pixel_size_source": source if known else UNKNOWN,
+    }
+
+
+def described_step(step_s: float | None, source: str) -> dict[str, Any]:
+    """Time between frames as an inspection describes it."""
+    return {
+        "time_step_s": float(step_s) if step_s else None,
+        "time_step_known": bool(step_s),
+        "time_step_source": source if step_s else UNKNOWN,
+    }
+
+
+def relative_edges(scale: Sequence[float]) -> list[float]:
+    """Edges of a pixel in y and x in units of the shorter one; [1, 1] for square pixels."""
+    y, x = scale
+    return [1.0, 1.0] if is_square(y, x) else [y / min(y, x), x / min(y, x)]
+
+
+def _edges(given: float | Sequence[float]) -> tuple[float, float]:
+    return (given, given) if isinstance(given, int | float) else (given[0], given[1])
+
+
+def _alike(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return all(abs(a - b) <= TOLERANCE * b for a, b in zip(one, other, strict=True))
+
+
+def _odd(place: Place, own: tuple[float, float], usual: tuple[float, float]) -> dict[str, Any]:
+    return {
+        "well": place[0],
+        "field": place[1],
+        "file": "tags",
+        "reason": f"a pixel size of {in_words(*own)}, unlike the rest of the plate "
+        f"({in_words(*usual)})",
+        "remedy": "give 'pixel_size_um' under 'ingest' in the config if the tags are wrong",
+    }
+
+
+def _z_step(headers: Mapping[Place, Header]) -> dict[str, Any]:
+    steps = [round(h.z_step_um, 6) for h in headers.values() if h.z_step_um]
+    usual = most_common(steps)
+    of = next((h for h in headers.values() if h.z_step_um and round(h.z_step_um, 6) == usual), None)
+    source = (
+        of.scale_source.replace("SizeX", "SizeZ").replace("ResolutionX", "z") if of else UNKNOWN
+    )
+    return {"z_step_um": usual, "z_step_source": source}
+
+
+def scale_of_source(
+    fields: Sequence[Mapping[str, Any]], given: Given
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Scale of an OME-Zarr plate, and faults of the images that hold another."""
+    edges = relative_edges(most_common(tuple(field["pixel_scale"]) for field in fields))
+    headers = {
+        (field["well"], field["field"]): Header(
+            (field["shape"][-2], field["shape"][-1]),
+            field["dtype"],
+            pixel_size_um=field["pixel_size_um"],
+            pixel_size_y_um=field["pixel_size_y_um"],
+            z_step_um=field["z_step_um"],
+            scale_source=NGFF,
+            scale_doubt="" if field["pixel_size_um"] else _without_unit(field["pixel_scale"]),
+        )
+        for field in fields
+    }
+    scale, odd = plate_scale(headers, given)
+    if not scale["pixel_size_known"]:
+        scale["pixel_edges_px"] = edges
+    elif (
+        isinstance(given, int | float)
+        and edges[0] != edges[1]
+        and "unlike" not in scale["pixel_size_seen"]
+    ):
+        scale["pixel_size_seen"] += f", pixels of {edges[0]:g} : {edges[1]:g}, unlike the config"
+    return scale, odd
+
+
+def _without_unit(scale: Sequence[float]) -> str:
+    y, x = scale
+    return f"an NGFF scale of {y:g} × {x:g} (y × x) without a unit of length"
+
+
+def time_step(
+    groups: Mapping[Place, pd.DataFrame],
+    headers: Mapping[Place, Header],
+    read: Read,
+    given: float | None,
+) -> dict[str, Any]:
+    """Time between frames of a plate: the config's, else from the tags of one movie."""
+    if given:
+        return described_step(given, "config")
+    place = next((place for place in headers if groups[place]["t"].max() > 0), None)
+    if place is None:
+        return described_step(None, UNKNOWN)
+    header = headers[place]
+    if header.time_step_s:
+        return described_step(header.time_step_s, header.time_source)
+    group = groups[place]
+    of_channel = group[group["channel"] == group["channel"].iloc[0]].drop_duplicates("t")
+    try:
+        first, last = (read(*of_channel.iloc[i][["path", "page"]]) for i in (0, -1))
+    except BadImage:
+        return described_step(None, UNKNOWN)
+    if first.acquired_s is None or last.acquired_s is None:
+        return described_step(None, UNKNOWN)
+    frames = of_channel["t"].iloc[-1] - of_channel["t"].iloc[0]
+    step = (last.acquired_s - first.acquired_s) / frames if frames else 0.0
+    name = str(of_channel["path"].iloc[0])
+    return described_step(step if step > 0 else None, f"MetaSeries acquisition times of {name}")

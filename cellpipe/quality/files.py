@@ -1,0 +1,41 @@
+"""Warnings of files: images that were passed over and may be wanted, holes, what was assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from cellpipe.inputs.account import warnings
+
+
+def files_in_doubt(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """A row per kind of images that were passed over, and per assumption on files."""
+    for line in warnings(inspection["files"]) if "files" in inspection else []:
+        yield _row(line, "names or metadata that do not fit the layout", "see quarantine.tsv")
+    for line in inspection.get("notes", []):
+        yield _row(line, "names of files, or metadata", "check that this is right")
+
+
+def incomplete(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """A row for frames, channels and planes that fields lack, and one for fields of wells."""
+    holes = inspection.get("holes", [])
+    if holes:
+        wells = sorted({hole["well"] for hole in holes})
+        frames = {(hole["well"], hole["field"], hole["t"]) for hole in holes}
+        yield {
+            "kind": "missing images",
+            "where": ", ".join(wells[:6]) + (" …" if len(wells) > 6 else ""),
+            "seen": f"{len(holes):,} channels of {len(frames):,} frames lack images",
+            "likely_cause": "files that were not copied, or an acquisition that was stopped",
+            "do": "see quarantine.tsv; copy the missing files, then run again",
+        }
+
+
+def _row(seen: str, cause: str, do: str) -> dict[str, str]:
+    return {"kind": "files", "where": "plate", "seen": seen, "likely_cause": cause, "do": do}

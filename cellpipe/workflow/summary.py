@@ -1,0 +1,181 @@
+"""The end of a run in a few lines: what was used, left out, not judged, not made.
+
+tables, lists ──► summarise ──► results/P/summary.json ──► told      at the end of the run
+                                                     └──► faults_of  decides the exit status
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PASSED_OVER = "passed over"  # status in quarantine.tsv of images that are not part of the plate
+SHOWN = 4  # names in a line
+
+
+def summarise(
+    inspection: Mapping[str, Any],
+    *,
+    wells: pd.DataFrame,
+    quarantine: pd.DataFrame,
+    warnings: pd.DataFrame,
+    not_made: pd.DataFrame,
+    notes: Iterable[str] = (),
+) -> dict[str, Any]:
+    """What a person should know of a plate when its run ends, as plain values.
+
+    Parameters
+    ----------
+    inspection : what was found in the folder
+    wells : wells.parquet; quarantine, warnings : the tables of that name, as text
+    not_made : rule, what, reason, do
+    notes : what was noted when the plate map was read
+    """
+    lost = left_out(inspection, quarantine)
+    fields = {(field["well"], field["field"]) for field in inspection["fields"]}
+    used = {place for place in fields if place not in lost["fields"]}
+    over = quarantine[_status(quarantine) == PASSED_OVER]
+    return {
+        "plate": inspection["plate"],
+        "wells": len(wells),
+        "wells_used": len({well for well, _ in used}),
+        "fields": lost["n_fields"],
+        "fields_used": lost["n_fields"] - len(lost["fields"]),
+        "frames": lost["n_frames"],
+        "frames_left_out": lost["n_left_out"],
+        "wells_left_out": lost["wells"],
+        "passed_over": _passed_over(inspection, over),
+        "not_judged": _not_judged(wells),
+        "not_made": not_made[["what", "reason", "do"]].to_dict("records"),
+        "warnings": warnings[["kind", "where", "seen", "do"]].to_dict("records"),
+        "notes": list(notes),
+    }
+
+
+def left_out(inspection: Mapping[str, Any], quarantine: pd.DataFrame) -> dict[str, Any]:
+    """Fields and frames of a plate that were found, and those of them that were left out.
+
+    A row of the quarantine without a frame counts for all frames of its field. Field 0 stands for
+    a well of which there are no images: such wells are named, but were never found.
+    """
+    frames = {(f["well"], int(f["field"])): int(f.get("n_t", 1)) for f in inspection["fields"]}
+    usual = max(frames.values(), default=1)
+    lost: dict[tuple[str, int], set[int]] = {}
+    bad = quarantine[(_status(quarantine) != PASSED_OVER) & (quarantine["field"] != "")]
+    for well, field, t in zip(bad["well"], bad["field"], bad["t"], strict=True):
+        place = (str(well), int(field))
+        if place[1] == 0:
+            continue
+        n = frames.setdefault(place, usual)  # its headers could not be read
+        lost.setdefault(place, set()).update(range(n) if str(t) == "" else [int(t)])
+    whole = {place for place, missing in lost.items() if len(missing) >= frames[place]}
+    return {
+        "n_fields": len(frames),
+        "n_frames": sum(frames.values()),
+        "n_left_out": sum(map(len, lost.values())),
+        "fields": whole,
+        "wells": sorted({well for well, _ in lost}),
+    }
+
+
+def faults_of(summary: Mapping[str, Any], max_left_out: float) -> list[str]:
+    """Why a plate that was finished ends with an error status; empty if all is well."""
+    faults = []
+    n, lost = summary["frames"], summary["frames_left_out"]
+    if n and lost > max_left_out * n:
+        what = "fields" if n == summary["fields"] else "frames of fields"
+        faults.append(
+            f"{lost:,} of {n:,} {what} were left out ({lost / n:.1%}), of wells "
+            f"{_some(summary['wells_left_out'])}"
+        )
+    if summary["not_made"]:
+        names = [row["what"] for row in summary["not_made"]]
+        faults.append(f"{len(names)} not made: {_some(names)}")
+    return faults
+
+
+def told(summary: Mapping[str, Any], folder: Path) -> list[str]:
+    """Lines about one plate, the first with its report."""
+    lines = [f"{summary['plate']}: {(folder / 'report.html').resolve()}"]
+    used = (
+        f"{summary['wells_used']:,} of {summary['wells']:,} wells, "
+        f"{summary['fields_used']:,} of {summary['fields']:,} fields used"
+    )
+    lines.append(used)
+    if summary["frames_left_out"]:
+        whole = summary["frames"] == summary["fields"]
+        lines.append(
+            f"left out: {summary['frames_left_out']:,} of {summary['frames']:,} "
+            f"{'fields' if whole else 'frames of fields'}, of wells "
+            f"{_some(summary['wells_left_out'])}: see {folder / 'quarantine.tsv'}"
+        )
+    if summary["passed_over"]["files"]:
+        lines.append(
+            f"passed over: {summary['passed_over']['files']:,} files"
+            + "".join(f"; {reason}" for reason in summary["passed_over"]["reasons"])
+        )
+    for reason, names in summary["not_judged"].items():
+        lines.append(f"cannot be judged, {reason}: {len(names):,} wells, {_some(names)}")
+    for row in summary["not_made"]:
+        lines.append(f"not made: {row['what']}: {row['reason']}; {row['do']}")
+    for row in summary["warnings"][:SHOWN]:
+        lines.append(f"warning, {row['kind']}: {row['where']}: {row['seen']}; {row['do']}")
+    if len(summary["warnings"]) > SHOWN:
+        more = len(summary["warnings"]) - SHOWN
+        lines.append(f"{more} more warnings: see {folder / 'warnings.tsv'}")
+    return [lines[0], *(f"  {line}" for line in [*lines[1:], *summary["notes"]])]
+
+
+def end_of_run(results: Path, plates: Iterable[str], stopped: Mapping[str, list[str]]) -> str:
+    """What is printed when a run ends.
+
+    Parameters
+    ----------
+    plates : those that the run was to bring to their summary
+    stopped : plate → rules whose jobs failed or were not started
+    """
+    lines: list[str] = []
+    for plate in plates:
+        path = results / plate / "summary.json"
+        if rules := stopped.get(plate):
+            lines.append(f"{plate}: not finished, at {_some(rules)}")
+            lines.append(f"  why: see {results / 'logs'}/<rule>/{plate}…; then run again")
+        elif path.is_file():
+            lines += told(json.loads(path.read_text(encoding="utf-8")), results / plate)
+    return "\n".join(["", *lines]) if lines else ""
+
+
+def _status(quarantine: pd.DataFrame) -> pd.Series:
+    named = quarantine if "status" in quarantine else quarantine.assign(status="quarantined")
+    return named["status"]
+
+
+def _passed_over(inspection: Mapping[str, Any], over: pd.DataFrame) -> dict[str, Any]:
+    """Files of the folder that are not part of the plate: how many, and those that were images."""
+    groups = inspection.get("files", {}).get("passed_over", [])
+    images = [f"{g['files']:,} × {g['reason']}" for g in groups if g["image"]]
+    return {
+        "files": sum(group["files"] for group in groups) if groups else len(over),
+        "reasons": images[:SHOWN],
+    }
+
+
+def _not_judged(wells: pd.DataFrame) -> dict[str, list[str]]:
+    """Wells that are neither hits nor no hits: reason → wells."""
+    if "hit_reason" not in wells:
+        return {}
+    reasons = wells["hit_reason"].fillna("").astype(str)
+    open_wells = wells[(reasons != "") & wells["hit"].isna()]
+    groups = open_wells.groupby(reasons[open_wells.index], sort=True)["well"]
+    return {str(reason): list(map(str, names)) for reason, names in groups}
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(dict.fromkeys(map(str, names)))
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,161 @@
+"""The end of a run: what is counted as left out, when a plate ends with an error, what is told.
+
+B02  f1 f2   quarantined: all of B02 f2, frame 1 of B03 f1, and a well that was never imaged:
+B03  f1 f2   3 of 8 frames are left out, one field of four
+B04  -
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cellpipe.workflow.contents import counted, incomplete, lost_store
+from cellpipe.workflow.summary import end_of_run, faults_of, left_out, summarise, told
+
+PLACES = [("B02", 1), ("B02", 2), ("B03", 1), ("B03", 2)]
+QUARANTINE = ["well", "field", "t", "stage", "status", "reason", "remedy"]
+NONE_MADE = pd.DataFrame(columns=["rule", "what", "reason", "do"])
+NO_WARNING = pd.DataFrame(columns=["kind", "where", "seen", "likely_cause", "do"])
+
+
+def inspection(n_t: int = 2) -> dict:
+    return {
+        "plate": "P",
+        "fields": [{"well": w, "field": f, "n_t": n_t} for w, f in PLACES],
+        "faults": [],
+    }
+
+
+def quarantined(*rows: tuple[str, str, str], status: str = "quarantined") -> pd.DataFrame:
+    table = [(*row, "ingest", status, "cut", "copy it again") for row in rows]
+    return pd.DataFrame(table, columns=QUARANTINE, dtype=str)
+
+
+LOST = quarantined(("B02", "2", ""), ("B03", "1", "1"), ("B03", "1", "1"), ("B04", "0", ""))
+
+
+def wells(**columns: list) -> pd.DataFrame:
+    return pd.DataFrame({"well": ["B02", "B03"], **columns})
+
+
+def summary(quarantine: pd.DataFrame = LOST, **tables: pd.DataFrame) -> dict:
+    given = {"wells": wells(), "warnings": NO_WARNING, "not_made": NONE_MADE, **tables}
+    return summarise(inspection(), quarantine=quarantine, **given)
+
+
+def test_frames_that_are_left_out_are_counted_once() -> None:
+    lost = left_out(inspection(), LOST)
+    assert (lost["n_fields"], lost["n_frames"], lost["n_left_out"]) == (4, 8, 3)
+    assert lost["fields"] == {("B02", 2)}
+    assert lost["wells"] == ["B02", "B03"]
+
+
+def test_a_field_without_a_readable_header_counts_as_the_others() -> None:
+    lost = left_out(inspection(), quarantined(("B05", "1", "")))
+    assert (lost["n_fields"], lost["n_frames"], lost["n_left_out"]) == (5, 10, 2)
+
+
+def test_images_that_are_passed_over_are_not_left_out() -> None:
+    over = quarantined(("B02", "", ""), ("", "", ""), status="passed over")
+    assert left_out(inspection(), over)["n_left_out"] == 0
+    assert summary(over)["passed_over"]["files"] == 2
+
+
+@pytest.mark.parametrize(
+    ("most", "fails"), [(0.1, True), (0.374, True), (0.375, False), (1, False)]
+)
+def test_a_plate_fails_when_more_was_left_out_than_may_be(most: float, fails: bool) -> None:
+    faults = faults_of(summary(), most)
+    assert bool(faults) == fails
+    if fails:
+        assert faults == ["3 of 8 frames of fields were left out (37.5%), of wells B02, B03"]
+
+
+def test_nothing_left_out_is_no_fault_even_where_nothing_may_be() -> None:
+    assert faults_of(summary(quarantined()), 0) == []
+
+
+def test_what_was_not_made_is_a_fault() -> None:
+    row = {"rule": "export_ctc", "what": "ctc/B02_1", "reason": "too many tracks", "do": "use GEFF"}
+    made = summary(quarantined(), not_made=pd.DataFrame([row]))
+    assert faults_of(made, 1) == ["1 not made: ctc/B02_1"]
+    assert any(
+        "not made: ctc/B02_1: too many tracks; use GEFF" in line for line in told(made, Path("P"))
+    )
+
+
+def test_everything_a_person_should_know_is_told(tmp_path: Path) -> None:
+    warning = {
+        "kind": "units",
+        "where": "plate",
+        "seen": "no pixel size",
+        "likely_cause": "",
+        "do": "set it",
+    }
+    judged = wells(hit=pd.array([True, None], dtype="boolean"), hit_reason=["", "no cells"])
+    lines = told(summary(wells=judged, warnings=pd.DataFrame([warning])), tmp_path)
+    text = "\n".join(lines)
+    assert str(tmp_path / "report.html") in lines[0]
+    assert "2 of 2 wells, 3 of 4 fields used" in text
+    assert "left out: 3 of 8 frames of fields, of wells B02, B03" in text
+    assert "cannot be judged, no cells: 1 wells, B03" in text
+    assert "warning, units: plate: no pixel size; set it" in text
+
+
+def test_the_end_tells_finished_plates_and_names_where_others_stopped(tmp_path: Path) -> None:
+    (tmp_path / "P").mkdir()
+    (tmp_path / "P/summary.json").write_text(json.dumps(summary()))
+    text = end_of_run(tmp_path, ["P", "Q"], {"Q": ["ingest_block", "ingest_block"]})
+    assert "P/report.html" in text
+    assert "Q: not finished, at ingest_block\n" in text
+    assert end_of_run(tmp_path, [], {}) == ""
+
+
+FOLDERS = {"figures": "figures", "evaluation/worst": "evaluation/worst", "*.geff": "geff.tsv"}
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    for name in (
+        "figures/a.svg",
+        "figures/b.svg",
+        "evaluation/worst/x.png",
+        "P_1.geff/c/0",
+        "cells/figures/z",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "summary.json").write_text(json.dumps({"contents": counted(tmp_path, FOLDERS)}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "output"),
+    [
+        ("figures/b.svg", ["figures"]),
+        ("evaluation/worst/x.png", ["evaluation/worst"]),
+        ("P_1.geff/c/0", ["geff.tsv"]),
+        ("cells/figures/z", []),
+    ],
+)
+def test_a_file_that_is_gone_names_what_is_to_be_made_again(
+    finished: Path, name: str, output: list[str]
+) -> None:
+    assert incomplete(finished, FOLDERS) == []
+    (finished / name).unlink()
+    assert incomplete(finished, FOLDERS) == output
+    (finished / "summary.json").unlink()
+    assert incomplete(finished, FOLDERS) == []  # a plate that was never finished
+
+
+def test_a_store_that_is_gone_is_known(tmp_path: Path) -> None:
+    layout = tmp_path / "layout.json"
+    assert not lost_store(layout)
+    layout.write_text('{"store": "P.ome.zarr"}')
+    assert lost_store(layout)
+    (tmp_path / "P.ome.zarr").mkdir()
+    assert not lost_store(layout)
