@@ -51,7 +51,7 @@ def _files(results: Path, images: Path, left_out: pd.DataFrame) -> Iterator[str]
     if not listed.exists():
         yield "no list of the files that were passed over"
         return
-    passed = set(pd.read_csv(listed, sep="\t", dtype=str)["file"])
+    passed = set(pd.read_csv(listed, sep="\t", dtype=str)["path"])
     named = {path for path in there if left_out["reason"].str.contains(path, regex=False).any()}
     for path in sorted(there - used - passed - named):
         yield f"file {path} is neither used nor quarantined nor passed over"

@@ -7,6 +7,7 @@ sentence that says what was seen, what was wanted and what to do.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -97,6 +98,9 @@ def _named(run: Run, tables: dict[str, pd.DataFrame]) -> dict[str, set[str]]:
         path = run.plate / name
         if path.exists():
             lines += path.read_text().splitlines()[1:]
+    inspection = json.loads((run.plate / "inspection.json").read_text())
+    for key in ("holes", "notes"):
+        lines += [f"{key}: {entry}" for entry in inspection.get(key, [])]
     fields = tables["fields"]
     for column in [name for name in fields if str(name).endswith("flag")]:
         flagged = fields[fields[column].fillna("").ne("")]
