@@ -26,6 +26,10 @@ pathvars:
     benchmarks=f"{RESULTS}/benchmarks",
 
 
+onstart:
+    note_how_it_runs()
+
+
 include: "rules/ingest.smk"
 include: "rules/denoise.smk"
 include: "rules/segment.smk"
@@ -52,8 +56,11 @@ rule all:
 
 
 onsuccess:
+    note_how_it_runs()
     say_how_it_ended()
 
 
 onerror:
+    note_how_it_runs()
     say_how_it_ended()
+    say_killed(log)

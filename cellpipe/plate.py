@@ -10,6 +10,7 @@ Axes are T, C, Z, Y, X, or the subset that a plate read in place has.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping
@@ -20,10 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.ngff.chunks import (
+    MEND,
+    altered_chunks,
     chunk_files,
     chunk_places,
+    digest_chunks,
     missing_chunks,
     read_planes,
     refuse_missing,
@@ -34,6 +38,7 @@ from cellpipe.ngff.chunks import (
 from cellpipe.ngff.regions import StoredFrame, write_sampled
 from cellpipe.tiles import Channel, Plane
 from cellpipe.units import Scale, square_edge
+from cellpipe.workflow.asides import sweep
 from cellpipe.workflow.removal import refuse_elsewhere, remove
 
 if TYPE_CHECKING:
@@ -212,6 +217,25 @@ class Plate:
             refuse_missing(missing, what)
             refuse_torn(torn_chunks(array, index), what)
 
+    def stored_digest(self, well: str, field: int, t: int, name: str | None = None) -> str:
+        """Digest of the files that hold a frame (or its labels), at every level."""
+        whole = hashlib.sha256()
+        for array, index in self._arrays(well, field, t, name):
+            whole.update(digest_chunks(array, index).encode())
+        return whole.hexdigest()[:32]
+
+    def altered_chunks(self, well: str, field: int, t: int, name: str | None = None) -> list[Path]:
+        """Chunks of a frame (or of its labels) that do not match the checksum that they bear."""
+        arrays = self._arrays(well, field, t, name)
+        return [path for array, index in arrays for path in altered_chunks(array, index)]
+
+    def remove_leftovers(self, well: str, field: int, t: int, name: str | None = None) -> int:
+        """Remove what killed jobs have left aside where they wrote a frame (or its labels)."""
+        if name is None and self.in_place:
+            return 0
+        arrays = self._arrays(well, field, t, name)
+        return sweep(path.parent for array, index in arrays for path in chunk_files(array, index))
+
     def states(self, well: str, field: int, t_start: int, t_stop: int) -> list[tuple[int, int]]:
         """Size and time of change of the full-resolution chunks of frames; (-1, -1) if missing."""
         where = self.fields[well, field]
@@ -225,17 +249,22 @@ class Plate:
 
     def erase_frame(self, well: str, field: int, t: int, name: str | None = None) -> None:
         """Remove what an earlier run stored of a frame (or of its labels), at every level."""
-        where = self.fields[well, field]
         if name is None and self.in_place:
             return
-        for level in range(len(where.levels)):
-            if name:
-                array, index = self._label_array(well, field, t, name, level)
-            else:
-                array = self._open(self.path / where.path / where.levels[level])
-                index = _index(where.axes, t=t)
+        for array, index in self._arrays(well, field, t, name):
             for chunk in chunk_files(array, index):
                 remove(chunk, self.layout.parent)
+
+    def _arrays(
+        self, well: str, field: int, t: int, name: str | None
+    ) -> Iterator[tuple[zarr.Array, tuple[slice, ...]]]:
+        """Each level of an image (or of its labels), and where a frame lies in it."""
+        where = self.fields[well, field]
+        for level, array_name in enumerate(where.levels):
+            if name:
+                yield self._label_array(well, field, t, name, level)
+            else:
+                yield self._open(self.path / where.path / array_name), _index(where.axes, t=t)
 
     def _missing(self, where: Field, level: int, index: tuple[slice, ...]) -> list[Path]:
         """Missing chunks of an image under `index`.
@@ -285,8 +314,18 @@ def _opened(path: Path, owned: Path) -> zarr.Array:
     if path.is_symlink():
         return open_in_place(path)
     refuse_elsewhere(path / "c", owned)
+    from cellpipe.ngff.store import OwnStore
+
+    try:
+        array = zarr.open_array(store=OwnStore(path), mode="r+")
+    except Exception as fault:  # metadata that were altered can fail in any way
+        raise CellpipeError(
+            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
+            wanted="the metadata as they were written",
+            do=MEND,
+        ) from fault
     # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards
-    return zarr.open_array(str(path), mode="r+").with_config({"write_empty_chunks": True})
+    return array.with_config({"write_empty_chunks": True})
 
 
 def _as_plane(pixels: np.ndarray, array: zarr.Array) -> np.ndarray:

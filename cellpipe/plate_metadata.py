@@ -28,6 +28,7 @@ from cellpipe.ngff.disk import (
 )
 from cellpipe.plate import Field, Plate
 from cellpipe.units import Scale
+from cellpipe.workflow.durable import sync_disk
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.removal import Refused, remove
 
@@ -98,6 +99,7 @@ def lay_out(
         "labels": list(labels),
         "fields": [field.as_dict() for field in fields],
     }
+    sync_disk(root)
     publish_text(layout, json.dumps(description, indent=1) + "\n")
 
 

@@ -12,9 +12,10 @@ on (or stops, if the config says so). Nothing here knows what the stages do.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ import pandas as pd
 
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.workflow.blocks import Unit
+from cellpipe.workflow.durable import sync_disk
 from cellpipe.workflow.receipts import (
     Frame,
     Receipt,
@@ -49,6 +51,8 @@ class Work:
     write : (unit, t, result) → rows of the block table, in the writer thread; may raise BadImage
     erase : (unit, t), for a frame that is left out: takes away what an earlier run stored
     there : whether the pixels that a receipt speaks of are still there
+    stored : digests of what `write` has stored of a frame, by layer; a receipt holds them, and
+        what no longer matches them is made again
     fingerprint : of a finished unit, from its key and the extra that `write` noted
     empty : columns of the rows when a unit has none
     """
@@ -61,6 +65,7 @@ class Work:
     empty: pd.DataFrame = field(default_factory=pd.DataFrame)
     erase: Callable[[Unit, int], None] = lambda unit, t: None
     there: Callable[[Unit, int], bool] = lambda unit, t: True
+    stored: Callable[[Unit, int], dict[str, str]] = lambda unit, t: {}
     fingerprint: Callable[[Unit, str], str] = lambda unit, key: key
 
 
@@ -82,6 +87,7 @@ def run_block(
     receipts: Path,
     table: Path,
     on_bad_image: str = "quarantine",
+    keep: Collection[str] = (),
     progress: Callable[[int], None] = lambda n_units: None,
 ) -> list[Receipt]:
     """Bring every unit of a block to its receipt, then publish the block table.
@@ -91,6 +97,7 @@ def run_block(
     receipts : folder for the receipts of this stage
     table : path of the block table
     on_bad_image : "quarantine" or "stop"
+    keep : names of units that stay as they are if they have a receipt: they cannot be made again
     progress : called with 1 for each unit that is finished
 
     Raises
@@ -102,7 +109,9 @@ def run_block(
     """
     stop = on_bad_image == "stop"
     keys = {unit: work.key(unit) for unit in units}
-    waiting = [unit for unit in units if not _finished(unit, keys[unit], work, receipts, stop)]
+    kept = {u for u in units if u.name in keep and kept_receipt(receipt_path(receipts, u), keys[u])}
+    asked = [unit for unit in units if unit not in kept]
+    waiting = [unit for unit in asked if not _finished(unit, keys[unit], work, receipts, stop)]
     if len(waiting) < len(units):
         progress(len(units) - len(waiting))
     collector = _Collector(work, keys, receipts, progress, stop)
@@ -119,7 +128,10 @@ def _finished(unit: Unit, key: str, work: Work, receipts: Path, stop: bool) -> b
     receipt = kept_receipt(receipt_path(receipts, unit), key)
     if receipt is None or (stop and receipt.bad_frames):
         return False  # a run that is to stop at bad frames must meet them again
-    return all(work.there(unit, t) for t in receipt.good_frames)
+    if not all(work.there(unit, t) for t in receipt.good_frames):
+        return False
+    noted = [frame for frame in receipt.frames if frame.stored]
+    return all(work.stored(unit, frame.t) == frame.stored for frame in noted)
 
 
 def _kept(unit: Unit, key: str, receipts: Path) -> Receipt:
@@ -168,7 +180,8 @@ class _Collector:
             item = _attempt(self.work.write, item)
         if item.fault is None:
             self.rows.append(item.value)
-            self.frames.append(Frame(t, seconds=item.seconds))
+            stored = self.work.stored(item.unit, t)
+            self.frames.append(Frame(t, seconds=item.seconds, stored=stored))
             return
         if self.stop:
             raise item.fault
@@ -186,12 +199,24 @@ class _Collector:
         else:  # rows of a frame without objects know the types of the columns best
             table = with_place_types((self.rows or [self.work.empty])[0].iloc[:0])
         key = self.keys[unit]
-        made = self.work.fingerprint(unit, key)
+        made = _without(self.work.fingerprint(unit, key), self.frames)
         table = table.assign(fingerprint=pd.Series(made, table.index, dtype="str"))
         receipt = Receipt(unit, key, made, tuple(self.frames))
-        write_receipts(receipt_path(self.receipts, unit), table, [receipt])
+        if any(frame.stored for frame in self.frames):
+            self.receipts.mkdir(parents=True, exist_ok=True)
+            sync_disk(self.receipts)
+        # a receipt that is torn is none: it need not be on disk before it has its name
+        write_receipts(receipt_path(self.receipts, unit), table, [receipt], synced=False)
         self.rows, self.frames = [], []
         self.progress(1)
+
+
+def _without(fingerprint: str, frames: Sequence[Frame]) -> str:
+    """The fingerprint of a unit, another one if frames were left out: what follows lacks them."""
+    bad = [frame.t for frame in frames if frame.status != "ok"]
+    if not bad:
+        return fingerprint
+    return hashlib.sha256(f"{fingerprint} without {bad}".encode()).hexdigest()[:32]
 
 
 def _flow(units: Sequence[Unit], work: Work, collector: _Collector) -> None:

@@ -10,10 +10,14 @@ import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe.inputs import lines, places, sheets
+from cellpipe.inputs import lines, places, sheets, watch
+from cellpipe.inputs.config import refuse_doubles
+from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_readouts
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.contents import incomplete, lost_store
+from cellpipe.workflow.limits import say_killed
+from cellpipe.workflow.run_record import note_run
 from cellpipe.workflow.provenance import code_digest
 from cellpipe.workflow.summary import end_of_run
 
@@ -22,12 +26,20 @@ shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
 
 
 try:
+    for path in workflow.configfiles:
+        refuse_doubles(path)
+    sheets.refuse_odd_paths({"cellpipe itself": workflow.basedir}, odd="{}:")
+    sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
     config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
     SHEET = sheets.read_plates(
         config["plates"],
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
+    refuse_unknown_readouts(
+        config, in_place=any(row["layout"] == "ome-zarr" for row in SHEET.values())
+    )
+    refuse_missing_controls(config, SHEET)
     places.refuse_overlaps(SHEET, config["results"])
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
@@ -79,6 +91,20 @@ def of_plate(key):
 def in_place(wildcards):
     """Whether a plate is OME-Zarr already, and is read where it lies."""
     return SHEET[wildcards.plate]["layout"] == "ome-zarr"
+
+
+def watched(wildcards):
+    """Changes when what was found missing or bad in a folder of images is no longer so."""
+    plate = wildcards.plate
+    return watch.token(Path(RESULTS, plate), Path(SHEET[plate]["images"]))
+
+
+def inspected(wildcards):
+    """What a plate in place was inspected with: its chunks may be mended with no other trace."""
+    if not in_place(wildcards):
+        return ""
+    path = Path(RESULTS, wildcards.plate, "inspection.json")
+    return json.loads(path.read_text()).get("token", "") if path.exists() else ""
 
 
 def fields(plate):
@@ -204,9 +230,15 @@ def all_results(wildcards):
     """Every result of every plate. What a folder has lost is made again with the folder."""
     for plate in PLATES:
         workflow.dag.forcefiles.update(gone(plate))  # snakemake sees whole folders only
-    return [
-        path for plate in PLATES for path in results_of_plate(Wildcards(plate=plate))
-    ]
+    paths = [f"{RESULTS}/{plate}/summary.json" for plate in PLATES]
+    for plate in PLATES:
+        paths += results_of_plate(Wildcards(plate=plate))
+    return paths
+
+
+def note_how_it_runs():
+    """Record in the folder of each plate how its results are made, for `cellpipe verify`."""
+    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
 
 
 def say_how_it_ended():
@@ -307,6 +339,8 @@ SEGMENT_CODE = frame_code(
     "segment.square",
 )
 
+# what decides links; how the stage's movement enters speeds is another matter
+LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
 TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
 
 DETECT_CODE = frame_code("detect", "segment.square")

@@ -24,11 +24,13 @@ rule inspect_plate:
         layouts=config["layouts"],
         channels=config["channels"],
         ingest=config["ingest"],
+        watched=watched,
         code=code_digest(
             "inputs.manifest",
             "inputs.account",
             "inputs.plate_map",
             "layouts.ome_zarr",
+            "quality.scale",
         ),
     script:
         "../scripts/inspect_plate.py"
@@ -80,6 +82,7 @@ rule ingest_block:
         units=block_units,
         images=of_plate("images"),
         in_place=in_place,
+        inspected=inspected,
         project_z=config["ingest"]["project_z"],
         on_bad_image=config["on_bad_image"],
         code=code_digest("ingest", "layouts.reading"),

@@ -25,11 +25,14 @@ rule gather_plate:
         runtime=60,
     params:
         options=config["detect"],
+        stage=config["track"]["stage"],
+        max_gap_frames=config["track"]["max_gap_frames"],
         code=code_digest(
             "workflow.gather",
             "inputs.account",
             "track",
             "segment.movie_quality",
+            "dynamics.stage",
             "units",
         ),
     script:
@@ -42,8 +45,11 @@ rule profile_plate:
         cells="<results>/{plate}/cells.parquet",
         fields="<results>/{plate}/fields.parquet",
         tracks="<results>/{plate}/tracks.parquet",
+        spots="<results>/{plate}/spots.parquet",
         spot_tracks="<results>/{plate}/spot_tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
+        quarantine="<results>/{plate}/quarantine.tsv",
+        scores=of_classifier("scores.json"),
         plate_map=of_plate("plate_map"),
     output:
         wells="<results>/{plate}/wells.parquet",
@@ -51,6 +57,7 @@ rule profile_plate:
         profiles="<results>/{plate}/profiles/augmented.parquet",
         normalised="<results>/{plate}/profiles/normalised.parquet",
         selected="<results>/{plate}/profiles/selected.parquet",
+        features="<results>/{plate}/profiles/features.tsv",
         warnings="<results>/{plate}/warnings.tsv",
     log:
         "<logs>/profile_plate/{plate}.log",
@@ -67,8 +74,7 @@ rule profile_plate:
         readouts=READOUTS,
         seed=config["seed"],
         code=code_digest(
-            "profiles.wells",
-            "profiles.dynamics",
+            "profiles.summary",
             "statistics.plate",
             "inputs.plate_map",
             "quality",

@@ -2,6 +2,7 @@ rule draw_figures:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        fields="<results>/{plate}/fields.parquet",
         wells="<results>/{plate}/wells.parquet",
         tracks="<results>/{plate}/tracks.parquet",
         spots="<results>/{plate}/spots.parquet",
@@ -24,7 +25,8 @@ rule draw_figures:
     params:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
-        code=code_digest("figures", "workflow.not_made", "units"),
+        stage=config["track"]["stage"],
+        code=code_digest("figures", "workflow.not_made", "dynamics.stage", "units"),
     script:
         "../scripts/draw_figures.py"
 
@@ -40,6 +42,7 @@ rule write_report:
         tracks="<results>/{plate}/tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
+        features="<results>/{plate}/profiles/features.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,
@@ -74,7 +77,7 @@ rule write_report:
 
 rule write_crate:
     input:
-        layout="<results>/{plate}/layout.json",
+        inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
         statistics="<results>/{plate}/statistics.tsv",
@@ -98,6 +101,6 @@ rule write_crate:
         images=of_plate("images"),
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("formats.ro_crate"),
+        code=code_digest("formats.ro_crate", "quality.scale"),
     script:
         "../scripts/write_crate.py"

@@ -17,7 +17,7 @@ rule track_block:
         runtime=60,
     params:
         units=field_block_units,
-        options=config["track"],
+        options=LINKING,
         weights=LINK_WEIGHTS,
         code=TRACK_CODE,
     script:

@@ -1,6 +1,27 @@
+def denoised_of(path):
+    """A file of the denoised plate, where the config keeps it."""
+    return path if KEEP_DENOISED else []
+
+
+def track_tables(wildcards):
+    """Block tables of the tracks of a block's fields, where labels of tracks are kept."""
+    if "tracks" not in LABELS:
+        return []
+    wanted = {(u["well"], u["field"]) for u in block_units(wildcards)}
+    return [
+        f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet"
+        for name, units in field_blocks(wildcards.plate).items()
+        if wanted & {(u.well, u.field) for u in units}
+    ]
+
+
 rule verify_block:
     input:
         layout="<results>/{plate}/layout.json",
+        ingest=["<results>/{plate}/blocks/ingest/{block}.parquet"],
+        denoised_layout=denoised_of("<results>/{plate}/layout_denoised.json"),
+        denoise=denoised_of(["<results>/{plate}/blocks/denoise/{block}.parquet"]),
+        track=track_tables,
         segment="<results>/{plate}/blocks/segment/{block}.parquet",
         cells="<results>/{plate}/blocks/measure/{block}.parquet",
     output:
@@ -24,8 +45,10 @@ rule verify_block:
 rule verify_plate:
     input:
         layout="<results>/{plate}/layout.json",
+        denoised_layout=denoised_of("<results>/{plate}/layout_denoised.json"),
         ingest=block_tables("ingest"),
         segment=block_tables("segment"),
+        track=lambda wildcards: block_tables("track")(wildcards) if MOVIES else [],
         faults=faults_of_blocks,
     output:
         verified="<results>/{plate}/verified.tsv",
@@ -41,6 +64,6 @@ rule verify_plate:
         runtime=60,
     params:
         weights=WEIGHTS,
-        code=code_digest("plate_metadata"),
+        code=code_digest("plate_metadata", "workflow.metadata_record"),
     script:
         "../scripts/verify_plate.py"

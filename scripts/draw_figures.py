@@ -6,7 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import figures
+from cellpipe.dynamics.stage import without_stage
 from cellpipe.plate import Plate
+from cellpipe.profiles.counts import comparable
 from cellpipe.units import words_of
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import NotMade, file_name
@@ -24,21 +26,23 @@ def read_computed(path, columns=None):
 def planned(readouts):
     """Name → what plots it, of those figures that the plate's tables allow."""
     wells = read_table(snakemake.input.wells)
+    compared = comparable(wells, readouts)  # as statistics took them: of what was imaged alike
     statistics = pd.read_csv(snakemake.input.statistics, sep="\t")
     for readout in readouts:
         yield f"heat_map_{readout}", partial(figures.plate_heat_map, wells, readout)
         if (wells["control"] != "").any():
-            yield f"controls_{readout}", partial(figures.control_distributions, wells, readout)
+            yield f"controls_{readout}", partial(figures.control_distributions, compared, readout)
         fits = statistics[
             (statistics["readout"] == readout) & (statistics["kind"] == "dose_response")
         ]
         if len(fits):
             group = snakemake.params.dose_group
-            plot = partial(figures.dose_response_curve, wells, fits, readout, group_column=group)
+            plot = partial(figures.dose_response_curve, compared, fits, readout, group_column=group)
             yield f"dose_response_{readout}", plot
     if snakemake.input.confusion:
         confusion = pd.read_csv(snakemake.input.confusion, sep="\t", index_col=0)
-        yield "confusion_matrix", partial(figures.confusion_matrix, confusion)
+        if len(confusion):  # none, where no classifier could be trained
+            yield "confusion_matrix", partial(figures.confusion_matrix, confusion)
     tracks = read_computed(snakemake.input.tracks)
     if len(tracks):
         cells = read_computed(snakemake.input.cells, POSITIONS)
@@ -56,6 +60,7 @@ def of_motion(kind, points, wells):
     """How far cells, or spots, go: condition by condition."""
     groups = figures.well_groups(wells)
     msd = read_computed(snakemake.input.msd)
+    points = without_stage(points, read_computed(snakemake.input.fields), snakemake.params.stage)
     yield f"msd_{kind}", partial(figures.msd_plot, msd[msd["kind"] == kind], groups)
     yield f"spaghetti_{kind}", partial(figures.spaghetti_plot, points, groups)
 

@@ -82,7 +82,7 @@ with speaking(snakemake):
         spot_scores = frame_scores(spots, read_true_places(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
         scores |= {f"spots_{name}": value for name, value in spot_scores.items()}
     named = [truth / name for name in ("classes.tsv", "nuclei.tsv") if (truth / name).is_file()]
-    if "class" in cells and named:
+    if "class" in cells and named and cells["class"].ne("").any():  # else none was given a class
         scores |= class_scores(cells, read_true_places(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
     publish_table(snakemake.output.movies, movies)

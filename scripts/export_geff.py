@@ -12,7 +12,7 @@ from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.removal import remove
 from cellpipe.workflow.tables import read_table
 
-with speaking(snakemake):
+with speaking(snakemake) as also:
     plate, not_made = Plate(snakemake.input.layout), NotMade()
     cells = plate.scale.computed(read_table(snakemake.input.cells))
     folder = Path(snakemake.output.listing).parent
@@ -29,6 +29,7 @@ with speaking(snakemake):
                 named=plate.scale,
                 labels_path=plate.path / where.path / "labels" / plate.objects,
             )
+            also.append(folder / name)
             written.append({"well": well, "field": field, "geff": name, "n_cells": len(here)})
     own = set(folder.glob(f"{plate.name}_[A-Z]*[0-9]_*[0-9].geff"))
     for other in own - {folder / row["geff"] for row in written}:

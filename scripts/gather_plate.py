@@ -7,9 +7,11 @@ import pandas as pd
 
 from cellpipe.dynamics.diffusion import subtract_drift
 from cellpipe.dynamics.msd import ensemble_msd, track_msd
+from cellpipe.dynamics.stage import without_stage
 from cellpipe.inputs import account
 from cellpipe.plate import Plate
 from cellpipe.segment import movie_quality
+from cellpipe.units import words_of
 from cellpipe.workflow import gather
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
@@ -32,6 +34,12 @@ def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
         track.link_particles(group, **limits) for _, group in spots.groupby(["well", "field"])
     ]
     return pd.concat(fields, ignore_index=True)
+
+
+def moving(points, fields):
+    """Points as motion is read from them: without the stage's, and with repeated frames marked."""
+    steady = without_stage(points, fields, snakemake.params.stage)
+    return steady.assign(repeated=movie_quality.in_repeated_frames(points, fields))
 
 
 def ensembles(cells, spots) -> pd.DataFrame:
@@ -66,29 +74,37 @@ with speaking(snakemake):
         spots=rows.get("detect"),
         links=rows.get("track"),
     )
-    tracks = track.track_table(cells, plate.time_step_s) if "track" in rows else pd.DataFrame()
     spots = (
         linked_spots(rows["detect"], snakemake.params.options)
         if "detect" in rows
         else pd.DataFrame()
     )
-    particles = (
-        track.particle_table(spots, plate.time_step_s) if "track_id" in spots else pd.DataFrame()
-    )
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
+    with words_of(plate.scale):
+        fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
+        together = movie_quality.common_movement(fields)
+    cell_paths = moving(cells, fields) if "track" in rows else cells
+    tracks = track.track_table(cell_paths, plate.time_step_s) if "track" in rows else pd.DataFrame()
+    spot_paths = moving(spots, fields) if "track_id" in spots else spots
+    particles = (
+        track.particle_table(spot_paths, plate.time_step_s)
+        if "track_id" in spots
+        else pd.DataFrame()
+    )
     over = account.read_passed_over(snakemake.input.passed_over)
-    faults = gather.quarantine(plate.name, inspection, receipts, account.rows_of_images(over))
-    left_out = gather.left_out_frames(receipts["ingest"])
     planes = read_table(snakemake.input.manifest)
+    passed_over = account.rows_of_images(over)
+    faults = gather.quarantine(plate.name, inspection, receipts, passed_over, planes)
+    left_out = gather.left_out_frames(receipts["ingest"])
     files = account.settled(inspection["files"], planes, left_out)
     for table, path in (
         (cells, snakemake.output.cells),
         (tracks, snakemake.output.tracks),
         (spots, snakemake.output.spots),
         (particles, snakemake.output.spot_tracks),
-        (ensembles(cells, spots), snakemake.output.msd),
+        (ensembles(cell_paths, spot_paths), snakemake.output.msd),
         (fields, snakemake.output.fields),
         (faults, snakemake.output.quarantine),
     ):
@@ -98,5 +114,8 @@ with speaking(snakemake):
     for status, rows_of in faults.groupby("status", sort=False):
         where = ", ".join(sorted(set(rows_of["well"]) - {""})[:6]) or "plate"
         log.warning("%d %s (%s): see %s", len(rows_of), status, where, snakemake.output.quarantine)
-    for line in movie_quality.summary(fields):
+    gap = snakemake.params.max_gap_frames if "track" in rows else None
+    for line in together:
+        log.info("%s", line)
+    for line in [*movie_quality.shared_jumps(fields), *movie_quality.summary(fields, gap)]:
         log.warning("frames to doubt, %s: see %s", line, snakemake.output.fields)

@@ -81,6 +81,7 @@ with speaking(snakemake):
         write=write,
         erase=lambda unit, t: job.plate.erase_frame(unit.well, unit.field, t),
         there=lambda unit, t: job.plate.has_frame(unit.well, unit.field, t),
+        stored=lambda unit, t: {"pixels": job.plate.stored_digest(unit.well, unit.field, t)},
         fingerprint=content,
         empty=pd.DataFrame(columns=["plate", "well", "field", "t"]),
     )

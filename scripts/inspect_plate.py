@@ -14,6 +14,7 @@ from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts import ome_zarr
 from cellpipe.layouts.reading import read_plane
 from cellpipe.layouts.wells import row_and_column
+from cellpipe.quality.scale import facts_of_scale
 from cellpipe.workflow.job import log, speaking, warn
 from cellpipe.workflow.publish import publish_table, publish_text
 
@@ -32,7 +33,9 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         inspection, over = account.accounted_source(inspection, source)
         return inspection, pd.DataFrame(), over
     files = manifest.listing(images, options.ingest["follow_links"])
-    listed = manifest.list_planes(options.layout, images, options.layouts, files)
+    listed = manifest.list_planes(
+        options.layout, images, options.layouts, files, options.ingest["plate_columns"]
+    )
     inspection, planes = manifest.inspect_planes(
         listed,
         options.channels,
@@ -72,8 +75,13 @@ with speaking(snakemake):
         mapped = read_plate_map(options.plate_map, wells)["well"]
         named = [*wells, *(fault["well"] for fault in inspection["faults"])]
         inspection["faults"] += manifest.wells_without_images(mapped, named)
+    for name, words in facts_of_scale(inspection).items():
+        log.info("%s: %s", name, words)
+    if inspection["pixel_size_seen"]:
+        log.warning("pixel size: seen and not taken: %s", inspection["pixel_size_seen"])
     publish_table(snakemake.output.manifest, planes)
     publish_table(snakemake.output.passed_over, over)
+    inspection["token"] = options.watched
     publish_text(snakemake.output.inspection, json.dumps(inspection, indent=1) + "\n")
     log.info(
         "%s: %d wells, %d fields, %d holes, %d fields that cannot be read",

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+from cellpipe.plate import Plate
 from cellpipe.plate_metadata import lay_out
 from cellpipe.workflow.job import speaking
+from cellpipe.workflow.metadata_record import note_metadata
 
 with speaking(snakemake):
     options = snakemake.params
@@ -23,3 +25,4 @@ with speaking(snakemake):
         chunk_px=options.ingest["chunk_px"],
         store=options.store,
     )
+    note_metadata(Plate(snakemake.output.layout))

@@ -3,13 +3,66 @@
 import json
 from pathlib import Path
 
+import pandas as pd
+
 from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.profiles.hits import hit_counts, not_judged
 from cellpipe.quality import plate_warnings
+from cellpipe.statistics.reference import named
 from cellpipe.units import Scale
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.tables import read_table
+
+
+def report_wells(wells):
+    """Log which wells are incomplete, how many are hits, and which cannot be judged."""
+    incomplete = wells[wells["incomplete"]]
+    if len(incomplete):
+        log.warning(
+            "%d of %d wells are incomplete and kept out of hits, controls and statistics"
+            " (profile.min_imaged_share): %s",
+            len(incomplete), len(wells),
+            "; ".join(f"{w.well}: {w.incomplete_reason}" for w in incomplete.itertuples()),
+        )  # fmt: skip
+    if "hit" in wells:
+        log.info("%d hits, %d no hits, %d wells cannot be judged", *hit_counts(wells))
+        for reason, names in not_judged(wells).items():
+            log.warning("cannot be judged: %s: %s", named(names), reason)
+
+
+def report_readouts(statistics):
+    """Log why scores of readouts and curves are empty."""
+    for row in statistics[statistics["note"].fillna("") != ""].itertuples():
+        group = f", {row.group}" if row.group else ""
+        log.warning("%s, %s%s: %s", row.readout, row.kind.replace("_", " "), group, row.note)
+
+
+def report_features(features):
+    """Log which features are not normalised, or not selected, and why."""
+    left = features[~features["normalised"]]
+    for reason, own in left.groupby("reason", sort=False):
+        log.warning("profiles, not normalised: %s: %s", named(list(own["feature"])), reason)
+    left = features[features["normalised"] & ~features["selected"]]
+    for reason, own in left.groupby("reason", sort=False):
+        log.info("profiles, not selected: %s: %s", named(list(own["feature"])), reason)
+    other = features[features["method"] == "standard deviation"]
+    if len(other):
+        log.warning("profiles, normalised by the standard deviation, as the MAD is 0: %s",
+                    named(list(other["feature"])))  # fmt: skip
+    if len(features) and (features["reference"] == "all wells").all():
+        log.warning("profiles are normalised to all wells: fewer than 3 negative controls")
+
+
+def unmade_readouts(readouts):
+    """Fractions of classes, where no classifier could be trained: readout → why."""
+    if not snakemake.input.scores:
+        return {}
+    scores = json.loads(Path(snakemake.input.scores).read_text())
+    if scores["n_cells"]:
+        return {}
+    return {name: scores["note"] for name in readouts if name.startswith("fraction_")}
 
 
 def imaged_wells(inspection):
@@ -27,28 +80,44 @@ def with_computed_names(options, scale):
     }
 
 
+def with_true_names(table, scale):
+    """The table with the true units in columns that hold names of columns, and reasons."""
+
+    def named_truly(text):
+        return " ".join(scale.column(word) for word in str(text).split(" "))
+
+    texts = [c for c in ("readout", "feature", "note", "reason", "hit_reason") if c in table]
+    return table.assign(**{c: table[c].fillna("").map(named_truly) for c in texts})
+
+
 with speaking(snakemake):
     output = snakemake.output
-    names = ("cells", "fields", "tracks", "spot_tracks", "msd")
+    names = ("cells", "fields", "tracks", "spots", "spot_tracks", "msd")
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     scale = Scale.from_dict(inspection)
     tables = {name: scale.computed(read_table(snakemake.input[name])) for name in names}
     readouts = [scale.computed_column(name) for name in snakemake.params.readouts]
     options = with_computed_names(snakemake.params.options, scale)
+    tables["quarantine"] = pd.read_csv(snakemake.input.quarantine, sep="\t", dtype={"well": str})
     imaged = imaged_wells(inspection)
     plate_map = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
     made = plate_chain.profile_plate(
-        snakemake.wildcards.plate, tables, plate_map, options, readouts
+        snakemake.wildcards.plate, tables, plate_map, options, readouts,
+        inspection, unmade_readouts(readouts),
+    )  # fmt: skip
+    wells, statistics, features = (
+        with_true_names(table, scale) for table in (made.wells, made.statistics, made.features)
     )
-    statistics = made.statistics
-    if "readout" in statistics:
-        statistics = statistics.assign(readout=statistics["readout"].map(scale.column))
-    publish_table(output.wells, scale.published(made.wells))
+    publish_table(output.wells, scale.published(wells))
     publish_table(output.statistics, statistics)
     publish_table(output.profiles, scale.published(made.augmented))
     publish_table(output.normalised, scale.published(made.normalised))
     publish_table(output.selected, scale.published(made.selected))
+    publish_table(output.features, features)
+    report_wells(wells)
+    report_readouts(statistics)
+    report_features(features)
     log.info("%d wells, %d readouts", len(made.wells), len(readouts))
     found = {**tables, "wells": made.wells, "statistics": made.statistics}
     warnings = plate_warnings(inspection, found)

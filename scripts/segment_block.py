@@ -48,6 +48,9 @@ with speaking(snakemake):
     def there(unit, t):
         return all(job.plate.has_frame(unit.well, unit.field, t, name) for name in layers)
 
+    def stored(unit, t):
+        return {name: job.plate.stored_digest(unit.well, unit.field, t, name) for name in layers}
+
     params = {"options": options, "denoise": denoising}
     work = Work(
         key=job.keys(params, weights=snakemake.params.weights),
@@ -57,6 +60,7 @@ with speaking(snakemake):
         write=write,
         erase=erase,
         there=there,
+        stored=stored,
         empty=pd.DataFrame(columns=["plate", "well", "field", "t", "n_nuclei"]),
     )
     job.run(work)

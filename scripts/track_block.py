@@ -4,22 +4,38 @@ import numpy as np
 import pandas as pd
 
 from cellpipe import track
+from cellpipe.segment.movie_quality import lost_frames, spans
 from cellpipe.workflow import gather
 from cellpipe.workflow.block_job import BlockJob
+from cellpipe.workflow.durable import sync_disk
 from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.provenance import fingerprint
 from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
 
+COLUMNS = ["plate", *gather.OBJECT, "track_id", "parent_track_id", *gather.STAGE]
+
 
 def linked_field(cells, unit):
-    """Links of one field, with the field's place."""
+    """Links of one field with the field's place, and how far the stage moved before each frame."""
     links = track.link_cells(cells, **options, judge=judge)
+    limits = {name: options[name] for name in ("max_distance_um", "max_gap_frames")}
+    links = links.merge(track.stage_shifts(cells, **limits), how="left", on="t")
+    return links.assign(plate=job.plate.name, well=unit.well, field=unit.field)[COLUMNS]
+
+
+def without_links(cells, unit):
+    """Cells of a field whose movie could not be linked: no track, nothing known of the stage."""
+    nothing = dict.fromkeys(["track_id", "parent_track_id"], np.int64(0))
     place = {"plate": job.plate.name, "well": unit.well, "field": unit.field}
-    return links.assign(**place)[["plate", *gather.OBJECT, "track_id", "parent_track_id"]]
+    return cells[["t", "label"]].assign(**place, **nothing, **dict.fromkeys(gather.STAGE, 0.0))[
+        COLUMNS
+    ]
 
 
 def write_tracked_labels(unit, links):
-    """Store labels in which a cell keeps its value over time."""
+    """Store labels in which a cell keeps its value over time; returns their digests by frame."""
+    stored = {}
     for t in range(unit.t_start, unit.t_stop):
         if not job.plate.has_frame(unit.well, unit.field, t, job.plate.objects):
             continue
@@ -28,6 +44,8 @@ def write_tracked_labels(unit, links):
         of_frame = links[links["t"] == t]
         values[of_frame["label"].to_numpy(np.int64)] = of_frame["track_id"].to_numpy(np.uint32)
         job.plate.write_labels(unit.well, unit.field, t, "tracks", values[nuclei])
+        stored[t] = {"tracks": job.plate.stored_digest(unit.well, unit.field, t, "tracks")}
+    return stored
 
 
 def load_judge(weights):
@@ -39,6 +57,25 @@ def load_judge(weights):
     return load_link_network(weights, snakemake.threads)
 
 
+def frames_of(unit, receipts, fault, stored):
+    """Frames of a movie's receipt: those that were measured, all left out if linking failed.
+
+    `stored` : digests of the labels that were written, by frame
+    """
+    good = sorted({t for receipt in receipts for t in receipt.good_frames})
+    holes = lost_frames(good)
+    if holes:
+        too_long = [hole for hole in holes if len(hole) > options["max_gap_frames"]]
+        ends = f"; no track goes through {spans(too_long)}" if too_long else ""
+        log.warning("%s: no image of frames %s%s", unit.name, spans(holes), ends)
+    if fault is None:
+        return tuple(Frame(t, stored=stored.get(t, {})) for t in good)
+    return tuple(
+        Frame(t, "quarantined", fault["reason"], fault["do"], stored=stored.get(t, {}))
+        for t in good
+    )
+
+
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "track")
     of_links = ("max_distance_um", "max_gap_frames", "divisions")
@@ -47,26 +84,27 @@ with speaking(snakemake):
     classes = read_rows(snakemake.input.classes) if snakemake.input.classes else None
     cells = gather.join_cells(read_rows(snakemake.input.cells), classes=classes)
     upstream = [r for path in snakemake.input.cells for r in read_receipts(path)]
-    tables, receipts = [], []
+    tables, receipts, not_made = [], [], NotMade()
     for unit in job.units:
         of_field = cells[(cells["well"] == unit.well) & (cells["field"] == unit.field)]
-        links = linked_field(of_field, unit)
+        before, links = len(not_made.rows), None
+        with not_made.trying(f"links of {unit.name}"):
+            links = linked_field(of_field, unit)
+        fault = not_made.rows[-1] if len(not_made.rows) > before else None
+        links = without_links(of_field, unit) if links is None else links
+        stored = {}
         if snakemake.params.options["keep_labels"]:
-            write_tracked_labels(unit, links)
-        inputs = [
-            r.fingerprint
-            for r in upstream
-            if (r.unit.well, r.unit.field) == (unit.well, unit.field)
-        ]
+            stored = write_tracked_labels(unit, links)
+        own = [r for r in upstream if (r.unit.well, r.unit.field) == (unit.well, unit.field)]
         key = fingerprint(
             "track",
             code=job.code,
             params=options,
-            inputs=inputs,
+            inputs=[r.fingerprint for r in own],
             weights=snakemake.params.weights,
         )
-        frames = tuple(Frame(t) for t in range(unit.t_start, unit.t_stop))
-        receipts.append(Receipt(unit, key, key, frames))
+        receipts.append(Receipt(unit, key, key, frames_of(unit, own, fault, stored)))
         tables.append(links.assign(fingerprint=key))
         log.info("%s: %d links, %d tracks", unit.name, len(links), links["track_id"].nunique())
+    sync_disk(job.table.parents[2])
     write_receipts(job.table, pd.concat(tables, ignore_index=True), receipts)

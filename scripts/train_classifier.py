@@ -4,6 +4,7 @@ import json
 
 from safetensors.numpy import save_file
 
+from cellpipe.errors import BadConfig
 from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.workflow import plate_chain
@@ -15,10 +16,15 @@ with speaking(snakemake):
     options = snakemake.params.options
     cells = read_rows(snakemake.input.tables)
     if options["training"] == "controls":
-        known = read_plate_map(snakemake.input.plate_map, cells["well"].unique())
+        # not compared with the wells of `cells`: some have none, and the inspection has compared
+        known = read_plate_map(snakemake.input.plate_map, [])
     else:
         known = read_annotations(snakemake.input.annotations)
-    trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
+    try:
+        trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
+    except BadConfig as fault:  # known only now that cells are measured: the rest is still made
+        trained = plate_chain.untrained(f"no classifier: {fault.seen}; {fault.do}")
+        log.warning("%s. No cell gets a class", trained.judged.note)
     classifier, judged = trained.classifier, trained.judged
     log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)
     tensors, metadata = classifier.to_tensors()

@@ -1,27 +1,44 @@
-"""Stop if a block has a fault; if none has, note in the plate what made it."""
+"""Stop if a block or the metadata has a fault; if none has, note in the plate what made it."""
+
+from pathlib import Path
 
 import pandas as pd
 
 from cellpipe import plate_metadata
 from cellpipe.errors import BadImage
 from cellpipe.plate import Plate
-from cellpipe.workflow.job import speaking
+from cellpipe.workflow import block_files
+from cellpipe.workflow.job import log, speaking
+from cellpipe.workflow.metadata_record import metadata_faults, note_metadata
 from cellpipe.workflow.provenance import versions
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.receipts import read_receipts
 
+
+def refuse_faults(faults, edited):
+    """Stop at faults, which the remedy makes good."""
+    if not len(faults) and not edited:
+        return
+    seen = [f"{name}: {fault}" for name, fault in edited.items()]
+    seen += [
+        f"{row.well} field {row.field} frame {row.t}, {row.layer}: {row.fault}"
+        for row in faults.itertuples()
+    ]
+    raise BadImage(
+        seen=f"{len(seen)} fault(s) in {plate.path}, such as {seen[-1]}",
+        wanted="every chunk, label and file of metadata as it was written",
+        do=f"`cellpipe verify {plate.layout.parent}` lists them all; with --mend it makes these, "
+        "and nothing else, again",
+    )
+
+
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     faults = pd.concat([pd.read_csv(path, sep="\t") for path in snakemake.input.faults])
-    if len(faults):
-        first = faults.iloc[0]
-        raise BadImage(
-            seen=f"{len(faults)} fault(s) in {plate.path}, such as {first.well} "
-            f"field {first.field} frame {first.t}, {first.layer}: {first.fault}",
-            wanted="every chunk and label that the tables state",
-            do="remove the block table of that field, then run again: only what is gone is redone; "
-            "or put it back yourself, and run with --forcerun verify_block",
-        )
+    edited = metadata_faults(plate)
+    if snakemake.input.denoised_layout:
+        edited |= metadata_faults(Plate(snakemake.input.denoised_layout))
+    refuse_faults(faults, edited)
     facts = {"versions": versions(), "weights": snakemake.params.weights}
     made: dict = {}
     layers = {"ingest": ["pixels"], "segment": [n for n in plate.label_names if n != "tracks"]}
@@ -33,4 +50,10 @@ with speaking(snakemake):
                     receipt.fingerprint
                 )
     plate_metadata.write_provenance(plate.layout, made)
+    note_metadata(plate)
+    of_frames = [Path(path).stem for path in snakemake.input.faults]
+    of_fields = [Path(path).stem for path in snakemake.input.track]
+    n_old = block_files.remove_others(plate.layout.parent, of_frames, of_fields)
+    if n_old:
+        log.info("%d table(s) of blocks that are cut otherwise now were removed", n_old)
     publish_table(snakemake.output.verified, faults)

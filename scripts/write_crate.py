@@ -1,9 +1,11 @@
 """Describe the results of a plate as an RO-Crate: what was run on what, with what."""
 
+import json
 from pathlib import Path
 
 from cellpipe import __version__
 from cellpipe.formats.ro_crate import write_crate
+from cellpipe.quality.scale import facts_of_scale
 from cellpipe.workflow import provenance
 from cellpipe.workflow.job import speaking
 
@@ -18,5 +20,6 @@ with speaking(snakemake):
             network["name"]: {"sha256": network["sha256"], "license": network["licence"]}
             for network in snakemake.params.networks
         },
+        scale=facts_of_scale(json.loads(Path(snakemake.input.inspection).read_text())),
         versions={"cellpipe": __version__, **provenance.versions()},
     )

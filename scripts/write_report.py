@@ -137,6 +137,7 @@ with speaking(snakemake):
         )
         or {},
         importance=importance,
+        features=pd.read_csv(snakemake.input.features, sep="\t", keep_default_na=False),
         thumbnails=thumbnails(plate, inspection),
         fields=read_table(snakemake.input.fields),
         tracks=tracks if len(tracks) else None,

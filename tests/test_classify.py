@@ -200,7 +200,7 @@ def test_cut_cells_do_not_teach():
 
 def test_plate_without_positive_controls_is_told_so():
     cells, plate_map, *_ = dose_cells()
-    with pytest.raises(BadConfig, match="no cells in positive"):
+    with pytest.raises(BadConfig, match="no positive control well in the plate map"):
         training_set_from_controls(cells, plate_map.replace("positive", ""))
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import tifffile
 import yaml
+from checkouts import make_checkout, run_line
 from drawn_pairs import CONFIG, write_set
 from engine_models import DIAMETER_PX, disc_image
 from running import PLATE, ROOT, Run, quiet_environment
@@ -118,3 +119,14 @@ def test_a_network_is_trained_in_its_environment(options: tuple[str, ...], tmp_p
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert load_network(tmp_path / "training/discs/discs.safetensors").card.name == "discs"
+
+
+def test_the_commands_of_readme_run_as_they_stand(
+    options: tuple[str, ...], small_demo: Path, tmp_path: Path
+) -> None:
+    here = make_checkout(tmp_path / "cellpipe", small_demo)
+    prefix = {"SNAKEMAKE_CONDA_PREFIX": options[-1]}
+    for command in ("snakemake --sdm conda", "snakemake benchmark --sdm conda"):
+        done = run_line(command, here, **prefix)
+        assert done.returncode == 0, (command, done.stdout + done.stderr)
+    assert (here / "results/my-plate/benchmark.tsv").is_file()

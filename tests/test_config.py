@@ -10,7 +10,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.config import load_yaml, validated
+from cellpipe.inputs.config import load_yaml, refuse_doubles, validated
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 SCHEMA = load_yaml(SCHEMAS / "config.schema.yaml")
@@ -101,3 +101,30 @@ def test_a_number_where_a_text_is_wanted_lacks_quotes(text):
 def test_a_missing_section_is_named():
     with pytest.raises(BadConfig, match="no key 'channels'"):
         validated({k: v for k, v in LEAST.items() if k != "channels"}, SCHEMA, source="the config")
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("denoise: {method: off}", 'write "off" in quotes'),
+        ("denoise: {strength: 1e-1}", "write 0.1, with a decimal point and without quotes"),
+        ("denoise: {strength: '0.5'}", "write 0.5"),
+        ("denoise: {strength: '0,5'}", "write 0.5"),
+        ("denoise: {strength: strong}", "correct 'denoise: strength'"),
+    ],
+)
+def test_what_yaml_reads_otherwise_than_it_was_meant_has_a_remedy(text: str, remedy: str) -> None:
+    with pytest.raises(BadConfig) as fault:
+        check(text)
+    assert fault.value.do.startswith(remedy)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("seed: 1\nsegment:\n  nuclei:\n    channel: a\n    channel: b\n")
+    with pytest.raises(BadConfig, match=r"'channel' twice in .* lines 4 and 5"):
+        refuse_doubles(path)
+    path.write_text("a: {b: 1}\nc: {b: 1}\nd: [{b: 1}, {b: 2}]\n")
+    refuse_doubles(path)
+    path.write_text("\t- {")
+    refuse_doubles(path)  # no YAML: for who reads it

@@ -163,7 +163,7 @@ def before_mending(damaged) -> dict:
     before = damaged.receipts("ingest")
     for name in ("B03_s1_w2.tif", "C02_s1_w1.tif"):
         shutil.copyfile(damaged.folder / "whole" / name, damaged.folder / "images" / name)
-    damaged.run(TABLE, options=("--forcerun", "inspect_plate"))
+    damaged.run(TABLE)
     return before
 
 

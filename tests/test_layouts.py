@@ -48,6 +48,31 @@ def test_what_is_no_well_is_refused(text):
         well_name(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("A01.a1", "A01"), ("A01.b1", "B01"), ("A01.d4", "D04"), ("H12.d4", "AF48"), ("aa2", "AA02"),
+     ("r16c24", "P24"), ("W0001", "A01"), ("W12", "W12"), ("A 01", "A01"), ("A-1", "A01")],
+)  # fmt: skip
+def test_wells_of_other_systems(text, name):
+    assert well_name(text) == name
+
+
+@pytest.mark.parametrize("text", ["I01.a1", "A13.a1", "A01.e1", "A01.a5", "W0000", "r00c01"])
+def test_what_is_no_well_of_other_systems_is_refused(text):
+    with pytest.raises(BadConfig, match="the well name"):
+        well_name(text)
+
+
+def test_running_numbers_need_the_columns_of_the_plate_beyond_row_a(tmp_path):
+    assert [well_name("W00013", n) for n in (12, 24, 48)] == ["B01", "A13", "A13"]
+    assert well_name("W00384", 24) == "P24"
+    with pytest.raises(BadConfig, match="plate_columns"):
+        well_name("W00013")
+    name = "--W00013--P00001--Z00000--T00000--C.tif"
+    planes = pattern.list_planes(touched(tmp_path, name), pattern.BUILT_IN["scanr"], None, 12)
+    assert planes["well"].tolist() == ["B01"]
+
+
 def test_rows_and_numbers_go_there_and_back():
     for number in (1, 2, 26, 27, 32, 52, 53):
         assert row_number(row_name(number)) == number
@@ -149,6 +174,15 @@ def test_a_companion_without_its_files_names_them(real_data, name, tmp_path):
     [
         ("imagexpress", "TimePoint_2/ZStep_3/P_B03_s4_w5.tif", ("B03", 4, "5")),
         ("imagexpress", "B03_s4_w5.TIF", ("B03", 4, "5")),
+        ("imagexpress", "P_b03_s4_w5.tif", ("B03", 4, "5")),
+        ("imagexpress", "P_B3_s4_w5.tif", ("B03", 4, "5")),
+        ("imagexpress", "P_aa02_w1.tif", ("AA02", 1, "1")),
+        ("cellvoyager", "As_X_A01.a2_T0001F009L01A01Z01C04.tif", ("A02", 9, "04")),
+        ("cellvoyager", "As_X_B03.d4_T0001F009L01A01Z01C04.tif", ("H12", 9, "04")),
+        ("cellvoyager", "As_X_H12.d4_T0001F009L01A01Z01C04.tif", ("AF48", 9, "04")),
+        ("scanr", "--W00012--P00007--Z00000--T00002--cherry.tif", ("A12", 7, "cherry")),
+        ("scanr", "EMBO_Group3--empty--W0002--P001--T00001--Z000--C.tif", ("A02", 1, "C")),
+        ("scanr", "b3--W00015--P00007--Z00000--T00002--C.tif", ("B03", 7, "C")),
         ("imagexpress", "a/b/P_AF48_w1E94C24BD-45E4-450A-9919-257C714278F7.tif", ("AF48", 1, "1")),
         ("phenix", "Images/r27c48f12p01-ch2sk3fk1fl1.tiff", ("AA48", 12, "2")),
         ("cellvoyager", "As say_B03_T0001F009L01A01Z01C04.tif", ("B03", 9, "04")),

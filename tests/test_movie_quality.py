@@ -11,7 +11,13 @@ from scipy.ndimage import gaussian_filter
 from tifffile import imread
 
 from cellpipe.report.record import doubted_frames, quality
-from cellpipe.segment.movie_quality import movie_quality, summary
+from cellpipe.segment.movie_quality import (
+    common_movement,
+    movie_quality,
+    name_jumps,
+    shared_jumps,
+    summary,
+)
 from cellpipe.segment.quality import image_quality
 
 N_FRAMES = 24
@@ -108,9 +114,40 @@ def test_quarantined_frames_stay_without_figures() -> None:
     table.loc[6, measured] = np.nan
     found = movie_quality(table)
     assert len(found) == N_FRAMES
-    assert flags(found) == {}
+    assert flags(found) == {7: "after 1 lost frame"}
     nothing = movie_quality(pd.DataFrame(columns=["plate", "well", "field", "t"]))
     assert nothing.empty
+
+
+def test_lost_frames_are_named_and_time_goes_on() -> None:
+    table = figures(movie())
+    found = movie_quality(table[~table["t"].isin([9, 10, 11, 20])])
+    assert flags(found) == {12: "after 3 lost frames", 21: "after 1 lost frame"}
+    assert found.set_index("t")["lost_before"].to_dict()[12] == 3
+    assert summary(found) == ["B03 field 1: lost (no image): 9 to 11, 20"]
+    (line,) = summary(found, max_gap_frames=2)
+    assert line.endswith("all tracks end before 9 to 11 (track.max_gap_frames)")
+    assert "end" not in summary(found, max_gap_frames=3)[0]
+
+
+def test_jumps_of_the_stage_are_named_by_field_and_by_plate() -> None:
+    one = movie_quality(figures(movie())).assign(stage_jump_y_um=0.0, stage_jump_x_um=0.0)
+    one.loc[8, ["stage_jump_y_um", "stage_jump_x_um"]] = 3.0, -4.0
+    two = name_jumps(pd.concat([one, one.assign(field=2)], ignore_index=True))
+    assert flags(two) == {8: "stage jumps by 5.0 µm"}
+    assert summary(two)[1] == "B03 field 2: the stage jumps before: 8"
+    assert shared_jumps(two) == ["frame 8: the stage jumps before it in 2 of 2 fields"]
+    assert shared_jumps(name_jumps(one)) == []
+    assert doubted_frames(two)[0] == shared_jumps(two)[0]
+
+
+def test_cells_that_go_far_together_are_said_to() -> None:
+    found = movie_quality(figures(movie())).assign(stage_jump_y_um=0.0, stage_jump_x_um=0.0)
+    found = found.assign(stage_shift_y_um=0.0, stage_shift_x_um=0.9)
+    (line,) = common_movement(found)
+    assert "up to 22 µm: B03 field 1" in line
+    assert common_movement(found.assign(stage_jump_x_um=0.8)) == []  # jumps are named by themselves
+    assert common_movement(movie_quality(figures(movie()))) == []
 
 
 def test_report_names_them() -> None:

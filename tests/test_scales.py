@@ -302,3 +302,56 @@ def test_one_size_in_the_config_for_pixels_that_are_not_square_is_said() -> None
 def test_the_source_of_an_ngff_scale_is_named() -> None:
     found = of_source(source([0.65, 0.65], ["micrometer"] * 2, 0.65, 0.65))
     assert (found["pixel_size_um"], found["pixel_size_source"]) == (0.65, "NGFF metadata")
+
+
+# ---- absurd and malformed OME-XML
+
+
+def ome_file(path: Path, pixels: str, encoding: str = "utf-8") -> None:
+    """One page with an OME-XML of our own making."""
+    text = (
+        f'<?xml version="1.0" encoding="{encoding}"?><OME xmlns="any"><Image ID="I" Name="B02">'
+        f'<Pixels DimensionOrder="XYCZT" SizeX="6" SizeY="4" Type="uint16" {pixels}</Image></OME>'
+    )
+    tifffile.imwrite(path, IMAGE, description=text.encode(encoding, "replace"), metadata=None)
+
+
+GOOD = 'SizeC="1" SizeZ="1" SizeT="1"><TiffData IFD="0" PlaneCount="1"/></Pixels>'
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        'SizeC="1" SizeZ="1" SizeT="1000000000"><TiffData/></Pixels>',
+        'SizeC="1" SizeZ="1" SizeT="900000"><TiffData/></Pixels>',
+        'SizeC="1" SizeZ="1" SizeT="1"><TiffData IFD="0" PlaneCount="999999999" '
+        'FirstT="999999"/></Pixels>',
+        'SizeC="1" SizeZ="1" SizeT="999999"><TiffData IFD="0" PlaneCount="999999999"/></Pixels>',
+        'SizeC="one" SizeZ="1" SizeT="1"><TiffData/></Pixels>',
+        'SizeC="1" SizeZ="1" SizeT="-3"><TiffData/></Pixels>',
+        'SizeC="1" SizeZ="1" SizeT="1"><TiffData IFD="-7"/></Pixels>',
+        'SizeC="1" SizeZ="1" SizeT="1"><TiffData IFD="0">',  # cut short
+    ],
+)
+def test_an_image_with_absurd_metadata_is_passed_over_by_name_and_the_rest_goes_on(
+    tmp_path: Path, pixels: str
+) -> None:
+    from cellpipe.layouts.files import find_files
+
+    ome_file(tmp_path / "B02.ome.tif", pixels)
+    ome_file(tmp_path / "C03.ome.tif", GOOD.replace("B02", "C03"))
+    files = find_files(tmp_path)
+    planes = list_planes("ome-tiff", tmp_path, {}, files)
+    assert list(planes["path"]) == ["C03.ome.tif"]
+    assert "B02.ome.tif" in files.passed_over
+    assert any("B02.ome.tif" in note for note in files.notes)
+
+
+def test_a_companion_that_declares_entities_is_passed_over(tmp_path: Path) -> None:
+    from cellpipe.layouts.files import find_files
+
+    ome_file(tmp_path / "B02.ome.tif", GOOD)
+    (tmp_path / "x.companion.ome").write_text(f"<!DOCTYPE a [{LAUGHS}]><OME>&l11;</OME>")
+    files = find_files(tmp_path)
+    assert len(list_planes("ome-tiff", tmp_path, {}, files)) == 1
+    assert "entities" in files.passed_over["x.companion.ome"]

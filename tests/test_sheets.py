@@ -71,6 +71,13 @@ def test_a_fault_in_the_sheet_is_said(tmp_path, lines, words):
         sheets.read_plates(sheet, SCHEMAS, layouts=["mine"])
 
 
+@pytest.mark.parametrize("path", ["a {b}", "a}"])
+def test_braces_in_a_path_are_refused(path):
+    with pytest.raises(BadConfig, match="rename the folder"):
+        sheets.refuse_odd_paths({"images": path})
+    sheets.refuse_odd_paths({"images": "a $(b) `c`; \"d\" 'e'"})
+
+
 def test_a_sheet_that_is_not_there_is_said(tmp_path):
     with pytest.raises(BadConfig, match="no file"):
         sheets.read_plates(tmp_path / "plates.tsv", SCHEMAS)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from checkouts import make_checkout, run_line
 from running import ROOT, Run, digests, whole_plate
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow]
@@ -32,12 +33,15 @@ OPTIONS = (
     *("--latency-wait", "30"),
 )
 
+NO_ACCOUNTS = ("--slurm-status-command", "squeue")
+
 
 @dataclass(frozen=True)
 class Cluster:
     """A Slurm to submit to; `toy` if this module started it."""
 
     toy: bool
+    accounts: bool = True  # whether `sacct` knows the states of jobs
 
     def ask(self, command: str) -> str:
         return subprocess.run(
@@ -63,7 +67,8 @@ def toy_cluster(up: Path) -> Iterator[Cluster]:
     root = Path(tempfile.mkdtemp(prefix="slurm-"))
     root.chmod(0o755)  # its database runs as another user
     # an accounting database would be a large package more; squeue knows the states as well
-    environment = {**os.environ, "SLURM_ROOT": str(root), "SLURM_DB": "0"}
+    accounts = shutil.which("mariadbd") is not None
+    environment = {**os.environ, "SLURM_ROOT": str(root), "SLURM_DB": str(int(accounts))}
     started = subprocess.run([up], env=environment, capture_output=True, text=True, timeout=300)
     assert started.returncode == 0, started.stdout + started.stderr
     partitions = root / "partitions.yaml"
@@ -71,7 +76,7 @@ def toy_cluster(up: Path) -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(root / "etc/slurm.conf"))
         patch.setenv("SNAKEMAKE_SLURM_PARTITIONS", str(partitions))
-        yield Cluster(toy=True)
+        yield Cluster(toy=True, accounts=accounts)
     down = up.with_name("slurm-down")
     subprocess.run([down, "--wipe"], env=environment, capture_output=True, timeout=120, check=True)
 
@@ -94,7 +99,7 @@ class Story:
 @pytest.fixture(scope="module")
 def story(cluster: Cluster, whole: Run, tmp_path_factory: pytest.TempPathFactory) -> Story:
     run = whole.fresh(shared_folder(tmp_path_factory) / "run")
-    options = OPTIONS + (("--slurm-status-command", "squeue") if cluster.toy else ())
+    options = OPTIONS + (() if cluster.accounts else NO_ACCOUNTS)
     # asking for a GPU changes where a job goes, not what it gives: this engine uses none
     changes = {"device": "cuda" if cluster.toy else "cpu"}
     controller = run.start(run.command(TARGET, options=options, **changes))
@@ -160,3 +165,15 @@ def test_a_job_asks_for_what_its_rule_states(story: Story, cluster: Cluster) -> 
 def test_the_table_has_every_cell_once(story: Story) -> None:
     cells = pd.read_parquet(story.run.plate / "cells.parquet")
     assert not cells.duplicated(["well", "field", "t", "label"]).any()
+
+
+def test_the_command_of_readme_runs_a_plate_as_it_stands(
+    cluster: Cluster, small_demo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    command = "snakemake --workflow-profile profiles/slurm"
+    assert f"\n{command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+    here = make_checkout(shared_folder(tmp_path_factory) / "cellpipe", small_demo)
+    done = run_line(" ".join([command, *(() if cluster.accounts else NO_ACCOUNTS)]), here)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SLURM run ID" in done.stderr
+    assert (here / "results/my-plate/complete.txt").is_file()

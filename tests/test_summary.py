@@ -115,6 +115,24 @@ def test_the_end_tells_finished_plates_and_names_where_others_stopped(tmp_path: 
     assert end_of_run(tmp_path, [], {}) == ""
 
 
+@pytest.mark.parametrize(
+    ("log", "words"),
+    [
+        ("12:00 INFO 3 units\n", "ends without a word: the job was killed"),
+        ("12:00 ERROR seen: a; wanted: b; what to do: c\n", "seen: a; wanted: b; what to do: c"),
+        ("12:00 INFO done\n", ""),
+    ],
+)
+def test_why_a_plate_stopped_is_told_from_its_logs(tmp_path: Path, log: str, words: str) -> None:
+    path = tmp_path / "logs/segment_block/Q/0001.log"
+    path.parent.mkdir(parents=True)
+    path.with_name("0000.log").write_text("12:00 INFO done\n")
+    path.write_text(log)
+    text = end_of_run(tmp_path, ["Q"], {"Q": ["segment_block"]})
+    assert words in text
+    assert bool(words) == (str(path) in text), text
+
+
 FOLDERS = {"figures": "figures", "evaluation/worst": "evaluation/worst", "*.geff": "geff.tsv"}
 
 

@@ -146,19 +146,22 @@ def test_a_misspelt_key_is_refused_by_name_before_any_job(whole: Run, tmp_path: 
 
 
 def test_names_with_spaces_and_quotes_are_only_names(whole: Run, tmp_path: Path) -> None:
-    odd = tmp_path / 'o\'clock; "two words" $HOME'
+    odd = tmp_path / 'o\'clock; "two words" $HOME $(touch executed) & `touch executed`'
     parts = ("cellpipe", "config", "envs", "profiles", "rules", "scripts")
     for part in parts:
         shutil.copytree(ROOT / part, odd / "workflow" / part)
     shutil.copy(ROOT / "Snakefile", odd / "workflow")
     run = whole.fresh(odd / "run")
     run.workflow = odd / "workflow"
-    images = run.folder / "day 1; Anna's"
+    images = run.folder / "day 1; Anna's $(touch executed)"
     (run.folder / "images").rename(images)
     sheet = run.folder / "plates.tsv"
     sheet.write_text(sheet.read_text().replace("P\timages", f"P\t{images.name}"))
-    run.run(block_table("ingest"))
+    results = "out; $(touch executed) 'a b'"
+    run.run(block_table("ingest").replace("results", results), results=results)
+    run.plate = run.folder / results / "P"
     assert len(run.receipts("ingest")) == 6
+    assert not list(tmp_path.rglob("executed"))
 
 
 def test_another_block_size_computes_no_frame_again(copy: Run, whole: Run) -> None:
@@ -185,7 +188,7 @@ def test_a_changed_file_is_ingested_again_alone(copy: Run) -> None:
     image = tifffile.imread(path)
     image[:60] = image[-60:]
     tifffile.imwrite(path, image, resolution=(20000, 20000), resolutionunit="CENTIMETER")
-    copy.run(block_table("segment"), options=("--forcerun", "inspect_plate"))
+    copy.run(block_table("segment"))
     for stage, receipts in zip(("ingest", "segment"), before, strict=True):
         again = {unit for unit, was in copy.receipts(stage).items() if was != receipts[unit]}
         assert again == {"B03_f1_t0-1"}, stage

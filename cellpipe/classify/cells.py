@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from cellpipe.classify.classifier import Classifier, feature_columns, fit_classifier
+from cellpipe.classify.classifier import (
+    Classifier,
+    feature_columns,
+    fit_classifier,
+    no_classifier,
+)
 from cellpipe.classify.cross_validation import CrossValidation, cross_validate
 from cellpipe.errors import BadConfig
 
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Classifier", "CrossValidation", "TrainingSet", "classify_cells", "cross_validate",
-    "feature_columns", "fit_classifier", "training_set_from_annotations",
+    "feature_columns", "fit_classifier", "no_classifier", "training_set_from_annotations",
     "training_set_from_controls",
 ]  # fmt: skip
 
@@ -77,13 +82,32 @@ def training_set_from_controls(
     known = kinds.isin(["positive", "negative"]) & _whole(cells)
     lacking = [kind for kind in ("positive", "negative") if not (kinds[known] == kind).any()]
     if lacking:
-        raise BadConfig(
-            seen=f"no cells in {' or '.join(lacking)} control wells",
+        raise _no_training_cells(cells, control, kinds, lacking)
+    classes = kinds[known].map({"positive": positive, "negative": negative}).astype("string")
+    return TrainingSet(_features(cells, features)[known], classes, _groups(cells)[known])
+
+
+def _no_training_cells(
+    cells: pd.DataFrame, control: pd.Series, kinds: pd.Series, lacking: list[str]
+) -> BadConfig:
+    """What is wrong where a kind of control gives no cell: the map, or the wells themselves."""
+    unnamed = [kind for kind in lacking if not control.eq(kind).any()]
+    if unnamed:
+        return BadConfig(
+            seen=f"no {' and no '.join(unnamed)} control well in the plate map",
             wanted="a plate map whose column 'control' names wells of both kinds",
             do="fill in the plate map, or train from annotations (classify: training: annotations)",
         )
-    classes = kinds[known].map({"positive": positive, "negative": negative}).astype("string")
-    return TrainingSet(_features(cells, features)[known], classes, _groups(cells)[known])
+    kind = lacking[0]
+    wells = sorted(control.index[control == kind])
+    cut = int(kinds.eq(kind).sum())
+    seen = f"{cut} cells, all cut by the border," if cut else "no cells"
+    return BadConfig(
+        seen=f"{seen} in the {len(wells)} {kind} control wells ({', '.join(wells[:12])})",
+        wanted="whole cells in control wells of both kinds to learn from",
+        do="train from annotations (classify: training: annotations), or name as controls wells in"
+        " which cells survive",
+    )
 
 
 def training_set_from_annotations(

@@ -52,6 +52,7 @@ class Classifier:
     fill, scale : (F,) training median (stands in for NaN, is subtracted) and spread
     weights : (F, K), bias : (K,)
     n_training : cells it was trained on
+    reason : why there is none; it then has no features and no classes, and gives none
     """
 
     features: tuple[str, ...]
@@ -61,6 +62,7 @@ class Classifier:
     weights: NDArray[np.float64]
     bias: NDArray[np.float64]
     n_training: int = 0
+    reason: str = ""
 
     def probabilities(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Class probabilities (N, K) of the rows of a table that has the features.
@@ -79,6 +81,10 @@ class Classifier:
         """Columns class (string) and class_probability (float32), index as in `features`."""
         import pandas as pd
 
+        if self.reason:
+            empty = pd.Series("", index=features.index, dtype="string")
+            nothing = pd.Series(np.nan, index=features.index, dtype="float32")
+            return pd.DataFrame({"class": empty, "class_probability": nothing})
         p = self.probabilities(features)
         names = np.array(self.classes, dtype=object)[p.argmax(axis=1)]
         table = pd.DataFrame({"class": pd.Series(names, index=features.index, dtype="string")})
@@ -92,6 +98,8 @@ class Classifier:
         """
         import pandas as pd
 
+        if self.reason:
+            return pd.DataFrame({"feature": pd.Series(dtype="str"), "importance": np.zeros(0)})
         centred = self.weights - self.weights.mean(axis=1, keepdims=True)
         table = pd.DataFrame({"feature": self.features})
         table["importance"] = np.sqrt((centred**2).mean(axis=1))
@@ -102,7 +110,10 @@ class Classifier:
     def to_tensors(self) -> tuple[dict[str, NDArray], dict[str, str]]:
         """(tensors, metadata) as `safetensors.numpy.save_file` takes them."""
         tensors = {name: getattr(self, name) for name in ("fill", "scale", "weights", "bias")}
-        card = {"features": self.features, "classes": self.classes, "n_training": self.n_training}
+        card: dict[str, object] = {"features": self.features, "classes": self.classes}
+        card["n_training"] = self.n_training
+        if self.reason:
+            card["reason"] = self.reason
         return tensors, {"cellpipe_classifier": json.dumps(card, sort_keys=True)}
 
     @classmethod
@@ -124,7 +135,14 @@ class Classifier:
                 wanted="one written by cellpipe's classifier training",
                 do="train the classifier again, or point classify.weights to its file",
             ) from fault
-        return cls(features, classes, **arrays, n_training=int(card.get("n_training", 0)))
+        counted, reason = int(card.get("n_training", 0)), str(card.get("reason", ""))
+        return cls(features, classes, **arrays, n_training=counted, reason=reason)
+
+
+def no_classifier(reason: str) -> Classifier:
+    """The classifier of a plate that none could be trained for: it gives no cell a class."""
+    nothing = np.zeros(0)
+    return Classifier((), (), nothing, nothing, np.zeros((0, 0)), nothing, reason=reason)
 
 
 def standardise(matrix: NDArray, fill: NDArray, scale: NDArray) -> NDArray[np.float64]:

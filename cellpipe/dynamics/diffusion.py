@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.dynamics.msd import log_of_mean, msd_of_tracks, relative_variance
-from cellpipe.dynamics.paths import sorted_tracks, track_key
+from cellpipe.dynamics.paths import sorted_tracks, telling, track_key
 
 LEAST_STEPS = 5  # below, D of one track says nothing: its standard error is above D
 LEAST_FRAMES_OF_EXPONENT = 10
@@ -57,7 +57,7 @@ def motion_table(points: pd.DataFrame, time_step_s: float) -> pd.DataFrame:
         NaN where the track is too short: D below 5 steps between neighbouring frames, the
         exponent below 10 frames.
     """
-    rows, track = sorted_tracks(points)
+    rows, track = telling(*sorted_tracks(points))
     key = track_key(rows)
     first = np.flatnonzero(np.diff(track, prepend=-1))
     last = np.flatnonzero(np.diff(track, append=len(first)))

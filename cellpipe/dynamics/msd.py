@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from cellpipe.dynamics.paths import sorted_tracks, track_key
+from cellpipe.dynamics.paths import sorted_tracks, telling, track_key
 
 GRID_POINTS = 2**21  # of the arrays that hold many tracks at once: 16 MB each
 
@@ -42,7 +42,7 @@ def track_msd(
         Place columns, track_id, lag_frames (int32), lag_s, n_pairs (int32; pairs of frames that
         many frames apart in which the track was seen), msd_um2. Lags without a pair are left out.
     """
-    rows, track = sorted_tracks(points)
+    rows, track = telling(*sorted_tracks(points))
     t, at = rows["t"].to_numpy(int), rows[["y_um", "x_um"]].to_numpy(float)
     of, lag, n_pairs, msd = msd_of_tracks(t, at, track, max_lag_frames)
     first = np.flatnonzero(np.diff(track, prepend=-1))

@@ -23,6 +23,7 @@ import tifffile
 
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.formats.ctc_rules import check_tracks
+from cellpipe.layouts.whole_labels import as_labels
 from cellpipe.workflow.publish import published
 
 MAX_LABEL = 65_535  # masks are 16 bit
@@ -135,13 +136,13 @@ def read_mask(path: str | Path) -> np.ndarray:
         raise BadImage(
             seen=f"{path}: {fault}", wanted="a TIFF that opens", do="copy the file again"
         ) from fault
-    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+    if labels.ndim != 2:
         raise BadImage(
             seen=f"{path} of shape {labels.shape} and type {labels.dtype}",
             wanted="a 2D image of whole numbers",
             do="export labels, not intensities",
         )
-    return labels.astype(np.uint32)
+    return as_labels(labels, str(path))
 
 
 def _pieces(links: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

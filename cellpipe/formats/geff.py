@@ -18,6 +18,7 @@ import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.formats.links import as_lineages
+from cellpipe.layouts.whole_labels import as_labels
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import PLACE, first_ancestors, links_of
 from cellpipe.units import KNOWN, PixelSize, Scale, edges
@@ -145,7 +146,7 @@ def related_labels(path: str | Path) -> dict[int, Callable[[], np.ndarray]]:
         raise _malformed(path, f"labels at {where} that cannot be read ({fault})") from fault
     axes = axes[-store.ndim :]
     flat = all(store.shape[i] == 1 for i, axis in enumerate(axes) if axis not in "tyx")
-    if not axes.endswith("yx") or not flat or store.ndim < 2 or store.dtype.kind not in "iu":
+    if not axes.endswith("yx") or not flat or store.ndim < 2 or store.dtype.kind not in "iuf":
         raise _malformed(path, f"labels of shape {store.shape}, axes {axes}, type {store.dtype}")
     n_frames = store.shape[axes.index("t")] if "t" in axes else 1
     return {t: partial(_read_frame, store, axes, t) for t in range(n_frames)}
@@ -153,7 +154,8 @@ def related_labels(path: str | Path) -> dict[int, Callable[[], np.ndarray]]:
 
 def _read_frame(store: Any, axes: str, t: int) -> np.ndarray:
     index = tuple(slice(t, t + 1) if axis == "t" else slice(None) for axis in axes)
-    return np.asarray(store[index]).reshape(store.shape[-2:]).astype(np.uint32)
+    labels = np.asarray(store[index]).reshape(store.shape[-2:])
+    return as_labels(labels, f"the labels of a GEFF, frame {t}")
 
 
 def own_pixel_size_um(path: str | Path) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 DESCRIPTIONS = {
+    "inspection.json": "fields, channels, scale and its sources, as the files hold them",
     "cells.parquet": "one row per cell and time",
     "wells.parquet": "one row per well",
     "statistics.tsv": "one row per readout",
@@ -30,6 +31,7 @@ def write_crate(
     stages: Mapping[str, tuple[str, Mapping[str, Any]]],
     weights: Mapping[str, Mapping[str, str]],
     versions: Mapping[str, str],
+    scale: Mapping[str, str] | None = None,
 ) -> None:
     """Write ``ro-crate-metadata.json`` at `path`, which describes `files` beside it.
 
@@ -39,6 +41,7 @@ def write_crate(
     stages : stage → (digest of its code, its options)
     weights : name → ``sha256``, ``licence``
     versions : library → version
+    scale : "pixel size" … → size with its source, in words
     """
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
@@ -66,6 +69,11 @@ def write_crate(
         crate.root_dataset.append_to(
             "mentions", crate.add(ContextEntity(crate, f"#{stage}", properties=facts))
         )
+    for name, words in (scale or {}).items():
+        facts = {"@type": "PropertyValue", "name": name, "value": words}
+        place = f"#scale-{quote(name)}"
+        entity = crate.add(ContextEntity(crate, place, properties=facts))
+        crate.root_dataset.append_to("variableMeasured", entity)
     for name, file in files.items():
         add = crate.add_dataset if file.is_dir() else crate.add_file
         add(dest_path=name, properties={"name": name, "description": DESCRIPTIONS.get(name, "")})

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.errors import Unreachable
 from cellpipe.layouts.files import (
     HIDDEN,
     IMAGE_SUFFIXES,
@@ -29,6 +30,7 @@ from cellpipe.layouts.files import (
     Files,
     suffix,
 )
+from cellpipe.layouts.reach import file_state
 
 COLUMNS = ["path", "reason", "image", "well"]
 MAX_FOLDERS = 20  # that get rows of their own in the quarantine, per reason
@@ -112,14 +114,33 @@ def accounted_source(
         "notes": list(source["notes"]),
         "closed": source["closed"],
         "folders": source["folders"],
+        "watched": _metadata(Path(source["source"]), inspection["faults"]),
         "files": {**found, "unit": "images"},
     }, over
+
+
+def _metadata(root: Path, faults: Iterable[Mapping[str, Any]]) -> dict[str, tuple[int, int]]:
+    """State of the metadata of images and wells that have a fault: whether they are mended."""
+    names = ("zarr.json", ".zattrs", ".zgroup", "0/zarr.json", "0/.zarray")
+    paths = {f"{fault['file']}/{name}" for fault in faults for name in names}
+    found = {}
+    for path in sorted(paths):
+        try:
+            found[path] = file_state(root / path, retries=0)
+        except Unreachable:
+            found[path] = (-1, -1)
+    return found
 
 
 def read_passed_over(path: Path | str) -> pd.DataFrame:
     """The table that `passed_over` made, from its file."""
     table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     return table.assign(image=table["image"] == "True")
+
+
+def file_of(reason: str, paths: Collection[str]) -> str:
+    """The file, of those of a frame, that a reason names; "" if it names none."""
+    return next((path for path in sorted(paths, key=len, reverse=True) if path in reason), "")
 
 
 def wells_passed_over(over: pd.DataFrame, known: Collection[str]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.decimals import readings
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
@@ -83,14 +84,53 @@ def _explained(fault: ValidationError, source: str) -> BadConfig:
     return BadConfig(
         seen=f"{fault.instance!r} for '{where}' in {source}",
         wanted=_wanted(fault),
-        do="write it in quotes" if _only_quotes_lack(fault) else f"correct '{where}'",
+        do=_remedy(fault, where),
     )
 
 
-def _only_quotes_lack(fault: ValidationError) -> bool:
-    """YAML reads 1 as a number and off as false: names that look so need quotes."""
-    wants_text = fault.validator == "type" and fault.validator_value == "string"
-    return wants_text and isinstance(fault.instance, (bool, int, float))
+def _remedy(fault: ValidationError, where: str) -> str:
+    """What to write instead, where YAML has read something else than was meant."""
+    value, wanted = fault.instance, fault.validator_value
+    if fault.validator == "type" and wanted == "string" and isinstance(value, (bool, int, float)):
+        return "write it in quotes"  # YAML reads 1 as a number and off as false
+    if fault.validator == "enum" and isinstance(value, bool):
+        words = [w for w in wanted if w in (("on", "yes") if value else ("off", "no"))]
+        if words:
+            return f'write "{words[0]}" in quotes: without them YAML reads it as {value}'
+    types = [wanted] if isinstance(wanted, str) else wanted
+    if fault.validator == "type" and isinstance(value, str) and {"number", "integer"} & {*types}:
+        found = set(readings(value).values())
+        if len(found) == 1:  # 1e-3 is text in YAML, and so are "0.5" and 0,5
+            return f"write {found.pop():.12g}, with a decimal point and without quotes"
+    return f"correct '{where}'"
+
+
+def refuse_doubles(path: str | Path) -> None:
+    """Raise BadConfig for a key that stands twice in one section: YAML would take the last alone.
+
+    A file that is no YAML is left to who reads it.
+    """
+    try:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return
+    waiting = [root] if root is not None else []
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                name, line = str(key.value), key.start_mark.line + 1
+                if name in lines and name != "<<":
+                    raise BadConfig(
+                        seen=f"the key '{name}' twice in {path}, in lines {lines[name]} and {line}",
+                        wanted="each key once in its section; of two, only the last would count",
+                        do="join them, or remove one",
+                    )
+                lines[name] = line
+                waiting.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += node.value
 
 
 def _wanted(fault: ValidationError) -> str:

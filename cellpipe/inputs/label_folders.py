@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage
+from cellpipe.errors import BadConfig
 from cellpipe.layouts.reading import read_plane
+from cellpipe.layouts.whole_labels import as_labels
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
 
@@ -48,11 +49,4 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 def read_labels(path: Path) -> np.ndarray:
     """A label image of a folder, (Y, X), whole numbers. Raises BadImage."""
-    labels = read_plane(path)
-    if labels.dtype.kind not in "iub":
-        raise BadImage(
-            seen=f"{path} of type {labels.dtype}",
-            wanted="an image of whole numbers",
-            do="export labels, not intensities",
-        )
-    return labels
+    return as_labels(read_plane(path), str(path))

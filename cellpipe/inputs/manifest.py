@@ -40,6 +40,7 @@ from cellpipe.layouts import csv, ome_tiff, pattern
 from cellpipe.layouts.files import Files, find_files
 from cellpipe.layouts.harmony import with_index
 from cellpipe.layouts.names import refuse_unknown_layout
+from cellpipe.layouts.reach import file_state
 from cellpipe.layouts.reading import Header, read_header
 
 
@@ -48,10 +49,12 @@ def list_planes(
     folder: Path,
     own_layouts: Mapping[str, Mapping[str, Any]],
     files: Files | None = None,
+    columns: int | None = None,
 ) -> pd.DataFrame:
     """List the planes of a folder by a layout's name (see `cellpipe.layouts`).
 
-    What the layout passes over is noted in `files`, from `listing`.
+    `columns` of the plate place wells whose names are running numbers. What the layout passes
+    over is noted in `files`, from `listing`.
 
     Raises BadConfig for a layout that is not known or a folder that is not there.
     """
@@ -59,7 +62,7 @@ def list_planes(
     refuse_unknown_layout(layout, own_layouts)
     patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
     if layout in own_layouts or layout in pattern.BUILT_IN:
-        planes = pattern.list_planes(folder, patterns[layout], files)
+        planes = pattern.list_planes(folder, patterns[layout], files, columns)
     else:
         planes = (csv if layout == "csv" else ome_tiff).list_planes(folder, files)
     return _with_file_state(planes, folder)
@@ -77,14 +80,13 @@ def listing(folder: Path, follow_links: bool = False) -> Files:
 
 
 def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """Add size and time of change of each file, by which a changed file is noticed."""
+    """Add size and time of change of each file, by which a changed file is noticed.
+
+    Raises Unreachable where a file cannot be looked at.
+    """
     states = {}
     for path in planes["path"].unique():
-        try:
-            state = (folder / path).stat()
-            states[path] = (state.st_size, state.st_mtime_ns)
-        except OSError:
-            states[path] = (-1, -1)
+        states[path] = file_state(folder / path) if path else (-1, -1)
     return planes.assign(
         bytes=[states[p][0] for p in planes["path"]],
         modified_ns=[states[p][1] for p in planes["path"]],

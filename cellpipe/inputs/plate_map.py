@@ -9,6 +9,7 @@ B  neg  1.0 pos          nothing is guessed: a doubtful map is refused with the 
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -138,7 +139,7 @@ def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFram
 def _checked_columns(table: pd.DataFrame) -> pd.DataFrame:
     table = table.reset_index(drop=True)
     for column in map(str, table.columns):
-        near = difflib.get_close_matches(column.lower(), KNOWN_COLUMNS, n=1, cutoff=0.8)
+        near = difflib.get_close_matches(_bare(column), KNOWN_COLUMNS, n=1, cutoff=0.8)
         if column not in KNOWN_COLUMNS and near and near[0] not in table:
             raise BadConfig(
                 seen=f"plate map column {column!r}",
@@ -160,6 +161,13 @@ def _checked_columns(table: pd.DataFrame) -> pd.DataFrame:
                 do=f"rename the column, for example to 'my_{column}'",
             )
     return table
+
+
+def _bare(column: str) -> str:
+    """A column's name without a unit: "Dose [µM]" and "dose_uM" are meant as "dose"."""
+    word = re.split(r"[\[(]", column.lower())[0].strip()
+    stem = re.split(r"[\W_]", word)[0]
+    return stem if stem in ("dose", "control") else word
 
 
 def _refuse_doubles(names: list[str], rows: pd.Index | None) -> None:

@@ -18,6 +18,8 @@ from cellpipe.models.card import Card, load_card, weights_path
 from cellpipe.models.engines import FOREIGN
 from cellpipe.models.engines.weights import weights_card
 
+PATHS = ("images", "plate_map", "annotations", "truth")  # columns of the sheet of plates
+
 
 def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
     """The config with its defaults. Raises BadConfig for a fault, also between sections."""
@@ -54,8 +56,9 @@ def read_plates(
                 wanted="one row per plate",
                 do=f"rename or remove row {line}",
             )
-        for key in ("images", "plate_map", "annotations", "truth"):
+        for key in PATHS:
             checked[key] = local_path(os.path.expandvars(checked[key]))
+        refuse_odd_paths({f"{sheet} row {line}, {key}": checked[key] for key in PATHS})
         _refuse_absent_files(checked, path, line)
         if layouts is not None:
             refuse_unknown_layout(checked["layout"], layouts)
@@ -77,7 +80,7 @@ def _rows(sheet: Path) -> list[tuple[int, dict[str, str]]]:
 
 
 def _refuse_absent_files(row: Mapping[str, Any], sheet: Path, line: int) -> None:
-    for key in ("images", "plate_map", "annotations", "truth"):
+    for key in PATHS:
         if row[key] and not Path(row[key]).exists():
             unset = " (an environment variable in it is not set)" if "$" in row[key] else ""
             windows = on_windows(row[key])
@@ -86,6 +89,20 @@ def _refuse_absent_files(row: Mapping[str, Any], sheet: Path, line: int) -> None
                 wanted="a path that is there, seen from the folder where you run",
                 do=f"correct '{key}'"
                 + (", a path of Windows, to the one that this machine has" if windows else ""),
+            )
+
+
+def refuse_odd_paths(paths: Mapping[str, Any], odd: str = "{}") -> None:
+    """Raise BadConfig for a path with a character that Snakemake, or PYTHONPATH, cannot take.
+
+    Snakemake takes braces for its own wildcards. Blanks, quotes, ``;``, ``$`` are only names.
+    """
+    for what, path in paths.items():
+        if found := [character for character in odd if character in str(path)]:
+            raise BadConfig(
+                seen=f"'{found[0]}' in the path {path} ({what})",
+                wanted=f"a path without {' '.join(odd)}",
+                do="rename the folder or file, or name it by a link",
             )
 
 
@@ -183,12 +200,15 @@ def track_environment(config: Mapping[str, Any]) -> str:
 def readouts(config: Mapping[str, Any]) -> list[str]:
     """Columns of the table of wells that are judged and shown.
 
-    Those asked for, and the fraction of cells of the positive class; else the number of cells.
+    Those asked for, the fraction of cells of the positive class, and the readout of hits; else the
+    number of cells.
     """
     wanted = list(config["profile"]["readouts"])
     if config["classify"]["training"] == "controls":
         wanted.append(f"fraction_{config['classify']['positive']}")
-    return wanted or ["n_cells"]
+    if config["profile"]["hit_readout"]:
+        wanted.append(config["profile"]["hit_readout"])
+    return list(dict.fromkeys(wanted)) or ["n_cells"]
 
 
 def stages(config: Mapping[str, Any]) -> list[str]:

@@ -84,7 +84,15 @@ def refuse_errors(number: int, row: list[str], name: str) -> None:
             )
 
 
-def refuse_nameless(i: int, letter: str, body: Body, name: str) -> None:
+def refuse_nameless(i: int, letter: str, columns: list[str], body: Body, name: str) -> None:
+    """Cells below an empty header, as below merged ones; a whole plate drawn as a grid."""
+    grid = [column for column in columns if column]
+    if i == 0 and len(grid) > 1 and all(column.isdecimal() for column in grid):
+        raise BadConfig(
+            seen=f"{name}, which has the shape of a plate: columns {', '.join(grid)}",
+            wanted="one row per well, with its name in the column 'well'",
+            do="write it so; a grid of a plate is not read",
+        )
     for number, row in body:
         if row[i]:
             raise BadConfig(

@@ -208,7 +208,7 @@ def _table(
     letters = [_letter(i) for i in range(len(columns))]
     for i, column in enumerate(columns):
         if not column:
-            refuse_nameless(i, letters[i], body, name)
+            refuse_nameless(i, letters[i], columns, body, name)
         elif column in columns[:i]:
             raise BadConfig(
                 seen=f"the column '{column}' twice in {name} ({letters[columns.index(column)]} "

@@ -19,6 +19,7 @@ from cellpipe.errors import BadImage
 from cellpipe.formats.ctc import read_ctc, read_mask
 from cellpipe.formats.geff import related_labels
 from cellpipe.layouts.ome_zarr import describe_labels, describe_source
+from cellpipe.layouts.whole_labels import as_labels
 from cellpipe.ngff.chunks import read_planes
 from cellpipe.plate import open_in_place
 
@@ -92,4 +93,5 @@ def _read_frame(plate: Path, labels: Mapping[str, Any], t: int) -> np.ndarray:
     array = open_in_place(plate / labels["source_path"] / labels["levels"][0])
     index = tuple(slice(t, t + 1) if axis == "t" else slice(None) for axis in labels["axes"])
     # other writers leave out chunks that are all zero: a missing one is background
-    return read_planes(array, index, f"{labels['source_path']} of {plate}")[0]
+    what = f"{labels['source_path']} of {plate}"
+    return as_labels(read_planes(array, index, what)[0], what)

@@ -13,23 +13,24 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from xml.etree import ElementTree
 
 import pandas as pd
 
 from cellpipe.errors import BadConfig, Unreachable
-from cellpipe.layouts import ONLY
+from cellpipe.layouts import ONLY, xml_text
 from cellpipe.layouts.files import NOT_LISTED, Files, find_files
 from cellpipe.layouts.numbers import planes_of
 from cellpipe.layouts.reach import is_regular, reached
 from cellpipe.layouts.wells import row_name, well_name
 
 _WELL = re.compile(r"(?<![A-Za-z0-9])([A-Z]{1,2}\d{1,2})(?![A-Za-z0-9])")
-Element = ElementTree.Element
+Element = xml_text.Element
 MAX_PLANES = 1_000_000  # of one image
-MAX_ABSENT = 100  # planes counted per plane that is listed
+MAX_ABSENT = 100  # planes counted per plane that is listed, or per page that a file holds
+COUNTED = 1000  # planes of one file from which on its pages are counted
 
 
 def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
@@ -67,6 +68,7 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
             try:
                 well, field = places.get(identity) or (_well_of_name(image, path), None)
                 planes = list(_planes(image, path))
+                _refuse_more_than_pages(planes, files.folder, path)
             except (BadConfig, ValueError, LookupError, StopIteration) as fault:
                 broken.append(_broken(files, path, f"image '{identity}'", fault))
                 continue
@@ -86,8 +88,8 @@ def _documents(files: Files, broken: list[BadConfig]) -> Iterator[tuple[str, Ele
     paths = [p for p in files.candidates if re.search(r"(?i)\.ome(\.xml|\.tiff?|\.tf8)?$", p)]
     for path in sorted(paths, key=lambda p: (bool(re.search(r"(?i)tiff?$|tf8$", p)), p)):
         try:
-            yield path, ElementTree.fromstring(_xml(files.folder / path))
-        except (ElementTree.ParseError, UnicodeError) as fault:
+            yield path, xml_text.parse(_xml(files.folder / path))
+        except xml_text.BadXml as fault:
             broken.append(_broken(files, path, "its OME-XML", fault))
 
 
@@ -118,9 +120,11 @@ def _note_broken(broken: list[BadConfig], some: bool, files: Files) -> None:
     files.notes += [f"{fault.seen}: passed over" for fault in broken]
 
 
-def _xml(path: Path) -> str:
+def _xml(path: Path) -> str | bytes:
     if path.suffix.lower() in {".ome", ".xml"}:
-        return reached(lambda: path.read_text(encoding="utf-8-sig"), path)
+        if path.stat().st_size > xml_text.LARGEST_BYTES:
+            raise xml_text.BadXml(f"{path.stat().st_size:,} bytes are no metadata")
+        return reached(path.read_bytes, path)  # the document names its encoding itself
     import tifffile
 
     def read() -> str:
@@ -188,6 +192,7 @@ def _planes(image: Element, path: str) -> Iterator[dict[str, object]]:
         page = int(data.get("IFD", 0))
         count = int(data.get("PlaneCount", 1 if "IFD" in data.attrib else total))
         place = {axis: int(data.get(f"First{axis}", 0)) for axis in "CZT"}
+        _refuse_outside(place, sizes, page, path)
         start = _index(place, order, sizes)
         where = PurePosixPath(path).parent / (file or PurePosixPath(path).name)
         for offset in range(min(count, total - start)):
@@ -221,6 +226,46 @@ def _refuse_absurd(total: int, image: Element, path: str) -> None:
             wanted=f"1 to {MAX_PLANES:,} planes, most of which are listed",
             do="correct SizeC, SizeZ and SizeT in the OME-XML, or leave the image out",
         )
+
+
+def _refuse_outside(place: dict[str, int], sizes: dict[str, int], page: int, path: str) -> None:
+    wrong = [axis for axis in "CZT" if not 0 <= place[axis] < sizes[axis]]
+    if wrong or page < 0:
+        seen = f"First{wrong[0]}={place[wrong[0]]}" if wrong else f"IFD={page}"
+        raise BadConfig(
+            seen=f"{path}, whose OME-XML has TiffData with {seen}",
+            wanted="planes within SizeC, SizeZ and SizeT, and pages from 0",
+            do="correct the OME-XML, or leave the image out",
+        )
+
+
+def _refuse_more_than_pages(planes: list[dict[str, object]], folder: Path, path: str) -> None:
+    """Metadata that count far more planes in a file than it has pages are absurd.
+
+    A few planes that are missing are kept, and each is named when it cannot be read.
+    """
+    counts = Counter(str(plane["path"]) for plane in planes if plane["path"])
+    for file, n in counts.items():
+        if n <= COUNTED or not (folder / file).is_file():
+            continue
+        pages = _pages(folder / file)
+        if n > MAX_ABSENT * max(pages, 1):
+            raise BadConfig(
+                seen=f"{path}, whose OME-XML counts {n:,} planes in {file}, which has {pages:,}",
+                wanted="as many planes as the file has pages",
+                do="correct SizeC, SizeZ and SizeT in the OME-XML, or leave the image out",
+            )
+
+
+def _pages(path: Path) -> int:
+    """Pages of a TIFF; 0 where it cannot be read."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            return len(tiff.pages)
+    except Exception:  # its planes are refused when they are read
+        return 0
 
 
 def _index(place: dict[str, int], order: str, sizes: dict[str, int]) -> int:

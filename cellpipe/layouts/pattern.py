@@ -31,11 +31,13 @@ from cellpipe.layouts.series import Series
 from cellpipe.layouts.wells import row_name, well_name
 
 _GUID = r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?"
+# B03, B3, b03, AF48; one letter beyond P and one digit could be a token of another kind (s1, w2)
+_NAME = r"(?:[A-Z]{1,2}\d{2}|(?:A[A-F]|[A-P])\d|(?:a[a-f]|[a-p])\d{1,2})"
 BUILT_IN = {
     # Molecular Devices ImageXpress / MetaXpress: TimePoint_1/ZStep_2/Plate_B03_s1_w2<GUID>.tif
     "imagexpress": (
         r"(?:(?:.*/)?TimePoint_(?P<t>\d+)/)?(?:(?:.*/)?ZStep_(?P<z>\d+)/)?(?:.*/)?"
-        r"(?:[^/]*_)?(?P<well>[A-Z]{1,2}\d{2})(?:_s(?P<field>\d+))?(?:_w(?P<channel>\d+?))?"
+        rf"(?:[^/]*_)?(?P<well>{_NAME})(?:_s(?P<field>\d+))?(?:_w(?P<channel>\d+?))?"
         + _GUID
         + r"(?i:\.tiff?)"
     ),
@@ -44,30 +46,31 @@ BUILT_IN = {
         r"(?:.*/)?r(?P<row>\d{2})c(?P<column>\d{2})f(?P<field>\d{2,})p(?P<z>\d{2,})"
         r"-ch(?P<channel>\d+)sk(?P<t>\d+)fk\d+fl\d+(?i:\.tiff?)"
     ),
-    # Yokogawa CellVoyager: AssayPlate_B03_T0001F001L01A01Z01C01.tif
+    # Yokogawa CellVoyager: AssayPlate_B03_T0001F001L01A01Z01C01.tif; of 1,536 wells A01.d4
     "cellvoyager": (
-        r"(?:.*/)?[^/]*_(?P<well>[A-Z]{1,2}\d{2})_T(?P<t>\d+)F(?P<field>\d+)L\d+A\d+"
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME}(?:\.[a-d][1-4])?)_T(?P<t>\d+)F(?P<field>\d+)L\d+A\d+"
         r"Z(?P<z>\d+)C(?P<channel>\d+)(?i:\.tiff?|\.png)"
     ),
     # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif
     "cellomics": (
-        r"(?:.*/)?[^/]*_(?P<well>[A-Z]{1,2}\d{2})f(?P<field>\d{2,})d(?P<channel>\d+)"
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME})f(?P<field>\d{{2,}})d(?P<channel>\d+)"
         r"(?i:\.tiff?|\.c01)"
     ),
-    # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif
+    # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif, or without the name
     "scanr": (
-        r"(?:.*/)?(?P<well>[A-Z]{1,2}\d{1,2})--W\d+--P(?P<field>\d+)--Z(?P<z>\d+)"
-        r"--T(?P<t>\d+)--(?P<channel>[^/]+?)(?i:\.tiff?)"
+        r"(?:.*/)?(?:[^/]*?--)??(?P<well>[A-Za-z]{1,2}\d{1,2}(?=--W\d+--P)|W\d{4,}(?=--P))"
+        r"(?:--W\d+)?--P(?P<field>\d+)(?=[^/]*--Z(?P<z>\d+))(?=[^/]*--T(?P<t>\d+))"
+        r"--[ZT]\d+--[ZT]\d+--(?P<channel>[^/]+?)(?i:\.tiff?)"
     ),
     # GE / Cytiva IN Cell Analyzer: B - 3(fld 1 wv DAPI - DAPI z 2 tl 3).tif
     "incell": (
-        r"(?:.*/)?(?P<well>[A-Z]{1,2} - \d{1,2})\(fld (?P<field>\d+)"
+        r"(?:.*/)?(?P<well>[A-Za-z]{1,2} - \d{1,2})\(fld (?P<field>\d+)"
         r" wv (?P<channel>[^/()]+?)(?: z (?P<z>\d+))?(?: (?:tl|time) (?P<t>\d+)[^/()]*)?\)"
         r"(?i:\.tiff?)"
     ),
     # Agilent BioTek Cytation (Gen5): D6_01_1_2_DAPI_001.tif
     "cytation": (
-        r"(?:.*/)?(?P<well>[A-Z]{1,2}\d{1,2})_\d+_\d+_(?P<field>\d+)_(?P<channel>[^/_]+)"
+        r"(?:.*/)?(?P<well>[A-Za-z]{1,2}\d{1,2})_\d+_\d+_(?P<field>\d+)_(?P<channel>[^/_]+)"
         r"_(?P<t>\d+)(?i:\.tiff?)"
     ),
 }
@@ -83,10 +86,13 @@ EXAMPLES = {
 _GROUPS = {"well", "row", "column", "field", "channel", "t", "z"}
 
 
-def list_planes(folder: Path, pattern: str, files: Files | None = None) -> pd.DataFrame:
+def list_planes(
+    folder: Path, pattern: str, files: Files | None = None, columns: int | None = None
+) -> pd.DataFrame:
     """List the planes whose path below `folder` matches `pattern` whole.
 
-    Images that are passed over are noted in `files`, the listing of the folder.
+    `columns` of the plate place wells that are running numbers (W00013). Images that are passed
+    over are noted in `files`, the listing of the folder.
 
     Raises
     ------
@@ -99,7 +105,7 @@ def list_planes(folder: Path, pattern: str, files: Files | None = None) -> pd.Da
     for path in files.candidates:
         found = expression.fullmatch(path)
         if found:
-            rows.append(_plane(path, found.groupdict()))
+            rows.append(_plane(path, found.groupdict(), columns))
             series.learn(found)
     if not rows:
         raise _nothing(files, pattern)
@@ -170,11 +176,13 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return expression
 
 
-def _plane(path: str, groups: dict[str, str | None]) -> dict[str, object]:
+def _plane(
+    path: str, groups: dict[str, str | None], columns: int | None = None
+) -> dict[str, object]:
     well = groups.get("well") or f"{row_name(groups['row'] or '')}{groups['column']}"
     return {
         "path": path,
-        "well": well_name(well),
+        "well": well_name(well, columns),
         "field": int(groups.get("field") or 1),
         "t": float(groups.get("t") or math.nan),
         "channel": groups.get("channel") or "1",

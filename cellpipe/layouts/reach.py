@@ -86,3 +86,16 @@ def is_regular(path: Path, retries: int = RETRIES) -> bool:
         return reached(look, path, retries)
     except (FileNotFoundError, NotADirectoryError):
         return False
+
+
+def file_state(path: Path, retries: int = RETRIES) -> tuple[int, int]:
+    """Size and time of change (ns) of a file; (-1, -1) if there is none. Raises Unreachable."""
+
+    def look() -> tuple[int, int]:
+        state = os.stat(path)
+        return state.st_size, state.st_mtime_ns
+
+    try:
+        return reached(look, path, retries)
+    except (FileNotFoundError, NotADirectoryError):
+        return -1, -1

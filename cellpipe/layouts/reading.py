@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage, CellpipeError
 from cellpipe.layouts import ONLY, tags
+from cellpipe.layouts.decoding import (
+    refuse_broken_streams,
+    refuse_disproportion,
+    refuse_truncated,
+)
+from cellpipe.layouts.files import IMAGE_SUFFIXES
+from cellpipe.layouts.reach import is_regular, reached
 
 MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is a lie in a header, not an image
-LARGE_BYTES = 2**28  # above this, a plane must be in proportion to its file
-MAX_COMPRESSION = 2000
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are said here, in words
 _TIFF = {".tif", ".tiff", ".stk", ".c01", ".lsm", ".flex", ".btf", ".tf8"}
-_OTHERS = {".png", ".bmp", ".jpg", ".jpeg", ".jp2", ".pgm", ".gif"}
+_OTHERS = IMAGE_SUFFIXES - _TIFF
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,50 +49,54 @@ class Header:
 
 
 def read_header(path: Path, page: int = ONLY) -> Header:
-    """Read shape, dtype, scale and time of one plane. Raises BadImage."""
-    _refuse_absent(path)
+    """Read shape, dtype, scale and time of one plane. Raises BadImage, or Unreachable."""
     if path.suffix.lower() not in _TIFF:
         plane = read_plane(path, page)
         return Header((plane.shape[0], plane.shape[1]), str(plane.dtype))
-    try:
-        with _open(path) as tiff:
-            plane = _page(tiff, page, path)
-            voxel, (step_s, time_source) = tags.scale(tiff), tags.time_step_s(tiff)
-            return Header(
-                _plane_shape(tuple(plane.shape), path),
-                str(plane.dtype),
-                voxel.x_um,
-                step_s,
-                tags.acquired_s(tiff),
-                voxel.y_um,
-                voxel.z_um,
-                f"{voxel.source} of {path.name}",
-                f"{time_source} of {path.name}",
-                voxel.doubt,
-            )
-    except BadImage:
-        raise
-    except Exception as fault:  # a broken header can raise anything
-        raise _unreadable(path, fault) from fault
+    return _tried(lambda: _header(path, page), path)
+
+
+def _header(path: Path, page: int) -> Header:
+    with _open(path) as tiff:
+        plane = _page(tiff, page, path)
+        voxel, (step_s, time_source) = tags.scale(tiff), tags.time_step_s(tiff)
+        return Header(
+            _plane_shape(tuple(plane.shape), path),
+            str(plane.dtype),
+            voxel.x_um,
+            step_s,
+            tags.acquired_s(tiff),
+            voxel.y_um,
+            voxel.z_um,
+            f"{voxel.source} of {path.name}",
+            f"{time_source} of {path.name}",
+            voxel.doubt,
+        )
 
 
 def read_plane(path: Path, page: int = ONLY) -> np.ndarray:
     """Read one grey plane, shape (Y, X), in the file's own dtype.
 
-    Raises BadImage, or BadConfig where a package for reading is missing.
+    Raises BadImage, Unreachable where the file cannot be reached now, or BadConfig where a package
+    for reading is missing.
 
     `page` is the plane within the file; with `ONLY`, a file of more than one is refused, because
     the others would be lost without a word.
     """
+    tiff = path.suffix.lower() in _TIFF
+    pixels = _tried(lambda: _read_tiff(path, page) if tiff else _read_other(path), path)
+    return _one_plane(pixels, path)
+
+
+def _tried(read: Callable[[], T], path: Path) -> T:
+    """What `read` returns, tried again where the place is at fault; else its error in words."""
     _refuse_absent(path)
     try:
-        tiff = path.suffix.lower() in _TIFF
-        pixels = _read_tiff(path, page) if tiff else _read_other(path)
-    except BadImage:
+        return reached(read, path)
+    except CellpipeError:
         raise
     except Exception as fault:  # decoders raise errors of many kinds on broken files
         raise _unreadable(path, fault) from fault
-    return _one_plane(pixels, path)
 
 
 def _open(path: Path) -> Any:
@@ -99,8 +109,9 @@ def _read_tiff(path: Path, page: int) -> np.ndarray:
     with _open(path) as tiff:
         plane = _page(tiff, page, path)
         _plane_shape(tuple(plane.shape), path)  # refuse a false size before it is allocated
-        _refuse_disproportion(plane, path)
-        _refuse_truncated(plane, path)
+        refuse_disproportion(plane, path)
+        refuse_truncated(plane, path)
+        refuse_broken_streams(tiff, plane, path)
         return plane.asarray()
 
 
@@ -108,47 +119,28 @@ def _page(tiff: Any, page: int, path: Path) -> Any:
     """The wanted page; of `ONLY`, the first, if the file has no other of its size."""
     first = tiff.pages[max(page, 0)]
     if page == ONLY and len(tiff.pages) > 1:
-        second = tiff.pages[1]
-        if not second.is_reduced and second.shape == first.shape:
+        others = [other for other in tiff.pages[1:] if not _is_of_other_kind(other)]
+        if others:
+            sizes = {tuple(other.shape) for other in others} - {tuple(first.shape)}
             raise BadImage(
-                seen=f"{path} holds {len(tiff.pages)} planes",
+                seen=f"{path} holds {len(others) + 1} planes" + (" of several sizes" * bool(sizes)),
                 wanted="one plane per file",
                 do="list its planes by page in a CSV manifest, or use the layout ome-tiff",
             )
     return first
 
 
+def _is_of_other_kind(page: Any) -> bool:
+    """Whether a page is a smaller copy of another, or a mask: no plane that could be lost."""
+    return bool(page.is_reduced or page.is_mask)
+
+
 def _refuse_absent(path: Path) -> None:
-    if not path.is_file():
+    if not is_regular(path):
         raise BadImage(
             seen=f"no file {path}",
             wanted="every file that belongs to the plate",
-            do="bring the file back, then run again with --forcerun inspect_plate",
-        )
-
-
-def _refuse_truncated(plane: Any, path: Path) -> None:
-    """A truncated file must be an error, never a plane that is part zeros."""
-    size = path.stat().st_size
-    offsets, counts = plane.dataoffsets, plane.databytecounts
-    end = max((o + c for o, c in zip(offsets, counts, strict=False)), default=0)
-    if end > size or not counts or any(count == 0 for count in counts):
-        raise BadImage(
-            seen=f"{path} is truncated: {size:,} bytes",
-            wanted=f"at least {end:,} bytes" if end > size else "pixels in every strip or tile",
-            do="copy the file again from the microscope, then run again with "
-            "--forcerun inspect_plate",
-        )
-
-
-def _refuse_disproportion(plane: Any, path: Path) -> None:
-    claimed = math.prod(plane.shape) * np.dtype(plane.dtype).itemsize
-    size = path.stat().st_size
-    if claimed > LARGE_BYTES and claimed > MAX_COMPRESSION * size:
-        raise BadImage(
-            seen=f"{path} claims {claimed:,} bytes of pixels in a file of {size:,}",
-            wanted="a size that the file can hold",
-            do="copy the file again from the microscope, or leave it out",
+            do="bring the file back, then run again",
         )
 
 
@@ -221,6 +213,5 @@ def _unreadable(path: Path, fault: Exception) -> CellpipeError:
     return BadImage(
         seen=f"{path} cannot be read ({type(fault).__name__}: {words})",
         wanted="an image file of this layout",
-        do="copy the file again from the microscope, then run again with "
-        "--forcerun inspect_plate, or leave it out",
+        do="copy the file again from the microscope, then run again; or leave it out",
     )

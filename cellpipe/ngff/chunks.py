@@ -1,13 +1,15 @@
 """Chunks of an array as files: which there are, which are missing, which are torn.
 
 A chunk that is missing reads as zeros, and a torn one as anything, both without an error; so
-both are looked for.
+both are looked for. One that was altered is noticed by the checksum that it bears (NGFF 0.5).
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ import numpy as np
 from cellpipe.errors import BadImage
 
 Array = Any  # zarr.Array, which only `plate` imports
+MEND = (
+    "for a plate of ours, `cellpipe verify results/PLATE --mend` (the plate's folder) makes it "
+    "again; for one that is read in place, fetch it again from where it is kept"
+)
 
 
 def read_planes(array: Array, index: tuple[slice, ...], what: str) -> np.ndarray:
@@ -27,7 +33,12 @@ def read_planes(array: Array, index: tuple[slice, ...], what: str) -> np.ndarray
     try:
         planes = np.asarray(array[index])
         return planes.reshape(-1, *planes.shape[-2:])
-    except Exception as fault:  # a torn chunk can fail in any decoder
+    except (OSError, MemoryError):
+        raise  # faults of the place, not of the image
+    except Exception as fault:  # a torn or altered chunk can fail in any decoder
+        altered = altered_chunks(array, index)
+        if altered:
+            raise _torn(what, f"{altered[0]} does not match its checksum") from fault
         raise _torn(what, str(fault)) from fault
 
 
@@ -36,16 +47,45 @@ def torn_chunks(array: Array, index: tuple[slice, ...]) -> list[Path]:
 
     Chunks of other codecs, whose decoders notice, and missing ones are passed over.
     """
-    if array.shards or not array.compressors or "Blosc" not in type(array.compressors[-1]).__name__:
+    codecs = _codecs(array)
+    n_more = 4 if codecs[-1:] == ["Crc32cCodec"] else 0
+    packed = codecs[-2:-1] if n_more else codecs[-1:]
+    if not packed or "Blosc" not in packed[0]:
         return []
-    return [path for path in chunk_files(array, index) if path.is_file() and not _whole(path)]
+    n_bytes = int(np.prod(array.chunks)) * array.dtype.itemsize if len(codecs) <= 2 else None
+    paths = chunk_files(array, index)
+    return [path for path in paths if path.is_file() and not _whole(path, n_more, n_bytes)]
 
 
-def _whole(path: Path) -> bool:
+def altered_chunks(array: Array, index: tuple[slice, ...]) -> list[Path]:
+    """Chunks that do not match the CRC-32C at their end; none where chunks bear no checksum."""
+    if _codecs(array)[-1:] != ["Crc32cCodec"]:
+        return []
+    from google_crc32c import value
+
+    altered = []
+    for path in chunk_files(array, index):
+        content = path.read_bytes() if path.is_file() else b"\0\0\0\0"
+        if value(content[:-4]) != int.from_bytes(content[-4:], "little"):
+            altered.append(path)
+    return altered
+
+
+def _codecs(array: Array) -> list[str]:
+    """Names of the codecs that make bytes of bytes, in the order of writing; none of shards."""
+    return [] if array.shards else [type(codec).__name__ for codec in array.compressors]
+
+
+def _whole(path: Path, n_more: int, n_bytes: int | None) -> bool:
+    """Whether a chunk is as long as Blosc's header says, and `n_more` bytes.
+
+    And whether it would unpack to `n_bytes`: a decoder would ask for whatever it says.
+    """
     with path.open("rb") as file:
         header = file.read(16)
         size = file.seek(0, 2)
-    return size >= 16 and size == int.from_bytes(header[12:16], "little")
+    unpacked = n_bytes is None or n_bytes == int.from_bytes(header[4:8], "little")
+    return size >= 16 and size == int.from_bytes(header[12:16], "little") + n_more and unpacked
 
 
 def refuse_torn(torn: Sequence[Path], what: str) -> None:
@@ -57,7 +97,7 @@ def _torn(what: str, why: str) -> BadImage:
     return BadImage(
         seen=f"a chunk of {what} cannot be decoded ({why})",
         wanted="whole chunks",
-        do="remove the block table of that field, then run again",
+        do=MEND,
     )
 
 
@@ -66,6 +106,28 @@ def chunk_files(array: Array, index: tuple[slice, ...]) -> list[Path]:
     root = Path(str(array.store_path).removeprefix("file://"))
     encode = array.metadata.encode_chunk_key
     return [root / encode(place) for place in chunk_places(array, index)]
+
+
+def digest_chunks(array: Array, index: tuple[slice, ...]) -> str:
+    """sha256 over the files of the chunks under `index`, each with its place in the grid.
+
+    Chunks that change places change it; one that is missing counts as such.
+    """
+    whole = hashlib.sha256()
+    for place, path in zip(chunk_places(array, index), chunk_files(array, index), strict=True):
+        try:
+            state = path.stat()
+            content = _file_digest(path, state.st_size, state.st_mtime_ns)
+        except FileNotFoundError:
+            content = "missing"
+        whole.update(f"{place} {content}\n".encode())
+    return whole.hexdigest()
+
+
+@lru_cache(maxsize=64)  # a shard holds many frames
+def _file_digest(path: Path, n_bytes: int, changed_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def chunk_places(array: Array, index: tuple[slice, ...]) -> list[tuple[int, ...]]:
@@ -99,5 +161,5 @@ def refuse_missing(missing: Sequence[Path], what: str) -> None:
         raise BadImage(
             seen=f"{len(missing)} missing chunk(s) of {what}, such as {missing[0]}",
             wanted="every chunk there (a missing one would read as zeros)",
-            do="rerun the stage that wrote it, or fetch the plate again",
+            do=MEND,
         )

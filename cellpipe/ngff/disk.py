@@ -29,7 +29,7 @@ def note_provenance(folder: Path, facts: Any) -> None:
     attributes = content if path == old else content.setdefault("attributes", {})
     if attributes.get("cellpipe") != facts:
         attributes["cellpipe"] = facts
-        publish_text(path, _json(content))
+        publish_text(path, _json(content), synced=False)
 
 
 def bring_image(folder: Path, tree: trees.Tree, owned: Path) -> None:
@@ -107,7 +107,7 @@ def write_group(folder: Path, files: trees.Files, owned: Path) -> None:
         elif name == ".zattrs":
             content = {**content, **noted}
         if there != content:
-            publish_text(folder / name, _json(content))
+            publish_text(folder / name, _json(content), synced=False)
 
 
 def _bring_array(folder: Path, files: trees.Files, owned: Path) -> None:
@@ -118,7 +118,7 @@ def _bring_array(folder: Path, files: trees.Files, owned: Path) -> None:
         return
     remove(folder, owned)
     for name, content in files.items():
-        publish_text(folder / name, _json(content))
+        publish_text(folder / name, _json(content), synced=False)
 
 
 def _essence(array: Mapping[str, Any]) -> dict[str, Any]:

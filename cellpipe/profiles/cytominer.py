@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellpipe.classify.classifier import feature_columns
+from cellpipe.statistics.spread import MIN_CONTROLS, spread_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,38 +46,122 @@ def well_profiles(cells: pd.DataFrame, plate_map: pd.DataFrame) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def normalise_profiles(profiles: pd.DataFrame) -> pd.DataFrame:
+def normalise_profiles(
+    profiles: pd.DataFrame, references: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Profiles in robust standard deviations of the negative controls (of all wells without).
 
-    Features that no well has stay NaN; so does everything on a plate of a single well.
+    (x - median) / scaled MAD, pycytominer's "mad_robustize"; where the MAD is 0, the standard
+    deviation takes its place. Features without any spread there are not normalised: they stay as
+    empty columns, and `feature_references` names them with the reason.
     """
-    from pycytominer import normalize
+    references = feature_references(profiles) if references is None else references
+    features = profile_features(profiles)
+    centre, scale = (references[c].to_numpy("float64") for c in ("centre", "scale"))
+    values = (profiles[features].to_numpy("float64") - centre) / scale
+    normalised = profiles[metadata_columns(profiles)].copy()
+    normalised[features] = values
+    return normalised
 
-    features, metadata = profile_features(profiles), metadata_columns(profiles)
-    known = [f for f in features if profiles[f].notna().sum() > 1]
-    if not known:
-        return profiles.assign(**dict.fromkeys(features, np.nan))
-    kinds = profiles.get("Metadata_control", profiles["Metadata_Well"])
-    enough = profiles.loc[kinds == "negative", known].notna().sum().min() >= 3
-    normalised = normalize(
-        profiles[metadata + known],
-        features=known,
-        meta_features=metadata,
-        method="mad_robustize",
-        samples="Metadata_control == 'negative'" if enough else "all",
-    )
-    return normalised.reindex(columns=metadata + features)
+
+def feature_references(profiles: pd.DataFrame) -> pd.DataFrame:
+    """What each feature is normalised to, or why it is not.
+
+    Wells that Metadata_incomplete marks are no reference.
+
+    Returns
+    -------
+    DataFrame, one row per feature
+        feature, reference ("negative controls" or "all wells"), n_reference, centre, scale, method
+        ("MAD" or "standard deviation"), normalised (bool), reason
+    """
+    import pandas as pd
+
+    complete = profiles
+    if "Metadata_incomplete" in profiles:
+        complete = profiles[~profiles["Metadata_incomplete"].fillna(False).astype(bool)]
+    kinds = complete.get("Metadata_control", complete["Metadata_Well"])
+    negative = complete[kinds == "negative"]
+    enough = len(negative) >= MIN_CONTROLS
+    chosen, name = (negative, "negative controls") if enough else (complete, "all wells")
+    rows = []
+    for feature in profile_features(profiles):
+        spread = spread_of(chosen[feature])
+        reason = ""
+        if not np.isfinite(spread.scale):
+            few = f"only {spread.n} of the {name} have a value, {MIN_CONTROLS} are needed"
+            same = f"the {spread.n} {name} all have the same value ({spread.centre:.4g})"
+            reason = few if spread.n < MIN_CONTROLS else same
+        rows.append(
+            (feature, name, spread.n, spread.centre, spread.scale, spread.method, not reason,
+             reason)
+        )  # fmt: skip
+    columns = ["feature", "reference", "n_reference", "centre", "scale", "method", "normalised"]
+    return pd.DataFrame(rows, columns=[*columns, "reason"])
 
 
 def select_profile_features(profiles: pd.DataFrame) -> pd.DataFrame:
     """Profiles without features that are missing, constant, extreme or tell the same as another."""
+    return profiles.drop(columns=list(unselected_features(profiles)))
+
+
+def unselected_features(profiles: pd.DataFrame) -> dict[str, str]:
+    """Features of normalised profiles that a selection leaves out: feature → reason.
+
+    pycytominer's operations, one after the other: each sees what the one before has left.
+    """
     from pycytominer import feature_select
 
-    # pycytominer raises where no feature at all is left, and that is no fault of the user's
-    varied = [f for f in profile_features(profiles) if profiles[f].var(ddof=0) > 1e-6]
-    kept = profiles[metadata_columns(profiles) + varied]
-    operations = ["drop_na_columns", "drop_outliers", "correlation_threshold"]
-    return feature_select(kept, features=varied, operation=operations) if varied else kept
+    left, reasons = profile_features(profiles), {}
+    for feature in left:
+        # pycytominer raises where no feature at all is left, and that is no fault of the user's
+        if not profiles[feature].var(ddof=0) > 1e-6:
+            empty = not profiles[feature].notna().any()
+            reasons[feature] = "no well has a value" if empty else "the same in all wells"
+    for operation, reason in (
+        ("drop_na_columns", "more than 5 % of the wells have no value"),
+        ("drop_outliers", "a well lies more than 500 spreads from the reference"),
+        ("correlation_threshold", ""),
+    ):
+        left = [f for f in left if f not in reasons]
+        if not left:
+            break
+        kept = set(feature_select(profiles[left], features=left, operation=operation))
+        dropped = [f for f in left if f not in kept]
+        if operation == "correlation_threshold":
+            reasons |= _correlated(profiles[left], dropped)
+        else:
+            reasons |= dict.fromkeys(dropped, reason)
+    return reasons
+
+
+def _correlated(values: pd.DataFrame, dropped: list[str]) -> dict[str, str]:
+    """Which of the features that stay each dropped one goes with."""
+    if not dropped:
+        return {}
+    matrix = values.corr().abs()
+    stay = [f for f in values if f not in dropped]
+    reasons = {}
+    for feature in dropped:
+        nearest = matrix.loc[feature, stay].idxmax()
+        reasons[feature] = (
+            f"goes with {nearest} (|r| {matrix.loc[feature, nearest]:.2f}), which was kept"
+        )
+    return reasons
+
+
+def account_of_features(references: pd.DataFrame, normalised: pd.DataFrame) -> pd.DataFrame:
+    """Every feature: what it was normalised to, whether it was selected, and why it was not.
+
+    `references` from `feature_references`; `normalised` from `normalise_profiles`.
+    """
+    unselected = unselected_features(normalised)
+    reasons = [
+        reason or unselected.get(feature, "")
+        for feature, reason in zip(references["feature"], references["reason"], strict=True)
+    ]
+    selected = ~references["feature"].isin(list(unselected))
+    return references.assign(selected=selected, reason=reasons)
 
 
 def profile_features(profiles: pd.DataFrame) -> list[str]:

@@ -1,36 +1,58 @@
-"""From cells to wells: counts, medians, values relative to the controls, hits and profiles.
+"""From cells to wells: how much was imaged, counts, class fractions and medians.
 
-cells (one row per nucleus and time) -> wells (one row per well, empty ones too)
-      -> percent of control, robust z -> hits
-      -> Metadata_* profiles in the names that pycytominer and its friends read
+cells (one row per object and time) ─┐
+fields (one row per field and frame) ─┼─► wells: one row per well, those without cells too
+plate map                            ─┘
 
-Percent of control and robust z: Malo et al., Nat. Biotechnol. 24, 167 (2006); Birmingham et
-al., Nat. Methods 6, 569 (2009). Profiles: see `cellpipe.profiles.cytominer`.
+Values relative to controls and hits: `cellpipe.profiles.hits`. Profiles: `cytominer`.
 """
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cellpipe.errors import BadConfig
 from cellpipe.inputs.plate_map import row_column, validate_plate_map
+from cellpipe.profiles.counts import CELL_COUNTS, objects_per_well
 from cellpipe.profiles.cytominer import (
     normalise_profiles,
     select_profile_features,
     well_profiles,
 )
-from cellpipe.statistics.position_effects import mad, median
+from cellpipe.profiles.ground import usable_frames, well_ground
+from cellpipe.profiles.hits import call_hits, normalise_wells, refuse_readout
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "aggregate_wells", "call_hits", "normalise_profiles", "normalise_wells",
+    "Plan", "aggregate_wells", "call_hits", "normalise_profiles", "normalise_wells",
     "select_profile_features", "validate_plate_map", "well_profiles",
 ]  # fmt: skip
+
+# columns of the ground that a reader of the table wants; the others are for sums
+GROUND = (
+    "n_fields", "n_fields_expected", "n_frames", "imaged_fields", "imaged_share",
+    "incomplete", "incomplete_reason",
+)  # fmt: skip
+
+
+class Plan(NamedTuple):
+    """What a plate was to show, beside its tables: what counts are compared by.
+
+    listed : from `cellpipe.profiles.ground.listed_fields`
+    quarantine : well field t stage of what was left out
+    mm2_per_px : area of a pixel, NaN where its size is not known
+    hours_per_frame : NaN where it is not known
+    min_imaged_share : wells with less of what is usual on the plate are incomplete
+    """
+
+    listed: pd.DataFrame | None = None
+    quarantine: pd.DataFrame | None = None
+    mm2_per_px: float = float("nan")
+    hours_per_frame: float = float("nan")
+    min_imaged_share: float = 0.8
 
 
 def aggregate_wells(
@@ -40,6 +62,7 @@ def aggregate_wells(
     plate_map: pd.DataFrame,
     *,
     plate: str | None = None,
+    plan: Plan | None = None,
 ) -> pd.DataFrame:
     """One row per well of the plate map, of `cells` and of `fields`, in plate order.
 
@@ -52,18 +75,22 @@ def aggregate_wells(
         when it holds a cell.
     readouts : list of str
         Numeric columns of `cells`. Their well value is the median over cells that do not
-        touch the border (those are cut, so their numbers are wrong).
+        touch the border (those are cut, so their numbers are wrong). Counts of cells
+        (`n_cells`, `cells_per_field`, `cells_per_mm2`) may be named too.
     plate_map : DataFrame
         From `validate_plate_map`.
     plate : str, optional
         Name of the plate; without it the one in the tables.
+    plan : Plan, optional
+        What the plate lists and lost; without it what was imaged is all that was to be.
 
     Returns
     -------
     DataFrame
-        plate well row column, the map's columns, n_fields n_cells (of a movie: the median
-        count over time), fraction_<class> of the classified cells, then the readouts; NaN where
-        a well has no cells.
+        plate well row column, the map's columns, what was imaged (see
+        `cellpipe.profiles.ground.well_ground`), n_cells cells_per_field cells_per_mm2 (see
+        `cellpipe.profiles.counts`), fraction_<class> of the classified cells, then the readouts;
+        NaN where a well has no cells. Counts are NaN where nothing was imaged.
 
     Raises
     ------
@@ -72,7 +99,9 @@ def aggregate_wells(
     """
     import pandas as pd
 
-    _require_readouts(cells, readouts)
+    plan = plan or Plan()
+    measured = [name for name in readouts if name not in CELL_COUNTS]
+    _require_readouts(cells, measured)
     listed = [list(table["well"].unique()) for table in (cells, fields) if table is not None]
     names = sorted(set(plate_map["well"]).union(*listed), key=row_column)
     wells = pd.DataFrame({"well": pd.Series(names, dtype="string")})
@@ -86,77 +115,28 @@ def aggregate_wells(
         0, "plate", pd.Series([plate or _plate_name(cells, fields)] * len(wells), dtype="string")
     )
     at = wells["well"].to_numpy()
-    wells["n_fields"] = (
-        _n_fields(cells if fields is None else fields).reindex(at, fill_value=0).to_numpy("int32")
-    )
-    wells["n_cells"] = _n_cells(cells).reindex(at, fill_value=0).to_numpy("int32")
-    for table in (_class_fractions(cells), _medians(cells, readouts)):
+    frames = cell_frames(cells, fields, plan)
+    ground = well_ground(frames, plan.listed, at, min_imaged_share=plan.min_imaged_share)
+    for column in GROUND:
+        wells[column] = ground[column].to_numpy()
+    counts = objects_per_well(cells, frames, ground, plan.mm2_per_px, "cells")
+    for table in (counts, _class_fractions(cells), _medians(cells, measured)):
         for column in table:
             wells[column] = table[column].reindex(at).to_numpy("float64")
     head = ["plate", "well", "row", "column"]
     return wells[head + [c for c in wells if c not in head]]
 
 
-def normalise_wells(wells: pd.DataFrame, readouts: list[str]) -> pd.DataFrame:
-    """`wells` with <readout>_normalised (negative controls 0, positive 100) and <readout>_robust_z.
+def cell_frames(cells: pd.DataFrame, fields: pd.DataFrame | None, plan: Plan) -> pd.DataFrame:
+    """Frames (well, field, t) that were imaged, segmented and measured, without cells too."""
+    import pandas as pd
 
-    Both are taken from medians of the control wells; robust z divides by the scaled MAD of the
-    negatives. NaN where the controls are missing, or agree so well that they have no spread.
-
-    Raises BadConfig for a readout that is no column of `wells` (tracks of a plate without any).
-    """
-    wells = wells.copy()
-    control = wells["control"].fillna("") if "control" in wells else wells["well"].map(lambda _: "")
-    for readout in readouts:
-        if readout not in wells:
-            _refuse_column(readout, list(wells.select_dtypes("number")))
-        values = wells[readout].astype("float64")
-        low, high = (median(values[control == kind]) for kind in ("negative", "positive"))
-        spread = mad(values[control == "negative"])
-        span = high - low if high != low else np.nan
-        wells[f"{readout}_normalised"] = 100 * (values - low) / span
-        wells[f"{readout}_robust_z"] = (values - low) / (spread if spread > 0 else np.nan)
-    return wells
-
-
-def call_hits(
-    wells: pd.DataFrame,
-    readout: str,
-    *,
-    threshold: float = 3.0,
-    direction: str = "both",
-    min_cells: int = 1,
-) -> pd.DataFrame:
-    """`wells` with a bool column `hit`: sample wells whose robust z passes the threshold.
-
-    Parameters
-    ----------
-    readout : str
-        Normalised before (`<readout>_robust_z` exists).
-    threshold : float
-        In robust standard deviations of the negative controls.
-    direction : {"up", "down", "both"}
-    min_cells : int
-        A well with fewer cells is no hit: its median says little.
-
-    Raises
-    ------
-    BadConfig
-        Unknown direction or a readout that was not normalised.
-    """
-    column = f"{readout}_robust_z"
-    if column not in wells:
-        _refuse_column(readout, [c.removesuffix("_robust_z") for c in wells if "_robust_z" in c])
-    if direction not in ("up", "down", "both"):
-        raise BadConfig(
-            seen=f"hit direction {direction!r}",
-            wanted="'up', 'down' or 'both'",
-            do="correct profile.hits.direction in the config",
-        )
-    z = wells[column].astype("float64")
-    z = {"up": z, "down": -z, "both": z.abs()}[direction]
-    sample = wells["control"].fillna("").eq("") if "control" in wells else z.eq(z)
-    return wells.assign(hit=(z >= threshold) & sample & (wells["n_cells"] >= min_cells))
+    place = ["well", "field", "t"]
+    with_cells = cells[place].drop_duplicates()
+    if fields is None:
+        return with_cells
+    usable = usable_frames(fields, plan.quarantine)
+    return pd.concat([usable, with_cells]).drop_duplicates()
 
 
 def _plate_name(*tables: pd.DataFrame | None) -> str:
@@ -166,15 +146,6 @@ def _plate_name(*tables: pd.DataFrame | None) -> str:
     if len(names) > 1:
         raise ValueError(f"tables of several plates: {', '.join(names)}")
     return names[0] if names else ""
-
-
-def _n_fields(table: pd.DataFrame) -> pd.Series:
-    return table.groupby("well")["field"].nunique()
-
-
-def _n_cells(cells: pd.DataFrame) -> pd.Series:
-    counts = cells.groupby(["well", "t"]).size().unstack("t", fill_value=0)
-    return counts.median(axis=1).round().astype("int32")
 
 
 def _class_fractions(cells: pd.DataFrame) -> pd.DataFrame:
@@ -202,13 +173,4 @@ def _require_readouts(cells: pd.DataFrame, readouts: list[str]) -> None:
     numeric = [c for c in cells if pd.api.types.is_numeric_dtype(cells[c])]
     for readout in readouts:
         if readout not in numeric:
-            _refuse_column(readout, numeric)
-
-
-def _refuse_column(readout: str, known: list[str]) -> None:
-    near = difflib.get_close_matches(readout, known, n=1)
-    raise BadConfig(
-        seen=f"readout {readout!r}",
-        wanted=f"one of {', '.join(known)}",
-        do=f"write {near[0]!r} in profile.readouts" if near else "name a measured column",
-    )
+            refuse_readout(readout, [*numeric, *CELL_COUNTS])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
+from cellpipe.profiles.counts import comparable
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import Chart, Table, rows_of_kind
@@ -51,7 +52,7 @@ def z_score(value: float) -> str:
 def _control_strip(wells: pd.DataFrame, readout: str) -> Markup:
     if readout not in wells:
         return Markup("")
-    control = wells["control"].fillna("")
+    wells, control = comparable(wells, [readout]), wells["control"].fillna("")
     names = {"sample": "", "negative": "negative", "positive": "positive"}
     return svg.strip({css: wells.loc[control == kind, readout] for css, kind in names.items()})
 
@@ -81,7 +82,7 @@ def _dose_chart(content: ReportContent, readout: str, fits: pd.DataFrame) -> Cha
     assert content.wells is not None
     unit = f" ({content.dose_unit})" if content.dose_unit else ""
     picture = svg.dose_chart(
-        content.wells,
+        comparable(content.wells, [readout]),
         fits,
         readout,
         dose_column=content.dose_column,

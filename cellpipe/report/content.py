@@ -51,6 +51,7 @@ class ReportContent:
     wells : the wells table; readouts : its columns to show, the most telling one first
     statistics : statistics.tsv
     confusion, classifier_scores, importance : of the cross-validated classifier
+    features : profiles/features.tsv, what each feature of the profiles was normalised to
     thumbnails : well → uint8 RGB (y, x, 3), from `figures.thumbnail_with_outlines`
     fields : one row per field (and frame) with counts and image quality; `flag` "" where fine
     tracks : the tracks table of a movie plate; msd : mean squared displacements by well;
@@ -73,6 +74,7 @@ class ReportContent:
     confusion: pd.DataFrame | None = None
     classifier_scores: Mapping[str, Any] = field(default_factory=dict)
     importance: pd.DataFrame | None = None
+    features: pd.DataFrame | None = None
     thumbnails: Mapping[str, NDArray] = field(default_factory=dict)
     fields: pd.DataFrame | None = None
     tracks: pd.DataFrame | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cellpipe.report.content import ReportContent
+from cellpipe.report.judgement import hit_number
 from cellpipe.report.parts import KeyNumber, rows_of_kind
 from cellpipe.report.wording import count, number, percent, plural, spoken
 from cellpipe.statistics.dose_curve import N_PARAMETERS
@@ -36,12 +37,15 @@ def _plate_numbers(content: ReportContent) -> list[KeyNumber]:
         return []
     imaged, used = int((wells["n_fields"] > 0).sum()), int((wells["n_cells"] > 0).sum())
     hint = "all with cells" if used == imaged else f"{used} with cells"
-    per_well = wells.loc[wells["n_cells"] > 0, "n_cells"].median()
+    with_cells = wells[wells["n_cells"] > 0]
+    usual = f"median {count(with_cells['n_cells'].median())} per well"
+    if "cells_per_field" in wells:
+        usual += f", {number(with_cells['cells_per_field'].median())} per field"
     return [
         KeyNumber(
             "Wells", count(imaged), f"{hint}, {plural(int(wells['n_fields'].sum()), 'field')}"
         ),
-        KeyNumber("Cells", count(wells["n_cells"].sum()), f"median {count(per_well)} per well"),
+        KeyNumber("Cells", count(wells["n_cells"].sum()), usual),
     ]
 
 
@@ -64,10 +68,14 @@ def _assay_numbers(content: ReportContent) -> list[KeyNumber]:
         hint = f"{plural(len(known), 'curve')} of {len(doses)}"
         numbers.append(KeyNumber("EC50", value + unit, hint))
     if "balanced_accuracy" in content.classifier_scores:
-        accuracy = content.classifier_scores["balanced_accuracy"]
+        accuracy, note = (content.classifier_scores.get(k) for k in ("balanced_accuracy", "note"))
         numbers.append(
-            KeyNumber("Classes", percent(accuracy), "balanced accuracy on left-out wells")
+            KeyNumber(
+                "Classes",
+                percent(accuracy),
+                "cannot be judged" if note else "balanced accuracy on left-out wells",
+            )
         )
     if content.wells is not None and "hit" in content.wells:
-        numbers.append(KeyNumber("Hits", count(content.wells["hit"].sum()), "wells"))
+        numbers.append(hit_number(content.wells))
     return numbers

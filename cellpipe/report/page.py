@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from cellpipe.report import assay, motion, overview, record, truth
+from cellpipe.report import assay, judgement, motion, overview, record, truth
 from cellpipe.report.content import ReportContent
 from cellpipe.report.plate_view import contact_sheet, plate_view
 from cellpipe.report.wording import number, percent, plural, spoken
@@ -52,7 +52,8 @@ def layer_columns(content: ReportContent) -> list[str]:
     if wells is None:
         return []
     forms = [f"{r}{s}" for s in ("", "_normalised", "_robust_z") for r in content.readouts]
-    return [c for c in [*forms, "n_cells"] if c in wells and wells[c].notna().any()]
+    wanted = dict.fromkeys([*forms, "cells_per_field", "n_cells"])
+    return [c for c in wanted if c in wells and wells[c].notna().any()]
 
 
 def _assay(content: ReportContent) -> dict[str, Any]:
@@ -62,6 +63,7 @@ def _assay(content: ReportContent) -> dict[str, Any]:
     top = [] if importance is None else importance.head(10).to_dict("records")
     largest = max((float(row["importance"]) for row in top), default=0.0) or 1.0
     return {
+        "unjudged": judgement.judgement_table(content),
         "controls": assay.controls_table(content),
         "doses": assay.dose_charts(content),
         "confusion": assay.confusion_cells(confusion) if usable else None,
@@ -85,6 +87,7 @@ def _dynamics(content: ReportContent) -> dict[str, Any]:
         "quality": strips,
         "flagged": flagged,
         "doubts": record.doubted_frames(fields),
+        "together": record.common_movement(fields),
     }
 
 

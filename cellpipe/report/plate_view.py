@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from cellpipe.figures.plates import colour_limits
 from cellpipe.inputs.plate_map import plate_shape, row_column
 from cellpipe.layouts.wells import row_name
+from cellpipe.profiles.counts import RAW_COUNTS
 from cellpipe.report.wording import count, number, spoken
 
 if TYPE_CHECKING:
@@ -55,9 +56,16 @@ def describe_well(well: Any) -> str:
         said.append(f"dose {number(dose)}")
     if well.get("control") in ("negative", "positive"):
         said.append(f"{well['control']} control")
-    if bool(well.get("hit", False)):
+    if is_hit(well):
         said.append("hit")
+    elif well.get("control", "") == "" and well.get("hit_reason"):
+        said.append(f"cannot be judged: {well['hit_reason']}")
     return ", ".join(part for part in said if part)
+
+
+def is_hit(well: Any) -> bool:
+    """Whether a well was judged, and is a hit."""
+    return str(well.get("hit")) == "True"  # neither pd.NA nor NaN has a truth value
 
 
 def shades(name: str) -> list[str]:
@@ -71,7 +79,7 @@ def shades(name: str) -> list[str]:
 def _layer(wells: pd.DataFrame, column: str) -> dict[str, Any]:
     values = wells[column].astype(float).to_numpy()
     low, high, colours = colour_limits(values, diverging=column.endswith("_robust_z"))
-    whole = np.issubdtype(wells[column].dtype, np.integer)
+    whole = np.issubdtype(wells[column].dtype, np.integer) or column in RAW_COUNTS
     return {
         "label": spoken(column),
         "values": [float(f"{v:.4g}") if np.isfinite(v) else None for v in values],
@@ -95,7 +103,9 @@ def _tiles(wells: pd.DataFrame, layer: dict[str, Any] | None, maps: Mapping[str,
         x, y = (margin + (k - 1) * (side + gap) for k in (column, row))
         fill = _fill(layer, i, maps)
         mark = {"negative": "−", "positive": "+"}.get(well.get("control"), "")
-        hit = f'<circle cx="{x + side - 8}" cy="{y + 8}" r="3.5"/>' if bool(well.get("hit")) else ""
+        if not mark and well.get("hit_reason"):
+            mark = "?"
+        hit = f'<circle cx="{x + side - 8}" cy="{y + 8}" r="3.5"/>' if is_hit(well) else ""
         said = ", ".join(filter(None, [str(well["well"]), describe_well(well)]))
         parts.append(
             f'<g class="well" data-i="{i}" tabindex="0" role="img" aria-label="{escape(said)}">'

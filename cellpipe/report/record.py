@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 MAX_TRACKS = 120  # of a lineage that can still be read
 MAX_DOUBTS = 12  # fields with doubted frames that are named; the table has the others
-NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds", "repeats_t"}
+NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds", "repeats_t"} | {
+    "lost_before",
+    *(f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"),
+}
 
 
 def tracks_table(tracks: pd.DataFrame) -> Table:
@@ -106,12 +109,22 @@ def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table 
 
 
 def doubted_frames(fields: pd.DataFrame | None) -> list[str]:
-    """A line per field whose movie has repeated, blurred or empty frames; few of many fields."""
-    from cellpipe.segment.movie_quality import summary
+    """A line per field whose movie has frames to doubt; few of many fields; jumps of all first."""
+    from cellpipe.segment.movie_quality import shared_jumps, summary
 
-    lines = [] if fields is None else summary(fields)
+    if fields is None:
+        return []
+    lines, shared = summary(fields), shared_jumps(fields)
     more = len(lines) - MAX_DOUBTS
-    return lines if more <= 0 else [*lines[:MAX_DOUBTS], f"and {plural(more, 'more field')}"]
+    shown = lines if more <= 0 else [*lines[:MAX_DOUBTS], f"and {plural(more, 'more field')}"]
+    return [*shared[:MAX_DOUBTS], *shown]
+
+
+def common_movement(fields: pd.DataFrame | None) -> list[str]:
+    """Whether cells go far together, in words."""
+    from cellpipe.segment import movie_quality
+
+    return [] if fields is None else movie_quality.common_movement(fields)
 
 
 def _figure(value: float) -> str:

@@ -1,23 +1,30 @@
-"""Frames of a movie that tell nothing: repeated, out of focus, empty.
+"""Frames of a movie that tell nothing: repeated, out of focus, empty; and frames that are lost.
 
-    t            0   1   2   3   4   5   6   7
-    pixels       a   b   b   c   d   ~   ~   e       b twice: the camera, or a copy, stood still
-    movie_flag           ▲           ▲   ▲           ~: blurred against the frames around
+    t            0   1   2   3   4   5   6   7   8   9
+    pixels       a   b   b   c   d   ~   ~   e           f   b twice: the camera stood still
+    movie_flag           ▲           ▲   ▲               ▲   ~: blurred against the frames around
 
 A repeated frame looks like a cell at rest, and a blurred one like cells that leave: both make
-speeds and tracks wrong, and no single image shows it.
+speeds and tracks wrong, and no single image shows it. Time goes on through lost frames and through
+repeated ones; speeds and mean squared displacements take neither for motion.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
+
+from cellpipe.units import label
 
 WINDOW_FRAMES = 31  # of the running median that a frame's focus is compared with
 # Chosen on drawn and real movies: blurred by 2 px or more, focus falls to a third or less; in
 # living ones, mitoses included, to no less than 0.7 of what it is around.
 FOCUS_RATIO = 0.5
 FOCUS_DEVIATIONS = 5.0
+FAR_UM = 10.0  # that the cells of a field go together, from which on it is said
 SAME_RATIO = 0.5  # of the difference that noise alone makes between two exposures
 _MAD = 1.4826  # median absolute deviation → standard deviation
 
@@ -38,11 +45,13 @@ def movie_quality(frames: pd.DataFrame) -> pd.DataFrame:
 
         repeats_t : int32, the frame of the same field that this one repeats, pixel by pixel or
             to less than half of its noise; -1 for none
-        movie_flag : "", or "repeats frame 3", "out of focus", "no nuclei", joined by ", "
+        lost_before : int32, frames without an image between this one and the one before
+        movie_flag : "", or "repeats frame 3", "out of focus", "no nuclei", "after 3 lost frames",
+            joined by ", "
 
         Fields of one frame have nothing to be compared with, and get no flag.
     """
-    found = frames.assign(repeats_t=np.int32(-1), movie_flag="")
+    found = frames.assign(repeats_t=np.int32(-1), lost_before=np.int32(0), movie_flag="")
     if not {"digest", "sample", "focus", "n_nuclei"} <= set(frames):
         return found
     known = found[found["digest"].notna()].sort_values("t", kind="stable")
@@ -50,6 +59,7 @@ def movie_quality(frames: pd.DataFrame) -> pd.DataFrame:
         if len(rows) < 2:
             continue
         repeats = repeated_frames(rows)
+        lost = np.diff(rows["t"].to_numpy(int), prepend=int(rows["t"].iloc[0]) - 1) - 1
         flags = [[f"repeats frame {t}"] if t >= 0 else [] for t in repeats.tolist()]
         for said, here in (
             ("out of focus", out_of_focus(rows["focus"].to_numpy(float))),
@@ -57,6 +67,9 @@ def movie_quality(frames: pd.DataFrame) -> pd.DataFrame:
         ):
             for flag, is_so in zip(flags, here.tolist(), strict=True):
                 flag += [said] if is_so else []
+        for flag, n in zip(flags, lost.tolist(), strict=True):
+            flag += [f"after {n} lost frame{'s' if n > 1 else ''}"] if n else []
+        found.loc[rows.index, "lost_before"] = lost.astype(np.int32)
         found.loc[rows.index, "repeats_t"] = repeats
         found.loc[rows.index, "movie_flag"] = [", ".join(flag) for flag in flags]
     return found.drop(columns="sample")
@@ -116,8 +129,74 @@ def _suddenly_none(n_nuclei: np.ndarray) -> np.ndarray:
     return (n_nuclei == 0) & (np.median(n_nuclei) > 0)
 
 
-def summary(frames: pd.DataFrame) -> list[str]:
-    """One line per field with flagged frames: "B03 field 1: frames 3, 6, 9 repeat …"."""
+def lost_frames(seen: Sequence[int]) -> list[range]:
+    """The holes between frames that have images, in order."""
+    return [range(a + 1, b) for a, b in itertools.pairwise(sorted(seen)) if b - a > 1]
+
+
+def spans(holes: Sequence[range], most: int = 6) -> str:
+    """Frames in words: "9 to 11, 15"; of many holes the first ones."""
+    words = [f"{h[0]} to {h[-1]}" if len(h) > 1 else str(h[0]) for h in holes]
+    return ", ".join(words[:most]) + (" …" if len(words) > most else "")
+
+
+def in_repeated_frames(points: pd.DataFrame, fields: pd.DataFrame) -> np.ndarray:
+    """Whether each of `points` (well, field, t) is of a frame that repeats another, bool (N,)."""
+    frames = fields.loc[fields["repeats_t"] >= 0, ["well", "field", "t"]]
+    if frames.empty or points.empty:
+        return np.zeros(len(points), bool)
+    place = pd.MultiIndex.from_frame(points[["well", "field", "t"]].astype({"well": object}))
+    return place.isin(pd.MultiIndex.from_frame(frames.astype({"well": object})))
+
+
+def name_jumps(fields: pd.DataFrame) -> pd.DataFrame:
+    """`fields` with "stage jumps by 12.3 µm" among the flags of frames before which it did."""
+    if "stage_jump_y_um" not in fields:
+        return fields
+    far = np.hypot(*fields[["stage_jump_y_um", "stage_jump_x_um"]].fillna(0).to_numpy(float).T)
+    said = [label(f"stage jumps by {um:.1f} µm") if um > 0 else "" for um in far]
+    flags = [", ".join(filter(None, both)) for both in zip(fields["movie_flag"], said, strict=True)]
+    return fields.assign(movie_flag=flags)
+
+
+def shared_jumps(fields: pd.DataFrame) -> list[str]:
+    """Lines of frames before which the stage jumps in several fields at once, as a stage does."""
+    if "stage_jump_y_um" not in fields:
+        return []
+    jumps = fields[fields["movie_flag"].str.contains("stage jumps", regex=False)]
+    shared = jumps.groupby("t").size()
+    seen = fields.groupby("t").size()
+    return [
+        f"frame {t}: the stage jumps before it in {n} of {seen[t]} fields"
+        for t, n in shared[shared > 1].items()
+    ]
+
+
+def common_movement(fields: pd.DataFrame) -> list[str]:
+    """A line where all cells of a field go far together without a jump: drift, or migration."""
+    if "stage_shift_y_um" not in fields or fields.empty:
+        return []
+    steady = fields[["well", "field"]].copy()
+    for axis in "yx":
+        steady[axis] = fields[f"stage_shift_{axis}_um"] - fields[f"stage_jump_{axis}_um"]
+    whole = steady.groupby(["well", "field"])[["y", "x"]].sum()
+    far_um = np.hypot(whole["y"], whole["x"])
+    if not far_um.max() > FAR_UM:
+        return []
+    well, field = far_um.idxmax()
+    how_far = label(f"more than {FAR_UM:g} µm together (up to {far_um.max():.0f} µm")
+    return [
+        f"the cells of {int((far_um > FAR_UM).sum())} of {len(far_um)} fields go {how_far}:"
+        f" {well} field {field}): the stage drifts, or they migrate; speeds hold it unless"
+        " track.stage is 'all'"
+    ]
+
+
+def summary(frames: pd.DataFrame, max_gap_frames: int | None = None) -> list[str]:
+    """One line per field with flagged frames: "B03 field 1: frames 3, 6, 9 repeat …".
+
+    `max_gap_frames` of tracks, where cells are linked: longer holes end every track.
+    """
     lines = []
     flagged = frames[frames["movie_flag"].ne("")] if "movie_flag" in frames else frames.iloc[:0]
     for (well, field), rows in flagged.groupby(["well", "field"], sort=True):
@@ -126,10 +205,25 @@ def summary(frames: pd.DataFrame) -> list[str]:
             ("repeats frame", "repeat an earlier frame"),
             ("out of focus", "out of focus"),
             ("no nuclei", "without nuclei"),
+            ("stage jumps", "the stage jumps before"),
         ):
             ts = rows.loc[rows["movie_flag"].str.contains(kind, regex=False), "t"].tolist()
             if ts:
                 shown = ", ".join(map(str, ts[:12])) + (" …" if len(ts) > 12 else "")
                 said.append(f"{words}: {shown}")
+        if "lost_before" in rows:
+            said += _lost(rows, max_gap_frames)
         lines.append(f"{well} field {field}: {'; '.join(said)}")
     return lines
+
+
+def _lost(rows: pd.DataFrame, max_gap_frames: int | None) -> list[str]:
+    """What is said of the lost frames of one field."""
+    after = rows[rows["lost_before"] > 0].sort_values("t")
+    both = zip(after["t"].tolist(), after["lost_before"].tolist(), strict=True)
+    holes = [range(t - n, t) for t, n in both]
+    said = [f"lost (no image): {spans(holes)}"] if holes else []
+    if max_gap_frames is not None:
+        ends = [hole for hole in holes if len(hole) > max_gap_frames]
+        said += [f"all tracks end before {spans(ends)} (track.max_gap_frames)"] if ends else []
+    return said

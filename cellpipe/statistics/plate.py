@@ -1,6 +1,7 @@
 """Is the assay good enough? Control separation, position effects and dose response of a plate.
 
-Every function takes well values and returns numbers; what a layout cannot tell is NaN.
+Every function takes well values and returns numbers; what a layout cannot tell is NaN, and the
+column `note` says why.
 
 Z′ and SSMD: controls; B-score and edge test: position_effects; curves: dose_response.
 """
@@ -24,7 +25,9 @@ from cellpipe.statistics.controls import (
     z_prime_robust,
 )
 from cellpipe.statistics.dose_response import DoseResponse, fit_dose_response, monotonic_test
+from cellpipe.statistics.notes import control_notes
 from cellpipe.statistics.position_effects import EdgeTest, b_score, edge_test, finite, mad
+from cellpipe.statistics.reference import controls_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,14 +82,8 @@ def plate_statistics(
 
 
 def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> dict:
-    control = wells["control"].fillna("") if "control" in wells else None
-    values = wells[readout].astype(float)
-    positive = values[control == "positive"] if control is not None else values[:0]
-    negative = values[control == "negative"] if control is not None else values[:0]
-    lacking = [
-        kind for kind, group in (("positive", positive), ("negative", negative))
-        if finite(group).size < 2
-    ]  # fmt: skip
+    control, values = controls_of(wells), wells[readout].astype(float)
+    positive, negative = (values[control == kind] for kind in ("positive", "negative"))
     edge = edge_test(values, *_positions(wells), strata=_treatments(wells, dose_column))
     return {
         "readout": readout, "kind": "controls", "group": "",
@@ -97,7 +94,7 @@ def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> 
         "cv_negative": cv(negative), "cv_positive": cv(positive),
         "n_negative": finite(negative).size, "n_positive": finite(positive).size,
         "edge_p": edge.p, "edge_shift": edge.shift,
-        "note": f"fewer than two {' and '.join(lacking)} control wells" if lacking else "",
+        "note": "; ".join(control_notes(wells, readout)),
     }  # fmt: skip
 
 
@@ -128,7 +125,7 @@ def _dose_groups(wells: pd.DataFrame, dose_column: str, group_column: str | None
     """(group, wells) pairs of wells that have values; a group without doses (say, only controls,
     or wells that were not imaged) has no curve.
     """
-    control = wells["control"].fillna("") if "control" in wells else wells["well"].map(lambda _: "")
+    control = controls_of(wells)
     table = wells[control != "positive"].copy()
     untreated = (control[table.index] == "negative") & table[dose_column].isna()
     table.loc[untreated, dose_column] = 0.0

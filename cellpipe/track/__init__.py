@@ -1,9 +1,10 @@
 """Cells and particles over time: who is who in the next frame, and who divided.
 
 `link_cells` follows cells through divisions, `link_particles` follows spots, `track_table`
-makes one row per track. `motion`, `look`, `divisions` and `chances` say what a link, a division,
-an end and a start are worth, `frames` and `events` choose among them, `assignment` and `packing`
-solve it. Where a network is given, `learned` lets it judge what `clues` tells of each candidate.
+makes one row per track, `stage_shifts` reports how far the stage moved. `motion`, `look`,
+`divisions` and `chances` say what a link, a division, an end and a start are worth, `stage` what
+all cells do together, `frames` and `events` choose among them, `assignment` and `packing` solve it.
+Where a network is given, `learned` lets it judge what `clues` tells of each candidate.
 
 Why the cells' linker is our own: on the same detections (`benchmarks/track.py`; drawn movies,
 seeds 1 to 3, every cell detected; LNK / CT / division F1 ±1 frame)
@@ -29,5 +30,6 @@ from __future__ import annotations
 from cellpipe.track.cells import link_cells
 from cellpipe.track.lineage import track_table
 from cellpipe.track.particles import link_particles, particle_table
+from cellpipe.track.stage import stage_shifts
 
-__all__ = ["link_cells", "link_particles", "particle_table", "track_table"]
+__all__ = ["link_cells", "link_particles", "particle_table", "stage_shifts", "track_table"]

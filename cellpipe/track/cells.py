@@ -16,7 +16,8 @@ from cellpipe.track.divisions import guess, learn_division
 from cellpipe.track.events import find_events
 from cellpipe.track.frames import Laws, Links, link_frames
 from cellpipe.track.learned import Judge, link_again
-from cellpipe.track.motion import drift, learn, learn_again
+from cellpipe.track.motion import learn, learn_again
+from cellpipe.track.stage import common_shifts
 
 PASSES = 2  # the first knows the past only, the second learns from it; a third changes little
 
@@ -33,7 +34,9 @@ def link_cells(
 
     Frame-to-frame assignment, then gap closing and divisions (Jaqaman et al., Nature Methods
     5:695, 2008). Costs are log-likelihoods whose scales (step, persistence, how far area and
-    intensity change) are learned from the movie; the field's drift is taken out first.
+    intensity change) are learned from the movie; what all cells of the field do together (drift
+    and jumps of the stage) is taken out first. Frames that were lost are time that passed: links
+    go across them, farther and less sure with each, as long as `max_gap_frames` allows.
 
     Parameters
     ----------
@@ -41,10 +44,12 @@ def link_cells(
         One row per cell and frame of one field: t, label, y_um, x_um; where present, area_um2
         and ``<channel>_mean`` support links, and class "mitotic" supports divisions.
     max_distance_um : float
-        The farthest a cell can go from one frame to the next; a daughter, whose way begins beside
+        The farthest a cell can go from one frame to the next (over n frames, n times as far); a
+        daughter, whose way begins beside
         her mother's middle, half a cell farther where areas are known.
     max_gap_frames : int
-        The most frames in a row in which a cell may be missed.
+        The most frames in a row in which a cell may be missed, or that may be lost: tracks end
+        at a longer hole in the movie.
     divisions : bool
         Whether cells may divide.
     judge : Judge or None
@@ -66,7 +71,7 @@ def link_cells(
         If columns are missing, a position is not finite, or a label stands twice in a frame.
     """
     _check(max_distance_um, max_gap_frames)
-    detections, order = from_table(cells)
+    detections, order = from_table(cells, max_gap_frames)
     source, target = _links(detections, max_distance_um, max_gap_frames, divisions, judge)
     track, parent = name_tracks(source, target, len(detections))
     back = np.empty(len(order), int)
@@ -103,8 +108,7 @@ def linked_frames(
     detections: Detections, max_distance_um: float, divisions: bool
 ) -> tuple[Detections, Laws, Links]:
     """Links and divisions between consecutive frames; detections come back without drift."""
-    moved_um = drift(detections, max_distance_um)[detections.t - detections.t[0]]
-    detections = replace(detections, position_um=detections.position_um - moved_um)
+    detections = without_stage(detections, max_distance_um)
     links, cut = Links.none(len(detections)), detections.cut()
     motion = learn(detections, max_distance_um)
     division = prior = guess(detections, motion, max_distance_um)
@@ -112,11 +116,36 @@ def linked_frames(
         if number:
             source, target = links.undivided()
             motion = learn_again(detections, source, target, max_distance_um)
-            division = learn_division(detections, prior, len(source), *links.divided())
+            m, s, r = links.divided()
+            usual = detections.t[s] - detections.t[m] == motion.frames
+            seen = (m[usual], s[usual], r[usual])  # not those in lost frames: they tell less
+            division = learn_division(detections, prior, len(source), *seen)
         ends = chances(detections, motion.sigma_um, max_distance_um)
         laws = Laws(motion, division if divisions else None, ends, cut)
         link_frames(detections, laws, links, max_distance_um)
     return detections, laws, links
+
+
+def without_stage(detections: Detections, max_distance_um: float) -> Detections:
+    """Detections whose positions lack the common shift of their frames.
+
+    Who comes into view by a jump, or leaves it, is known from where the view was before.
+    """
+    shifts = common_shifts(detections, max_distance_um)
+    raw = detections.position_um
+    moved = replace(detections, position_um=raw - shifts.moved_um(detections.t))
+    if not shifts.jumps.any():
+        return moved
+    low, high = raw.min(axis=0), raw.max(axis=0)
+    came_in, went_out = np.zeros(len(raw), bool), np.zeros(len(raw), bool)
+    for k in np.flatnonzero(shifts.jumps).tolist():
+        for which, rows, step in (
+            (came_in, detections.t == shifts.t[k], -shifts.shift_um[k]),
+            (went_out, detections.t == shifts.t[k - 1], shifts.shift_um[k]),
+        ):
+            elsewhere = raw[rows] + step
+            which[rows] = ((elsewhere < low) | (elsewhere > high)).any(axis=1)
+    return replace(moved, came_in=came_in, went_out=went_out)
 
 
 def add_events(

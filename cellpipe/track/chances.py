@@ -11,6 +11,7 @@ from cellpipe.track.detections import MIN_CELLS, Detections
 
 P_INSIDE = 0.02  # missed, died, or divided unseen, in a frame
 P_BORDER = 0.1  # at the most: a cell at the border may as well turn back
+P_JUMPED = 0.9  # a cell whose place the view reaches, or leaves, by a jump of the stage
 
 
 @dataclass(frozen=True)
@@ -32,4 +33,7 @@ def chances(detections: Detections, sigma_um: float, max_distance_um: float) -> 
         # half the cells at the border itself step outwards
         crosses = 0.5 * erfc(detections.border_um / (np.sqrt(2) * sigma_um))
         p = np.maximum(p, np.minimum(crosses, P_BORDER))
-    return Chances(-np.log(p), -np.log(p * detections.density_per_um2(max_distance_um)))
+    end = p if detections.went_out is None else np.where(detections.went_out, P_JUMPED, p)
+    start = p if detections.came_in is None else np.where(detections.came_in, P_JUMPED, p)
+    density = detections.density_per_um2(max_distance_um)
+    return Chances(-np.log(end), -np.log(start * density))

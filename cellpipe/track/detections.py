@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,17 @@ from cellpipe.errors import CellpipeError
 MITOTIC = "mitotic"
 MIN_CELLS = 20  # in a frame, below which where the field ends cannot be told
 _NOT_FEATURES = ("cell_", "cytoplasm_", "nucleus_")
+
+
+class Pair(NamedTuple):
+    """Two frames that follow each other: rows of the earlier, of the later, frames between them.
+
+    n : 1 for neighbours; more where frames between were lost (or hold no cell)
+    """
+
+    a: slice
+    b: slice
+    n: int
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,10 @@ class Detections:
     area_um2 : float array, shape (N,), or None
     mitotic : bool array, shape (N,), or None
         None where no classifier spoke of mitosis.
+    max_gap_frames : int
+        The most frames in a row that may be empty between two that are linked to each other.
+    came_in, went_out : bool arrays, shape (N,), or None
+        Cells that a jump of the stage brought into view, or will take out of it.
     """
 
     t: np.ndarray
@@ -39,6 +55,9 @@ class Detections:
     border_um: np.ndarray
     area_um2: np.ndarray | None = None
     mitotic: np.ndarray | None = None
+    max_gap_frames: int = 0
+    came_in: np.ndarray | None = None
+    went_out: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.t)
@@ -49,6 +68,22 @@ class Detections:
             return []
         edges = np.searchsorted(self.t, np.arange(self.t[0], self.t[-1] + 2))
         return [slice(int(a), int(b)) for a, b in itertools.pairwise(edges)]
+
+    def pairs(self) -> list[Pair]:
+        """Frames that hold cells, each with the next that does, in order of time.
+
+        Frames that were lost are time that passed: they are bridged while they are no more than
+        `max_gap_frames` in a row, and part the movie where they are more.
+        """
+        looked, first = np.unique(self.t, return_index=True)
+        edges = [*first.tolist(), len(self)]
+        rows = [slice(a, b) for a, b in itertools.pairwise(edges)]
+        steps = np.diff(looked).tolist()
+        return [
+            Pair(a, b, n)
+            for (a, b), n in zip(itertools.pairwise(rows), steps, strict=True)
+            if n <= self.max_gap_frames + 1
+        ]
 
     def cut(self) -> np.ndarray:
         """Cells (N,) so near the border that it may have cut them: their looks are not theirs."""
@@ -67,7 +102,7 @@ class Detections:
         return max(len(self) / n_frames, 1.0) / float(extent_um.prod())
 
 
-def from_table(cells: pd.DataFrame) -> tuple[Detections, np.ndarray]:
+def from_table(cells: pd.DataFrame, max_gap_frames: int = 0) -> tuple[Detections, np.ndarray]:
     """Detections of a cells table, and the order (N,) that sorts its rows by t and label."""
     _check(cells)
     order = np.lexsort((cells["label"].to_numpy(), cells["t"].to_numpy()))
@@ -89,6 +124,7 @@ def from_table(cells: pd.DataFrame) -> tuple[Detections, np.ndarray]:
         features=np.stack(logs, axis=1) if logs else np.zeros((len(rows), 0)),
         area_um2=area,
         mitotic=mitotic if mitotic is not None and mitotic.any() else None,
+        max_gap_frames=max_gap_frames,
     ), order
 
 

@@ -9,7 +9,6 @@ passes each pair is solved again with the steps before and after it known.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from cellpipe.track.assignment import best_links
 from cellpipe.track.chances import Chances
-from cellpipe.track.detections import Detections
+from cellpipe.track.detections import Detections, Pair
 from cellpipe.track.divisions import BLINK_PENALTY, Division
 from cellpipe.track.motion import Motion, step_cost
 
@@ -82,16 +81,17 @@ class Links:
 def link_frames(detections: Detections, laws: Laws, links: Links, max_distance_um: float) -> None:
     """One pass over all pairs of frames; links are taken as known around each, and changed."""
     gone = gone_at_once(detections, links)
-    for a, b in itertools.pairwise(detections.frames()):
-        if a.stop > a.start and b.stop > b.start:
-            choose(choices(detections, laws, links, a, b, gone, max_distance_um), links)
+    for pair in detections.pairs():
+        choose(choices(detections, laws, links, pair, gone, max_distance_um), links)
 
 
 def gone_at_once(detections: Detections, links: Links) -> np.ndarray:
     """Detections (N,) that an earlier pass, if there was one, saw end at once."""
-    if (links.first < 0).all():
-        return np.zeros(len(detections), bool)
-    return (links.first < 0) & (detections.t < detections.t[-1])
+    gone = np.zeros(len(detections), bool)
+    if (links.first >= 0).any():
+        for a, _, _ in detections.pairs():  # before a hole in the movie nobody is seen to end
+            gone[a] = links.first[a] < 0
+    return gone
 
 
 @dataclass(frozen=True)
@@ -119,15 +119,15 @@ def choices(
     detections: Detections,
     laws: Laws,
     links: Links,
-    a: slice,
-    b: slice,
+    pair: Pair,
     gone: np.ndarray,
     max_distance_um: float,
 ) -> Choices:
     """Candidates between two frames, the links around them taken as known."""
-    near, step, distance_um = _candidates(detections, laws.motion, links, a, b)
+    a, b, n = pair
+    near, step, distance_um = _candidates(detections, laws.motion, links, pair)
     rows = np.arange(a.start, a.stop)
-    place, column = np.nonzero(distance_um <= max_distance_um)
+    place, column = np.nonzero(distance_um <= max_distance_um * n)
     i, j = rows[place], near[place, column]
     price = _price(detections, laws, links, i, j, step[place])
     gain = laws.chances.end[i] + laws.chances.start[j] - price
@@ -136,8 +136,9 @@ def choices(
     if laws.division is not None:
         by_place = np.full(near.shape, -np.inf)
         by_place[place, column] = gain
-        near = np.where(distance_um <= laws.division.reach_um, near, -1)
-        m, s, r, worth = _divisions(detections, laws, laws.division, near, rows, by_place, gone)
+        reach_um = laws.division.reach_um + max_distance_um * (n - 1)
+        near = np.where(distance_um <= reach_um, near, -1)
+        m, s, r, worth = _divisions(detections, laws, laws.division, near, pair, by_place, gone)
     return Choices(a, b, i, j, price, gain, m, s, r, worth)
 
 
@@ -163,21 +164,21 @@ def choose(c: Choices, links: Links) -> None:
 
 
 def _candidates(
-    detections: Detections,
-    motion: Motion,
-    links: Links,
-    a: slice,
-    b: slice,
+    detections: Detections, motion: Motion, links: Links, pair: Pair
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows of b that each row of a may become (n, k), the steps before, distances (n, k) in µm.
 
-    The step before is NaN where it is not known: a start, or a daughter that was thrown apart.
+    The step before, of the usual number of frames, is NaN where it is not known: a start, or a
+    daughter that was thrown apart.
     """
-    position = detections.position_um
+    a, b, n = pair
+    position, t = detections.position_um, detections.t
     before = links.before[a]
     known = (before >= 0) & (links.second[before] < 0)
-    step = np.where(known[:, None], position[a] - position[before], np.nan)
-    expected = position[a] + motion.persistence * np.where(known[:, None], step, 0.0)
+    n_steps = motion.steps(t[a] - t[before])
+    step = np.where(known[:, None], (position[a] - position[before]) / n_steps[:, None], np.nan)
+    carry = motion.carry(motion.steps(np.array([n])))
+    expected = position[a] + carry * np.where(known[:, None], step, 0.0)
     k = min(NEIGHBOURS, b.stop - b.start)
     near = cKDTree(position[b]).query(expected, k=np.arange(1, k + 1))[1] + b.start
     distance_um = np.sqrt(((position[near] - position[a][:, None]) ** 2).sum(axis=2))
@@ -193,22 +194,28 @@ def _price(
     step_before: np.ndarray,
 ) -> np.ndarray:
     """-log density of links i → j: the step, given those before and after it, and the looks."""
-    position, motion = detections.position_um, laws.motion
-    step = position[j] - position[i]
-    price = _step_price(motion, step_before, step)
+    position, t, motion = detections.position_um, detections.t, laws.motion
+    way, n_steps = position[j] - position[i], motion.steps(t[j] - t[i])
+    price = _step_price(motion, step_before, way, n_steps)
     after = links.first[j]
     known = (after >= 0) & (links.second[j] < 0)
-    step_after = np.where(known[:, None], position[after] - position[j], 0.0)
-    alone = step_cost((step_after**2).sum(axis=1), np.full(len(i), motion.sigma_um))
-    price += np.where(known, _step_price(motion, step, step_after) - alone, 0.0)
+    way_after = np.where(known[:, None], position[after] - position[j], 0.0)
+    n_after = motion.steps(np.where(known, t[after] - t[j], 1))
+    nobody = np.zeros(len(i), bool)
+    alone = step_cost((way_after**2).sum(axis=1), motion.sigma(n_after, nobody))
+    step = way / n_steps[:, None]
+    price += np.where(known, _step_price(motion, step, way_after, n_after) - alone, 0.0)
     return price - laws.looks(detections, i, j)
 
 
-def _step_price(motion: Motion, before: np.ndarray, step: np.ndarray) -> np.ndarray:
+def _step_price(
+    motion: Motion, before: np.ndarray, way: np.ndarray, n_steps: np.ndarray
+) -> np.ndarray:
+    """-log density of ways (N, 2) of `n_steps` (N,), after steps `before` (NaN: not known)."""
     known = np.isfinite(before[:, 0])
-    left = step - motion.persistence * np.where(known[:, None], before, 0.0)
-    sigma_um = np.where(known, motion.sigma_predicted_um, motion.sigma_um)
-    return step_cost((left**2).sum(axis=1), sigma_um)
+    carry = motion.carry(n_steps)[:, None]
+    left = way - carry * np.where(known[:, None], before, 0.0)
+    return step_cost((left**2).sum(axis=1), motion.sigma(n_steps, known))
 
 
 def _divisions(
@@ -216,21 +223,22 @@ def _divisions(
     laws: Laws,
     division: Division,
     near: np.ndarray,
-    rows: np.ndarray,
+    pair: Pair,
     gain: np.ndarray,
     gone: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Mothers, pairs of candidates as daughters, and their gain where it beats a single link."""
     one, other = np.triu_indices(near.shape[1], 1)
-    place, pair = np.nonzero((near[:, one] >= 0) & (near[:, other] >= 0))
-    one, other = one[pair], other[pair]
-    m, s, r = rows[place], near[place, one], near[place, other]
-    position = detections.position_um
+    place, couple = np.nonzero((near[:, one] >= 0) & (near[:, other] >= 0))
+    one, other = one[couple], other[couple]
+    m, s, r = place + pair.a.start, near[place, one], near[place, other]
+    position, missed = detections.position_um, pair.n - 1
     middle = (position[s] + position[r]) / 2 - position[m]
-    fits = (middle**2).sum(axis=1) <= (MIDDLE_SIGMAS * division.middle_sigma_um) ** 2
+    farthest_um = MIDDLE_SIGMAS * division.middle_sigma_um * np.sqrt(pair.n)
+    fits = (middle**2).sum(axis=1) <= farthest_um**2
     m, s, r, place, one, other = (x[fits] for x in (m, s, r, place, one, other))
     worth = laws.chances.end[m] + laws.chances.start[s] + laws.chances.start[r]
-    worth = worth - division.cost(detections, m, s, r) - BLINK_PENALTY * (gone[s] | gone[r])
+    worth = worth - division.cost(detections, m, s, r, missed) - BLINK_PENALTY * (gone[s] | gone[r])
     # one daughter left out is a link: what is worth less than that is never chosen
     best = worth > np.maximum(0.0, np.maximum(gain[place, one], gain[place, other]))
     return m[best], s[best], r[best], worth[best]

@@ -8,7 +8,6 @@ farther than drawn ones, and a network that had learned from those undid true li
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
@@ -47,6 +46,10 @@ def link_again(
             worth=worth[kept],
         )
         choose(judged, again)
+    gone = gone_at_once(detections, links)
+    for pair in detections.pairs():
+        if pair.n > 1:  # across lost frames no judge was trained
+            choose(choices(detections, laws, links, pair, gone, max_distance_um), again)
     _keep_unrivalled(links, again)
     return again
 
@@ -63,10 +66,10 @@ def _keep_unrivalled(links: Links, again: Links) -> None:
 def told_choices(
     detections: Detections, laws: Laws, links: Links, max_distance_um: float
 ) -> Iterator[tuple[Choices, np.ndarray, np.ndarray]]:
-    """Choices of every pair of frames, all `links` taken as known, with the clues of each."""
+    """Choices of all neighbouring frames, with the clues of each; `links` are taken as known."""
     gone, around = gone_at_once(detections, links), Around(detections, links)
-    for a, b in itertools.pairwise(detections.frames()):
-        if a.stop > a.start and b.stop > b.start:
-            c = choices(detections, laws, links, a, b, gone, max_distance_um)
+    for pair in detections.pairs():
+        if pair.n == 1:
+            c = choices(detections, laws, links, pair, gone, max_distance_um)
             told = detections, laws, links, around, c
             yield c, link_clues(*told), division_clues(*told)

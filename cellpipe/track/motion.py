@@ -8,7 +8,6 @@ and fast, sparse and crowded movies.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,6 @@ from scipy.spatial import cKDTree
 from cellpipe.track.detections import Detections
 from cellpipe.track.look import Law, learn_look
 
-MIN_PAIRS_FOR_DRIFT = 10
 SAMPLE = 2000  # cells of a frame that are asked
 LINK_SAMPLE = 200_000  # links of a movie that are asked
 HEAVY_SHARE, HEAVY_SCALE = 0.1, 3.0  # one step in ten comes from a three times wider law
@@ -37,12 +35,41 @@ class Motion:
         Share of the last step that the next one keeps, -0.5 … 1.
     look : Law
         What the difference of two detections' features says for one cell.
+    frames : int
+        Frames that a step takes: 1, or more where most frames are lost in between.
+
+    Steps are a first-order autoregression: v' = persistence v + noise. So a cell that was last seen
+    n steps ago is expected `carry(n)` times its last step away, within `sigma(n)`.
     """
 
     sigma_um: float
     sigma_predicted_um: float
     persistence: float
     look: Law
+    frames: int = 1
+
+    def steps(self, n_frames: np.ndarray) -> np.ndarray:
+        """Steps that a number of frames makes, int array, 1 or more."""
+        return np.maximum(np.rint(np.asarray(n_frames) / self.frames), 1).astype(int)
+
+    def carry(self, n_steps: np.ndarray) -> np.ndarray:
+        """How often a cell's last step is its expected way after `n_steps` more."""
+        longest = int(np.max(n_steps, initial=1))
+        return np.cumsum(self.persistence ** np.arange(1, longest + 1))[n_steps - 1]
+
+    def sigma(self, n_steps: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Standard deviation (µm, per coordinate) of the place after `n_steps`.
+
+        About the expected place where the step before is `known`, else about the last one.
+        """
+        longest = int(np.max(n_steps, initial=1))
+        power = self.persistence ** np.arange(longest)
+        about_expected = self.sigma_predicted_um * np.sqrt(np.cumsum(np.cumsum(power) ** 2))
+        # variance of a sum of n correlated steps: n + 2 sum of (n - k) persistence^k
+        k = np.arange(1, longest + 1)
+        lags = np.cumsum(np.r_[0.0, np.cumsum(power[1:])])
+        about_last = self.sigma_um * np.sqrt(k + 2 * lags[:longest])
+        return np.where(known, about_expected[n_steps - 1], about_last[n_steps - 1])
 
 
 def mutual_pairs(
@@ -61,69 +88,27 @@ def mutual_pairs(
     return i[mutual], j[mutual]
 
 
-def _sample(n: int) -> np.ndarray:
+def sample_of(n: int) -> np.ndarray:
     """Some of n cells, evenly: enough for a median, and no more however large the frame."""
     return np.unique(np.linspace(0, n - 1, min(n, SAMPLE)).astype(int)) if n else np.zeros(0, int)
 
 
-def drift(detections: Detections, max_distance_um: float) -> np.ndarray:
-    """Position of the whole field against its first frame, shape (frames, 2), in µm.
-
-    The most voted displacement among all neighbours opens, the median of mutual neighbours
-    refines. Too few cells, or a median within its own error, count as no drift.
-    """
-    frames = detections.frames()
-    steps = np.zeros((len(frames), 2))
-    for k in range(1, len(frames)):
-        a = detections.position_um[frames[k - 1]]
-        b = detections.position_um[frames[k]]
-        steps[k] = _shift(a, b, max_distance_um)
-    return np.cumsum(steps, axis=0)
-
-
-def _shift(a: np.ndarray, b: np.ndarray, max_distance_um: float) -> np.ndarray:
-    if min(len(a), len(b)) < MIN_PAIRS_FOR_DRIFT:
-        return np.zeros(2)
-    asked = _sample(len(a))
-    shift = _most_voted(a[asked], b, max_distance_um)
-    for _ in range(2):
-        i, j = mutual_pairs(a + shift, b, max_distance_um, asked)
-        if len(i) < MIN_PAIRS_FOR_DRIFT:
-            return np.zeros(2)
-        shift = np.median(b[j] - a[i], axis=0)
-    residual = b[j] - a[i] - shift
-    error = 1.25 * 1.48 * np.median(np.abs(residual), axis=0) / np.sqrt(len(i))
-    return shift if (np.abs(shift) > 3 * error).any() else np.zeros(2)
-
-
-def _most_voted(a: np.ndarray, b: np.ndarray, max_distance_um: float) -> np.ndarray:
-    """Centre of the displacement bin that most pairs share; zero unless it clearly wins."""
-    k = min(8, len(b))
-    distance, j = cKDTree(b).query(a, k=k, distance_upper_bound=max_distance_um)
-    i, column = np.nonzero(np.isfinite(distance))
-    d = b[j[i, column]] - a[i]
-    edges = np.linspace(-max_distance_um, max_distance_um, 18)
-    votes, _, _ = np.histogram2d(d[:, 0], d[:, 1], bins=(edges, edges))
-    centre = (edges[:-1] + edges[1:]) / 2
-    y, x = np.unravel_index(votes.argmax(), votes.shape)
-    at_rest = votes[len(centre) // 2, len(centre) // 2]
-    if votes[y, x] < at_rest + 4 * np.sqrt(max(at_rest, 1.0)):
-        return np.zeros(2)
-    return np.array([centre[y], centre[x]])
-
-
 def learn(detections: Detections, max_distance_um: float) -> Motion:
     """Motion of a movie whose drift is already taken out."""
-    frames, position = detections.frames(), detections.position_um
+    position = detections.position_um
     last_step = np.full((len(detections), 2), np.nan)
     pairs, before, after = [], [], []
-    found = np.zeros(0, int)
-    for a, b in itertools.pairwise(frames):
+    found, found_in = np.zeros(0, int), 0
+    usual = _usual_frames(detections)
+    for a, b, n in detections.pairs():
+        if n != usual:  # longer steps, across lost frames, teach nothing of the usual one
+            continue
         # who was just found is asked again: two steps of one cell tell its persistence
-        asked = np.union1d(found, _sample(a.stop - a.start))
+        known_here = found if a.start == found_in else np.zeros(0, int)
+        asked = np.union1d(known_here, sample_of(a.stop - a.start))
         i, found = mutual_pairs(position[a], position[b], max_distance_um, asked)
         i, j = i + a.start, found + b.start
-        found = found[:SAMPLE]
+        found, found_in = found[:SAMPLE], b.start
         last_step[j] = position[j] - position[i]
         known = np.isfinite(last_step[i, 0])
         before.append(last_step[i[known]])
@@ -134,11 +119,19 @@ def learn(detections: Detections, max_distance_um: float) -> Motion:
     return _motion(detections, links, v, w, max_distance_um)
 
 
+def _usual_frames(detections: Detections) -> int:
+    """Frames from one that holds cells to the next, most often; the fewer, of two alike."""
+    steps, times = np.unique([n for _, _, n in detections.pairs()] or [1], return_counts=True)
+    return int(steps[times.argmax()])
+
+
 def learn_again(
     detections: Detections, source: np.ndarray, target: np.ndarray, max_distance_um: float
 ) -> Motion:
     """Motion of a movie whose links (rows to rows of the next frame, no divisions) are known."""
-    position = detections.position_um
+    position, t = detections.position_um, detections.t
+    usual = t[target] - t[source] == _usual_frames(detections)
+    source, target = source[usual], target[usual]
     before = np.full(len(detections), -1)
     before[target] = source
     asked = np.unique(np.linspace(0, len(source) - 1, min(len(source), LINK_SAMPLE)).astype(int))
@@ -158,7 +151,8 @@ def _motion(
     sigma_um = float(np.clip(_spread(steps, ceiling_um), floor_um, ceiling_um))
     persistence, sigma_predicted_um = _persistence(v, w, sigma_um, floor_um)
     look = learn_look(detections.features, links[:, 0], links[:, 1])
-    return Motion(sigma_um, sigma_predicted_um, persistence, look)
+    frames = _usual_frames(detections)
+    return Motion(sigma_um, sigma_predicted_um, persistence, look, frames)
 
 
 def _spread(steps: np.ndarray, otherwise: float) -> float:

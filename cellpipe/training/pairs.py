@@ -16,6 +16,7 @@ import tifffile
 
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.tables import read_written
+from cellpipe.layouts.whole_labels import as_labels
 
 TIFF = (".tif", ".tiff")
 LABEL_SUFFIXES = (".png", *TIFF)
@@ -56,7 +57,7 @@ class FilePair:
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (C, Y, X), and labels (Y, X) uint32, relabelled 1..n."""
-        labels = _read(self.label)
+        labels = as_labels(_read(self.label), str(self.label))
         planes = [_planes(path, labels.shape) for path in self.images]
         return np.concatenate(planes), compact(labels)
 

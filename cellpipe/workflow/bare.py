@@ -13,6 +13,7 @@ and the report do not count as bare computation; a run has to make them all the 
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -82,10 +83,12 @@ def plate_seconds(
         given = cells, known, config["classify"], config["seed"]
         spent["train_classifier"], trained = _timed(plate_chain.train_classifier, *given)
         spent["classify_block"], _ = _timed(classify_cells, trained.classifier, cells)
-    names = ("cells", "fields", "tracks", "spot_tracks", "msd")
+    names = ("cells", "fields", "tracks", "spots", "spot_tracks", "msd")
     scale = Plate(results / "layout.json").scale
     tables = {name: scale.computed(read_table(results / f"{name}.parquet")) for name in names}
-    profiling = plate, tables, plate_map, config["profile"], config["readouts"]
+    tables["quarantine"] = pd.read_csv(results / "quarantine.tsv", sep="\t")
+    inspection = json.loads((results / "inspection.json").read_text())
+    profiling = plate, tables, plate_map, config["profile"], config["readouts"], inspection
     spent["profile_plate"], _ = _timed(plate_chain.profile_plate, *profiling)
     return spent
 

@@ -18,8 +18,10 @@ import pandas as pd
 
 from cellpipe import stream
 from cellpipe.plate import Plate
+from cellpipe.workflow.asides import remove_leftovers
 from cellpipe.workflow.blocks import Unit
 from cellpipe.workflow.job import duration, log, say, title
+from cellpipe.workflow.kept import units_to_keep
 from cellpipe.workflow.provenance import fingerprint
 from cellpipe.workflow.receipts import Receipt, read_receipts
 
@@ -93,6 +95,7 @@ class BlockJob:
     def run(self, work: stream.Work) -> list[Receipt]:
         """Stream the block through `work`, saying how far the plate is."""
         receipts = self.table.parent.parent.parent / "receipts" / self.stage
+        remove_leftovers(receipts)
         progress = _Progress(self, receipts)
         finished = stream.run_block(
             self.units,
@@ -100,6 +103,7 @@ class BlockJob:
             receipts=receipts,
             table=self.table,
             on_bad_image=self.on_bad_image,
+            keep=units_to_keep(self.table.parents[2]),
             progress=progress.step,
         )
         bad = [(receipt.unit, frame) for receipt in finished for frame in receipt.bad_frames]

@@ -11,11 +11,13 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.inputs.account import file_of
 from cellpipe.layouts.wells import row_and_column
 from cellpipe.workflow.receipts import Receipt
 
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
+STAGE = [f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"]
 MISSING = "there is no file of"  # how the reason of a frame without files begins
 OF_OBJECTS = ("foreground_probability", "object_probability")  # of each object, by segmentation
 
@@ -76,18 +78,29 @@ def join_fields(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return joined.sort_values(FRAME, ignore_index=True)
 
 
+def join_stage(fields: pd.DataFrame, links: pd.DataFrame | None) -> pd.DataFrame:
+    """`fields` with how far the stage moved before each frame; NaN where no cell tells it."""
+    if links is None:
+        return fields
+    frames = links.drop_duplicates(FRAME)[[*FRAME, *STAGE]]
+    return fields.merge(frames, how="left", on=FRAME)
+
+
 def quarantine(
     plate: str,
     inspection: Mapping[str, Any],
     receipts: Mapping[str, Iterable[Receipt]],
     passed_over: Iterable[Mapping[str, Any]] = (),
+    planes: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Every file, field or frame that was left out: where, at which stage, why, and the remedy.
 
     `status` is "quarantined" (read and found bad, or in doubt), "missing" (there is no file), or
     "passed over" (an image that is not part of the plate as the config describes it, from
-    `account.rows_of_images`). `file` is the file, or the first of several, where it is known.
+    `account.rows_of_images`). `file` is the file, or the first of several, where it is known;
+    of frames, if `planes`, the manifest of the plate, is given.
     """
+    of_frame = _paths_of_frames(planes, left_out_frames(receipts.get("ingest", ())))
     rows = [
         {
             "well": fault["well"],
@@ -103,19 +116,23 @@ def quarantine(
     ]
     for stage, of_stage in receipts.items():
         for receipt in of_stage:
+            bad = [frame for frame in receipt.frames if frame.status != "ok"]
+            whole = stage == "track"  # a movie is linked, or left out, as a whole
             rows += [
                 {
                     "well": receipt.unit.well,
                     "field": receipt.unit.field,
-                    "t": frame.t,
+                    "t": "" if whole else frame.t,
                     "stage": stage,
                     "status": "missing" if frame.reason.startswith(MISSING) else "quarantined",
-                    "file": "",
+                    "file": file_of(
+                        frame.reason,
+                        of_frame.get((receipt.unit.well, receipt.unit.field, frame.t), ()),
+                    ),
                     "reason": frame.reason,
                     "remedy": frame.remedy,
                 }
-                for frame in receipt.frames
-                if frame.status != "ok"
+                for frame in (bad[:1] if whole else bad)
             ]
     of_images = {"field": "", "t": "", "stage": "inspect", "status": "passed over"}
     rows += [{**of_images, **row} for row in passed_over]
@@ -123,6 +140,16 @@ def quarantine(
     return (
         pd.DataFrame(rows).assign(plate=plate)[columns] if rows else pd.DataFrame(columns=columns)
     )
+
+
+def _paths_of_frames(
+    planes: pd.DataFrame | None, frames: set[tuple[str, int, int]]
+) -> dict[tuple[str, int, int], list[str]]:
+    if planes is None or planes.empty or not frames:
+        return {}
+    places = zip(planes["well"], planes["field"], planes["t"], strict=True)
+    own = planes[[place in frames for place in places]]
+    return {(str(w), int(f), int(t)): list(of["path"]) for (w, f, t), of in own.groupby(FRAME)}
 
 
 def left_out_frames(receipts: Iterable[Receipt]) -> set[tuple[str, int, int]]:

@@ -16,15 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from cellpipe.errors import CellpipeError
+from cellpipe.workflow import digests
+from cellpipe.workflow.asides import sweep
+from cellpipe.workflow.limits import in_words
 
 log = logging.getLogger("cellpipe")
 
 
 @contextmanager
-def speaking(snakemake: Any) -> Iterator[None]:
+def speaking(snakemake: Any) -> Iterator[list[Path]]:
     """Log to the rule's log file; say when it is done, and what went wrong, in words.
 
-    An error that a person can mend ends the job without a traceback.
+    An error that a person can mend ends the job without a traceback. When all went well, the
+    digests of the outputs are recorded, and of what the body adds to the list that is yielded.
     """
     log_file, started = snakemake.log[0], time.monotonic()
     Path(log_file).parent.mkdir(parents=True, exist_ok=True)
@@ -32,8 +36,12 @@ def speaking(snakemake: Any) -> Iterator[None]:
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.setLevel(logging.INFO)
     log.addHandler(handler)
+    also: list[Path] = []
     try:
-        yield
+        outputs = [Path(path) for path in getattr(snakemake, "output", ())]
+        sweep(path.parent for path in outputs)
+        yield also
+        _record(snakemake, outputs, also)
         log.info("done")
         if snakemake.wildcards.get("block") is None:  # blocks say their own progress
             took = duration(time.monotonic() - started)
@@ -42,13 +50,15 @@ def speaking(snakemake: Any) -> Iterator[None]:
             )
     except CellpipeError as fault:
         log.error("%s", fault)
-        say(
-            "cellpipe stopped.\n"
-            f"  seen:   {fault.seen}\n  wanted: {fault.wanted}\n  do:     {fault.do}"
-        )
+        say(stopped(fault))
         sys.exit(1)
     except Exception as error:
         log.error("%s", traceback.format_exc())
+        of_place = in_words(error)
+        if of_place:
+            log.error("%s", of_place)
+            say(stopped(of_place))
+            sys.exit(1)
         say(
             f"cellpipe met an error that it did not expect: {type(error).__name__}: {error}\n"
             f"  the whole story is in {log_file}; please report it"
@@ -59,6 +69,24 @@ def speaking(snakemake: Any) -> Iterator[None]:
         handler.close()
         # the job is over: to search what its imports built for garbage takes 0.1 s, 0.4 with torch
         gc.freeze()
+
+
+def _record(snakemake: Any, outputs: list[Path], also: list[Path]) -> None:
+    """Note what was written; for the rules of a plate, which write below its folder."""
+    plate, rule = snakemake.wildcards.get("plate"), snakemake.rule
+    results, found, _ = Path(snakemake.log[0]).as_posix().rpartition(f"logs/{rule}/")
+    if plate and found:
+        root = Path(results, plate)
+        block = snakemake.wildcards.get("block")
+        also = [*also, *digests.receipts_of(root, outputs)]
+        digests.write_record(root, rule, block, outputs, also)
+
+
+def stopped(fault: CellpipeError) -> str:
+    """An error that a person can mend, as the terminal shows it."""
+    return (
+        f"cellpipe stopped.\n  seen:   {fault.seen}\n  wanted: {fault.wanted}\n  do:     {fault.do}"
+    )
 
 
 def title(rule: str) -> str:

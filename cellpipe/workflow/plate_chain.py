@@ -6,7 +6,7 @@ times them on tables in memory; stages that go frame by frame are in `chain`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -16,11 +16,14 @@ from cellpipe.classify.cells import (
     CrossValidation,
     cross_validate,
     fit_classifier,
+    no_classifier,
     training_set_from_annotations,
     training_set_from_controls,
 )
-from cellpipe.profiles import dynamics
 from cellpipe.profiles import wells as profiles
+from cellpipe.profiles.counts import comparable
+from cellpipe.profiles.cytominer import account_of_features, feature_references
+from cellpipe.profiles.summary import imaging_plan, summarise_wells, with_absent_fractions
 
 Options = Mapping[str, Any]
 
@@ -56,6 +59,14 @@ def train_classifier(
     return Trained(classifier, judged, len(training.classes))
 
 
+def untrained(reason: str) -> Trained:
+    """What stands for a classifier that could not be trained on a plate: no class, and why."""
+    empty = pd.DataFrame(index=pd.Index([], name="truth"))
+    never = float("nan")
+    scores = CrossValidation(empty, never, never, never, never, empty, empty, note=reason)
+    return Trained(no_classifier(reason), scores, 0)
+
+
 class Profile(NamedTuple):
     """Tables of a plate: one row per well, per readout and curve, and the profiles of wells."""
 
@@ -64,6 +75,7 @@ class Profile(NamedTuple):
     augmented: pd.DataFrame
     normalised: pd.DataFrame
     selected: pd.DataFrame
+    features: pd.DataFrame
 
 
 def profile_plate(
@@ -72,54 +84,40 @@ def profile_plate(
     plate_map: pd.DataFrame,
     options: Options,
     readouts: Sequence[str],
+    inspection: Mapping[str, Any] | None = None,
+    unmade: Mapping[str, str] | None = None,
 ) -> Profile:
     """Summarise a plate by well, normalise, call hits, fit curves; and its morphological profiles.
 
     Parameters
     ----------
-    tables : ``cells``, ``fields``, ``tracks``, ``spot_tracks`` and ``msd`` of the plate
+    tables : ``cells``, ``fields``, ``tracks``, ``spots``, ``spot_tracks``, ``msd`` and
+        ``quarantine`` of the plate
     plate_map : of the wells that were imaged
     options : the section `profile` of the config
     readouts : columns of wells that are judged
+    inspection : of the plate: what it lists, and the size of a pixel
+    unmade : readouts that no well has, with the reason (fractions of classes without a classifier)
     """
     from cellpipe.statistics.plate import plate_statistics  # here: training a classifier needs none
 
-    wells = _summarised(plate, tables, plate_map, options["readouts"])
+    plan = imaging_plan(inspection, tables.get("quarantine"), options["min_imaged_share"])
+    wells = with_absent_fractions(
+        summarise_wells(plate, tables, plate_map, options["readouts"], plan), readouts
+    )
     wells = profiles.normalise_wells(wells, list(readouts))
     if options["hit_readout"]:
-        limit = options["hit_threshold"]
-        wells = profiles.call_hits(wells, options["hit_readout"], threshold=limit)
-    statistics = plate_statistics(wells, list(readouts), group_column=options["dose_group"])
-    augmented = profiles.well_profiles(tables["cells"], plate_map)
-    normalised = profiles.normalise_profiles(augmented)
+        limit, name = options["hit_threshold"], options["hit_readout"]
+        why = (unmade or {}).get(name, "")
+        wells = profiles.call_hits(wells, name, threshold=limit, unmade=why)
+    compared = comparable(wells, readouts)
+    statistics = plate_statistics(compared, list(readouts), group_column=options["dose_group"])
+    for readout, reason in (unmade or {}).items():
+        statistics.loc[statistics["readout"] == readout, "note"] = reason
+    described = plate_map.merge(wells[["well", "incomplete"]], how="left", on="well")
+    augmented = profiles.well_profiles(tables["cells"], described)
+    references = feature_references(augmented)
+    normalised = profiles.normalise_profiles(augmented, references)
     selected = profiles.select_profile_features(normalised)
-    return Profile(wells, statistics, augmented, normalised, selected)
-
-
-def _summarised(
-    plate: str,
-    tables: Mapping[str, pd.DataFrame],
-    plate_map: pd.DataFrame,
-    readouts: Sequence[str],
-) -> pd.DataFrame:
-    """One row per well; readouts of tracks come from the summaries of tracks."""
-    of_tracks = {*dynamics.TRACK_READOUTS, *dynamics.PARTICLE_READOUTS}
-    of_cells = [name for name in readouts if name not in of_tracks]
-    wells = profiles.aggregate_wells(
-        tables["cells"], tables["fields"], of_cells, plate_map, plate=plate
-    )
-    for table in _tracks_by_well(tables):
-        wells = wells.merge(table, how="left", on=["plate", "well"])
-    return wells
-
-
-def _tracks_by_well(tables: Mapping[str, pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """Tables with a row per well: dynamics of cells, and of spots, where those are linked."""
-    msd = tables["msd"]
-    if "track_id" in tables["tracks"]:
-        yield dynamics.aggregate_tracks(tables["tracks"])
-        yield dynamics.ensemble_motion(msd[msd["kind"] == "cells"])
-    if "track_id" in tables["spot_tracks"]:
-        yield dynamics.aggregate_particles(tables["spot_tracks"])
-        motion = dynamics.ensemble_motion(msd[msd["kind"] == "spots"])
-        yield motion.rename(columns={name: f"spot_{name}" for name in dynamics.ENSEMBLE_FIGURES})
+    features = account_of_features(references, normalised)
+    return Profile(wells, statistics, augmented, normalised, selected, features)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellpipe.workflow.asides import aside_of, is_aside
+from cellpipe.workflow.durable import sync_file
 from cellpipe.workflow.removal import remove_quietly
 
 if TYPE_CHECKING:
@@ -22,17 +23,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def published(path: str | Path) -> Iterator[Path]:
+def published(path: str | Path, *, synced: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place if the body ends well.
 
     Works for files and for folders (an old folder of that name is replaced). The suffix is kept,
-    because writers choose formats by it.
+    because writers choose formats by it. `synced`: its content is on disk before it has its name
+    (see `durable`); not asked for where there are many files, and a torn one is noticed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    aside = aside_of(path)
     try:
         yield aside
+        if synced and not is_aside(path.parent):  # its folder is brought to disk as a whole
+            sync_file(aside)
         if aside.is_dir():
             _replace_folder(aside, path)
         else:
@@ -41,9 +45,9 @@ def published(path: str | Path) -> Iterator[Path]:
         remove_quietly(aside, path.parent)
 
 
-def publish_text(path: str | Path, text: str) -> None:
+def publish_text(path: str | Path, text: str, *, synced: bool = True) -> None:
     """Write `text` (UTF-8) to `path`, whole or not at all."""
-    with published(path) as aside:
+    with published(path, synced=synced) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
@@ -53,7 +57,8 @@ def publish_table(path: str | Path, table: pd.DataFrame) -> None:
         if aside.suffix == ".tsv":
             table.to_csv(aside, sep="\t", index=False)
         else:
-            table.to_parquet(aside, index=False)
+            # pages bear checksums: `tables.read_table` checks them
+            table.to_parquet(aside, index=False, write_page_checksum=True)
 
 
 def _replace_folder(aside: Path, path: Path) -> None:
@@ -63,7 +68,7 @@ def _replace_folder(aside: Path, path: Path) -> None:
     """
     for _ in range(100):
         with contextlib.suppress(FileNotFoundError):
-            old = path.with_name(f".{path.name}.{uuid.uuid4().hex}.old")
+            old = aside_of(path)
             os.rename(path, old)
             remove_quietly(old, path.parent)
         try:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from cellpipe.workflow.blocks import Unit
 from cellpipe.workflow.publish import published
 from cellpipe.workflow.removal import remove
-from cellpipe.workflow.tables import read_table
+from cellpipe.workflow.tables import BadTable, read_table
 
 _META = b"cellpipe"
 _PLACE_TYPES = {"plate": "str", "well": "str", "field": "int32", "t": "int32", "label": "uint32"}
@@ -29,13 +29,17 @@ _PLACE_TYPES = {"plate": "str", "well": "str", "field": "int32", "t": "int32", "
 
 @dataclass(frozen=True)
 class Frame:
-    """State of one frame in one stage: "ok", or "quarantined" with the reason and the remedy."""
+    """State of one frame in one stage: "ok", or "quarantined" with the reason and the remedy.
+
+    `stored` : layer ("pixels", "nuclei" …) → digest of the chunks that the stage wrote of it
+    """
 
     t: int
     status: str = "ok"
     reason: str = ""
     remedy: str = ""
     seconds: float = 0.0
+    stored: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,15 @@ def remove_overlapping(folder: Path, units: Sequence[Unit]) -> None:
             remove(path, folder)
 
 
-def write_receipts(path: Path, rows: pd.DataFrame, receipts: Sequence[Receipt]) -> None:
-    """Publish rows and receipts as one Parquet file."""
+def write_receipts(
+    path: Path, rows: pd.DataFrame, receipts: Sequence[Receipt], *, synced: bool = True
+) -> None:
+    """Publish rows and receipts as one Parquet file; `synced` as in `publish.published`."""
     table = pa.Table.from_pandas(rows, preserve_index=False)
     meta = json.dumps([receipt.as_dict() for receipt in receipts]).encode()
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), _META: meta})
-    with published(path) as aside:
-        pq.write_table(table, aside)
+    with published(path, synced=synced) as aside:
+        pq.write_table(table, aside, write_page_checksum=True)
 
 
 def read_receipts(path: Path | str) -> list[Receipt]:
@@ -123,9 +129,14 @@ def read_rows(paths: Iterable[Path | str]) -> pd.DataFrame:
 
 
 def kept_receipt(path: Path, key: str) -> Receipt | None:
-    """The receipt at `path` if it bears `key`; None if it is absent, torn, or of another make."""
+    """The receipt at `path` if it bears `key`; None if it is absent, torn, or of another make.
+
+    Its rows are read too, so that one whose rows were altered is none.
+    """
     try:
         (receipt,) = read_receipts(path)
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        if receipt.key == key:
+            read_table(path)
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException, BadTable):
         return None
     return receipt if receipt.key == key else None

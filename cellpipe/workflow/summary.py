@@ -144,10 +144,29 @@ def end_of_run(results: Path, plates: Iterable[str], stopped: Mapping[str, list[
         path = results / plate / "summary.json"
         if rules := stopped.get(plate):
             lines.append(f"{plate}: not finished, at {_some(rules)}")
-            lines.append(f"  why: see {results / 'logs'}/<rule>/{plate}…; then run again")
+            why = [_why(results / "logs" / rule, plate) for rule in dict.fromkeys(rules)]
+            lines += [f"  {line}" for line in why if line] or [f"  see {results / 'logs'}"]
         elif path.is_file():
             lines += told(json.loads(path.read_text(encoding="utf-8")), results / plate)
     return "\n".join(["", *lines]) if lines else ""
+
+
+def _why(logs: Path, plate: str) -> str:
+    """What the newest log of a rule tells of its end; empty for a job that never began."""
+    files = [*logs.glob(f"{plate}.log"), *logs.glob(f"{plate}/*.log")]
+    ends = {path: path.read_text(encoding="utf-8", errors="replace") for path in files}
+    errors = [path for path in files if " ERROR " in ends[path]]
+    if errors:
+        path = max(errors, key=lambda path: path.stat().st_mtime)
+        return f"{ends[path].partition(' ERROR ')[2].splitlines()[0]} ({path})"
+    cut = [path for path in files if not ends[path].rstrip().endswith(" done")]
+    if cut:
+        return (
+            f"{cut[0]} ends without a word: the job was killed, most often because memory ran "
+            f"out; run fewer jobs at once (--cores), or give the rule more memory "
+            f"(--set-resources {logs.name}:mem_mb=8000), then run the same command again"
+        )
+    return ""
 
 
 def _status(quarantine: pd.DataFrame) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Read tables, on the thread that asks for them."""
+"""Read tables, on the thread that asks for them, and with their checksums."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
+
+from cellpipe.errors import CellpipeError
+
+
+class BadTable(CellpipeError):
+    """A table of results is torn or was altered."""
 
 
 def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -14,6 +21,17 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
 
     On this thread alone. Arrow's own threads can outlive the reading, and a process that ends then
     is aborted after its work is done: https://github.com/apache/arrow/issues/34314.
+
+    Raises BadTable for a file that is torn, or whose pages do not match their checksums.
     """
-    with pq.ParquetFile(path, pre_buffer=False) as file:
-        return file.read(columns, use_threads=False).to_pandas(use_threads=False)
+    try:
+        with pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file:
+            return file.read(columns, use_threads=False).to_pandas(use_threads=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as fault:
+        raise BadTable(
+            seen=f"{path} cannot be read ({str(fault).splitlines()[0]})",
+            wanted="a whole table, as it was written",
+            do="`cellpipe verify results/PLATE --mend` (the plate's folder) makes it again",
+        ) from fault

@@ -1,0 +1,7 @@
+"""`python -m cellpipe`: the same as the command `cellpipe`."""
+
+import sys
+
+from cellpipe.cli import main
+
+sys.exit(main())

@@ -1,0 +1,132 @@
+"""The command `cellpipe`: look at finished results, and mend them.
+
+cellpipe verify results/P           every fault, with its place and block
+cellpipe verify results/P --mend    and make exactly those again
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.workflow.job import stopped
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status: 0 all is well, 1 there are faults, 2 misuse."""
+    options = _parser().parse_args(words)
+    try:
+        return options.run(options)
+    except CellpipeError as fault:
+        print(stopped(fault), file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="cellpipe", description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="command")
+    verify = commands.add_parser(
+        "verify",
+        help="compare every file and chunk of a plate's results with what was recorded",
+        description="Compare every file, chunk and label of a plate's results with the digests "
+        "that were recorded when it was written. Exit status 1 if there is a fault.",
+    )
+    verify.add_argument("folder", type=Path, nargs="+", help="results of a plate: results/P")
+    verify.add_argument("--mend", action="store_true", help="make exactly the faults again")
+    verify.add_argument("--dry-run", action="store_true", help="with --mend: show what it would do")
+    verify.add_argument("--cores", default=os.cpu_count() or 1, help="for --mend: jobs at once")
+    verify.add_argument(
+        "--configfile", nargs="+", default=[], help="for --mend, if another than in the last run"
+    )
+    verify.set_defaults(run=_verify)
+    return parser
+
+
+def _verify(options: argparse.Namespace) -> int:
+    worst = 0
+    for folder in options.folder:
+        _refuse_other(folder)
+        worst = max(worst, _verify_plate(folder, options))
+    return worst
+
+
+def _refuse_other(folder: Path) -> None:
+    """Only the folder of a plate can be looked at."""
+    if not folder.is_dir() or not any(
+        (folder / name).exists() for name in ("layout.json", "digests", "inspection.json")
+    ):
+        raise BadConfig(
+            seen=f"no results of a plate in {folder}",
+            wanted="the folder of one plate, such as results/P",
+            do="name the folder that holds report.html and the tables of the plate",
+        )
+
+
+def _verify_plate(root: Path, options: argparse.Namespace) -> int:
+    from cellpipe.workflow import mend
+    from cellpipe.workflow.faults import METADATA, find_faults
+
+    found = find_faults(root)
+    _print_found(root, found)
+    if not options.mend or not found.faults:
+        return 1 if found.faults else 0
+    record, images = _source(root, options.configfile)
+    if any(fault.kind == METADATA for fault in found.faults) and not options.dry_run:
+        # what lies under damaged metadata can be judged when they are whole
+        plan = mend.plan_mending(root, found.faults, images)
+        mend.put_metadata_back(root, plan)
+        print(f"{len(plan.restore)} file(s) of metadata were put back")
+        found = find_faults(root)
+    plan = mend.plan_mending(root, found.faults, images)
+    for fault, why in plan.hopeless:
+        print(f"cannot be made again: {fault.where}: {why}")
+    command = record.command(
+        [os.path.join(record.results, root.name, t) for t in mend.targets(root, plan)],
+        options.cores,
+        "--keep-going",
+        "--rerun-triggers",
+        "input",
+    )
+    if options.dry_run:
+        for path in sorted(plan.remove):
+            print(f"would be removed and made again: {path}")
+        print(shlex.join(command))
+        return 1
+    mend.carry_out(root, plan)
+    if plan.remove:
+        print(f"making {len(plan.remove)} file(s) again: {shlex.join(command[:9])} …", flush=True)
+        status = subprocess.run(command, check=False).returncode
+        if status:
+            print(f"snakemake ended with status {status}", file=sys.stderr)
+    after = find_faults(root)
+    _print_found(root, after)
+    return 1 if after.faults else 0
+
+
+def _source(root: Path, configfiles: Sequence[str]):  # type: ignore[no-untyped-def]
+    """The record of the run, and the folder of the images if it is known."""
+    from cellpipe.workflow.run_record import read_run
+
+    record = read_run(root, configfiles)
+    return record, Path(record.images) if record.images else None
+
+
+def _print_found(root: Path, found) -> None:  # type: ignore[no-untyped-def]
+    """A line for each fault, then how much was looked at."""
+    for note in found.notes:
+        print(f"note: {note}")
+    for fault in found.faults:
+        block = f" (block {fault.block})" if fault.block else ""
+        print(f"fault: {fault.where}{block}, of {fault.rule}: {fault.fault}")
+    looked = f"{found.n_files} files and {found.n_frames} frames compared"
+    print(f"{root}: {len(found.faults)} fault(s); {looked}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""TIFF pages that decode without an error and are not whole.
+
+A plane that is half blank looks like a dark field. Most decoders notice a broken stream; those of
+fax (CCITT) and JPEG fill the rest with one grey, so their streams are looked at here.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cellpipe.errors import BadImage
+
+LARGE_BYTES = 2**28  # above this, a plane must be in proportion to its file
+MAX_COMPRESSION = 2000
+_FAX = {2, 3, 4}
+_JPEG = {6, 7}
+_JPEG_END = b"\xff\xd9"
+
+
+def refuse_truncated(plane: Any, path: Path) -> None:
+    """Raise BadImage for a truncated file: it must never become a plane that is part zeros."""
+    size = path.stat().st_size
+    offsets, counts = plane.dataoffsets, plane.databytecounts
+    end = max((o + c for o, c in zip(offsets, counts, strict=False)), default=0)
+    if end > size or not counts or any(count == 0 for count in counts):
+        raise BadImage(
+            seen=f"{path} is truncated: {size:,} bytes",
+            wanted=f"at least {end:,} bytes" if end > size else "pixels in every strip or tile",
+            do="copy the file again from the microscope, then run again",
+        )
+
+
+def refuse_disproportion(plane: Any, path: Path) -> None:
+    """Raise BadImage for a plane that a file of this size cannot hold."""
+    claimed = math.prod(plane.shape) * np.dtype(plane.dtype).itemsize
+    size = path.stat().st_size
+    if claimed > LARGE_BYTES and claimed > MAX_COMPRESSION * size:
+        raise BadImage(
+            seen=f"{path} claims {claimed:,} bytes of pixels in a file of {size:,}",
+            wanted="a size that the file can hold",
+            do="copy the file again from the microscope, or leave it out",
+        )
+
+
+def refuse_broken_streams(tiff: Any, page: Any, path: Path) -> None:
+    """Raise BadImage where the compressed pixels of a page break off before its last row."""
+    compression = int(page.compression)
+    if compression in _FAX:
+        _refuse_broken_fax(page, path)
+    elif compression in _JPEG:
+        for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
+            tiff.filehandle.seek(offset)
+            if not tiff.filehandle.read(count).rstrip(b"\0").endswith(_JPEG_END):
+                raise _broken(path, "a JPEG stream without an end")
+
+
+def _refuse_broken_fax(page: Any, path: Path) -> None:
+    """Ask libtiff, which reports an error where the decoder of tifffile gives blank rows."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.seek(page.index)
+        try:
+            image.load()
+        except OSError as fault:
+            if fault.errno is not None:  # of the disk, not of the stream
+                raise
+            raise _broken(path, str(fault)) from fault
+
+
+def _broken(path: Path, why: str) -> BadImage:
+    return BadImage(
+        seen=f"{path} is damaged: its compressed pixels break off ({why})",
+        wanted="every row of the plane",
+        do="copy the file again from the microscope, then run again; or leave it out",
+    )

@@ -1,0 +1,120 @@
+"""What a job has written, as sha256 sums beside the results: by them `verify` knows each byte.
+
+    results/P/digests/<rule>.json              of a plate's rules
+    results/P/digests/<rule>/<block>.json      of rules on blocks
+        {"files": {"cells.parquet": "9f…", "ctc/B02_1_RES/mask000.tif": "41…"}, "digest": …}
+
+Paths are seen from the plate's folder. "digest" is that of the record itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cellpipe.workflow.publish import publish_text
+
+FOLDER = "digests"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one job has written.
+
+    files : path below the plate's folder → sha256
+    outputs : the outputs of the rule, files and folders; `files` holds what lies in them, and more
+    metadata : path below the plate's folder → text of that file of metadata, word for word
+    """
+
+    rule: str
+    block: str | None
+    files: dict[str, str]
+    outputs: list[str]
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.rule} {self.block}" if self.block else self.rule
+
+
+def file_digest(path: Path) -> str:
+    """sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_record(
+    root: Path,
+    rule: str,
+    block: str | None,
+    outputs: Iterable[Path],
+    also: Iterable[Path] = (),
+    metadata: Mapping[str, str] | None = None,
+) -> None:
+    """Note the sha256 of files, and of all files of folders, below a plate's folder `root`.
+
+    `also` are files and folders beside the rule's outputs. An output that is not there is no
+    fault here: the workflow asks for its outputs itself.
+    """
+    files, outputs = {}, list(outputs)
+    for output in (*outputs, *also):
+        for path in _files(output):
+            files[path.relative_to(root).as_posix()] = file_digest(path)
+    named = [output.relative_to(root).as_posix() for output in outputs]
+    content: dict[str, Any] = {"rule": rule, "block": block, "files": files, "outputs": named}
+    if metadata is not None:
+        content["metadata"] = dict(metadata)
+    content["digest"] = _digest(content)
+    publish_text(_path(root, rule, block), json.dumps(content, indent=1) + "\n", synced=False)
+
+
+def receipts_of(root: Path, outputs: Iterable[Path]) -> list[Path]:
+    """Receipts that the block tables among `outputs` were joined from."""
+    found: list[Path] = []
+    for table in outputs:
+        folder = root / "receipts" / table.parent.name
+        if table.suffix == ".parquet" and table.parent.parent.name == "blocks" and folder.is_dir():
+            from cellpipe.workflow.receipts import read_receipts, receipt_path
+
+            found += [receipt_path(folder, receipt.unit) for receipt in read_receipts(table)]
+    return found
+
+
+def read_record(root: Path, rule: str, block: str | None = None) -> Record | None:
+    """The record of a job; None if there is none, or one that was cut or altered."""
+    return _read(_path(root, rule, block))
+
+
+def read_records(root: Path) -> Iterator[tuple[Path, Record | None]]:
+    """Every record of a plate's folder with its path; None for one that was cut or altered."""
+    for path in sorted((root / FOLDER).rglob("[!.]*.json")):
+        yield path, _read(path)
+
+
+def _read(path: Path) -> Record | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        stated = content.pop("digest")
+        if _digest(content) != stated:
+            return None
+        return Record(**content)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _path(root: Path, rule: str, block: str | None) -> Path:
+    return root / FOLDER / (f"{rule}/{block}.json" if block else f"{rule}.json")
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _files(output: Path) -> list[Path]:
+    if output.is_dir():
+        return sorted(path for path in output.rglob("*") if path.is_file())
+    return [output] if output.is_file() else []

@@ -1,0 +1,130 @@
+"""Faults of the place in words: a full disk, no memory, a limit of the system.
+
+None of them says anything about the images, so nothing is quarantined for them: the job fails,
+and the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import resource
+import sys
+from pathlib import Path
+
+from cellpipe.errors import CellpipeError
+
+_AGAIN = "then run the same command again: what is finished is kept"
+_NO_MEMORY = re.compile(r"out of memory|allocate memory|not enough memory|bad_alloc", re.IGNORECASE)
+_NO_THREAD = re.compile(r"can't start new thread|Resource temporarily unavailable")
+_KILLED = re.compile(r"SIGKILL|Signals\.9|exit status (?:137|-9)\b|oom[-_ ]?kill", re.IGNORECASE)
+
+
+class FaultOfPlace(CellpipeError):
+    """The machine or its disk cannot do what was asked of it."""
+
+
+def in_words(error: BaseException) -> FaultOfPlace | None:
+    """What to say of an error of the system; None for an error of another kind.
+
+    Errors that it was raised from count too: a decoder may hide a full disk.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        found = _fault(seen)
+        if found:
+            return found
+        seen = seen.__cause__ or seen.__context__
+    return None
+
+
+def killed_in_words(story: str) -> FaultOfPlace | None:
+    """What to say of a run whose log tells that a job was killed from outside; else None."""
+    if not _KILLED.search(story):
+        return None
+    rules = sorted(set(re.findall(r"Error in rule (\w+)", story)))
+    named = ", ".join(rules) or "a job"
+    return FaultOfPlace(
+        seen=f"{named} was killed (signal 9), without a word of its own",
+        wanted="jobs that end by themselves; most often memory ran out, and the system killed one",
+        do=f"run fewer jobs at once (--cores), or give the rule more memory (--set-resources "
+        f"{rules[0] if rules else 'RULE'}:mem_mb=8000; the machine's limit is mem_mb in "
+        f"profiles/default), or lower segment.whole_frame_mpx for large images; {_AGAIN}",
+    )
+
+
+def _fault(error: BaseException) -> FaultOfPlace | None:
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_system(error, error.errno)
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError) or _NO_MEMORY.search(said):
+        return FaultOfPlace(
+            seen=f"memory ran out ({said.splitlines()[0][:200]})",
+            wanted="enough memory for one image of this plate and what is computed from it",
+            do="run fewer jobs at once (--cores), or raise the limit (ulimit -v, the mem_mb of "
+            f"the rule), or lower segment.whole_frame_mpx for large images; {_AGAIN}",
+        )
+    if isinstance(error, RuntimeError) and _NO_THREAD.search(said):
+        return _limited("threads", "RLIMIT_NPROC", "ulimit -u 4096")
+    return None
+
+
+def _of_system(error: OSError, number: int) -> FaultOfPlace | None:
+    where = f" ({error.filename})" if error.filename else ""
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return FaultOfPlace(
+            seen=f"the disk is full, or a quota is reached{where}",
+            wanted="room for the results: about as much as the images take, and half of it more",
+            do=f"free some, or set 'results' in the config to another disk; {_AGAIN}",
+        )
+    if number in (errno.EMFILE, errno.ENFILE):
+        return _limited("open files", "RLIMIT_NOFILE", "ulimit -n 4096")
+    if number == errno.EFBIG:
+        return _limited("bytes in a file", "RLIMIT_FSIZE", "ulimit -f unlimited")
+    if number == errno.EAGAIN:
+        return _limited("processes", "RLIMIT_NPROC", "ulimit -u 4096")
+    if number == errno.ENOMEM:
+        return _fault(MemoryError(str(error)))
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return FaultOfPlace(
+            seen=f"no permission{where}: {error.strerror}",
+            wanted="a file that may be read, and a results folder that may be written",
+            do=f"correct the permissions (ls -l), or the mount, {_AGAIN}",
+        )
+    if number in (errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EHOSTDOWN):
+        return FaultOfPlace(
+            seen=f"the disk or the share does not answer{where}: {error.strerror}",
+            wanted="a disk that can be read and written all the time",
+            do=f"look whether the share is mounted and the disk is whole, {_AGAIN}",
+        )
+    return None
+
+
+def _limited(what: str, limit: str, command: str) -> FaultOfPlace:
+    soft, _ = resource.getrlimit(getattr(resource, limit))
+    shown = "unlimited" if soft == resource.RLIM_INFINITY else soft
+    return FaultOfPlace(
+        seen=f"the system's limit of {what} is reached ({shown})",
+        wanted="a higher limit for this user",
+        do=f"`{command}` in the shell that runs snakemake, or fewer jobs at once; {_AGAIN}",
+    )
+
+
+def say_killed(log: str | Path) -> None:
+    """At the end of a run that failed: say so if a job was killed, which cannot say it itself."""
+    fault = killed_in_words(story_of(log))
+    if fault:
+        sys.stderr.write(
+            f"cellpipe: {fault.seen}.\n  wanted: {fault.wanted}\n  do:     {fault.do}\n"
+        )
+
+
+def story_of(log: str | Path, most: int = 2_000_000) -> str:
+    """The end of Snakemake's own log; empty if there is none."""
+    try:
+        with open(log, "rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - most))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""

@@ -1,0 +1,24 @@
+"""The record of a plate's metadata among its digests: noted when laid out, compared by verify."""
+
+from __future__ import annotations
+
+from cellpipe.ngff.record import differences, metadata_of
+from cellpipe.plate import Plate
+from cellpipe.workflow import digests
+
+
+def rule_of(plate: Plate) -> str:
+    """Name of the record: the denoised plate has one of its own."""
+    return plate.layout.stem.replace("layout", "metadata")
+
+
+def note_metadata(plate: Plate) -> None:
+    """Record the metadata as they are now."""
+    root = plate.layout.parent
+    digests.write_record(root, rule_of(plate), None, [], metadata=metadata_of(plate))
+
+
+def metadata_faults(plate: Plate) -> dict[str, str]:
+    """Path of a file of metadata → what is wrong with it; empty where nothing was recorded."""
+    record = digests.read_record(plate.layout.parent, rule_of(plate))
+    return differences(plate, record.metadata) if record else {}
