@@ -15,14 +15,15 @@ from cellpipe.inputs.config import refuse_doubles
 from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_readouts
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
-from cellpipe.workflow.contents import incomplete, lost_store
+from cellpipe.workflow.contents import incomplete, lost_stores
 from cellpipe.workflow.limits import say_killed
 from cellpipe.workflow.run_record import note_run
 from cellpipe.workflow.provenance import code_digest
 from cellpipe.workflow.summary import end_of_run
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
-shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir)}; ")
+OF_JOBS = f"export PYTHONPATH={shlex.quote(workflow.basedir)}; "
+shell.prefix(OF_JOBS)
 
 
 try:
@@ -54,6 +55,7 @@ except CellpipeError as fault:
         f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
     ) from None
 
+shell.prefix(f"{OF_JOBS}export CELLPIPE_DURABLE={int(config['durable'])}; ")
 RESULTS = config["results"]
 PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
@@ -218,12 +220,8 @@ FOLDERS = {
 def gone(plate):
     """Outputs that lack what they held when the plate was finished: files, or the pixels."""
     folder = Path(RESULTS, plate)
-    stores = [
-        n for n in ("layout.json", "layout_denoised.json") if lost_store(folder / n)
-    ]
-    return [
-        f"{RESULTS}/{plate}/{name}" for name in [*stores, *incomplete(folder, FOLDERS)]
-    ]
+    names = [*lost_stores(folder), *incomplete(folder, FOLDERS)]
+    return [f"{RESULTS}/{plate}/{name}" for name in names]
 
 
 def all_results(wildcards):

@@ -36,6 +36,7 @@ rule check_plate:
         "<logs>/check_plate/{plate}.log",
     benchmark:
         "<benchmarks>/check_plate/{plate}.tsv"
+    localrule: True
     conda:
         "../envs/ingest.yaml"
     threads: 1

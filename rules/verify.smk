@@ -67,3 +67,19 @@ rule verify_plate:
         code=code_digest("plate_metadata", "workflow.metadata_record"),
     script:
         "../scripts/verify_plate.py"
+
+
+# without an output: it looks again whenever it is asked for
+rule verify:
+    log:
+        "<logs>/verify.log",
+    conda:
+        "../envs/ingest.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory(2000),
+        runtime=600,
+    params:
+        folders=[f"{RESULTS}/{plate}" for plate in PLATES],
+    script:
+        "../scripts/verify.py"

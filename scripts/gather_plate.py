@@ -73,6 +73,7 @@ with speaking(snakemake):
         classes=rows.get("classify"),
         spots=rows.get("detect"),
         links=rows.get("track"),
+        without_spots=gather.left_out_frames(receipts.get("detect", [])),
     )
     spots = (
         linked_spots(rows["detect"], snakemake.params.options)

@@ -139,7 +139,7 @@ with speaking(snakemake):
         importance=importance,
         features=pd.read_csv(snakemake.input.features, sep="\t", keep_default_na=False),
         thumbnails=thumbnails(plate, inspection),
-        fields=read_table(snakemake.input.fields),
+        fields=scale.computed(read_table(snakemake.input.fields)),
         tracks=tracks if len(tracks) else None,
         msd=scale.computed(read_table(snakemake.input.msd)),
         evaluation=optional(snakemake.input.evaluation, read_scores) or {},

@@ -29,7 +29,7 @@ PLANNED = [
     "snakemake benchmark",
     "snakemake results/P/trackmate",
     "snakemake --forcerun inspect_plate",
-    "snakemake --forcerun verify_block",
+    "snakemake verify",
     "snakemake --workflow-profile profiles/slurm",
     "snakemake --configfile path/to/my-config.yaml",
     "snakemake train",
@@ -48,7 +48,7 @@ RUN = [
     "snakemake --unlock",
     "snakemake export_model",
     "snakemake evaluate_labels",
-    "snakemake --forcerun verify_block",
+    "snakemake verify",
 ]
 OF_CONDA = ["snakemake --sdm conda", "snakemake benchmark --sdm conda"]
 OF_MAKE = ["make demo", "make test", "make lint", "make format"]

@@ -142,11 +142,18 @@ def test_jumps_of_the_stage_are_named_by_field_and_by_plate() -> None:
 
 
 def test_cells_that_go_far_together_are_said_to() -> None:
-    found = movie_quality(figures(movie())).assign(stage_jump_y_um=0.0, stage_jump_x_um=0.0)
-    found = found.assign(stage_shift_y_um=0.0, stage_shift_x_um=0.9)
-    (line,) = common_movement(found)
-    assert "up to 22 µm: B03 field 1" in line
-    assert common_movement(found.assign(stage_jump_x_um=0.8)) == []  # jumps are named by themselves
+    still = movie_quality(figures(movie())).assign(cell_step_um=1.0, stage_jump_y_um=0.0)
+    still = still.assign(stage_jump_x_um=0.0, stage_shift_y_um=0.0, stage_shift_x_um=0.0)
+    assert common_movement(still.assign(stage_shift_x_um=0.9)) == []  # twelve nuclei tell little
+    still["n_nuclei"] = 40
+    (line,) = common_movement(still.assign(stage_shift_x_um=0.9))
+    assert "1 of 1 fields" in line
+    assert "B03 field 1: 22 µm over the movie, 0.9 µm a frame where each cell goes 1.0 µm" in line
+    shaken = still.assign(stage_shift_y_um=np.where(still["t"] % 2, 4.0, -4.0))
+    assert "4.0 µm a frame" in common_movement(shaken)[0]
+    assert common_movement(still.assign(stage_shift_x_um=0.1)) == []
+    jumps = still.assign(stage_shift_x_um=0.9, stage_jump_x_um=0.8)
+    assert common_movement(jumps) == []  # jumps are named by themselves
     assert common_movement(movie_quality(figures(movie()))) == []
 
 

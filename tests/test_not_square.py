@@ -5,6 +5,7 @@ drawn in µm ──► sampled on 0.25 × 0.25, 1.0 × 0.5, 0.5 × 1.0 ──►
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -150,13 +151,26 @@ def test_frames_by_region_are_refused_in_words() -> None:
     assert "1 × 0.5" in refused.value.seen
 
 
+@pytest.mark.parametrize(("z_um", "unit"), [(2.0, "micrometer"), (None, None)])
+def test_a_step_in_z_is_on_its_axis_or_unknown(
+    tmp_path: Path, z_um: float | None, unit: str | None
+) -> None:
+    inspection = {**inspected({"B02": [(1, 1, 3, 64, 64)]}), "z_step_um": z_um}
+    plate = laid_out(tmp_path, inspection)
+    content = json.loads((plate.path / "B/02/1/zarr.json").read_text())
+    (multiscale,) = content["attributes"]["ome"]["multiscales"]
+    assert [a.get("unit") for a in multiscale["axes"]] == [
+        "second", None, unit, "micrometer", "micrometer"
+    ]  # fmt: skip
+    (scale,) = multiscale["datasets"][0]["coordinateTransformations"]
+    assert scale["scale"][2] == (z_um or 1.0)
+
+
 def test_the_plate_says_both_edges_on_its_axes(tmp_path: Path) -> None:
     sizes = {"pixel_size_um": None, "pixel_size_y_um": 1.0, "pixel_size_x_um": 0.5}
     inspection = {**inspected({"B02": [(1, 1, 1, 600, 600)]}), **sizes}
     plate = laid_out(tmp_path, inspection, labels=["nuclei"])
     assert plate.scale == Scale(1.0, 0.5, True, 300.0, True)
-    import json
-
     for folder in ("B/02/1", "B/02/1/labels/nuclei"):
         (described,) = json.loads((plate.path / folder / "zarr.json").read_text())["attributes"][
             "ome"

@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cellpipe.workflow.contents import counted, incomplete, lost_store
+from cellpipe.workflow.contents import counted, incomplete, lost_stores
+from cellpipe.workflow.limits import story_of
 from cellpipe.workflow.summary import end_of_run, faults_of, left_out, summarise, told
 
 PLACES = [("B02", 1), ("B02", 2), ("B03", 1), ("B03", 2)]
@@ -171,9 +172,18 @@ def test_a_file_that_is_gone_names_what_is_to_be_made_again(
 
 
 def test_a_store_that_is_gone_is_known(tmp_path: Path) -> None:
-    layout = tmp_path / "layout.json"
-    assert not lost_store(layout)
-    layout.write_text('{"store": "P.ome.zarr"}')
-    assert lost_store(layout)
+    (tmp_path / "blocks/ingest").mkdir(parents=True)
+    (tmp_path / "blocks/ingest/0000.parquet").touch()
+    assert lost_stores(tmp_path) == []
+    (tmp_path / "layout.json").write_text('{"store": "P.ome.zarr"}')
+    lost = ["layout.json", "blocks/ingest/0000.parquet", "verified.tsv"]
+    assert lost_stores(tmp_path) == lost
     (tmp_path / "P.ome.zarr").mkdir()
-    assert not lost_store(layout)
+    assert lost_stores(tmp_path) == []
+
+
+def test_logs_of_a_run_come_alone_or_as_a_list(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_text("Error in rule segment_block")
+    assert story_of(path) == story_of([path, tmp_path / "none"]) == path.read_text()
+    assert story_of([]) == ""

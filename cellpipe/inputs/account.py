@@ -293,6 +293,8 @@ def remedy(reason: str) -> str:
         return "nothing, unless it is wanted"
     if reason in (NOT_NAMED, LIKE_THE_OTHERS):
         return "rename the files, or write a pattern that takes them, if they belong to the plate"
+    if "acquisition" in reason:
+        return "set 'ingest.acquisition' in the config, if this acquisition is wanted"
     if "link" in reason:
         return "copy the files into the folder, or set 'ingest.follow_links' in the config"
     if reason == NOT_READ:

@@ -6,15 +6,18 @@ B03  f1    f3     t 0 1     4     field 2 of B03, and frames 2 and 3, are holes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.layouts.wells import row_and_column, row_name, row_number
 
 COMMON = 0.5  # what more than this part of the wells has, every well should have
 FIELD = ["well", "field"]
+WHOLE_BLOCK = 0.8  # wells with images, of the block that they span
+SHOWN = 8
 
 
 def expected_frames(planes: pd.DataFrame) -> dict[tuple[str, int], int]:
@@ -88,12 +91,31 @@ def missing_fields(planes: pd.DataFrame) -> list[dict[str, Any]]:
             "well": str(well),
             "field": int(field),
             "file": "folder",
+            "status": "missing",
             "reason": f"there is no image of field {field}, which most wells have",
             "remedy": "copy its files from the microscope, then run again",
         }
         for well, own in wells.items()
         for field in sorted(common - own)
     ]
+
+
+def wells_within(wells: Collection[str]) -> list[str]:
+    """Sentence on wells without images within a block of wells that is all but whole."""
+    places = {row_and_column(well) for well in wells}
+    rows = [row_number(row) for row, _ in places]
+    columns = [column for _, column in places]
+    block = {
+        (row_name(row), column)
+        for row in range(min(rows), max(rows) + 1)
+        for column in range(min(columns), max(columns) + 1)
+    }
+    lost = sorted(block - places, key=lambda place: (row_number(place[0]), place[1]))
+    if not lost or len(places) < WHOLE_BLOCK * len(block):
+        return []
+    names = ", ".join(f"{row}{column:02d}" for row, column in lost[:SHOWN])
+    more = " …" if len(lost) > SHOWN else ""
+    return [f"{len(places)} of {len(block)} wells of a block have images; not {names}{more}"]
 
 
 def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:

@@ -27,6 +27,7 @@ from cellpipe.inputs.holes import (
     missing_fields,
     missing_planes,
     refuse_uneven_stacks,
+    wells_within,
 )
 from cellpipe.inputs.scales import (
     NGFF,
@@ -156,7 +157,10 @@ def inspect_planes(
         "faults": [*faults, *missing_fields(counted)],
         "other_channels": sorted(tokens - set(names)),
         "copies": copies,
-        "notes": [f"channel '{c}' has one plane: it is repeated in every z" for c in repeated],
+        "notes": [
+            *wells_within(set(counted["well"])),
+            *(f"channel '{c}' has one plane: it is repeated in every z" for c in repeated),
+        ],
     }
     return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
 
@@ -178,6 +182,7 @@ def _without_files(
             "well": str(well),
             "field": int(field),
             "file": "metadata",
+            "status": "missing",
             "reason": "they count the planes of this field and name no file that holds them",
             "remedy": "copy the missing files from the microscope, then run again",
         }
@@ -201,6 +206,7 @@ def wells_without_images(mapped: Iterable[str], imaged: Iterable[str]) -> list[d
             "well": well,
             "field": 0,
             "file": "plate map",
+            "status": "missing",
             "reason": f"there are no images of well {well}",
             "remedy": "copy its files from the microscope, or take it out of the plate map",
         }

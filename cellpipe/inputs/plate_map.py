@@ -27,7 +27,12 @@ PLATE_SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))  # 
 DOSE_WANTED = "a number of 0 or more in one unit for the whole plate, or nothing"
 DOSE_REMEDY = "write the number alone and put the unit into the column 'condition'"
 CONTROL_WANTED = "'negative', 'positive' or nothing"
-COMPUTED = ("plate", "row", "column", "n_fields", "n_cells", "hit")  # named by the results
+# named by the results
+COMPUTED = (
+    "plate", "row", "column", "n_fields", "n_fields_expected", "n_frames", "imaged_fields",
+    "imaged_share", "incomplete", "incomplete_reason", "n_cells", "cells_per_field",
+    "cells_per_mm2", "hit", "hit_reason",
+)  # fmt: skip
 
 
 def row_column(well: str) -> tuple[int, int]:

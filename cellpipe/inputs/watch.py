@@ -77,9 +77,11 @@ def _listed(results: Path) -> dict[str, tuple[int, int]]:
         if pq.read_metadata(path).num_rows <= MAX_FILES:
             table = pq.read_table(path, columns=columns)
         else:
-            named = sorted({row["file"] for row in _left_out(results)})
+            named = sorted({row.get("file") or "" for row in _left_out(results)} - {""})
+            if not named:
+                return {}
             table = pq.read_table(path, columns=columns, filters=[("path", "in", named)])
-    except (OSError, ValueError, KeyError):  # a plate read in place has no such columns
+    except (OSError, ValueError, KeyError, TypeError):  # a plate read in place has no such columns
         return {}
     states = zip(*(table.column(name).to_pylist() for name in columns), strict=True)
     return {path: (size, changed) for path, size, changed in states if path}

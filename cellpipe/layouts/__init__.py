@@ -2,13 +2,13 @@
 
 A layout is a function that lists image planes below a folder:
 
-    list_planes(folder, …) -> DataFrame with the columns
+    list_planes(folder, …, files) -> DataFrame with the columns
         path      below the folder, with "/" between parts
         well      "B03"
         field     1, 2, … (the file's own number)
-        t         0, 1, …          (consecutive, in the order of the file's own numbers)
+        t         0, 1, …          (from the first of the plate; frames that are lost leave gaps)
         channel   the token of the file name ("w1", "2", …)
-        z         0, 1, …
+        z         0, 1, …          (in the stack of its channel)
         page      plane within the file; ONLY for the plane of a file that must hold one
 """
 

@@ -46,11 +46,11 @@ def refuse_disproportion(plane: Any, path: Path) -> None:
         )
 
 
-def refuse_broken_streams(tiff: Any, page: Any, path: Path) -> None:
+def refuse_broken_streams(tiff: Any, page: Any, pixels: np.ndarray, path: Path) -> None:
     """Raise BadImage where the compressed pixels of a page break off before its last row."""
     compression = int(page.compression)
     if compression in _FAX:
-        _refuse_broken_fax(page, path)
+        _refuse_broken_fax(page, pixels, path)
     elif compression in _JPEG:
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             tiff.filehandle.seek(offset)
@@ -58,8 +58,8 @@ def refuse_broken_streams(tiff: Any, page: Any, path: Path) -> None:
                 raise _broken(path, "a JPEG stream without an end")
 
 
-def _refuse_broken_fax(page: Any, path: Path) -> None:
-    """Ask libtiff, which reports an error where the decoder of tifffile gives blank rows."""
+def _refuse_broken_fax(page: Any, pixels: np.ndarray, path: Path) -> None:
+    """Ask libtiff: two decoders go on in two ways after a code that is none."""
     from PIL import Image
 
     with Image.open(path) as image:
@@ -70,6 +70,18 @@ def _refuse_broken_fax(page: Any, path: Path) -> None:
             if fault.errno is not None:  # of the disk, not of the stream
                 raise
             raise _broken(path, str(fault)) from fault
+        other = np.asarray(image).astype(bool)
+    if not _alike(np.squeeze(pixels).astype(bool), other):
+        raise _broken(path, "two decoders do not agree on them")
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two bilevel images are one, as they are turned, mirrored or inverted."""
+    for turned in (np.rot90(other, k) for k in range(4)):
+        for seen in (turned, turned[:, ::-1]):
+            if seen.shape == one.shape and ((seen == one).all() or (seen != one).all()):
+                return True
+    return False
 
 
 def _broken(path: Path, why: str) -> BadImage:

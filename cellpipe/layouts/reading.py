@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage, CellpipeError
+from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
 from cellpipe.layouts import ONLY, tags
 from cellpipe.layouts.decoding import (
     refuse_broken_streams,
@@ -95,6 +95,12 @@ def _tried(read: Callable[[], T], path: Path) -> T:
         return reached(read, path)
     except CellpipeError:
         raise
+    except MemoryError as fault:  # of this machine, not of the file
+        raise Unreachable(
+            seen=f"not enough memory to read {path}",
+            wanted="memory for one plane of the plate and its stack",
+            do="run fewer jobs at once, or give the rule more (--set-resources), then run again",
+        ) from fault
     except Exception as fault:  # decoders raise errors of many kinds on broken files
         raise _unreadable(path, fault) from fault
 
@@ -111,8 +117,9 @@ def _read_tiff(path: Path, page: int) -> np.ndarray:
         _plane_shape(tuple(plane.shape), path)  # refuse a false size before it is allocated
         refuse_disproportion(plane, path)
         refuse_truncated(plane, path)
-        refuse_broken_streams(tiff, plane, path)
-        return plane.asarray()
+        pixels = plane.asarray()
+        refuse_broken_streams(tiff, plane, pixels, path)
+        return pixels
 
 
 def _page(tiff: Any, page: int, path: Path) -> Any:

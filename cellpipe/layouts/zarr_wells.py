@@ -220,6 +220,7 @@ def _fault(well: str, path: str, why: str) -> dict[str, Any]:
         "well": well,
         "field": 0,
         "file": path,
+        "status": "missing" if "no folder" in why or "no image" in why else "quarantined",
         "reason": why,
         "remedy": "fetch the well again, or take it out of the plate's metadata, then run again",
     }

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadImage, Unreachable
+from cellpipe.layouts.reach import reached
 
 Array = Any  # zarr.Array, which only `plate` imports
 MEND = (
@@ -27,13 +28,15 @@ MEND = (
 def read_planes(array: Array, index: tuple[slice, ...], what: str) -> np.ndarray:
     """Planes, or a region of each, under `index`, shape (Z, Y, X).
 
-    Raises BadImage for a chunk that is torn.
+    Raises BadImage for a chunk that is torn, Unreachable where a disk or a permission stands
+    between us and it, after some attempts.
     """
-    refuse_torn(torn_chunks(array, index), what)
+    root = str(array.store_path).removeprefix("file://")
+    reached(lambda: refuse_torn(torn_chunks(array, index), what), root)
     try:
-        planes = np.asarray(array[index])
+        planes = np.asarray(reached(lambda: array[index], root))
         return planes.reshape(-1, *planes.shape[-2:])
-    except (OSError, MemoryError):
+    except (OSError, MemoryError, Unreachable):
         raise  # faults of the place, not of the image
     except Exception as fault:  # a torn or altered chunk can fail in any decoder
         altered = altered_chunks(array, index)

@@ -150,7 +150,8 @@ def empty_columns(
         }
 
 
-MAY_BE_EMPTY = {"foreground_probability", "object_probability"}  # engines that do not know them
+# of engines that do not know them; of plates without a classifier, which is said elsewhere
+MAY_BE_EMPTY = {"foreground_probability", "object_probability", "class_probability"}
 
 
 def _empty_because(part: str) -> tuple[str, str]:

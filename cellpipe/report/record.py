@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MAX_TRACKS = 120  # of a lineage that can still be read
 MAX_DOUBTS = 12  # fields with doubted frames that are named; the table has the others
 NO_QUALITY = {"plate", "well", "row", "column", "field", "t", "z", "seconds", "repeats_t"} | {
-    "lost_before",
+    *("lost_before", "cell_step_um"),
     *(f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"),
 }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from cellpipe import units
+
 NOTHING = "–"
 UNITS = {
     f"_{length}{square}{per}": f" ({shown}{'²' if square else ''}{per.replace('_', '/')})"
@@ -87,7 +89,7 @@ def spoken(column: Any) -> str:
         *UNITS.items(),
     ):
         if text.endswith(suffix):
-            text = spoken(text.removesuffix(suffix)) + said
+            text = spoken(text.removesuffix(suffix)) + units.label(said)
             break
     return text.removeprefix("n_").replace("_", " ")
 

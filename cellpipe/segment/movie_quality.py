@@ -24,7 +24,8 @@ WINDOW_FRAMES = 31  # of the running median that a frame's focus is compared wit
 # living ones, mitoses included, to no less than 0.7 of what it is around.
 FOCUS_RATIO = 0.5
 FOCUS_DEVIATIONS = 5.0
-FAR_UM = 10.0  # that the cells of a field go together, from which on it is said
+FAR_UM = 10.0  # that the cells of a field go together, from which on it is reported
+MANY_CELLS = 20
 SAME_RATIO = 0.5  # of the difference that noise alone makes between two exposures
 _MAD = 1.4826  # median absolute deviation → standard deviation
 
@@ -173,21 +174,34 @@ def shared_jumps(fields: pd.DataFrame) -> list[str]:
 
 
 def common_movement(fields: pd.DataFrame) -> list[str]:
-    """A line where all cells of a field go far together without a jump: drift, or migration."""
+    """A line where all cells of a field go far together without a jump: drift, or migration.
+
+    Far is more than `FAR_UM` over the movie, or, frame by frame, more than each cell by itself.
+    Of fields with fewer than `MANY_CELLS` nothing is said: a few cells share a way by chance.
+    """
     if "stage_shift_y_um" not in fields or fields.empty:
         return []
-    steady = fields[["well", "field"]].copy()
+    steady = fields[["well", "field", "cell_step_um", "n_nuclei"]].copy()
     for axis in "yx":
         steady[axis] = fields[f"stage_shift_{axis}_um"] - fields[f"stage_jump_{axis}_um"]
-    whole = steady.groupby(["well", "field"])[["y", "x"]].sum()
+    steady["shift"] = np.hypot(steady["y"], steady["x"])
+    groups = steady.groupby(["well", "field"])
+    whole = groups[["y", "x"]].sum()
+    usual = groups[["shift", "cell_step_um", "n_nuclei"]].median()
     far_um = np.hypot(whole["y"], whole["x"])
-    if not far_um.max() > FAR_UM:
+    shaken = usual["shift"] > usual["cell_step_um"]
+    those = ((far_um > FAR_UM) | shaken) & (usual["n_nuclei"] >= MANY_CELLS)
+    if not those.any():
         return []
-    well, field = far_um.idxmax()
-    how_far = label(f"more than {FAR_UM:g} µm together (up to {far_um.max():.0f} µm")
+    well, field = far_um.where(those).idxmax()
+    place = (well, field)
+    how_far = label(
+        f"{far_um[place]:.0f} µm over the movie, {usual['shift'][place]:.1f} µm a frame where each"
+        f" cell goes {usual['cell_step_um'][place]:.1f} µm"
+    )
     return [
-        f"the cells of {int((far_um > FAR_UM).sum())} of {len(far_um)} fields go {how_far}:"
-        f" {well} field {field}): the stage drifts, or they migrate; speeds hold it unless"
+        f"the cells of {int(those.sum())} of {len(those)} fields go far together ({well} field"
+        f" {field}: {how_far}): the stage drifts, or they migrate; speeds hold it unless"
         " track.stage is 'all'"
     ]
 

@@ -24,6 +24,7 @@ from scipy import optimize, stats
 
 from cellpipe.errors import BadConfig
 from cellpipe.statistics.dose_curve import N_PARAMETERS, DoseResponse, log_dose, rise_of
+from cellpipe.statistics.dose_shape import shape_notes, step_note, without_response
 
 LOG_HILLS = np.linspace(math.log(0.1), math.log(20.0), 41)  # slopes outside look like steps
 _NEVER = float("nan")
@@ -50,14 +51,22 @@ def fit_dose_response(
     Returns
     -------
     DoseResponse
-        Never an exception for data that do not determine a curve: NaN and a note.
+        Never an exception for data that do not determine a curve: NaN and a note. A response
+        that is not monotone has no EC50; one that the curve describes badly has one, with a note.
 
     Raises
     ------
     BadConfig
         A dose is negative.
     """
-    dose, response = _paired(dose, response)
+    fit = _fitted(*_paired(dose, response), confidence, extrapolate_decades)
+    notes = [fit.note, without_response(dose, response)]
+    return replace(fit, note="; ".join(note for note in notes if note))
+
+
+def _fitted(
+    dose: NDArray, response: NDArray, confidence: float, extrapolate_decades: float
+) -> DoseResponse:
     tau, p = monotonic_test(dose, response)
     fit = DoseResponse(monotonic_tau=tau, monotonic_p=p, n_points=dose.size)
     refusal = _why_not(dose, response)
@@ -68,6 +77,9 @@ def fit_dose_response(
     bottom, top, ssr = _plateaus(x, response, log10_ec50, log_hill)
     spread = float(((response - response.mean()) ** 2).sum())
     fit = replace(fit, r_squared=1 - ssr / spread)
+    bell, doubt = shape_notes(x, response, ssr)
+    if bell:
+        return replace(fit, note=bell)  # the EC50 of one step has no meaning
     if not _beats_a_constant(ssr, spread, dose.size):
         return replace(fit, note="no response to dose beyond the noise")
     tested = x[np.isfinite(x)]
@@ -77,7 +89,9 @@ def fit_dose_response(
     low, high = _profile_interval(x, response, log10_ec50, ssr, confidence)
     fit = replace(fit, ec50=10**log10_ec50, ec50_low=10**low, ec50_high=10**high)
     shape = {"hill": math.exp(log_hill), "top": top, "bottom": bottom}
-    return replace(fit, **shape, note=_open_ends(low, high))
+    notes = [_open_ends(low, high), doubt, step_note(dose, rise_of(x, log10_ec50, log_hill))]
+    notes = [note for note in notes if note]
+    return replace(fit, **shape, note="; ".join(notes))
 
 
 def monotonic_test(dose: ArrayLike, response: ArrayLike) -> tuple[float, float]:

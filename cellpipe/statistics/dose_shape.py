@@ -1,4 +1,4 @@
-"""Does one rising or falling step describe a response at all? Bells, two steps, lack of fit.
+r"""Does one rising or falling step describe a response at all? Bells, two steps, lack of fit.
 
     sigmoid   ____/‾‾‾‾     bell   __/‾‾\__     two steps   __/‾‾/‾‾      scatter   . ' . ' .
 
@@ -14,19 +14,77 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from cellpipe.statistics.dose_curve import N_PARAMETERS, rise_of
 
-# Nominal level of the F test: the second step is searched over a grid, so p is too small by itself.
-# Chosen on simulated sigmoids, flat responses and bells (tests/test_dose_shape.py)
-SECOND_STEP_P = 0.002
+# Nominal levels of the F test; chosen on simulated sigmoids, flat responses and bells: of sigmoids
+# with 5 to 15 % noise 0 to 2 % are called bells, of flat responses 0 to 3 %
+BELL_P = 0.02
+SECOND_STEP_P = 0.001
+LEAST_R_SQUARED = 0.5
+ON_SLOPE = 0.03  # doses with less or more than that of the response are on a plateau
 REVERSAL = 0.25  # of the response's range: less than that back is no bell
 LACK_OF_FIT_P = 0.001
 LACK_OF_FIT_SHARE = 0.05  # of the variance: less than that is not worth a word
 _HILLS = np.log([0.7, 1.5, 4.0, 12.0])
 _N_PLACES = 22
+
+
+def shape_notes(x: NDArray, y: NDArray, ssr: float) -> tuple[str, str]:
+    """(why an EC50 has no meaning, what to doubt) of one step through (N,) points; "" for none.
+
+    Parameters
+    ----------
+    x : log10 doses, -inf for dose 0
+    y : responses
+    ssr : sum of squared residuals of the logistic
+    """
+    spread = float(((y - y.mean()) ** 2).sum())
+    two = two_steps(x, y, ssr)
+    if two and two.p < BELL_P and two.reversal >= REVERSAL and two.beats_constant(spread, y.size):
+        return (
+            f"the response is not monotone: it turns at dose {10**two.turn:.3g} and comes back by"
+            f" {two.reversal:.0%} of its range",
+            "",
+        )
+    missed = lack_of_fit(x, y, ssr)
+    if missed and missed[0] < LACK_OF_FIT_P and missed[1] > LACK_OF_FIT_SHARE:
+        return "", (
+            f"the curve does not describe the points: it misses {missed[1]:.0%} of their variance"
+            f" beyond the spread of replicates (lack of fit, p {missed[0]:.1g})"
+        )
+    if two and two.p < SECOND_STEP_P and ssr - two.ssr > LACK_OF_FIT_SHARE * spread:
+        return "", "the curve does not describe the points: two steps fit better than one"
+    if ssr > (1 - LEAST_R_SQUARED) * spread:
+        return "", f"the curve explains only {1 - ssr / spread:.0%} of the variation"
+    return "", ""
+
+
+def without_response(dose: ArrayLike, response: ArrayLike) -> str:
+    """Which of the highest doses have no response at all (no cells were left); "" if all have."""
+    dose, response = np.asarray(dose, float), np.asarray(response, float)
+    known = np.isfinite(dose) & np.isfinite(response)
+    if not known.any():
+        return ""
+    above = dose[np.isfinite(dose) & (dose > dose[known].max())]
+    if not above.size:
+        return ""
+    return f"no value at doses of {above.min():.4g} and above ({above.size} wells)"
+
+
+def step_note(dose: NDArray, rise: NDArray) -> str:
+    """Says so where no more than one dose lies on the slope, of `rise` (N,) 0 to 1 at `dose`."""
+    between = np.unique(dose[(rise > ON_SLOPE) & (rise < 1 - ON_SLOPE)])
+    below, above = dose[rise <= ON_SLOPE], dose[rise >= 1 - ON_SLOPE]
+    if between.size > 1 or not below.size or not above.size:
+        return ""
+    n = "no dose" if not between.size else "one dose"
+    return (
+        f"{n} between the plateaus: the slope is not determined, the EC50 lies between"
+        f" {below.max():.4g} and {above.min():.4g}"
+    )
 
 
 @dataclass(frozen=True)
@@ -42,6 +100,12 @@ class TwoSteps:
     p: float
     reversal: float
     turn: float
+
+    def beats_constant(self, spread: float, n: int) -> bool:
+        """Whether two steps describe `n` points better than their mean does."""
+        n_parameters = N_PARAMETERS + 2
+        f = (spread - self.ssr) / (n_parameters - 1) / (self.ssr / (n - n_parameters))
+        return bool(stats.f.sf(f, n_parameters - 1, n - n_parameters) < BELL_P)
 
 
 def two_steps(x: NDArray, y: NDArray, one_step_ssr: float) -> TwoSteps | None:

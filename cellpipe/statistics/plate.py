@@ -69,8 +69,7 @@ def plate_statistics(
     rows = [_control_row(wells, readout, dose_column) for readout in readouts]
     if has_doses and wells[dose_column].gt(0).any():
         for readout in readouts:
-            seen = wells[np.isfinite(wells[readout].astype(float))]
-            for group, series in _dose_groups(seen, str(dose_column), group_column):
+            for group, series in _dose_groups(wells, str(dose_column), group_column, readout):
                 fit = fit_dose_response(series[dose_column], series[readout].astype(float))
                 head = {"readout": readout, "kind": "dose_response", "group": group}
                 rows.append(head | asdict(fit))
@@ -121,9 +120,11 @@ def _treatments(wells: pd.DataFrame, dose_column: str | None) -> NDArray:
     return pd.factorize(key)[0]
 
 
-def _dose_groups(wells: pd.DataFrame, dose_column: str, group_column: str | None) -> list:
-    """(group, wells) pairs of wells that have values; a group without doses (say, only controls,
-    or wells that were not imaged) has no curve.
+def _dose_groups(
+    wells: pd.DataFrame, dose_column: str, group_column: str | None, readout: str
+) -> list:
+    """(group, wells) pairs; a group without doses (say, only controls), or in which no well with a
+    dose has a value (wells that were not imaged), has no curve.
     """
     control = controls_of(wells)
     table = wells[control != "positive"].copy()
@@ -134,7 +135,7 @@ def _dose_groups(wells: pd.DataFrame, dose_column: str, group_column: str | None
     shared = table[(table[dose_column] == 0)]
     groups = []
     for group, own in table.groupby(group_column):
-        if not own[dose_column].gt(0).any():
+        if not own.loc[own[dose_column].gt(0), readout].notna().any():
             continue
         if not own[dose_column].eq(0).any():
             import pandas as pd

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_NAMED = 12  # wells that a sentence names
+NOISE_ERRORS = 3.0  # standard errors that medians of the controls must lie apart
+MEDIAN_ERROR = 1.2533  # of a median of normal values, in standard errors of their mean
 # Share of normal wells without effect whose robust z passes 3 by chance, by the number of negative
 # controls that centre and MAD are taken from (40,000 simulated plates each; 24 wells: 2 %)
 BY_CHANCE = {3: 0.30, 4: 0.18, 5: 0.15, 6: 0.10, 7: 0.10}
@@ -121,7 +123,8 @@ def _why_no_percent(negative: NDArray, positive: NDArray) -> str:
     span = abs(np.median(positive) - np.median(negative))
     if all_the_same(np.r_[negative, positive]):
         return "positive and negative controls have the same value"
-    if span <= max(2 * _standard_error(negative, positive), SAME_WITHIN * np.abs(positive).max()):
+    noise = NOISE_ERRORS * MEDIAN_ERROR * _standard_error(negative, positive)
+    if span <= max(noise, SAME_WITHIN * np.abs(positive).max()):
         return "positive and negative controls do not differ beyond their noise"
     return ""
 

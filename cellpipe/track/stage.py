@@ -31,8 +31,10 @@ CLEAR_VOTES, CLEAR_LEAD = 4.5, 3.0  # standard deviations above chance, and abov
 # Chosen on simulated movies of all difficulties: steps of a drifting stage (0.3 to 2.2 µm a frame)
 # give no jump in 300 movies; 6 deviations are passed once in 10^7 Gaussian steps.
 JUMP_DEVIATIONS = 6.0
+JUMP_SPREADS = 2.0  # of single cells' steps: what is less than a long step of each misleads nobody
 MIN_FRAMES = 8  # pairs of frames from which on a movie tells what is usual
 MIN_JUMP_UM = 0.5
+MEDIAN_LENGTH = float(np.sqrt(2 * np.log(2)))  # of a Gaussian step in a plane, in deviations
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,14 @@ class Shifts:
         where too few cells tell, or frames are too far apart
     jumps : bool array, shape (K,)
     jump_um : float array, shape (K, 2), the part of the shift that is a jump; 0 elsewhere
+    cell_step_um : float array, shape (K,), median step of single cells besides; NaN where unknown
     """
 
     t: np.ndarray
     shift_um: np.ndarray
     jumps: np.ndarray
     jump_um: np.ndarray
+    cell_step_um: np.ndarray
 
     def moved_um(self, t: np.ndarray, only_jumps: bool = False) -> np.ndarray:
         """Shift (N, 2) of frames t (N,) against the first frame, added up."""
@@ -72,28 +76,39 @@ def stage_shifts(cells: pd.DataFrame, max_distance_um: float, max_gap_frames: in
     -------
     DataFrame
         t (int32), stage_shift_y_um, stage_shift_x_um (against the frame before that holds cells),
-        stage_jump_y_um, stage_jump_x_um (the part of it that is a jump; 0 for none)
+        stage_jump_y_um, stage_jump_x_um (the part of it that is a jump; 0 for none), cell_step_um
+        (median step of single cells besides; NaN where it is not known)
     """
     detections, _ = from_table(cells[["t", "label", "y_um", "x_um"]], max_gap_frames)
     shifts = common_shifts(detections, max_distance_um)
     columns = {"t": shifts.t.astype(np.int32)}
     for name, values in (("shift", shifts.shift_um), ("jump", shifts.jump_um)):
         columns |= {f"stage_{name}_{axis}_um": values[:, i] for i, axis in enumerate("yx")}
-    return pd.DataFrame(columns)
+    return pd.DataFrame({**columns, "cell_step_um": shifts.cell_step_um})
 
 
 def common_shifts(detections: Detections, max_distance_um: float) -> Shifts:
     """Shifts between frames that follow each other, and which of them are jumps."""
     t, first = np.unique(detections.t, return_index=True)
     number = {int(row): k for k, row in enumerate(first)}
-    shift_um, spread_um, n_frames = np.zeros((len(t), 2)), np.zeros(len(t)), np.zeros(len(t), int)
+    measured_um, spread_um, n_frames = (
+        np.zeros((len(t), 2)),
+        np.zeros(len(t)),
+        np.zeros(len(t), int),
+    )
+    sure = np.zeros(len(t), bool)
     for pair in detections.pairs():
         k = number[pair.b.start]
         n_frames[k] = pair.n
-        shift_um[k], spread_um[k] = _shift(detections.position_um, pair, max_distance_um)
-    jumps, usual_um = find_jumps(shift_um, spread_um, n_frames, max_distance_um)
+        measured_um[k], spread_um[k], sure[k] = _shift(
+            detections.position_um, pair, max_distance_um
+        )
+    shift_um = np.where(sure[:, None], measured_um, 0.0)
+    jumps, usual_um = find_jumps(measured_um, spread_um, n_frames, max_distance_um)
+    jumps &= sure
     jump_um = np.where(jumps[:, None], shift_um - usual_um * n_frames[:, None], 0.0)
-    return Shifts(t, shift_um, jumps, jump_um)
+    step_um = np.where(spread_um > 0, MEDIAN_LENGTH * spread_um, np.nan)
+    return Shifts(t, shift_um, jumps, jump_um, step_um)
 
 
 def find_jumps(
@@ -118,29 +133,30 @@ def find_jumps(
     excess = np.hypot(*(shift_um - usual_um * frames).T)
     jumps = known & (excess > max_distance_um * frames[:, 0])
     if known.sum() >= MIN_FRAMES:
-        # median length of a Gaussian step in a plane → its deviation per coordinate
-        usual = np.median(excess[known] / np.sqrt(frames[known, 0])) / np.sqrt(2 * np.log(2))
-        limit = np.maximum(JUMP_DEVIATIONS * usual * frames[:, 0], spread_um)
+        usual = np.median(excess[known] / np.sqrt(frames[known, 0])) / MEDIAN_LENGTH
+        limit = np.maximum(JUMP_DEVIATIONS * usual * frames[:, 0], JUMP_SPREADS * spread_um)
         jumps |= known & (excess > np.maximum(limit, MIN_JUMP_UM))
     return jumps, usual_um
 
 
-def _shift(position_um: np.ndarray, pair: Pair, max_distance_um: float) -> tuple[np.ndarray, float]:
-    """The shift (2,) between two frames, and the spread of single cells about it.
+def _shift(
+    position_um: np.ndarray, pair: Pair, max_distance_um: float
+) -> tuple[np.ndarray, float, bool]:
+    """The shift (2,) between two frames, the spread of single cells about it, whether it is sure.
 
     The most voted displacement opens, the median of mutual neighbours refines. Too few cells, or a
-    median within its own error, count as no shift.
+    median within its own error, are not sure: no shift is taken out.
     """
     a, b = position_um[pair.a], position_um[pair.b]
     reach_um = max_distance_um * float(np.sqrt(pair.n))
     fewest, least = min(len(a), len(b)), MIN_PAIRS_FOR_DRIFT
     if fewest < MIN_PAIRS_FOR_JUMP:
-        return np.zeros(2), 0.0
+        return np.zeros(2), 0.0, False
     shift = _clearly_voted(a, b, reach_um)
     if shift is not None:
         least = MIN_PAIRS_FOR_JUMP
     elif fewest < least:
-        return np.zeros(2), 0.0
+        return np.zeros(2), 0.0, False
     asked = sample_of(len(a))
     if shift is None:
         # across lost frames cells mix: a faint lead of one place is chance
@@ -148,14 +164,12 @@ def _shift(position_um: np.ndarray, pair: Pair, max_distance_um: float) -> tuple
     for _ in range(2):
         i, j = mutual_pairs(a + shift, b, reach_um, asked)
         if len(i) < least:
-            return np.zeros(2), 0.0
+            return np.zeros(2), 0.0, False
         shift = np.median(b[j] - a[i], axis=0)
     residual = b[j] - a[i] - shift
     spread = 1.48 * np.median(np.abs(residual), axis=0)
     error = 1.25 * spread / np.sqrt(len(i))
-    if not (np.abs(shift) > 3 * error).any():
-        shift = np.zeros(2)
-    return shift, float(spread.mean())
+    return shift, float(spread.mean()), bool((np.abs(shift) > 3 * error).any())
 
 
 def _most_voted(a: np.ndarray, b: np.ndarray, max_distance_um: float) -> np.ndarray:

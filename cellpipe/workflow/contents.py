@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+LAYOUTS = ("layout.json", "layout_denoised.json")
+
 
 def counted(plate: Path, folders: Iterable[str]) -> dict[str, int]:
     """Files in each folder below `folders` of a plate's results, by its path below `plate`.
@@ -58,8 +60,21 @@ def _under(folder: str, pattern: str) -> bool:
     return fnmatchcase("/".join(folder.split("/")[:depth]), pattern)
 
 
-def lost_store(layout: Path) -> bool:
-    """Whether a plate was laid out, and its store of pixels is gone since."""
+def lost_stores(plate: Path) -> list[str]:
+    """Outputs of a plate that must be made again because one of its stores of pixels is gone.
+
+    The layout, and all tables of blocks: their jobs skip what is still there. The layout alone
+    would not do: it is the same again, so that snakemake finds nothing to do after it.
+    """
+    layouts = [path for path in LAYOUTS if _lost(plate / path)]
+    if not layouts:
+        return []
+    tables = [path.relative_to(plate).as_posix() for path in sorted(plate.glob("blocks/*/*"))]
+    return [*layouts, *tables, "verified.tsv"]
+
+
+def _lost(layout: Path) -> bool:
+    """Whether a plate was laid out, and its store is gone since."""
     try:
         written = json.loads(layout.read_text(encoding="utf-8"))
     except (OSError, ValueError):

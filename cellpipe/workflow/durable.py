@@ -2,8 +2,8 @@
 
 After a loss of power a file that was renamed into place can be empty: the name had reached the
 disk, the data had not. So the file system is brought to disk before a receipt is written, once
-for all chunks of a unit (12 ms where a call for each file took 35), and every published file
-before it gets its name. ``durable: false`` in the config leaves it to the operating system.
+for all chunks of a unit, and every published file before it gets its name. ``durable: false`` in
+the config leaves it to the operating system.
 """
 
 from __future__ import annotations

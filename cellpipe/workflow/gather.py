@@ -6,7 +6,7 @@ measure ─┬─ classify ─┬─ detect (counts) ─┬─ track        → 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -18,6 +18,7 @@ from cellpipe.workflow.receipts import Receipt
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
 STAGE = [f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"]
+STAGE.append("cell_step_um")
 MISSING = "there is no file of"  # how the reason of a frame without files begins
 OF_OBJECTS = ("foreground_probability", "object_probability")  # of each object, by segmentation
 
@@ -28,6 +29,7 @@ def join_cells(
     classes: pd.DataFrame | None = None,
     spots: pd.DataFrame | None = None,
     links: pd.DataFrame | None = None,
+    without_spots: Collection[tuple[str, int, int]] = (),
 ) -> pd.DataFrame:
     """One row per cell and time, in plate order.
 
@@ -37,6 +39,8 @@ def join_cells(
     classes : ``well field t label class class_probability``
     spots : rows of `detect`, with the ``label`` that holds each spot (0: none)
     links : ``well field t label track_id parent_track_id``
+    without_spots : frames (well, field, t) in which spots could not be sought: their cells have no
+        number of spots, which is not the same as none
     """
     cells = measured
     if classes is not None:
@@ -45,6 +49,9 @@ def join_cells(
         counts = spots[spots["label"] > 0].groupby(OBJECT).size().rename("spot_count").reset_index()
         cells = cells.merge(counts, how="left", on=OBJECT)
         cells["spot_count"] = cells["spot_count"].fillna(0).astype("int32")
+        if without_spots:
+            unknown = pd.MultiIndex.from_frame(cells[FRAME]).isin(list(without_spots))
+            cells["spot_count"] = cells["spot_count"].astype("float64").mask(unknown)
     if links is not None:
         wanted = [*OBJECT, "track_id", "parent_track_id"]
         cells = cells.merge(links[wanted], how="left", on=OBJECT)
@@ -140,6 +147,17 @@ def quarantine(
     return (
         pd.DataFrame(rows).assign(plate=plate)[columns] if rows else pd.DataFrame(columns=columns)
     )
+
+
+def _folders_that_cannot_be_listed(inspection: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if inspection.get("source"):  # those of wells of an OME-Zarr plate are among the faults
+        return []
+    place = {"well": "", "field": "", "t": "", "stage": "inspect", "status": "quarantined"}
+    remedy = "see to the permissions, the disk or the share, then run again"
+    return [
+        {**place, "file": folder, "reason": f"{why}: what is in it is not used", "remedy": remedy}
+        for folder, why in inspection.get("closed", {}).items()
+    ]
 
 
 def _paths_of_frames(

@@ -6,10 +6,12 @@ and the same command goes on where it was.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import re
 import resource
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cellpipe.errors import CellpipeError
@@ -110,7 +112,7 @@ def _limited(what: str, limit: str, command: str) -> FaultOfPlace:
     )
 
 
-def say_killed(log: str | Path) -> None:
+def say_killed(log: str | Path | Sequence[str | Path]) -> None:
     """At the end of a run that failed: say so if a job was killed, which cannot say it itself."""
     fault = killed_in_words(story_of(log))
     if fault:
@@ -119,12 +121,12 @@ def say_killed(log: str | Path) -> None:
         )
 
 
-def story_of(log: str | Path, most: int = 2_000_000) -> str:
-    """The end of Snakemake's own log; empty if there is none."""
-    try:
-        with open(log, "rb") as file:
+def story_of(log: str | Path | Sequence[str | Path], most: int = 2_000_000) -> str:
+    """The end of the logs that Snakemake hands its hooks, one or a list; empty if none is there."""
+    story = ""
+    for path in [log] if isinstance(log, str | Path) else log:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - most))
-            return file.read().decode("utf-8", "replace")
-    except OSError:
-        return ""
+            story += file.read().decode("utf-8", "replace")
+    return story

@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +88,18 @@ def read_run(root: Path, configfiles: Sequence[str] = ()) -> RunRecord:
             wanted="the config with which these results were made",
             do="name it: --configfile path/to/config.yaml, from the folder where snakemake was run",
         ) from fault
-    if configfiles:
-        record = RunRecord(
-            **{**content, "configfiles": [os.path.abspath(path) for path in configfiles]}
+    there = Path(record.directory, record.results, root.name)
+    if os.path.realpath(there) != os.path.realpath(root):
+        if configfiles:
+            return _from_here(root, configfiles)
+        raise CellpipeError(
+            seen=f"{root} was made as {there}, and lies elsewhere now",
+            wanted="the config with which it can be made here",
+            do="go to the folder from which its config is right (paths in the sheet of plates are "
+            "seen from there), and name it: --configfile path/to/config.yaml",
         )
+    if configfiles:
+        record = replace(record, configfiles=[os.path.abspath(path) for path in configfiles])
     return record
 
 

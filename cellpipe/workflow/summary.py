@@ -161,11 +161,7 @@ def _why(logs: Path, plate: str) -> str:
         return f"{ends[path].partition(' ERROR ')[2].splitlines()[0]} ({path})"
     cut = [path for path in files if not ends[path].rstrip().endswith(" done")]
     if cut:
-        return (
-            f"{cut[0]} ends without a word: the job was killed, most often because memory ran "
-            f"out; run fewer jobs at once (--cores), or give the rule more memory "
-            f"(--set-resources {logs.name}:mem_mb=8000), then run the same command again"
-        )
+        return f"{cut[0]} ends without a word: the job was killed"
     return ""
 
 
@@ -185,11 +181,13 @@ def _passed_over(inspection: Mapping[str, Any], over: pd.DataFrame) -> dict[str,
 
 
 def _not_judged(wells: pd.DataFrame) -> dict[str, list[str]]:
-    """Wells that are neither hits nor no hits: reason → wells."""
+    """Sample wells that are neither hits nor no hits: reason → wells. Controls are never judged."""
     if "hit_reason" not in wells:
         return {}
     reasons = wells["hit_reason"].fillna("").astype(str)
     open_wells = wells[(reasons != "") & wells["hit"].isna()]
+    if "control" in wells:
+        open_wells = open_wells[open_wells["control"].fillna("") == ""]
     groups = open_wells.groupby(reasons[open_wells.index], sort=True)["well"]
     return {str(reason): list(map(str, names)) for reason, names in groups}
 
