@@ -67,8 +67,9 @@ def main() -> None:
     faults = [row for row in rows if row["faults"]]
     stopped = sum(row["stopped"] and not row["faults"] for row in rows)
     (options.out / "outcomes.json").write_text(json.dumps(rows, indent=1))
-    print(f"{len(rows)} damages: {stopped} stopped with a sentence, "
-          f"{len(rows) - stopped - len(faults)} went through right, {len(faults)} with faults")  # fmt: skip
+    right = len(rows) - stopped - len(faults)
+    print(f"{len(rows)} damages: {stopped} stopped with a sentence, {right} went through right, ")
+    print(f"{len(faults)} with faults")
     sys.exit(bool(faults))
 
 

@@ -1,4 +1,4 @@
-"""Kill runs at random moments, and twins of them, until all is made; compare with an undisturbed run.
+"""Kill runs at random moments, and twins of them; compare the end with an undisturbed run.
 
     python benchmarks/kills.py --n 200 --twins 20 --seed 1 --out /tmp/kills
 
@@ -63,7 +63,9 @@ def faults_of_end(run: Run, whole: dict[str, str]) -> list[str]:
     now = final_digests(run)
     found = [f"{path} is missing" for path in sorted(set(whole) - set(now))]
     found += [f"{path} was not there before" for path in sorted(set(now) - set(whole))]
-    found += [f"{path} differs" for path in sorted(set(whole) & set(now)) if whole[path] != now[path]]
+    found += [
+        f"{path} differs" for path in sorted(set(whole) & set(now)) if whole[path] != now[path]
+    ]
     return found
 
 

@@ -59,11 +59,9 @@ def _files(results: Path, images: Path, left_out: pd.DataFrame) -> Iterator[str]
         yield f"file {path} is used and passed over"
 
 
-def _frames(
-    inspection: dict, fields: pd.DataFrame, left_out: pd.DataFrame
-) -> Iterator[str]:
+def _frames(inspection: dict, fields: pd.DataFrame, left_out: pd.DataFrame) -> Iterator[str]:
     """Every frame of every field was measured, or is named."""
-    measured = set(zip(fields["well"], fields["field"].astype(int), fields["t"].astype(int)))
+    measured = {(row.well, int(row.field), int(row.t)) for row in fields.itertuples()}
     named = {(row.well, row.field, row.t) for row in left_out.itertuples()}
     holes = {(hole["well"], int(hole["field"]), int(hole["t"])) for hole in inspection["holes"]}
     for field in inspection["fields"]:

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-
 from accounting import faults_of_account
 from damage import Damage, Harm
 from in_process import run_forked

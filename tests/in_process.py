@@ -20,15 +20,14 @@ from typing import Any
 def preload() -> None:
     """Import what jobs import, once, before the first fork."""
     import ngio  # noqa: F401
-    import snakemake.cli
-    import snakemake.executors.local
-    import snakemake.script
     from snakemake_interface_executor_plugins.settings import ExecMode  # noqa: F401
 
     root = Path(__file__).parents[1]
     for path in sorted((root / "cellpipe").rglob("*.py")):
         name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-        if "training" in name or "engines" in name and not name.endswith(("engines", "classical")):
+        if "training" in name or (
+            "engines" in name and not name.endswith(("engines", "classical"))
+        ):
             continue  # torch, and packages of other projects
         with contextlib.suppress(ImportError):
             __import__(name)

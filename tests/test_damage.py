@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from accounting import faults_of_account
 from running import ROOT, whole_movie, whole_plate
 

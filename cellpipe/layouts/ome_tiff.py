@@ -213,7 +213,8 @@ def _size(pixels: Element, axis: str) -> int:
     """
     counted = int(pixels.get(f"Size{axis}", 1))
     listed = [int(data.get(f"First{axis}", 0)) for data in _all(pixels, "TiffData")]
-    return max(counted, *(first + 1 for first in listed)) if counted > 0 and listed else counted
+    within = [first + 1 for first in listed if first < counted + len(listed)]  # not any number
+    return max([counted, *within]) if counted > 0 else counted
 
 
 def _plane(
