@@ -15,6 +15,7 @@ from cellpipe.workflow.not_made import NotMade, file_name
 from cellpipe.workflow.publish import published
 from cellpipe.workflow.tables import read_table
 
+LIVES = ["well", "field", "track_id", "parent_track_id", "t_start", "t_end"]
 POSITIONS = ["well", "field", "t", "y_um", "x_um", "track_id"]
 
 
@@ -43,7 +44,7 @@ def planned(readouts):
         confusion = pd.read_csv(snakemake.input.confusion, sep="\t", index_col=0)
         if len(confusion):  # none, where no classifier could be trained
             yield "confusion_matrix", partial(figures.confusion_matrix, confusion)
-    tracks = read_computed(snakemake.input.tracks)
+    tracks = read_computed(snakemake.input.tracks, LIVES)
     if len(tracks):
         cells = read_computed(snakemake.input.cells, POSITIONS)
         for (well, field), of_field in tracks.groupby(["well", "field"]):

@@ -255,3 +255,11 @@ def test_malformed_files_are_named_and_never_a_traceback(tmp_path: Path, damage)
     damage(path)
     with pytest.raises(BadImage, match=r"tracks\.geff"):
         read_geff(path)
+
+
+def test_columns_of_any_name_become_properties(tmp_path: Path) -> None:
+    table = cells().assign(**{"G2/M": 1.0, "G2-M": 2.0, "../up": 3.0})
+    graph = validated(written(tmp_path, table))
+    values = {name: prop["values"][0] for name, prop in graph["node_props"].items()}
+    assert (values["G2-M"], values["G2-M-2"], values["up"]) == (1, 2, 3)
+    assert not (tmp_path / "up").exists()

@@ -113,3 +113,21 @@ def test_a_movie_whose_tracks_were_not_exported_has_no_scores(truth: Path, tmp_p
     scores, notes = summarise_movies(movies.reset_index())
     assert scores["division_f1_1"] == 1
     assert notes["division_f1_1"] == "mean of 1 of 2 movies; the others have none"
+
+
+def test_frames_without_files_after_the_truth_s_last_are_not_judged(
+    truth: Path, tmp_path: Path
+) -> None:
+    ctc = results(tmp_path / "ctc")
+    wanted = judge_movies(truth, ctc, MOVIES[:1], PIXEL_UM)
+    none = np.zeros(SHAPE, np.uint32)
+    longer = [*frames(), (N_FRAMES, none), (N_FRAMES + 1, none)]
+    write_ctc(ctc / "B03_1_RES", longer, cells())
+    movies = [Movie("B03", 1, N_FRAMES + 2, SHAPE)]
+    pd.testing.assert_frame_equal(judge_movies(truth, ctc, movies, PIXEL_UM), wanted)
+    seen = np.zeros(SHAPE, np.uint32)
+    seen[5:9, 5:9] = 1
+    more = pd.DataFrame({"t": [N_FRAMES], "label": 1, "track_id": 99, "parent_track_id": 0})
+    write_ctc(ctc / "B03_1_RES", [*frames(), (N_FRAMES, seen)], pd.concat([cells(), more]))
+    with pytest.raises(CellpipeError, match="frames in"):
+        judge_movies(truth, ctc, movies, PIXEL_UM)

@@ -7,9 +7,12 @@ C02   a movie of one frame
 
 from __future__ import annotations
 
+import json
+import runpy
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,12 +21,14 @@ from running import MOVIE, Run
 from scipy.ndimage import gaussian_filter
 from tifffile import imread, imwrite
 
-from cellpipe import simulate
+from cellpipe import simulate, track
 from cellpipe.formats.ctc import read_ctc, write_ctc
 from cellpipe.formats.geff import read_geff
 from cellpipe.formats.napari import read_napari
 from cellpipe.formats.trackmate import read_trackmate
 from cellpipe.simulate import MovieDesign
+from cellpipe.workflow.gather import quarantine
+from cellpipe.workflow.receipts import read_receipts, read_rows
 
 pytestmark = pytest.mark.slow
 
@@ -130,3 +135,57 @@ def test_tracked_labels_keep_a_cell_s_value(plate: Path) -> None:
     )
     for cell in cells.itertuples():
         assert set(np.unique(tracks[nuclei == cell.label])) == {cell.track_id}
+
+
+class Named(dict):
+    """Inputs, outputs or parameters of a rule, as its script sees them."""
+
+    __getattr__ = dict.__getitem__
+
+    def __iter__(self):
+        return iter(self.values())
+
+
+def test_a_movie_that_cannot_be_linked_is_left_out_by_name(
+    plate: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = track.link_cells
+
+    def linked(cells: pd.DataFrame, **options: object) -> pd.DataFrame:
+        if cells["t"].nunique() == 1:  # the movie of one frame, C02
+            raise ZeroDivisionError("planted")
+        return link(cells, **options)
+
+    monkeypatch.setattr(track, "link_cells", linked)
+    fields = json.loads((plate / "layout.json").read_text())["fields"]
+    units = [
+        {"well": f["well"], "field": f["field"], "t_start": 0, "t_stop": n}
+        for f, n in zip(fields, (N_FRAMES, 1), strict=True)
+    ]
+    options = {"max_distance_um": 15, "max_gap_frames": 2, "divisions": True}
+    table = tmp_path / "blocks/track/0000.parquet"
+    table.parent.mkdir(parents=True)
+    measured = sorted(map(str, (plate / "blocks/measure").glob("*.parquet")))
+    rule = SimpleNamespace(
+        rule="track_block",
+        log=[str(tmp_path / "track.log")],
+        threads=1,
+        wildcards={"plate": "P", "block": "0000"},
+        input=Named(layout=str(plate / "layout.json"), cells=measured, classes=[]),
+        output=Named(table=str(table)),
+        params=Named(
+            units=units,
+            code="",
+            weights="",
+            options={**options, "weights": None, "keep_labels": False},
+        ),
+    )
+    script = Path(__file__).parent.parent / "scripts/track_block.py"
+    runpy.run_path(str(script), init_globals={"snakemake": rule})
+    rows = read_rows([table])
+    assert (rows.loc[rows["well"] == "C02", "track_id"] == 0).all()
+    assert (rows.loc[rows["well"] == "B02", "track_id"] > 0).all()
+    assert len(rows) == len(pd.read_parquet(plate / "cells.parquet"))
+    faults = quarantine("P", {"faults": []}, {"track": read_receipts(table)})
+    assert faults[["well", "field"]].to_numpy().tolist() == [["C02", 1]]
+    assert "ZeroDivisionError: planted" in faults["reason"].item()

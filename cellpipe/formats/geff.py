@@ -22,6 +22,7 @@ from cellpipe.layouts.whole_labels import as_labels
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import PLACE, first_ancestors, links_of
 from cellpipe.units import KNOWN, PixelSize, Scale, edges
+from cellpipe.workflow.not_made import file_name
 from cellpipe.workflow.publish import published
 
 if TYPE_CHECKING:
@@ -211,9 +212,11 @@ def _node_props(
         TRACKLET: tracklet,
         LINEAGE: first_ancestors(tracklet, mother),
     }
+    own = {*props, *_GRAPH}
     for name in nodes:
-        if name not in props and name not in _GRAPH:
-            props[name] = _array(nodes[name])
+        if name not in own:
+            # a property is a folder of the file: "G2/M" would be a folder in a folder
+            props[file_name(name, props)] = _array(nodes[name])
     return props
 
 

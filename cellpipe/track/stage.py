@@ -28,8 +28,8 @@ FAR = 4.0  # reaches of a cell within which a jump is sought; 60 µm by default
 BIN = 0.25  # of a reach, the width of a bin of votes; boxes of 1 and 3 bins are tried
 MAX_VOTES = 300_000
 CLEAR_VOTES, CLEAR_LEAD = 4.5, 3.0  # standard deviations above chance, and above no shift at all
-# Chosen on simulated movies of all difficulties: steps of a drifting stage (0.3 to 2.2 µm a frame)
-# give no jump in 300 movies; 6 deviations are passed once in 10^7 Gaussian steps.
+# Chosen on simulated movies of all difficulties, whose stage drifts by 0.3 to 2.2 µm a frame:
+# none of them jumps. 6 deviations are passed once in 10^7 Gaussian steps.
 JUMP_DEVIATIONS = 6.0
 JUMP_SPREADS = 2.0  # of single cells' steps: what is less than a long step of each misleads nobody
 MIN_FRAMES = 8  # pairs of frames from which on a movie tells what is usual
@@ -144,7 +144,7 @@ def _shift(
 ) -> tuple[np.ndarray, float, bool]:
     """The shift (2,) between two frames, the spread of single cells about it, whether it is sure.
 
-    The most voted displacement opens, the median of mutual neighbours refines. Too few cells, or a
+    The median step of mutual neighbours, from where the cells clearly are. Too few cells, or a
     median within its own error, are not sure: no shift is taken out.
     """
     a, b = position_um[pair.a], position_um[pair.b]
@@ -158,9 +158,8 @@ def _shift(
     elif fewest < least:
         return np.zeros(2), 0.0, False
     asked = sample_of(len(a))
-    if shift is None:
-        # across lost frames cells mix: a faint lead of one place is chance
-        shift = _most_voted(a[asked], b, reach_um) if pair.n == 1 else np.zeros(2)
+    if shift is None:  # a faint lead of one place is chance: it shifted frames of crowded movies
+        shift = np.zeros(2)
     for _ in range(2):
         i, j = mutual_pairs(a + shift, b, reach_um, asked)
         if len(i) < least:
@@ -170,22 +169,6 @@ def _shift(
     spread = 1.48 * np.median(np.abs(residual), axis=0)
     error = 1.25 * spread / np.sqrt(len(i))
     return shift, float(spread.mean()), bool((np.abs(shift) > 3 * error).any())
-
-
-def _most_voted(a: np.ndarray, b: np.ndarray, max_distance_um: float) -> np.ndarray:
-    """Centre of the displacement bin that most near pairs share; zero unless it clearly wins."""
-    k = min(8, len(b))
-    distance, j = cKDTree(b).query(a, k=np.arange(1, k + 1), distance_upper_bound=max_distance_um)
-    i, column = np.nonzero(np.isfinite(distance))
-    d = b[j[i, column]] - a[i]
-    edges = np.linspace(-max_distance_um, max_distance_um, 18)
-    votes, _, _ = np.histogram2d(d[:, 0], d[:, 1], bins=(edges, edges))
-    centre = (edges[:-1] + edges[1:]) / 2
-    y, x = np.unravel_index(votes.argmax(), votes.shape)
-    at_rest = votes[len(centre) // 2, len(centre) // 2]
-    if votes[y, x] < at_rest + 4 * np.sqrt(max(at_rest, 1.0)):
-        return np.zeros(2)
-    return np.array([centre[y], centre[x]])
 
 
 def _clearly_voted(a: np.ndarray, b: np.ndarray, reach_um: float) -> np.ndarray | None:

@@ -6,6 +6,7 @@ scores.tsv    score, mean of the movies; an empty one has a note that says why
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import CellpipeError
+from cellpipe.formats.ctc import read_ctc
 from cellpipe.formats.true_movies import as_ctc, find_true_movie
 from cellpipe.metrics.tracks import score_tracking, why_empty
 
@@ -66,13 +68,30 @@ def judge_movies(
                     shape=movie.shape,
                     pixel_size_um=pixel_size_um,
                 )
-                scores = score_tracking(folder, ctc / f"{name}_RES")
+                result = _as_long_as(folder, ctc / f"{name}_RES", Path(aside, f"{name}_RES"))
+                scores = score_tracking(folder, result)
         except CellpipeError as fault:
             raise type(fault)(
                 seen=f"movie {name}: {fault.seen}", wanted=fault.wanted, do=fault.do
             ) from fault
         rows.append({"well": movie.well, "field": movie.field, **scores})
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=PLACE)
+
+
+def _as_long_as(truth: Path, result: Path, aside: Path) -> Path:
+    """The result without frames after the truth's last, if no cell was found in them.
+
+    A field that was imaged for a shorter time than the plate has frames without files at its end:
+    its truth knows nothing of these.
+    """
+    movie, n_true = read_ctc(result), len(read_ctc(truth).frames)
+    ends = movie.tracks["t_end"].max() if len(movie.tracks) else -1
+    if not 0 < n_true < len(movie.frames) or ends >= n_true:
+        return result
+    aside.mkdir()
+    for path in [*movie.frames[:n_true], result / "res_track.txt"]:
+        shutil.copy2(path, aside / path.name)
+    return aside
 
 
 def summarise_movies(movies: pd.DataFrame) -> tuple[dict[str, float], dict[str, str]]:
