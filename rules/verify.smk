@@ -81,5 +81,6 @@ rule verify:
         runtime=600,
     params:
         folders=[f"{RESULTS}/{plate}" for plate in PLATES],
-    script:
-        "../scripts/verify.py"
+        python="python" if "conda" in DEPLOYMENT else sys.executable,
+    shell:
+        "{params.python:q} -m cellpipe verify {params.folders:q} 2>&1 | tee {log:q}"

@@ -37,6 +37,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from plant_faults import Planter, reported  # noqa: E402
+from test_in_place import draw_source, laid_out_beside  # noqa: E402
 
 UNITS = [Unit(well, 1, t, t + 1) for well in ("B02", "B03") for t in (0, 1)]
 SIDE = 300  # two levels
@@ -352,3 +353,44 @@ def test_what_a_killed_job_left_aside_is_removed_and_what_is_being_written_stays
     assert small.plate.remove_leftovers("B02", 1, 0) == 1
     assert alive.exists()
     assert not dead.exists()
+
+
+def test_a_damaged_plate_that_is_read_in_place_is_named_and_cannot_be_mended(tmp_path):
+    source = draw_source(tmp_path / "theirs.zarr", "0.5", "cyx")
+    root = tmp_path / "results/P"
+    plate = laid_out_beside(source, root)
+    note_metadata(plate)
+    digests.write_record(root, "lay_out_plate", None, [root / "layout.json"])
+    for well in ("A01", "B12"):
+        unit = Unit(well, 1, 0, 1)
+        frames = (Frame(0, stored={"pixels": plate.stored_digest(well, 1, 0)}),)
+        path = root / f"receipts/ingest/{unit.name}.parquet"
+        write_receipts(path, pd.DataFrame({"well": [well]}), [Receipt(unit, "k", "k", frames)])
+    assert find_faults(root).faults == []
+    chunk = next(path for path in sorted((source / "B/12/0/0/c").rglob("*")) if path.is_file())
+    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    flip(chunk, len(before[chunk]) // 2)
+    faults = find_faults(root).faults
+    assert [fault.where for fault in faults] == ["B12 field 1 frame 0, pixels"]
+    plan = mend.plan_mending(root, faults, source)
+    assert plan.remove == set()
+    assert "read in place" in plan.hopeless[0][1]
+    mend.carry_out(root, plan)
+    assert units_to_keep(root) == {"B12_f1_t0-1"}
+    assert {p for p in before if p.read_bytes() != before[p]} == {chunk}
+
+
+def test_a_link_to_the_images_that_leads_elsewhere_is_put_back(tmp_path):
+    source = draw_source(tmp_path / "theirs.zarr", "0.5", "cyx")
+    root = tmp_path / "results/P"
+    plate = laid_out_beside(source, root)
+    note_metadata(plate)
+    digests.write_record(root, "lay_out_plate", None, [root / "layout.json"])
+    link = plate.path / "A/01/1/0"
+    link.unlink()
+    link.symlink_to(source / "B/12/0/0")
+    (fault,) = find_faults(root).faults
+    assert (fault.kind, fault.path) == ("metadata", "P.ome.zarr/A/01/1/0")
+    mend.put_metadata_back(root, mend.plan_mending(root, [fault], source))
+    assert link.resolve() == (source / "A/01/0/0").resolve()
+    assert find_faults(root).faults == []

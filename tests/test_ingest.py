@@ -94,8 +94,12 @@ def test_figures_of_a_frame():
     assert ingest.frame_figures(frame, ["dna", "gfp"]) == {
         "dna_mean": 100.0,
         "dna_saturated": 0.0,
+        "dna_top": 100.0,
+        "dna_at_top": 1.0,
         "gfp_mean": 65535.0,
         "gfp_saturated": 1.0,
+        "gfp_top": 65535.0,
+        "gfp_at_top": 1.0,
     }
 
 

@@ -61,15 +61,15 @@ def torn_chunks(array: Array, index: tuple[slice, ...]) -> list[Path]:
 
 
 def altered_chunks(array: Array, index: tuple[slice, ...]) -> list[Path]:
-    """Chunks that do not match the CRC-32C at their end; none where chunks bear no checksum."""
-    if _codecs(array)[-1:] != ["Crc32cCodec"]:
-        return []
-    from google_crc32c import value
-
+    """Chunks that cannot be decoded, such as those that do not match their checksum."""
     altered = []
-    for path in chunk_files(array, index):
-        content = path.read_bytes() if path.is_file() else b"\0\0\0\0"
-        if value(content[:-4]) != int.from_bytes(content[-4:], "little"):
+    for place, path in zip(chunk_places(array, index), chunk_files(array, index), strict=True):
+        edges = zip(place, _edges(array), strict=True)
+        try:
+            np.asarray(array[tuple(slice(i * edge, (i + 1) * edge) for i, edge in edges)])
+        except (OSError, MemoryError):
+            raise
+        except Exception:  # of any decoder
             altered.append(path)
     return altered
 
@@ -112,11 +112,12 @@ def chunk_files(array: Array, index: tuple[slice, ...]) -> list[Path]:
 
 
 def digest_chunks(array: Array, index: tuple[slice, ...]) -> str:
-    """sha256 over the files of the chunks under `index`, each with its place in the grid.
+    """Digest of the files of the chunks under `index`, each with its place in the grid.
 
-    Chunks that change places change it; one that is missing counts as such.
+    Chunks that change places change it; one that is missing counts as such. BLAKE2 takes 0.6 of
+    the time of SHA-256 where the processor has no instructions for that.
     """
-    whole = hashlib.sha256()
+    whole = hashlib.blake2b(digest_size=16)
     for place, path in zip(chunk_places(array, index), chunk_files(array, index), strict=True):
         try:
             state = path.stat()
@@ -130,7 +131,7 @@ def digest_chunks(array: Array, index: tuple[slice, ...]) -> str:
 @lru_cache(maxsize=64)  # a shard holds many frames
 def _file_digest(path: Path, n_bytes: int, changed_ns: int) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "blake2b").hexdigest()
 
 
 def chunk_places(array: Array, index: tuple[slice, ...]) -> list[tuple[int, ...]]:

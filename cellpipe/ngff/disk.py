@@ -15,8 +15,6 @@ from cellpipe.ngff import trees
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.removal import refuse_elsewhere, remove
 
-# what makes two arrays the same; codecs may differ, each array knows its own
-_SAME = ("zarr_format", "shape", "data_type", "dtype", "chunk_grid", "chunks")
 _BESIDE = {"labels", "tables", "tracks"}  # folders of an image that are not its levels
 _METADATA = ("zarr.json", ".zgroup", ".zattrs")  # of a group, in either version
 
@@ -114,15 +112,17 @@ def _bring_array(folder: Path, files: trees.Files, owned: Path) -> None:
     """Keep an array that is the same, with its chunks; else start an empty one."""
     name = "zarr.json" if "zarr.json" in files else ".zarray"
     there = _read_json(folder / name)
-    if not folder.is_symlink() and _essence(there) == _essence(files[name]):
+    if not folder.is_symlink() and _without_checksum(there) == _without_checksum(files[name]):
         return
     remove(folder, owned)
     for name, content in files.items():
         publish_text(folder / name, _json(content), synced=False)
 
 
-def _essence(array: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: array.get(key) for key in _SAME}
+def _without_checksum(array: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata of an array as versions of cellpipe wrote it whose chunks bore no checksum."""
+    kept = [codec for codec in array.get("codecs", []) if codec != {"name": "crc32c"}]
+    return {**array, "codecs": kept}
 
 
 def link_image(source: Path, folder: Path, owned: Path) -> None:
