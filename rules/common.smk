@@ -180,14 +180,9 @@ def covering_tables(stage):
 
 def final_rules(plate):
     """Rules whose outputs are the results of a plate, as README lists them."""
-<<<<<<< HEAD
-    wanted = ["inspect_plate", "gather_plate", "profile_plate", "verify_plate"]
-    wanted += ["draw_figures", "write_report", "write_crate"]
-=======
     wanted = ["inspect_plate", "gather_plate", "profile_plate"]
     wanted += ["verify_plate", "draw_figures"]
     wanted += ["write_report", "write_crate"]
->>>>>>> main
     if "classify" in STAGES:
         wanted.append("train_classifier")
     if plate in JUDGED:
