@@ -31,6 +31,8 @@ def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
     if spots.empty:
         return spots.assign(track_id=pd.Series(0, spots.index, dtype="int64"))
     limits = {key: options[key] for key in ("max_distance_um", "max_gap_frames")}
+    for named in track.crowded_fields(spots, options["max_distance_um"]):
+        log.warning("crowded: %s", named)
     fields = [
         track.link_particles(group, **limits) for _, group in spots.groupby(["well", "field"])
     ]

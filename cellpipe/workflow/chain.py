@@ -302,7 +302,10 @@ def detect_frame(
 
     Where pixels are not square, spots are found on square ones (see `segment.square`).
     """
-    names = ("diameter_um", "engine", "polarity", "probability_threshold", "threshold")
+    names = (
+        *("diameter_um", "engine", "false_per_mpx"),
+        *("polarity", "probability_threshold", "threshold"),
+    )
     options = {name: detecting[name] for name in names}
     edge = pixel_size_um if isinstance(pixel_size_um, float | int) else min(pixel_size_um)
     if isinstance(pixel_size_um, tuple):
