@@ -105,8 +105,7 @@ def inspected(wildcards):
     """What a plate in place was inspected with: its chunks may be mended with no other trace."""
     if not in_place(wildcards):
         return ""
-    path = Path(RESULTS, wildcards.plate, "inspection.json")
-    return json.loads(path.read_text()).get("token", "") if path.exists() else ""
+    return watch.last_token(Path(RESULTS, wildcards.plate))
 
 
 def fields(plate):

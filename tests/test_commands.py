@@ -30,6 +30,7 @@ PLANNED = [
     "snakemake export_model",
     "snakemake benchmark",
     "snakemake results/P/trackmate",
+    "snakemake --forcerun inspect_plate",
     "snakemake verify",
     "snakemake --workflow-profile profiles/slurm",
     "snakemake --configfile path/to/my-config.yaml",
