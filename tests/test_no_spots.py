@@ -89,8 +89,8 @@ def test_noise_makes_no_more_spots_than_was_allowed(diameter_px: float) -> None:
         least = answer.middle + least_height(sigma_px, rate) * answer.noise
         n_found += len(peaks(answer.filtered, 1, least)[0])
         n_pixels += image.size
-    # of several estimates of the noise the largest counts, so there are rather fewer
-    assert 0.25 * rate < n_found * 1e6 / n_pixels <= rate
+    # of several estimates of the noise the largest counts, and small spots have few pixels: fewer
+    assert 0.1 * rate < n_found * 1e6 / n_pixels <= rate
 
 
 def test_fewer_false_spots_need_higher_ones() -> None:

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from cellpipe.models.calibration import FEATURES
+from cellpipe.models.calibration import FEATURES, Calibration
 from cellpipe.models.look import Look
 from cellpipe.models.normalise import Limits
 from cellpipe.models.object_levels import BIN_PX, background, binned_means, supported
@@ -28,6 +28,7 @@ DARKER, DARKEST = 4.0, 64.0  # steps to exposures for what is brighter
 BRIGHTER = 16.0  # the step to the exposure for what is dimmer
 DIM = 1 / BRIGHTER  # contrast, in spans, of objects that the usual exposure misses
 CLEAR = 8.0  # contrast of dim objects, in standard deviations of a pixel's noise: less is haze
+SURE = 0.8  # least object probability of dim objects
 LEAST_PX = 64  # of something dim, at the network's scale: smaller is debris
 BESIDE_PX = 6  # beside a found object there is its own halo
 OVERLAP = 0.2  # share of a dim object that may lie on objects that were found before
@@ -104,7 +105,7 @@ def _merged(
 
 
 def with_dim(look: Look, image: Plane, place: Place, found: Objects) -> Objects:
-    """And objects that are too dim for the exposure, where something dim is left over."""
+    """And objects that are too dim for the exposure: those that it missed, or hardly shows."""
     low, high = look.limits[0]
     assert look.levels is not None
     least, most = CLEAR * look.levels.noise, DIM * (high - low)
@@ -112,21 +113,32 @@ def with_dim(look: Look, image: Plane, place: Place, found: Objects) -> Objects:
         return found
     labels, features = found
     least_px = LEAST_PX / look.scale**2
-    if not _left_over(np.asarray(image[0:1, *place])[0], labels, (least, most), least_px):
+    contrast = features[:, CONTRAST] * (high - low)
+    dim = (contrast > least) & (contrast < most)  # found, but at the end of what can be seen
+    pixels = np.asarray(image[0:1, *place])[0]
+    left = _left_over(pixels, labels, (least, most), least_px)
+    if not (dim.any() or left):
         return found
     limits = [(low, low + DIM * (high - low)) for low, high in look.limits]
     brighter = replace(look, limits=limits)
     own, own_features = seen = brighter.objects(image, place)
     n = len(own_features)
     area = np.bincount(own.ravel(), minlength=n + 1)[1:]
-    shared = np.bincount(own.ravel(), (labels > 0).ravel(), minlength=n + 1)[1:]
+    others = np.concatenate([[False], ~dim])[labels]
+    shared = np.bincount(own.ravel(), others.ravel(), minlength=n + 1)[1:]
     contrast = own_features[:, CONTRAST] * most
     taken = (contrast > least) & (contrast < most)
     taken &= (shared < OVERLAP * area) & (area >= least_px)
+    stored = look.network.card.calibration
+    if stored is not None:  # haze and reflections are dim too
+        taken &= Calibration.of_card(stored).probability(own_features) >= SURE
+    if not left:  # nothing was missed, so what is dim is only seen better
+        known = np.concatenate([[False], dim])[labels]
+        taken &= np.bincount(own.ravel(), known.ravel(), minlength=n + 1)[1:] > OVERLAP * area
     if not taken.any():
         return found
     everywhere = (slice(None), slice(None))
-    return _merged(found, everywhere, np.zeros(len(features), bool), seen, taken)
+    return _merged(found, everywhere, dim, seen, taken)
 
 
 def _left_over(pixels: np.ndarray, labels: np.ndarray, limits: Limits, least_px: float) -> bool:
