@@ -184,11 +184,6 @@ def test_a_file_that_was_mended_is_taken_up_and_the_others_are_not_read_again(
     }
 
 
-@pytest.mark.usefixtures("before_mending")
-def test_a_run_after_mending_has_nothing_to_do(damaged):
-    assert "Nothing to be done" in damaged.run(TABLE)
-
-
 @pytest.mark.usefixtures("before_mending")  # the first of those that are left is a missing file
 def test_stop_stops_with_words(damaged):
     code, words = damaged.attempt(TABLE, on_bad_image="stop")
