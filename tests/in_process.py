@@ -25,9 +25,8 @@ def preload() -> None:
     root = Path(__file__).parents[1]
     for path in sorted((root / "cellpipe").rglob("*.py")):
         name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-        if "training" in name or (
-            "engines" in name and not name.endswith(("engines", "classical"))
-        ):
+        foreign = "engines" in name and not name.endswith(("engines", "classical"))
+        if "training" in name or foreign or name.endswith("__main__"):
             continue  # torch, and packages of other projects
         with contextlib.suppress(ImportError):
             __import__(name)
