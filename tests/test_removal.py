@@ -218,7 +218,7 @@ def test_the_workflow_refuses_before_any_job(tmp_path):
     rows = ("plate\timages\tlayout", "P\tresults/P/P.ome.zarr\tome-zarr")
     (tmp_path / "plates.tsv").write_text("\n".join(rows) + "\n")
     before = state(tmp_path / "results")
-    code, said = Run(tmp_path, PLATE).attempt()
+    code, said = Run(tmp_path, PLATE).attempt(classify={"training": "off"})
     assert code != 0
     assert "the images of the plate 'P'" in said
     assert "do: give the plate another name" in said
