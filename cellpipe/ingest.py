@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadImage
+from cellpipe.saturation import top_of
 
 
 def stack_sizes(planes: pd.DataFrame) -> dict[str, int]:
@@ -91,12 +92,18 @@ def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str)
 
 
 def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float]:
-    """Mean, and the fraction of saturated pixels, of each channel of a frame (C, Z, Y, X)."""
+    """Mean, and what is known of saturation, of each channel of a frame (C, Z, Y, X).
+
+    <channel>_saturated is the share of saturated pixels, as far as this frame can tell;
+    <channel>_top its largest grey value and <channel>_at_top the share of pixels there, by which
+    `cellpipe.saturation.plate_wide` knows saturation that only the plate shows.
+    """
     figures = {}
     for channel, stack in zip(channels, frame, strict=True):
         figures[f"{channel}_mean"] = float(stack.mean())
-        top = np.iinfo(stack.dtype).max if stack.dtype.kind in "ui" else np.inf
-        figures[f"{channel}_saturated"] = float((stack == top).mean())
+        top = top_of(stack)
+        figures[f"{channel}_saturated"] = top.saturated
+        figures[f"{channel}_top"], figures[f"{channel}_at_top"] = top.value, top.share
     return figures
 
 

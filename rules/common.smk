@@ -105,8 +105,7 @@ def inspected(wildcards):
     """What a plate in place was inspected with: its chunks may be mended with no other trace."""
     if not in_place(wildcards):
         return ""
-    path = Path(RESULTS, wildcards.plate, "inspection.json")
-    return json.loads(path.read_text()).get("token", "") if path.exists() else ""
+    return watch.last_token(Path(RESULTS, wildcards.plate))
 
 
 def fields(plate):
@@ -181,7 +180,8 @@ def covering_tables(stage):
 
 def final_rules(plate):
     """Rules whose outputs are the results of a plate, as README lists them."""
-    wanted = ["gather_plate", "profile_plate", "verify_plate", "draw_figures"]
+    wanted = ["inspect_plate", "gather_plate", "profile_plate"]
+    wanted += ["verify_plate", "draw_figures"]
     wanted += ["write_report", "write_crate"]
     if "classify" in STAGES:
         wanted.append("train_classifier")

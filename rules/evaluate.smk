@@ -33,9 +33,12 @@ rule evaluate_plate:
         },
         truth_layer=config["evaluate"]["truth_layer"],
         n_worst=config["evaluate"]["n_worst"],
+        sparse_truth=config["evaluate"]["sparse_truth"],
         code=code_digest(
             "workflow.judging",
             "workflow.judging_movies",
+            "workflow.judging_spots",
+            "inputs.marked_cells",
             "inputs.objects",
             "inputs.truth",
             "metrics.points",
@@ -67,6 +70,7 @@ rule evaluate_labels:
     params:
         pixel_size_um=config["ingest"]["pixel_size_um"],
         n_worst=config["evaluate"]["n_worst"],
+        sparse_truth=config["evaluate"]["sparse_truth"],
         code=code_digest("workflow.judged_folders"),
     script:
         "../scripts/evaluate_labels.py"

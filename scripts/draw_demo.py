@@ -35,13 +35,25 @@ PLATES = {
         shape=(192, 192),
         empty_wells=("C03",),
     ),
+    "tiny": PlateDesign(
+        rows=("B", "C"),
+        columns=(2, 3, 4),
+        doses=(0.5,),
+        n_fields=2,
+        shape=(160, 160),
+        nuclei_per_mm2=1200.0,
+        empty_wells=("C03",),
+    ),
 }
 MOVIES = {
     "full": MovieDesign(),
     "small": MovieDesign(wells=("B02", "C02"), slowed_wells=("C02",), n_frames=8, shape=(192, 192)),
+    "tiny": MovieDesign(
+        wells=("B02", "C02", "D02"), slowed_wells=("C02",), n_frames=10, shape=(160, 160)
+    ),
 }
 # Wells of the movie plate that a person is supposed to have annotated, one of each condition.
-ANNOTATED = {"full": ("B02", "C03"), "small": ("B02",)}
+ANNOTATED = {"full": ("B02", "C03"), "small": ("B02",), "tiny": ("B02",)}
 
 
 def write_tiff(path: Path, image: np.ndarray, pixel_size_um: float) -> None:
@@ -161,7 +173,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("demo"), help="folder to draw into")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=("plate", "movie"), help="draw just one of the two")
-    parser.add_argument("--size", choices=("full", "small"), default="full")
+    parser.add_argument("--size", choices=tuple(PLATES), default="full")
     options = parser.parse_args()
     for name, draw in (("plate", draw_plate), ("movie", draw_movies)):
         if options.only not in (None, name):

@@ -18,16 +18,21 @@ from cellpipe.workflow.judging import (
     draw_curve,
     draw_worst,
     judge_images,
+    score_notes,
     score_table,
 )
 from cellpipe.workflow.publish import publish_table
 
 
-def evaluate(folders, outputs, pixel_size_um, n_worst):
+def evaluate(folders, outputs, pixel_size_um, n_worst, sparse):
     judged = judged_folders(*folders)
     square = pixel_size_um if isinstance(pixel_size_um, int | float) else None
-    images = judge_images(judged, square)
+    images = judge_images(judged, square, sparse)
     table = score_table(images, {})
+    notes = score_notes(images)
+    table["note"] = table["score"].map(notes).fillna("")
+    for note in dict.fromkeys(notes.values()):
+        log.warning("%s", note)
     draw_curve(images, outputs["curve"])
     draw_worst(judged, images, outputs["worst"], n_worst)
     publish_table(outputs["images"], images)
@@ -43,13 +48,16 @@ def command_line():
     parser.add_argument("--pixels", type=Path)
     parser.add_argument("--pixel-size-um", type=float)
     parser.add_argument("--n-worst", type=int, default=6)
+    parser.add_argument(
+        "--sparse", action="store_true", default=None, help="the truth outlines some objects only"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     names = {"scores": "scores.tsv", "images": "images.tsv", "curve": "ap.svg", "worst": "worst"}
     outputs = {key: options.out / name for key, name in names.items()}
     folders = options.truth, options.found, options.pixels
     try:
-        table = evaluate(folders, outputs, options.pixel_size_um, options.n_worst)
+        table = evaluate(folders, outputs, options.pixel_size_um, options.n_worst, options.sparse)
     except CellpipeError as fault:
         sys.exit(f"seen:   {fault.seen}\nwanted: {fault.wanted}\ndo:     {fault.do}")
     print(table.to_string(index=False, float_format="{:.4f}".format))
@@ -66,6 +74,7 @@ if "snakemake" in globals():
                 do="set them, as in --config 'evaluate={truth: a, found: b}'",
             )
         paths = [Path(path) if path else None for path in given]
-        evaluate(paths, job.output, job.params.pixel_size_um, job.params.n_worst)
+        params = job.params
+        evaluate(paths, job.output, params.pixel_size_um, params.n_worst, params.sparse_truth)
 elif __name__ == "__main__":
     command_line()

@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.marked_cells import Completeness, completeness, unused_truth
 from cellpipe.inputs.objects import read_true_places
 from cellpipe.inputs.truth import true_frames
-from cellpipe.metrics.points import class_scores, frame_scores
+from cellpipe.metrics.points import class_scores
 from cellpipe.plate import Plate
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.judging import (
@@ -20,9 +21,11 @@ from cellpipe.workflow.judging import (
     draw_curve,
     draw_worst,
     judge_images,
+    score_notes,
     score_table,
 )
 from cellpipe.workflow.judging_movies import Movie, judge_movies, summarise_movies
+from cellpipe.workflow.judging_spots import judge_spots
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.tables import read_table
 
@@ -31,18 +34,26 @@ CELL_TOLERANCE_UM = 5.0
 
 
 def judged_images(plate, truth):
-    """What is to be judged: every frame whose labels are known and were found."""
+    """What is to be judged: every frame whose labels are known, also if none were found."""
     layers = [name for name in plate.label_names if name != "tracks"]
     for (well, field), layer in itertools.product(plate.fields, layers):
         truth_layer = snakemake.params.truth_layer if layer == plate.objects else None
-        for t, read in true_frames(truth, well, field, layer, truth_layer).items():
-            if plate.has_frame(well, field, t, layer):
-                yield JudgedImage(
-                    place={"well": well, "field": field, "t": t, "object": layer},
-                    truth=read,
-                    found=partial(plate.read_labels, well, field, t, layer),
-                    pixels=partial(read_pixels, plate, well, field, t, layer),
-                )
+        n_frames = plate.fields[well, field].size("t")
+        frames = true_frames(truth, well, field, layer, truth_layer)
+        nuclei = (truth_layer or layer) == "nuclei" and not (truth / "zarr.json").is_file()
+        known = completeness(truth, well, field, n_frames) if nuclei and frames else Completeness()
+        for t, read in frames.items():
+            there = t < n_frames and plate.has_frame(well, field, t, layer)
+            yield JudgedImage(
+                place={"well": well, "field": field, "t": t, "object": layer},
+                truth=read,
+                found=partial(plate.read_labels, well, field, t, layer),
+                pixels=partial(read_pixels, plate, well, field, t, layer),
+                n_marked=known.n_marked.get(t),
+                partial=known.reason,
+                maybe_markers=known.maybe_markers,
+                absent="" if there else "this frame was not imaged, or has no labels",
+            )
 
 
 def read_pixels(plate, well, field, t, layer):
@@ -61,28 +72,70 @@ def judged_movies(plate, truth):
     return judge_movies(truth, Path(snakemake.input.ctc), movies, plate.pixel_size_um)
 
 
+def is_searched(plate, well, field, t):
+    return plate.has_frame(well, field, t, plate.objects)
+
+
+def searched_frames(plate):
+    """(well, field, t) of the frames in which spots were sought: those that have labels."""
+    return {
+        (well, field, t)
+        for (well, field), where in plate.fields.items()
+        for t in range(where.size("t"))
+        if is_searched(plate, well, field, t)
+    }
+
+
+def tell_unused(plate, truth, judged):
+    """Log what the truth has and the plate has not, and how many fields have no truth."""
+    fields = {(well, field) for well, field in plate.fields}
+    used = {
+        f"{image.place['well']}_{image.place['field']}_{name}.tif"
+        for image in judged
+        for name in (image.place["object"], snakemake.params.truth_layer)
+    }
+    unused = unused_truth(truth, fields, used)
+    if unused:
+        log.warning(
+            "%d files of the truth were not used, as the plate has no such field, frame or layer: "
+            "%s",
+            len(unused),
+            ", ".join(unused[:6]),
+        )
+    with_truth = {(image.place["well"], image.place["field"]) for image in judged}
+    log.info("labels of %d of %d fields have a truth", len(with_truth), len(fields))
+
+
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
     paths = (snakemake.input.cells, snakemake.input.spots)
     cells, spots = (plate.scale.computed(read_table(path)) for path in paths)
     judged = list(judged_images(plate, truth))
     movies = judged_movies(plate, truth)
-    if not judged and movies.empty:
+    listed = truth / "spots.tsv"
+    named = [truth / name for name in ("classes.tsv", "nuclei.tsv") if (truth / name).is_file()]
+    of_spots = listed.is_file() and "y_um" in spots
+    # else none was given a class
+    of_classes = "class" in cells and bool(named) and bool(cells["class"].ne("").any())
+    if not judged and movies.empty and not of_spots and not of_classes:
         raise BadConfig(
             seen=f"no truth for any field of {plate.name} in {truth}",
             wanted="label images named B03_1_nuclei.tif, true tracks named B03_1_GT (CTC), "
             "B03_1.geff or B03_1.xml (TrackMate), or an OME-Zarr plate with the label layer "
-            "'nuclei'",
+            "'nuclei'; or spots.tsv where spots are sought, classes.tsv where cells are classified",
             do="correct 'truth' in the sheet of plates, or 'evaluate: truth_layer' in the config",
         )
     known = plate.pixel_size_um if plate.scale.length_known and plate.scale.square else None
-    images = judge_images(judged, known)
+    tell_unused(plate, truth, judged)
+    images = judge_images(judged, known, snakemake.params.sparse_truth)
     scores, notes = summarise_movies(movies) if len(movies) else ({}, {})
-    if len(spots) and (truth / "spots.tsv").is_file():
-        spot_scores = frame_scores(spots, read_true_places(truth / "spots.tsv"), SPOT_TOLERANCE_UM)
-        scores |= {f"spots_{name}": value for name, value in spot_scores.items()}
-    named = [truth / name for name in ("classes.tsv", "nuclei.tsv") if (truth / name).is_file()]
-    if "class" in cells and named and cells["class"].ne("").any():  # else none was given a class
+    notes |= score_notes(images)
+    if of_spots:
+        spot_scores, spot_notes = judge_spots(
+            spots, read_true_places(listed, empty=True), searched_frames(plate), SPOT_TOLERANCE_UM
+        )
+        scores, notes = scores | spot_scores, notes | spot_notes
+    if of_classes:
         scores |= class_scores(cells, read_true_places(named[0]), CELL_TOLERANCE_UM)
     publish_table(snakemake.output.images, images)
     publish_table(snakemake.output.movies, movies)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellpipe import saturation
 from cellpipe.dynamics.diffusion import subtract_drift
 from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
@@ -30,6 +31,8 @@ def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
     if spots.empty:
         return spots.assign(track_id=pd.Series(0, spots.index, dtype="int64"))
     limits = {key: options[key] for key in ("max_distance_um", "max_gap_frames")}
+    for named in track.crowded_fields(spots, options["max_distance_um"]):
+        log.warning("crowded: %s", named)
     fields = [
         track.link_particles(group, **limits) for _, group in spots.groupby(["well", "field"])
     ]
@@ -83,6 +86,7 @@ with speaking(snakemake):
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
+    fields = saturation.plate_wide(fields, cells, plate.channels)
     with words_of(plate.scale):
         fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
         together = movie_quality.common_movement(fields)
@@ -111,6 +115,8 @@ with speaking(snakemake):
     ):
         publish_table(path, plate.scale.published(table))
     log.info("%d cells, %d spots, %d tracks", len(cells), len(spots), len(tracks))
+    dropped = {name: int(fields[name].sum()) for name in fields if name.startswith("n_dropped_")}
+    log.info("objects found and dropped: %s", dropped)
     log.info("%s", account.sentences(files)[0])
     for status, rows_of in faults.groupby("status", sort=False):
         where = ", ".join(sorted(set(rows_of["well"]) - {""})[:6]) or "plate"

@@ -85,6 +85,12 @@ def read_scores(path):
     return dict(zip(table["score"], table["value"], strict=True))
 
 
+def read_score_notes(path):
+    table = pd.read_csv(path, sep="\t")
+    known = table[table["note"].notna()] if "note" in table else table.iloc[:0]
+    return dict(zip(known["score"], known["note"] if len(known) else [], strict=True))
+
+
 def worst_images():
     """The gallery of the evaluation, each picture with what went wrong in it."""
     if not snakemake.input.worst:
@@ -143,6 +149,7 @@ with speaking(snakemake):
         tracks=tracks if len(tracks) else None,
         msd=scale.computed(read_table(snakemake.input.msd)),
         evaluation=optional(snakemake.input.evaluation, read_scores) or {},
+        evaluation_notes=optional(snakemake.input.evaluation, read_score_notes) or {},
         judged=optional(snakemake.input.judged, lambda p: pd.read_csv(p, sep="\t")),
         worst=list(worst_images()),
         files=files(inspection),

@@ -88,13 +88,14 @@ class Run:
         self.plate = self.folder / "results" / "P"
 
     @staticmethod
-    def drawn(folder: Path, kind: str, config: dict[str, Any]) -> Run:
+    def drawn(folder: Path, kind: str, config: dict[str, Any], size: str = "small") -> Run:
         """Draw the small demo plate or movie ("plate", "movie") and say where it lies."""
-        draw = [ROOT / "scripts/draw_demo.py", "--size", "small", "--only", kind, "--out", folder]
+        draw = [ROOT / "scripts/draw_demo.py", "--size", size, "--only", kind, "--out", folder]
         subprocess.run([sys.executable, *draw], check=True, capture_output=True)
         for part in (folder / kind).iterdir():
             part.rename(folder / part.name)
-        sheet = {"plate": "P", "images": "images", "layout": "drawn", "plate_map": "plate_map.tsv"}
+        layout = "imagexpress" if size == "tiny" and kind == "plate" else "drawn"
+        sheet = {"plate": "P", "images": "images", "layout": layout, "plate_map": "plate_map.tsv"}
         if kind == "movie":
             sheet["annotations"] = "truth/annotations.tsv"
         lines = ["\t".join(sheet), "\t".join(sheet.values())]

@@ -215,8 +215,8 @@ def test_what_is_no_folder_of_labels_is_refused(tmp_path: Path) -> None:
         paired_files(tmp_path / "absent")
     with pytest.raises(BadConfig, match="no image in"):
         paired_files(tmp_path)
-    tifffile.imwrite(tmp_path / "a.tif", np.ones((8, 8), np.float32))
-    with pytest.raises(CellpipeError, match="float32"):
+    tifffile.imwrite(tmp_path / "a.tif", np.full((8, 8), 0.5, np.float32))
+    with pytest.raises(CellpipeError, match="not whole"):
         read_labels(tmp_path / "a.tif")
     Image.fromarray(np.ones((8, 8), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(BadConfig, match="one image of each name"):

@@ -327,3 +327,30 @@ def test_script_runs_in_a_browser(tmp_path):
     assert card is not None
     assert "<h3>A01</h3>" in card[0]
     assert "data:image/webp" in card[0]
+
+
+def test_where_no_well_could_be_judged_the_page_says_so_and_not_0_hits():
+    drawn = content()
+    samples = drawn.wells["control"] == ""
+    reason = "the 8 negative controls all have the same value (0)"
+    wells = drawn.wells.assign(hit=pd.array([pd.NA] * len(drawn.wells), "boolean"))
+    wells["hit_reason"] = np.where(samples, reason, drawn.wells["control"] + " control")
+    html = render_report(replace(drawn, wells=wells))
+    assert "<dt>Hits</dt><dd>–</dd>" in html
+    assert f"{samples.sum()} wells cannot be judged" in html
+    text = " ".join(Reader(html).text)
+    assert reason in text
+    assert "Left out or not judged" in text
+
+
+def test_incomplete_wells_features_and_a_missing_classifier_are_named_on_the_page():
+    drawn = content()
+    wells = drawn.wells.assign(incomplete=drawn.wells["well"] == "A05", incomplete_reason="")
+    wells.loc[wells["incomplete"], "incomplete_reason"] = "2 of 4 fields could be used"
+    features = pd.DataFrame({"feature": ["Nuclei_spot_count"], "normalised": [False]})
+    features = features.assign(method="", reason="the negative controls all have the same value")
+    page_of = replace(drawn, wells=wells, features=features)
+    page_of = replace(page_of, classifier_scores={"note": "no classifier: no cells", "n_cells": 0})
+    text = " ".join(Reader(render_report(page_of)).text)
+    for said in ("2 of 4 fields could be used", "Nuclei_spot_count", "no classifier: no cells"):
+        assert said in text

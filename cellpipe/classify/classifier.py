@@ -39,6 +39,7 @@ def feature_columns(cells: pd.DataFrame) -> list[str]:
         str(c)
         for c in cells
         if c not in NO_FEATURES
+        and not str(c).endswith("_saturated")  # tells of the camera, not of the cell
         and pd.api.types.is_numeric_dtype(cells[c])
         and not pd.api.types.is_bool_dtype(cells[c])
     ]

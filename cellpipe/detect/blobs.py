@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from cellpipe.detect.evidence import Tests, are_spots
 from cellpipe.detect.filters import (
     DIAMETER_TO_SIGMA,
     Answer,
@@ -12,6 +13,9 @@ from cellpipe.detect.filters import (
     peaks,
     width_from_two_scales,
 )
+
+USUAL = Tests()
+WIDEST = 2.5  # times as wide as was asked for is something else
 
 
 def locate_by_log(
@@ -30,9 +34,27 @@ def locate_by_log(
     y, x = peaks(answer.filtered, radius_px, least=answer.middle + threshold * answer.noise)
     shift_y, shift_x, roundness = paraboloid(answer.filtered, y, x)
     good = roundness >= min_roundness
+    tests = USUAL if min_roundness else Tests(least_roundness=-np.inf)
+    good[good] = looks_like_spots(image, answer, y[good], x[good], sigma_px, tests)
     y, x, shift_y, shift_x = y[good], x[good], shift_y[good], shift_x[good]
     measured = measures(image, answer, y, x, sigma_px)
     return np.column_stack([y + shift_y, x + shift_x, measured])
+
+
+def looks_like_spots(
+    image: np.ndarray,
+    answer: Answer,
+    y: np.ndarray,
+    x: np.ndarray,
+    sigma_px: float,
+    tests: Tests = USUAL,
+) -> np.ndarray:
+    """Whether there is a spot at pixels, bool (S,): for the places that any engine proposes."""
+    good = are_spots(image, answer.pixel_noise, y, x, sigma_px, tests)
+    width = measures(image, answer, y[good], x[good], sigma_px)[:, 1]
+    # where no width explains the light, it may be one
+    good[good] = ~((width > WIDEST * sigma_px) | (width < tests.narrowest * sigma_px))
+    return good
 
 
 def measures(

@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from cellpipe.detect.filters import DIAMETER_TO_SIGMA, background_noise
+from cellpipe.detect.blobs import looks_like_spots
+from cellpipe.detect.filters import DIAMETER_TO_SIGMA, background_noise, blob_answer
 
 
 def locate_by_trackpy(image: np.ndarray, sigma_px: float, threshold: float) -> np.ndarray:
@@ -17,11 +18,16 @@ def locate_by_trackpy(image: np.ndarray, sigma_px: float, threshold: float) -> n
     diameter_px = 2 * max(1, round(2 * sigma_px)) + 1
     band = trackpy.bandpass(image, 1, diameter_px, threshold=-np.inf)
     middle, noise = background_noise(band, sigma_px)
-    if not noise.all():
+    answer = blob_answer(image, sigma_px)
+    if answer is None or not noise.all():
         return np.zeros((0, 5))
+    # where the light is brighter than nearby, so is its noise
+    noise = noise * answer.noise / answer.roughness
     band = np.where(band >= middle + threshold * noise / 2, band - middle, 0)
     found = centroids(band / noise, diameter_px, sigma_px)
     found = found[found[:, 2] >= threshold]
+    y, x = np.rint(found[:, :2]).astype(int).T
+    found = found[looks_like_spots(image, answer, y, x, sigma_px)]
     # what an ideal spot of height 1 gives tells how far mask and filter bend height and width
     y, x = np.mgrid[-30:31, -30:31]
     spot = np.exp(-(y**2 + x**2) / (2 * sigma_px**2))

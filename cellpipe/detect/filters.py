@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from cellpipe.detect.noise import noise_by_level, white_noise_passed
+
 # A Gaussian of width sigma answers loudest to a disc of diameter 2 sqrt(2) sigma (Lindeberg, 1998).
 DIAMETER_TO_SIGMA = 2 * np.sqrt(2)
 TILE_DIAMETERS = 12  # in which noise is measured: many spots do not fill it, a cell does
@@ -18,11 +20,19 @@ def laplacian(image: np.ndarray, sigma_px: float) -> np.ndarray:
 
 
 class Answer(NamedTuple):
-    """What an image answers to a blob filter: filtered (Y, X), its median, its noise (Y, X)."""
+    """What an image answers to a blob filter, arrays (Y, X).
+
+    filtered : the image after `laplacian`; middle is its median
+    roughness : deviation near each pixel, of whatever cause
+    noise : the same, and nowhere below the noise of the light that falls there
+    pixel_noise : deviation of white noise in the image itself that would leave as much
+    """
 
     filtered: np.ndarray
     middle: float
+    roughness: np.ndarray
     noise: np.ndarray
+    pixel_noise: np.ndarray
 
 
 def blob_answer(image: np.ndarray, sigma_px: float) -> Answer | None:
@@ -31,8 +41,12 @@ def blob_answer(image: np.ndarray, sigma_px: float) -> Answer | None:
     None for a flat image, or one without noise: it has no scale to judge by.
     """
     filtered = laplacian(image, sigma_px)
-    middle, noise = background_noise(filtered, sigma_px)
-    return Answer(filtered, middle, noise) if noise.all() else None
+    middle, roughness = background_noise(filtered, sigma_px)
+    if not roughness.all():
+        return None
+    noise = np.maximum(roughness, noise_by_level(image, filtered - middle, sigma_px))
+    pixel_noise = noise / white_noise_passed(sigma_px)
+    return Answer(filtered, middle, roughness, noise, pixel_noise)
 
 
 def background_noise(filtered: np.ndarray, sigma_px: float) -> tuple[float, np.ndarray]:

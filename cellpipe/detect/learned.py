@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from cellpipe.detect.blobs import measures
+from cellpipe.detect.blobs import looks_like_spots, measures
+from cellpipe.detect.evidence import Tests
 from cellpipe.detect.filters import DIAMETER_TO_SIGMA, Answer, blob_answer, peaks
 from cellpipe.models.diameter import scaled_shape, working_scale
 from cellpipe.models.infer import check_kind, tiled_maps
@@ -23,6 +24,10 @@ OUTPUTS = ("heat", "offset_y", "offset_x")
 GROUND_SIGMAS = 4  # light that changes over more than this is background
 SCALE = "heights over the ground in units of the noise of spots nearby, arcsinh"  # for the card
 TILE_PX = 2048
+# the network itself tells most rims from spots: less is asked than of the other engines' places
+TESTS = Tests(least_fall=1.5, least_roundness=0.15, narrowest=0.7)
+SURE = 0.7  # a place of this probability may be one of two spots that touch, and not round
+TESTS_OF_SURE = Tests(least_fall=1.5, least_roundness=-np.inf, narrowest=0.0)
 PROBABILITY = 0.4  # least probability of a spot, where nothing else is asked for
 
 
@@ -58,8 +63,14 @@ def locate_by_network(
     spots = spots_from_maps(maps, sigma_there, probability_threshold)
     at = (spots[:, :2] + 0.5) * np.divide(image.shape, shape) - 0.5
     y, x = np.clip(np.rint(at), 0, np.array(image.shape) - 1).astype(np.intp).T
-    found = np.column_stack([at, measures(image, answer, y, x, sigma_px), spots[:, 2]])
-    return found[found[:, 4] >= threshold]
+    # the network was trained on heights over the roughness nearby, and its least height is in that
+    nearby = answer._replace(noise=answer.roughness)
+    found = np.column_stack([at, measures(image, nearby, y, x, sigma_px), spots[:, 2]])
+    good = found[:, 4] >= threshold
+    for sure, tests in ((False, TESTS), (True, TESTS_OF_SURE)):
+        asked = good & ((spots[:, 2] >= SURE) == sure)
+        good[asked] = looks_like_spots(image, answer, y[asked], x[asked], sigma_px, tests)
+    return found[good]
 
 
 def _rescaled(image: np.ndarray, shape: tuple[int, int], sigma_px: float) -> np.ndarray:
@@ -79,7 +90,7 @@ def in_noise_units(image: np.ndarray, answer: Answer, sigma_px: float) -> np.nda
     """
     ground = ndimage.gaussian_filter(image, GROUND_SIGMAS * sigma_px, mode="nearest")
     # a Gaussian of height 1 answers the filter with 1/2
-    return np.arcsinh((image - ground) / (2 * answer.noise)).astype(np.float32)
+    return np.arcsinh((image - ground) / (2 * answer.roughness)).astype(np.float32)
 
 
 def spots_from_maps(

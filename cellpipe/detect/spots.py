@@ -1,8 +1,9 @@
 """One table of spots, whatever engine finds them.
 
-``log`` and ``trackpy`` count in robust standard deviations of their own filtered background
+``log`` and ``trackpy`` count in standard deviations of the noise that their own filters leave
 nearby, so one threshold means the same on a dim and on a bright channel, inside a cell and outside.
-``learned`` counts its spots' heights like ``log``, and gives each a probability.
+``learned`` counts in that of the roughness nearby, and gives each spot a probability. What they
+propose is a spot where its light falls off on every side (`evidence`).
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import pandas as pd
 from cellpipe.detect.blobs import locate_by_log
 from cellpipe.detect.centroids import locate_by_trackpy
 from cellpipe.detect.filters import DIAMETER_TO_SIGMA
+from cellpipe.detect.limits import refuse_diameter, refuse_wide
+from cellpipe.detect.noise import least_height
 from cellpipe.errors import BadConfig
 
 if TYPE_CHECKING:
     from cellpipe.models.load import Network
 
 COLUMNS = ("y_um", "x_um", "intensity", "sigma_um", "signal_to_noise")
-THRESHOLDS = {"learned": 4.0, "log": 5.5, "trackpy": 5.5}  # where none is asked for
+ENGINES = ("learned", "log", "trackpy")
+LEAST_OF_LEARNED = 4.0  # deviations, where none is asked for: its probability does the rest
 
 
 def detect_spots(
@@ -31,6 +35,7 @@ def detect_spots(
     diameter_um: float,
     engine: str = "log",
     threshold: float | None = None,
+    false_per_mpx: float = 0.3,
     probability_threshold: float = 0.4,
     min_roundness: float = 0.2,
     polarity: str = "bright",
@@ -46,9 +51,12 @@ def detect_spots(
         Of a spot as it looks in the image: 2.8 times the sigma of its Gaussian.
     engine : "log", "trackpy" or "learned"
     threshold : float or None
-        Least height of a spot in robust standard deviations of the filtered background nearby.
-        Noise alone reaches 5 about once in a million pixels. None: 5.5, and 4 for ``learned``,
-        whose probability keeps out what is no spot.
+        Least height of a spot in standard deviations of the noise nearby. None: what
+        `false_per_mpx` says (5.2 for spots of 4 pixels), and 4 for ``learned``, whose probability
+        keeps out what is no spot.
+    false_per_mpx : float
+        How many spots noise alone may make in a million pixels, where no threshold is given. Used
+        by ``log`` and ``trackpy``.
     probability_threshold : float
         Least probability of a spot. Used by ``learned``.
     min_roundness : float
@@ -69,28 +77,26 @@ def detect_spots(
     Raises
     ------
     BadConfig
-        If the engine is unknown or the diameter is below what pixels can show.
+        If the engine is unknown, or the diameter is beyond what pixels, engine or image can show.
     CellpipeError
         If the network is not one for spots.
     """
-    if engine not in THRESHOLDS:
+    if engine not in ENGINES:
         raise BadConfig(
             seen=f"detect.engine = {engine!r}",
-            wanted=f"one of {', '.join(THRESHOLDS)}",
+            wanted=f"one of {', '.join(ENGINES)}",
             do="name one of them in config.yaml",
         )
+    refuse_diameter(engine, diameter_um, pixel_size_um)
+    refuse_wide(diameter_um, pixel_size_um, pixels.shape)
     sigma_px = diameter_um / pixel_size_um / DIAMETER_TO_SIGMA
-    if sigma_px < 0.5:
-        raise BadConfig(
-            seen=f"detect.diameter_um = {diameter_um} with pixels of {pixel_size_um} µm",
-            wanted=f"at least {0.5 * DIAMETER_TO_SIGMA * pixel_size_um:.3g} µm, 1.4 pixels",
-            do="give the diameter that spots have in the image, blur included",
-        )
     # filters take what is beyond the image for 0, and leak some of a large offset
     image = pixels.astype(np.float64) - np.median(pixels)
     image *= {"bright": 1, "dark": -1}[polarity]
     columns = list(COLUMNS)
-    threshold = THRESHOLDS[engine] if threshold is None else threshold
+    if threshold is None:
+        by_noise = least_height(sigma_px, false_per_mpx)
+        threshold = LEAST_OF_LEARNED if engine == "learned" else by_noise
     if engine == "log":
         spots = locate_by_log(image, sigma_px, threshold, min_roundness)
     elif engine == "trackpy":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def write_package(path: Path, network: Network) -> None:
     weights = script_bytes(network)
     config = network.module.config
     image = drawn_image(config.inputs, 2 * HALO_PX + 4 * config.stride_px)
-    seen = preprocessed(image, GreyScale.of_card(network.card.normalisation))
+    seen = preprocessed(image, portable_scale(network.card))
     with torch.inference_mode():
         maps = Portable(network)(torch.from_numpy(seen)[None]).numpy()
     files = {
@@ -91,7 +92,7 @@ def described(network: Network, files: dict[str, bytes]) -> dict[str, Any]:
                 ],
                 "data": {"type": "float32"},
                 "test_tensor": file("test_input.npy"),
-                "preprocessing": preprocessing(GreyScale.of_card(card.normalisation)),
+                "preprocessing": preprocessing(portable_scale(card)),
             }
         ],
         "outputs": [
@@ -129,6 +130,16 @@ def described(network: Network, files: dict[str, bytes]) -> dict[str, Any]:
             }
         },
     }
+
+
+def portable_scale(card: Card) -> GreyScale:
+    """The grey scale of a card, in the words of the specification.
+
+    It has none for the scale of an image's objects; where they are not few, two percentiles of the
+    image are nearly the same.
+    """
+    scale = GreyScale.of_card(card.normalisation)
+    return replace(scale, method="percentiles") if scale.of_objects else scale
 
 
 def preprocessing(scale: GreyScale) -> list[dict[str, Any]]:

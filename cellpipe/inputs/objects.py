@@ -28,14 +28,21 @@ def read_annotations(path: str | Path) -> pd.DataFrame:
     return _read(path, "table of annotations", ANNOTATED, named=("class",))
 
 
-def read_true_places(path: str | Path) -> pd.DataFrame:
-    """True spots or classes: as `read_annotations`; `class` may be absent, and so may `t` (0)."""
-    table = _read(path, "table of the truth", TRUE)
+def read_true_places(path: str | Path, empty: bool = False) -> pd.DataFrame:
+    """True spots or classes: as `read_annotations`; `class` may be absent, and so may `t` (0).
+
+    With `empty`, a row may lack its place (NaN): there is nothing in its frame.
+    """
+    table = _read(path, "table of the truth", TRUE, empty=empty)
     return table if "t" in table else table.assign(t=0)
 
 
 def _read(
-    path: str | Path, what: str, columns: Sequence[str], named: Sequence[str] = ()
+    path: str | Path,
+    what: str,
+    columns: Sequence[str],
+    named: Sequence[str] = (),
+    empty: bool = False,
 ) -> pd.DataFrame:
     written = read_written(path, what, header=columns)
     if not written.cells.empty:
@@ -48,7 +55,7 @@ def _read(
     for name in ("field", "t"):
         if name in table:
             table[name] = written.numbers([name], least=0, whole=True, do="correct it")[name]
-    places = written.numbers(["y_um", "x_um"], wanted=f"a number, {_IN_UM}")
+    places = written.numbers(["y_um", "x_um"], empty=empty, wanted=f"a number, {_IN_UM}")
     for name in named:
         table[name] = written.words(name)
     return table.assign(**places).reset_index(drop=True)

@@ -26,7 +26,18 @@ def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
     filled = validated(config, load_yaml(schemas / "config.schema.yaml"), source="the config")
     refuse_unknown_channels(filled)
     settle(filled["segment"], config["segment"])
+    refuse_small_spots(filled)
     return filled
+
+
+def refuse_small_spots(config: Mapping[str, Any]) -> None:
+    """Refuse spots too small for the engine, where the config gives the size of pixels."""
+    detect, pixel_size_um = config["detect"], config["ingest"]["pixel_size_um"]
+    if detect["channel"] and pixel_size_um:
+        from cellpipe.detect.limits import refuse_diameter  # few plates have spots
+
+        edges = pixel_size_um if isinstance(pixel_size_um, list) else [pixel_size_um]
+        refuse_diameter(detect["engine"], detect["diameter_um"], min(edges))
 
 
 def read_plates(

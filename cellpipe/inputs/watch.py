@@ -29,13 +29,22 @@ def token(results: Path, images: Path) -> str:
     results : folder of the results of the plate
     images : folder of its images
     """
-    try:
-        inspection = json.loads((results / "inspection.json").read_text(encoding="utf-8"))
-        last = str(inspection.get("token", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""  # never inspected, or not to the end: there is nothing to compare with
+    inspection, last = _inspection(results), last_token(results)
     changes = sorted({*_folders(inspection, images), *_files(inspection, results, images)})
     return hashlib.sha256(repr((last, changes)).encode()).hexdigest()[:16] if changes else last
+
+
+def last_token(results: Path) -> str:
+    """The token that the last inspection was made with; "" if there is none."""
+    return str(_inspection(results).get("token", ""))
+
+
+def _inspection(results: Path) -> dict[str, Any]:
+    try:
+        inspection = json.loads((results / "inspection.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # never inspected, or damaged: there is nothing to compare with
+    return inspection if isinstance(inspection, dict) else {}
 
 
 def _folders(inspection: Mapping[str, Any], images: Path) -> Iterator[tuple[str, int]]:
@@ -56,6 +65,8 @@ def _folders(inspection: Mapping[str, Any], images: Path) -> Iterator[tuple[str,
 
 def _files(inspection: Mapping[str, Any], results: Path, images: Path) -> Iterator[tuple[str, int]]:
     """Files that are no longer as they were when they were inspected."""
+    if not inspection:
+        return
     known = {**inspection.get("watched", {}), **_listed(results)}
     for path, (size, changed_ns) in known.items():
         try:

@@ -31,6 +31,7 @@ LINK_NOWHERE = "a link that leads nowhere"
 NO_FILE = "not a file (a pipe, socket or device)"
 NO_NAME = "a name that is not UTF-8"
 
+PATIENCE = 5  # folders that cannot be listed, after which none is tried again
 _IMAGES = ".tif .tiff .stk .c01 .lsm .flex .btf .tf8 .png .bmp .jpg .jpeg .jp2 .pgm .gif"
 _OTHER_IMAGES = (
     ".czi .lif .nd2 .vsi .ims .oir .oib .oif .dv .r3d .mvd2 .sld .ndpi .svs .scn .dib .zvi .tf2 "
@@ -119,7 +120,8 @@ def find_files(folder: Path, follow_links: bool = False, retries: int = RETRIES)
 
     def walk(prefix: str) -> None:
         parent = folder / prefix
-        state, entries = reached(lambda: _listed(parent), parent, retries)
+        again = retries if len(files.closed) < PATIENCE else 0
+        state, entries = reached(lambda: _listed(parent), parent, again)
         if (state.st_dev, state.st_ino) in walked:
             return
         walked.add((state.st_dev, state.st_ino))

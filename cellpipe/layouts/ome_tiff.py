@@ -181,7 +181,7 @@ def _well_of_name(image: Element, path: str) -> str:
 def _planes(image: Element, path: str) -> Iterator[dict[str, object]]:
     """The planes of one image, with the file and the page of each."""
     pixels = next(_all(image, "Pixels"))
-    sizes = {axis: int(pixels.get(f"Size{axis}", 1)) for axis in "CZT"}
+    sizes = {axis: _size(pixels, axis) for axis in "CZT"}
     order = pixels.get("DimensionOrder", "XYCZT")[2:]
     names = [channel.get("Name") for channel in _all(pixels, "Channel")]
     total = sizes["C"] * sizes["Z"] * sizes["T"]
@@ -204,6 +204,17 @@ def _planes(image: Element, path: str) -> Iterator[dict[str, object]]:
             }
     for index in sorted(set(range(total)) - listed):
         yield {"path": "", **_plane(index, order, sizes, names), "page": ONLY}
+
+
+def _size(pixels: Element, axis: str) -> int:
+    """Planes along an axis: what SizeC, SizeZ or SizeT counts, or as far as planes are listed.
+
+    Some microscopes list one time point more than they count; its plane is an image like the rest.
+    """
+    counted = int(pixels.get(f"Size{axis}", 1))
+    listed = [int(data.get(f"First{axis}", 0)) for data in _all(pixels, "TiffData")]
+    within = [first + 1 for first in listed if first < counted + len(listed)]  # not any number
+    return max([counted, *within]) if counted > 0 else counted
 
 
 def _plane(

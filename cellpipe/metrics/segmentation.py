@@ -38,8 +38,9 @@ def judge_labels(
     Returns
     -------
     dict of float
-        n_true, n_found; n_missed and n_false at IoU 0.5; n_split, n_merged; AP and F1 at each of
-        `THRESHOLDS` (``ap_0.5`` …) and their means (``ap_mean``, ``f1_mean``); pq, sq, rq; seg,
+        n_true, n_found; n_missed and n_false at IoU 0.5, and as shares recall_0.5 and
+        precision_0.5 (NaN without a true, or found, object); n_split, n_merged; AP and F1 at each
+        of `THRESHOLDS` (``ap_0.5`` …) and their means (``ap_mean``, ``f1_mean``); pq, sq, rq; seg,
         aji; dice and jaccard of the foreground; boundary_mean_px and boundary_p95_px, the
         distances between the outlines of matched objects, and in µm where that is known; the
         pixels of the foregrounds, and of what they share.
@@ -65,6 +66,7 @@ def judge_labels(
     distances = surface_distances(truth, found, pairs, matched)
     return {
         **counts,
+        **_shares(int(hits[0]), pairs.n_truth, pairs.n_predicted),
         **_curves(hits, pairs.n_truth + pairs.n_predicted),
         **panoptic(pairs)._asdict(),
         "seg": segmentation_accuracy(pairs),
@@ -78,13 +80,25 @@ def judge_labels(
 def summarise(images: pd.DataFrame) -> dict[str, tuple[float, float]]:
     """Score → (mean of the images, pooled value), of a table with a row per `judge_labels`.
 
-    Pooled, all images count as one large one: every object weighs the same (in dice and jaccard
-    every pixel), however few objects its image holds. Counts are summed. What cannot be pooled
-    from the table (AJI, the outlines) is NaN.
+    Images that were not scored are left out, and those whose truth outlines some cells only count
+    in the scores that they have. Pooled, all images count as one large one: every object weighs
+    the same (in dice and jaccard every pixel), however few objects its image holds. Counts are
+    summed. What cannot be pooled from the table (AJI, the outlines) is NaN.
     """
+    images = scored(images)
     pooled = _pooled(images)
     names = [name for name in images if name in pooled or name.startswith(("aji", "boundary_"))]
     return {name: (float(images[name].mean()), pooled.get(name, np.nan)) for name in names}
+
+
+def scored(images: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have scores: the others stand in the table with a note that says why not."""
+    return images[images["n_true"].notna()] if "n_true" in images else images.iloc[:0]
+
+
+def complete(images: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose truth outlines every object, so that AP and F1 have a meaning."""
+    return images[images["ap_0.5"].notna()] if "ap_0.5" in images else images.iloc[:0]
 
 
 def precision_curves(images: pd.DataFrame) -> pd.DataFrame:
@@ -93,10 +107,14 @@ def precision_curves(images: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame, a row per threshold: iou; mean, low and high (quartiles) of the images; pooled;
-    n_images
+    n_images. No row where no image has a complete truth.
     """
     import pandas as pd
 
+    images = complete(images)
+    if images.empty:
+        columns = ("iou", "mean", "low", "high", "pooled", "n_images")
+        return pd.DataFrame(columns=list(columns), dtype=float)
     values = images[[f"ap_{t:g}" for t in THRESHOLDS]].to_numpy(float)
     pooled = _pooled(images)
     low, high = np.percentile(values, (25, 75), axis=0)
@@ -119,23 +137,55 @@ def worst_images(images: pd.DataFrame, n: int) -> list[int]:
 
 
 def _pooled(images: pd.DataFrame) -> dict[str, float]:
-    counts = {name: float(images[name].sum()) for name in COUNTS}
+    """Pooled values; those that need a complete truth are of the images that have one."""
+    whole = complete(images)
+    counts = {
+        name: float(images[name].sum(min_count=1)) for name in COUNTS if name != "n_false"
+    } | {"n_false": float(whole["n_false"].sum(min_count=1))}
+    n_true, n_missed = counts["n_true"], counts["n_missed"]
+    seg = (images["seg"] * images["n_true"]).sum()
+    return {
+        **{name: counts[name] for name in COUNTS},
+        "recall_0.5": (n_true - n_missed) / n_true if n_true else np.nan,
+        **(of_all := _pooled_of_all(whole)),
+        "sq": _pooled_sq(images)
+        if len(whole) < len(images)
+        else of_all["pq"] / (of_all["rq"] or np.nan),
+        "seg": float(seg / n_true) if n_true else np.nan,
+    }
+
+
+def _pooled_sq(images: pd.DataFrame) -> float:
+    """Mean IoU of all matched pairs, also of images whose truth outlines some cells only."""
+    matched = images["n_true"] - images["n_missed"]
+    known = images["sq"].notna() & (matched > 0)
+    weight = float(matched[known].sum())
+    return float((images["sq"] * matched)[known].sum() / weight) if weight else np.nan
+
+
+def _pooled_of_all(images: pd.DataFrame) -> dict[str, float]:
+    """Of images with a complete truth; NaN without one."""
     n_objects = images["n_true"] + images["n_found"]
     total = int(n_objects.sum())
     # F1 is twice the hits over the objects of both: so it says the hits, to the last one
     hits = [round(float((images[f"f1_{t:g}"] * n_objects).sum() / 2)) for t in THRESHOLDS]
-    quality = float((images["pq"] * n_objects).sum() / total) if total else 1.0
-    recognition = float((images["rq"] * n_objects).sum() / total) if total else 1.0
-    seg = (images["seg"] * images["n_true"]).sum()
     areas = (int(images[name].sum()) for name in AREAS)
-    return {
-        **counts,
+    n_found = int(images["n_found"].sum())
+    pooled = {
+        "precision_0.5": hits[0] / n_found if n_found else np.nan,
         **_curves(np.array(hits), total),
-        "pq": quality,
-        "sq": quality / recognition if recognition else np.nan,
-        "rq": recognition,
-        "seg": float(seg / images["n_true"].sum()) if images["n_true"].sum() else np.nan,
+        "pq": float((images["pq"] * n_objects).sum() / total) if total else 1.0,
+        "rq": float((images["rq"] * n_objects).sum() / total) if total else 1.0,
         **_foreground_scores(*areas),
+    }
+    return pooled if len(images) else dict.fromkeys(pooled, np.nan)
+
+
+def _shares(hits: int, n_true: int, n_found: int) -> dict[str, float]:
+    """Share of the found objects that are right, and of the true ones that were found."""
+    return {
+        "precision_0.5": hits / n_found if n_found else np.nan,
+        "recall_0.5": hits / n_true if n_true else np.nan,
     }
 
 

@@ -20,6 +20,8 @@ MOST_ENLARGED = 3.0  # small objects may be dirt, and the work grows with the sq
 STEPS = 4  # scales are quarters: a pixel more or less changes nothing
 WHOLE_PX = 1024  # an image of up to this edge is looked at as a whole: seldom is it looked at again
 SQUARE_PX = 192
+MUCH_LARGER = 1.2  # than the largest known: until then objects are found as they are
+LEAST_SCALE = 1 / 16
 LEAST_OBJECTS = 8  # for an estimate
 
 Range = tuple[float, float]
@@ -39,6 +41,13 @@ def working_scale(
     if diameter_px < low:
         return enlarged_to * low / diameter_px
     return min(1.0, high / diameter_px)
+
+
+def reachable_px(known_px: Range | None) -> Range | None:
+    """Diameters in an image that can be brought to those that a network knows."""
+    if known_px is None:
+        return None
+    return ENLARGED_TO * known_px[0] / MOST_ENLARGED, known_px[1] / LEAST_SCALE
 
 
 def scaled_shape(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
@@ -62,15 +71,22 @@ def prevailing_diameter_px(areas_px: np.ndarray) -> float:
 
 
 def estimated_scale(
-    shape: tuple[int, int], known_px: Range | None, areas_in: Callable[[Place], np.ndarray]
+    shape: tuple[int, int],
+    known_px: Range | None,
+    areas_in: Callable[[Place], np.ndarray],
+    islands_px: Callable[[], float] = lambda: 0.0,
 ) -> float:
     """The scale that objects ask for which are found in a part of the image as it is.
+
+    Where hardly any are found, they may be too large to be seen as objects: then what is bright
+    says how large they are.
 
     Parameters
     ----------
     shape : of the image
     known_px : diameters that the network knows
     areas_in : areas in pixels of the objects in a part of the image
+    islands_px : diameter of bright islands; 0 for none
     """
     if known_px is None:
         return 1.0
@@ -79,7 +95,25 @@ def estimated_scale(
         areas = np.concatenate([areas, areas_in(place)])
         if len(areas) >= LEAST_OBJECTS:
             return stepped_scale(prevailing_diameter_px(areas), known_px)
+    diameter = islands_px()
+    if diameter > MUCH_LARGER * known_px[1]:
+        return max(known_px[1] / diameter, LEAST_SCALE)
     return 1.0
+
+
+def island_diameter_px(mask: np.ndarray, pixel_px: float = 1.0) -> float:
+    """Diameter of the largest disc within an island of a mask (Y, X), of those that prevail.
+
+    pixel_px : edge of the mask's pixels in those of the image. Returns 0 for an empty mask.
+    """
+    from scipy import ndimage  # here, because most images do not need it
+
+    distance = ndimage.distance_transform_edt(np.pad(ndimage.binary_fill_holes(mask), 1))
+    islands, n = ndimage.label(distance > 0)
+    if n == 0:
+        return 0.0
+    radius = np.asarray(ndimage.maximum(distance, islands, np.arange(1, n + 1)))
+    return pixel_px * prevailing_diameter_px(np.pi * radius**2)
 
 
 def stepped_scale(diameter_px: float, known_px: Range | None) -> float:

@@ -10,8 +10,15 @@ import numpy as np
 
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.models.calibration import Calibration
-from cellpipe.models.diameter import ENLARGED_TO, estimated_scale, working_scale
+from cellpipe.models.diameter import (
+    ENLARGED_TO,
+    estimated_scale,
+    island_diameter_px,
+    reachable_px,
+    working_scale,
+)
 from cellpipe.models.engines import Found
+from cellpipe.models.exposures import objects_at_exposures
 from cellpipe.models.load import Network
 from cellpipe.models.look import Look
 from cellpipe.models.memory import giving_back
@@ -21,7 +28,9 @@ from cellpipe.models.normalise import (
     Limits,
     intensity_range,
     normalise,
+    object_range,
 )
+from cellpipe.models.object_levels import BIN_PX, Levels, object_levels, signal
 from cellpipe.models.predict import Precision, image_maps
 from cellpipe.tiles import Channel, Place, Plane, every_nth, stitch, tile_grid
 
@@ -35,11 +44,12 @@ def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
     Options are those of `described_objects`.
     """
     labels, features = described_objects(pixels, network, **options)
-    stored = network.card.calibration
+    stored, reach = network.card.calibration, reachable_px(network.card.diameter_px)
     if stored is None:
-        return Found(labels, features[:, 0], np.full(len(features), np.nan, np.float32))
+        unknown = np.full(len(features), np.nan, np.float32)
+        return Found(labels, features[:, 0], unknown, known_px=reach)
     known = Calibration.of_card(stored)
-    return Found(labels, features[:, 0], known.probability(features), known.least)
+    return Found(labels, features[:, 0], known.probability(features), known.least, reach)
 
 
 def described_objects(
@@ -65,27 +75,38 @@ def described_objects(
     check_kind(network, "segmentation")
     image = _check_channels(pixels, network)
     shape = (image.shape[1], image.shape[2])
+    limits, levels = grey_scale(image, network)
     look = Look(
         network,
-        channel_limits(_in_memory(image), network),
+        limits,
         probability_threshold=probability_threshold,
         precision=precision,
         augment=augment,
+        levels=levels,
     )
     seen: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
 
     def areas_in(place: Place) -> np.ndarray:
         found = look.objects(image, place)
         seen[found[0].shape] = found
-        return np.bincount(found[0].ravel())[1:]
+        areas = np.bincount(found[0].ravel(), minlength=len(found[1]) + 1)[1:]
+        return areas[_probable(network, found[1])]  # pieces do not tell how large a whole is
+
+    def islands_px() -> float:
+        if levels is None:
+            return 0.0
+        return island_diameter_px(signal(Channel(image)), BIN_PX)
 
     known_px = network.card.diameter_px
     if diameter_px is None:
-        scale = estimated_scale(shape, known_px, areas_in)
+        scale = estimated_scale(shape, known_px, areas_in, islands_px)
     else:
         scale = working_scale(diameter_px, known_px, ENLARGED_TO)
     if scale == 1 and shape in seen:  # a small image was looked at as a whole
-        return stitch(shape, tile_grid(shape, max(shape), HALO_PX), lambda _: seen[shape], into)
+        whole = tile_grid(shape, max(shape), HALO_PX)
+        return stitch(
+            shape, whole, lambda t: objects_at_exposures(look, image, t.outer, seen[shape]), into
+        )
     look = replace(look, scale=scale)
     halo_px = math.ceil(HALO_PX / scale / STRIDE_PX) * STRIDE_PX
     # what the network sees, and what it is brought back to, is no larger than a tile
@@ -93,7 +114,15 @@ def described_objects(
     tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
     if into is not None:
         tiles = giving_back(tiles)
-    return stitch(shape, tiles, lambda tile: look.objects(image, tile.outer), into)
+    return stitch(shape, tiles, lambda tile: objects_at_exposures(look, image, tile.outer), into)
+
+
+def _probable(network: Network, features: np.ndarray) -> np.ndarray:
+    """Objects that are real rather than not, bool (n,); all, where nothing is known of that."""
+    if network.card.calibration is None:
+        return np.ones(len(features), bool)
+    known = Calibration.of_card(network.card.calibration)
+    return known.probability(features) >= (known.least or 0.0)
 
 
 def network_denoised(
@@ -127,12 +156,23 @@ def grey_limits(pixels: np.ndarray) -> tuple[float, float]:
     return (low, high) if high > low else (float(pixels.min()), float(pixels.max()))
 
 
-def channel_limits(planes: np.ndarray, network: Network) -> list[Limits]:
-    """The grey values that become 0 and 1 in each channel, as the card says; planes (C, Y, X)."""
+def grey_scale(image: Plane, network: Network) -> tuple[list[Limits], Levels | None]:
+    """The grey values that become 0 and 1 in each channel of (C, Y, X), as the card says.
+
+    And the levels of the first channel, where they were taken: then dim and bright objects can be
+    told from those that the scale fits.
+    """
     scale = GreyScale.of_card(network.card.normalisation)
+    if scale.of_objects:
+        channels = [Channel(image, c) for c in range(image.shape[0])]
+        levels = [object_levels(channel) for channel in channels]
+        pairs = zip(channels, levels, strict=True)
+        low = scale.percentiles[0]
+        return [object_range(channel, own, low) for channel, own in pairs], levels[0]
+    planes = _in_memory(image)
     if scale == GreyScale():
-        return [grey_limits(plane) for plane in planes]
-    return scale.limits(planes)
+        return [grey_limits(plane) for plane in planes], None
+    return scale.limits(planes), None
 
 
 def _in_memory(planes: Plane) -> np.ndarray:

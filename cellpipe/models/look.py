@@ -13,6 +13,7 @@ from cellpipe.models.diameter import scaled_shape
 from cellpipe.models.instances import labels_from_maps
 from cellpipe.models.load import Network
 from cellpipe.models.normalise import Limits, normalise_channels
+from cellpipe.models.object_levels import Levels
 from cellpipe.models.predict import Precision, averaged_maps, image_maps
 from cellpipe.models.rescale import resize
 from cellpipe.tiles import Channel, Place, Plane
@@ -25,6 +26,7 @@ class Look:
     """What stays the same from region to region.
 
     limits : the grey values that become 0 and 1, of each channel
+    levels : of the first channel; without them, one exposure has to show all objects
     scale : above 1, the network sees the image enlarged. Its maps are brought back before objects
         are told apart: labels brought back would have rough outlines.
     augment : whether maps are averaged over the eight turns and mirrorings of a region
@@ -36,6 +38,7 @@ class Look:
     probability_threshold: float = 0.5
     precision: Precision = "float32"
     augment: bool = False
+    levels: Levels | None = None
 
     def objects(self, image: Plane, place: Place) -> tuple[np.ndarray, np.ndarray]:
         """Labels (Y, X) of a region of an image (C, Y, X), and their `object_features` (n, F)."""

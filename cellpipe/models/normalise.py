@@ -8,8 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cellpipe.models.object_levels import Levels, object_levels
+from cellpipe.tiles import Plane, every_nth
+
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 SAMPLE_PX = 1 << 18  # percentiles of a large image are read from an even sample of its pixels
+NOISE_SPAN = 5.2  # standard deviations between the 1st and the 99.8th percentile of normal noise
 BRIGHTEST = 4.0  # a speck of dust is not allowed to blind the network
 
 Limits = tuple[float, float]  # the grey values that become 0 and 1
@@ -43,18 +47,35 @@ def normalise(pixels: np.ndarray, limits: tuple[float, float] | None = None) -> 
     return np.clip(scaled, -1.0, BRIGHTEST)
 
 
+def object_range(pixels: Plane, seen: Levels, low_percentile: float = LOW_PERCENTILE) -> Limits:
+    """A low percentile of an image (Y, X), and the bright end of its objects.
+
+    Neither noise nor uneven background is stretched to the scale of objects where there are few or
+    none. The image may be read by slices; `seen` are its levels.
+    """
+    step = max(1, int(np.sqrt(pixels.shape[0] * pixels.shape[1] / SAMPLE_PX)))
+    low = float(np.percentile(every_nth(pixels, step), low_percentile))
+    span = (
+        seen.background + seen.object - low,
+        seen.background_top - low,
+        NOISE_SPAN * seen.noise,
+    )
+    return low, low + max(span)
+
+
 @dataclass(frozen=True)
 class GreyScale:
     """How a network's images are brought to about 0 to 1, each channel by itself.
 
-    method : "percentiles" brings two percentiles to 0 and 1; "mean_std" one standard deviation
+    method : "percentiles" brings two percentiles to 0 and 1; "objects" the first of them to 0 and
+        the bright end of the objects to 1, however few they are; "mean_std" one standard deviation
         below the mean, and three above it (nearly the same for images that are mostly background)
     per : "image" takes the limits from each image; "data" fits them once to the training images,
         for grey values that are comparable between images, and keeps them in the card
     fitted : the limits of each channel, once they are fitted
     """
 
-    method: Literal["percentiles", "mean_std"] = "percentiles"
+    method: Literal["percentiles", "objects", "mean_std"] = "percentiles"
     per: Literal["image", "data"] = "image"
     percentiles: tuple[float, float] = (LOW_PERCENTILE, HIGH_PERCENTILE)
     fitted: tuple[Limits, ...] | None = None
@@ -71,6 +92,11 @@ class GreyScale:
             percentiles=tuple(normalisation["percentiles"]),
             fitted=None if fitted is None else tuple((low, high) for low, high in fitted),
         )
+
+    @property
+    def of_objects(self) -> bool:
+        """Whether each image's own objects give the scale."""
+        return self.method == "objects" and self.fitted is None
 
     def for_card(self) -> str | dict[str, Any]:
         return DESCRIPTION if self == GreyScale() else asdict(self)
@@ -96,6 +122,8 @@ class GreyScale:
     def _limits_of(self, plane: np.ndarray) -> Limits:
         if self.method == "percentiles":
             return intensity_range(plane, self.percentiles)
+        if self.method == "objects":
+            return object_range(plane, object_levels(plane), self.percentiles[0])
         mean, std = float(np.mean(plane, dtype=float)), float(np.std(plane, dtype=float))
         return mean - std, mean + 3 * std
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.quality.fields import doubtful_objects, dropped_objects, saturated_channels
 from cellpipe.quality.files import files_in_doubt, incomplete
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 
@@ -31,6 +32,9 @@ CHECKS: tuple[Check, ...] = (
     unknown_units,
     odd_scale,
     impossible_objects,
+    doubtful_objects,
+    dropped_objects,
+    saturated_channels,
     empty_columns,
 )
 

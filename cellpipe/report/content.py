@@ -56,6 +56,7 @@ class ReportContent:
     fields : one row per field (and frame) with counts and image quality; `flag` "" where fine
     tracks : the tracks table of a movie plate; msd : mean squared displacements by well;
     evaluation : score name → value
+    evaluation_notes : score name → why it has no value, or not of all images
     quarantine : well field t stage status reason remedy of whatever was left out
     files : sentences on what became of the files of the plate
     warnings : kind where seen likely_cause do, of the plate as a whole
@@ -80,6 +81,7 @@ class ReportContent:
     tracks: pd.DataFrame | None = None
     msd: pd.DataFrame | None = None
     evaluation: Mapping[str, float] = field(default_factory=dict)
+    evaluation_notes: Mapping[str, str] = field(default_factory=dict)
     judged: pd.DataFrame | None = None
     worst: Sequence[WorstImage] = ()
     quarantine: pd.DataFrame | None = None

@@ -45,8 +45,17 @@ def _plate_numbers(content: ReportContent) -> list[KeyNumber]:
         KeyNumber(
             "Wells", count(imaged), f"{hint}, {plural(int(wells['n_fields'].sum()), 'field')}"
         ),
-        KeyNumber("Cells", count(wells["n_cells"].sum()), usual),
+        KeyNumber("Cells", count(wells["n_cells"].sum()), usual + _dropped(content)),
     ]
+
+
+def _dropped(content: ReportContent) -> str:
+    """How many objects filters dropped, by filter; "" for none."""
+    fields = content.fields
+    columns = [] if fields is None else [c for c in fields if str(c).startswith("n_dropped_")]
+    sums = {c.removeprefix("n_dropped_"): int(fields[c].sum()) for c in columns}  # type: ignore[index]
+    named = ", ".join(f"{count(n)} {name}" for name, n in sums.items() if n)
+    return f"; dropped: {named}" if named else ""
 
 
 def _assay_numbers(content: ReportContent) -> list[KeyNumber]:

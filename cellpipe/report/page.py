@@ -95,6 +95,7 @@ def _truth(content: ReportContent) -> dict[str, Any]:
     objects = [] if content.judged is None else [str(o) for o in content.judged["object"].unique()]
     return {
         "scores": truth.shown_scores(content.evaluation, objects),
+        "score_notes": truth.notes(content),
         "precision": truth.precision_chart(content),
         "worst": truth.gallery(content),
     }

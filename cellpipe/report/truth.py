@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HEADLINES = ("ap_0.5", "ap_0.75", "f1_0.5", "pq", "seg")
 # and those beside the curve; all of them are in the results folder
 BESIDE = ("ap_0.5", "ap_0.75", "ap_0.9", "ap_mean", "f1_0.5", "pq", "seg", "aji", "dice")
-_OF_LABELS = ("ap_", "f1_", "n_", "boundary_")
+_OF_LABELS = ("ap_", "f1_", "n_", "boundary_", "precision_", "recall_")
 _LABEL_SCORES = {"pq", "sq", "rq", "seg", "aji", "dice", "jaccard"}
 
 
@@ -52,14 +52,28 @@ def score_name(name: str) -> str:
     return name if name.isupper() or "(" in name else name.replace("_", " ").replace("f1", "F1")
 
 
+def notes(content: ReportContent) -> list[str]:
+    """What could not be scored, and why: a sentence each, with the scores that it is about."""
+    about: dict[str, list[str]] = {}
+    for score, note in content.evaluation_notes.items():
+        about.setdefault(note, []).append(score_name(score))
+    return [
+        f"{', '.join(names[:4])}{' and others' if len(names) > 4 else ''}: {note}"
+        for note, names in about.items()
+    ]
+
+
 def precision_chart(content: ReportContent) -> Chart | None:
     """AP against the IoU that a match needs, with what went wrong, counted."""
     images = content.judged
     if images is None or images.empty:
         return None
-    from cellpipe.metrics.segmentation import precision_curves  # here: few plates have a truth
+    from cellpipe.metrics.segmentation import complete, precision_curves  # few plates have a truth
 
-    own = {str(name): of_name for name, of_name in images.groupby("object", sort=False)}
+    whole = complete(images)
+    own = {str(name): of_name for name, of_name in whole.groupby("object", sort=False)}
+    if not own:
+        return None
     curves = {name: precision_curves(of_name) for name, of_name in own.items()}
     return Chart("Average precision", _chart(curves), _table(own))
 

@@ -9,16 +9,19 @@ import numpy as np
 
 from cellpipe.errors import BadImage
 from cellpipe.models.engines import Engine, find, load_engine, numbered
+from cellpipe.segment.sorted_out import SortedOut, sort_out
 
 
 class Segmentation(NamedTuple):
     """labels : uint32 (Y, X), values 1..n without gaps, 0 background.
     probability : float32 (n,), mean foreground probability of label i + 1; NaN if unknown.
-    object_probability : float32 (n,), of being a real object; NaN if unknown."""
+    object_probability : float32 (n,), of being a real object; NaN if unknown.
+    sorted_out : what was found and then dropped"""
 
     labels: np.ndarray
     probability: np.ndarray
     object_probability: np.ndarray
+    sorted_out: SortedOut = SortedOut()
 
 
 def segment_nuclei(
@@ -27,7 +30,7 @@ def segment_nuclei(
     *,
     engine: Engine | str = "cellpipe",
     diameter_um: float | None = None,
-    min_area_um2: float = 0.0,
+    min_area_um2: float | None = None,
     max_area_um2: float | None = None,
     probability_threshold: float | None = None,
     min_object_probability: float | None = None,
@@ -47,7 +50,8 @@ def segment_nuclei(
     probability_threshold : least probability of a nucleus; None leaves it to the engine
     min_object_probability : objects that are less probably real are dropped; None: than what the
         engine's weights say. Above 0, an engine that does not know the probability has no objects
-    min_area_um2, max_area_um2 : objects outside are dropped
+    min_area_um2, max_area_um2 : objects outside are dropped; None drops none, but for what the
+        engine itself takes for debris
     keep_border : False drops objects that touch the frame, since their area is wrong
     tile_px : edge of the tiles in which a large image is worked through
 
@@ -72,15 +76,20 @@ def segment_nuclei(
         probability_threshold=probability_threshold,
         tile_px=tile_px,
     )
+    labels = np.asarray(found.labels)
     px_um2 = pixel_size_um**2
-    kept, old = filter_labels(
-        np.asarray(found.labels),
-        min_area_px=min_area_um2 / px_um2,
+    area, border = _areas_and_border(labels, len(found.probability))
+    keep, out = sort_out(
+        area,
+        border,
+        found,
+        found.probable(min_object_probability),
+        min_area_px=(min_area_um2 or 0.0) / px_um2,
         max_area_px=None if max_area_um2 is None else max_area_um2 / px_um2,
         keep_border=keep_border,
-        keep=found.probable(min_object_probability),
     )
-    return Segmentation(kept, found.probability[old - 1], found.object_probability[old - 1])
+    kept, old = numbered(labels, keep)
+    return Segmentation(kept, found.probability[old - 1], found.object_probability[old - 1], out)
 
 
 @lru_cache(maxsize=2)
@@ -125,14 +134,20 @@ def filter_labels(
 
     Returns labels uint32 (Y, X) and the old value of each new label, shape (n,).
     """
-    area = np.bincount(labels.ravel(), minlength=1)
-    border = np.zeros(len(area), bool)
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        border[edge] = True
+    area, border = _areas_and_border(labels, 0)
     kept = kept_objects(area, border, min_area_px, max_area_px, keep_border)
     if keep is not None:
         kept[1:] &= keep[: len(kept) - 1]
     return numbered(labels, kept)
+
+
+def _areas_and_border(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of each value up to `n` or more, and whether it touches the frame; (values,)."""
+    area = np.bincount(labels.ravel(), minlength=n + 1)
+    border = np.zeros(len(area), bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        border[edge] = True
+    return area, border
 
 
 def kept_objects(

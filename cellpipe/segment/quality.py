@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 from scipy import ndimage
 
+from cellpipe.saturation import MANY, top_of
 from cellpipe.tiles import Plane, blocks, every_nth
 
 SAMPLES_PER_AXIS = 8
@@ -18,7 +19,8 @@ def image_quality(pixels: np.ndarray) -> dict[str, float | str | bytes]:
 
     focus : energy of fine detail (Laplacian, less its noise) over the image's variance; sharper
         is higher, and 0 for a flat image
-    saturated_fraction : share of pixels at the type's largest value (floats: 0)
+    saturated_fraction : share of pixels at the end of the camera's scale, see
+        `cellpipe.saturation`
     background, noise_sigma : 5th percentile, and the noise by Immerkær's mask, doi:10.1006/
         cviu.1996.0060
     signal_to_noise : (99.8th percentile - background) / noise_sigma
@@ -30,7 +32,7 @@ def image_quality(pixels: np.ndarray) -> dict[str, float | str | bytes]:
     return _figures(
         background=background,
         top=top,
-        saturated=_saturated(pixels),
+        saturated=top_of(pixels).saturated,
         noise=noise_sigma(image),
         variance=float(image.var()),
         detail=_detail(image),
@@ -45,13 +47,12 @@ def quality_by_region(plane: Plane, block_px: int = 2048) -> dict[str, float | s
     Percentiles and variance are those of an even sample; noise is the median of the blocks', and
     detail their mean. The digest is another one than that of the plane in memory.
     """
-    saturated, noise, detail, share = [], [], [], []
+    noise, detail, share = [], [], []
     digest = hashlib.sha256(f"{plane.shape} {plane.dtype} ".encode())
     for place in blocks(plane.shape, block_px):
         pixels = np.asarray(plane[place])
         image = pixels.astype(np.float32)
         share.append(pixels.size)
-        saturated.append(_saturated(pixels))
         noise.append(noise_sigma(image))
         detail.append(_detail(image))
         digest.update(pixel_digest(pixels).encode())
@@ -61,7 +62,7 @@ def quality_by_region(plane: Plane, block_px: int = 2048) -> dict[str, float | s
     return _figures(
         background=background,
         top=top,
-        saturated=float(np.average(saturated, weights=share)),
+        saturated=top_of(plane).saturated,
         noise=float(np.median(noise)),
         variance=float(seen.var()),
         detail=float(np.average(detail, weights=share)),
@@ -83,7 +84,7 @@ def _figures(
 ) -> dict[str, float | str | bytes]:
     to_noise = (max(top, background) - background) / noise if noise > 0 else 0.0
     flat = not variance > 0
-    flag = "flat" if flat else "saturated" if saturated > 0.01 else "dim" if to_noise < 5 else ""
+    flag = "flat" if flat else "saturated" if saturated > MANY else "dim" if to_noise < 5 else ""
     return {
         "focus": 0.0 if flat else max(detail - 0.05 * noise**2, 0.0) / variance,
         "saturated_fraction": saturated,
@@ -94,11 +95,6 @@ def _figures(
         "digest": digest,
         "sample": sample.tobytes(),
     }
-
-
-def _saturated(pixels: np.ndarray) -> float:
-    limit = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else np.inf
-    return float((pixels >= limit).mean())
 
 
 def _detail(image: np.ndarray) -> float:

@@ -17,7 +17,8 @@ from scipy import ndimage
 from cellpipe.models.engines import RegionEngine
 from cellpipe.scratch import MakePlane
 from cellpipe.segment.cells import Levels, grow_cells, levels_of, smoothed
-from cellpipe.segment.nuclei import check_plane, kept_objects
+from cellpipe.segment.nuclei import check_plane
+from cellpipe.segment.sorted_out import SortedOut, sort_out
 from cellpipe.tiles import Channel, Plane, blocks, widened
 
 SAMPLE_PX = 1 << 22  # pixels that grey levels are taken from
@@ -30,6 +31,7 @@ class SegmentedRegions(NamedTuple):
     labels: Plane
     probability: np.ndarray
     object_probability: np.ndarray
+    sorted_out: SortedOut = SortedOut()
 
 
 def segment_by_region(
@@ -38,7 +40,7 @@ def segment_by_region(
     *,
     engine: RegionEngine,
     scratch: MakePlane,
-    min_area_um2: float = 0.0,
+    min_area_um2: float | None = None,
     max_area_um2: float | None = None,
     min_object_probability: float | None = None,
     keep_border: bool = True,
@@ -58,20 +60,23 @@ def segment_by_region(
         return SegmentedRegions(labels, none, none)
     found = engine.find(pixels, pixel_size_um, into=labels, **options)
     n = len(found.probability)
-    kept = kept_objects(
+    kept, out = sort_out(
         *_areas_and_border(labels, n),
-        min_area_px=min_area_um2 / pixel_size_um**2,
+        found,
+        found.probable(min_object_probability),
+        min_area_px=(min_area_um2 or 0.0) / pixel_size_um**2,
         max_area_px=None if max_area_um2 is None else max_area_um2 / pixel_size_um**2,
         keep_border=keep_border,
     )
-    kept[1:] &= found.probable(min_object_probability)
     old = np.flatnonzero(kept)
     if len(old) < n:
         table = np.zeros(n + 1, np.uint32)
         table[old] = np.arange(1, len(old) + 1)
         for place in blocks(shape):
             labels[place] = table[labels[place]]
-    return SegmentedRegions(labels, found.probability[old - 1], found.object_probability[old - 1])
+    return SegmentedRegions(
+        labels, found.probability[old - 1], found.object_probability[old - 1], out
+    )
 
 
 def _checked_contrast(pixels: Plane) -> bool:

@@ -29,7 +29,14 @@ from __future__ import annotations
 
 from cellpipe.track.cells import link_cells
 from cellpipe.track.lineage import track_table
-from cellpipe.track.particles import link_particles, particle_table
+from cellpipe.track.particles import crowded_fields, link_particles, particle_table
 from cellpipe.track.stage import stage_shifts
 
-__all__ = ["link_cells", "link_particles", "particle_table", "stage_shifts", "track_table"]
+__all__ = [
+    "crowded_fields",
+    "link_cells",
+    "link_particles",
+    "particle_table",
+    "stage_shifts",
+    "track_table",
+]

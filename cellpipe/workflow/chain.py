@@ -19,9 +19,11 @@ from cellpipe.illumination import above_background
 from cellpipe.measure.objects import measure_cells
 from cellpipe.measure.regions import measure_by_region
 from cellpipe.models.engines import NAMES, RegionEngine, load_engine
+from cellpipe.saturation import shares_of_objects, top_of
 from cellpipe.scratch import MakePlane
 from cellpipe.segment import regions, square
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
+from cellpipe.segment.findings import object_findings, signal_outside
 from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.tiles import Channel, Plane, Selected
@@ -116,7 +118,7 @@ def segment_frame(
     layers = {segment["objects"]: nuclei.labels}
     if segment["cells"]["method"] != "off":
         layers["cells"] = _cells_around(nuclei.labels, drawn, pixel_size_um, segment, networks)
-    return layers, _figures(nuclei) | image_quality(pixels[0])
+    return layers, _figures(nuclei, seen[0]) | image_quality(pixels[0])
 
 
 def _segment_on_squares(
@@ -205,15 +207,17 @@ def segment_by_region(
             method=cells["method"],
             max_distance_um=cells["max_distance_um"],
         )
-    return layers, _figures(nuclei) | quality_by_region(Channel(seen))
+    return layers, _figures(nuclei, Channel(seen)) | quality_by_region(Channel(seen))
 
 
-def _figures(found: Segmentation | regions.SegmentedRegions) -> dict[str, Any]:
-    """Of the objects of a frame: counts, and the probabilities of label i + 1 as bytes."""
+def _figures(found: Segmentation | regions.SegmentedRegions, seen: Plane) -> dict[str, Any]:
+    """Of the objects of a frame: counts, doubts, and the probabilities of label i + 1 as bytes."""
     n = len(found.probability)
+    findings = object_findings(n, found.sorted_out, *signal_outside(seen, found.labels))
     return {
         "n_nuclei": n,
         "nuclei_probability": float(np.mean(found.probability)) if n else float("nan"),
+        **findings,
         **{name: column.astype("<f4").tobytes() for name, column in _of_objects(found).items()},
     }
 
@@ -265,9 +269,12 @@ def measure_frame(
 ) -> pd.DataFrame:
     """One row per nucleus of a frame, with its cell and cytoplasm; or per cell, for "cells".
 
+    <channel>_saturated is the share of an object's pixels at the end of the camera's scale.
+
     Labels (Y, X) and pixels (C, Y, X) that are no arrays are read by slices.
     """
     ratios, above = measuring["ratios"], measuring["subtract_background"]
+    stored, tops = pixels, [top_of(Channel(pixels, c)) for c in range(len(channels))]
     if isinstance(pixels, np.ndarray):
         around = None if cells is None else np.asarray(cells)
         whole = np.asarray(nuclei)
@@ -279,7 +286,9 @@ def measure_frame(
             nuclei, cells, pixels, channels, pixel_size_um, ratios, subtract_background=above
         )
     rows.insert(0, "object", pd.Series(objects, rows.index, dtype="str"))
-    return rows
+    shares = shares_of_objects(nuclei, stored, rows["label"].to_numpy(np.int64), tops)
+    named = {f"{channel}_saturated": shares[:, c] for c, channel in enumerate(channels)}
+    return rows.assign(**named)
 
 
 def detect_frame(
@@ -293,7 +302,10 @@ def detect_frame(
 
     Where pixels are not square, spots are found on square ones (see `segment.square`).
     """
-    names = ("diameter_um", "engine", "polarity", "probability_threshold", "threshold")
+    names = (
+        *("diameter_um", "engine", "false_per_mpx"),
+        *("polarity", "probability_threshold", "threshold"),
+    )
     options = {name: detecting[name] for name in names}
     edge = pixel_size_um if isinstance(pixel_size_um, float | int) else min(pixel_size_um)
     if isinstance(pixel_size_um, tuple):

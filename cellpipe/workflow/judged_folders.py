@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.label_folders import paired_files, read_labels
+from cellpipe.inputs.marked_cells import frame_of, marked_in
 from cellpipe.layouts.reading import read_plane
 from cellpipe.workflow.judging import JudgedImage
 
@@ -24,12 +25,14 @@ def judged_folders(truth: Path, found: Path, pixels: Path | None = None) -> list
             wanted=f"a label image for each of {truth}; an empty one where nothing was found",
             do="add them, or take their truth away",
         )
+    marked = marked_in(truth)
     return [
         JudgedImage(
             place={"object": "labels", "image": name},
             truth=partial(read_labels, true_file),
             found=partial(read_labels, found_file),
             pixels=partial(read_plane, image[0]) if image and image[0] else lambda: None,
+            n_marked=marked.get(frame_of(name)),
         )
         for name, (true_file, found_file, *image) in files.items()
         if true_file and found_file

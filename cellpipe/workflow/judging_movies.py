@@ -1,11 +1,13 @@
 """Judge the tracks of movies one by one, and sum them up.
 
-movies.tsv    one row per movie whose true tracks are known, all scores
+movies.tsv    one row per movie whose true tracks are known, all scores; or a note that says why
+              it could not be scored
 scores.tsv    score, mean of the movies; an empty one has a note that says why
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -20,6 +22,7 @@ from cellpipe.formats.ctc import read_ctc
 from cellpipe.formats.true_movies import as_ctc, find_true_movie
 from cellpipe.metrics.tracks import score_tracking, why_empty
 
+log = logging.getLogger("cellpipe")
 PLACE = ["well", "field"]
 NO_RESULT = "not scored: the tracks could not be written as CTC, see not_made/export_ctc.json"
 
@@ -48,18 +51,21 @@ def judge_movies(
     Raises
     ------
     CellpipeError
-        If truth and movie do not belong together; it names the movie.
+        If there are true movies and none of them can be scored, as truth and movie do not belong
+        together; it names the first.
     """
-    rows = []
+    rows: list[dict] = []
+    faults: list[CellpipeError] = []
     for movie in movies:
         name = f"{movie.well}_{movie.field}"
-        source = find_true_movie(truth, name)
-        if source is None:
-            continue
-        if not (ctc / f"{name}_RES").is_dir():  # the export was refused, not the tracks
-            rows.append({"well": movie.well, "field": movie.field, "note": NO_RESULT})
-            continue
+        place = {"well": movie.well, "field": movie.field}
         try:
+            source = find_true_movie(truth, name)
+            if source is None:
+                continue
+            if not (ctc / f"{name}_RES").is_dir():  # the export was refused, not the tracks
+                rows.append({**place, "note": NO_RESULT})
+                continue
             with tempfile.TemporaryDirectory() as aside:
                 folder = as_ctc(
                     source,
@@ -69,12 +75,14 @@ def judge_movies(
                     pixel_size_um=pixel_size_um,
                 )
                 result = _as_long_as(folder, ctc / f"{name}_RES", Path(aside, f"{name}_RES"))
-                scores = score_tracking(folder, result)
+                rows.append({**place, **score_tracking(folder, result)})
         except CellpipeError as fault:
-            raise type(fault)(
-                seen=f"movie {name}: {fault.seen}", wanted=fault.wanted, do=fault.do
-            ) from fault
-        rows.append({"well": movie.well, "field": movie.field, **scores})
+            seen = f"movie {name}: {fault.seen}"
+            faults.append(type(fault)(seen=seen, wanted=fault.wanted, do=fault.do))
+            log.warning("not scored: %s", seen)
+            rows.append({**place, "note": f"not scored: {fault.seen}"})
+    if faults and len(faults) == len(rows):
+        raise faults[0]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=PLACE)
 
 
@@ -96,7 +104,8 @@ def _as_long_as(truth: Path, result: Path, aside: Path) -> Path:
 
 def summarise_movies(movies: pd.DataFrame) -> tuple[dict[str, float], dict[str, str]]:
     """Mean of each score over the movies that have it, and notes on those that not all have."""
-    own = movies.drop(columns=[*PLACE, "note"], errors="ignore").astype(float)
+    known = movies[movies["note"].isna()] if "note" in movies else movies
+    own = known.drop(columns=[*PLACE, "note"], errors="ignore").astype(float)
     scores = {str(name): float(value) for name, value in own.mean().items()} if len(own) else {}
     notes = why_empty(scores)
     for name in scores:

@@ -35,6 +35,8 @@ class Found(NamedTuple):
     probability : float32 (n,), mean foreground probability of label i + 1
     object_probability : float32 (n,), of being a real object, calibrated on held-out images
     least_probability : what is less probably real is better dropped, where that is known
+    known_px : diameters of the objects that the engine knows, at the scale of the image; where it
+        knows objects of any size, or that is not known, None
 
     Probabilities that an engine does not know are NaN.
     """
@@ -43,6 +45,7 @@ class Found(NamedTuple):
     probability: np.ndarray
     object_probability: np.ndarray
     least_probability: float | None = None
+    known_px: tuple[float, float] | None = None
 
     def probable(self, least: float | None = None) -> np.ndarray:
         """Objects that are at least so probably real, bool (n,); None: `least_probability`."""

@@ -1,0 +1,130 @@
+"""Fields whose images or objects raise a doubt: which, the likely cause and what to set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from cellpipe.segment import findings
+
+Row = dict[str, str]
+FEW = 0.1  # share of the objects found: some debris is usual
+DROPPED = {  # filter → likely cause, what to do
+    "improbable": (
+        "objects unlike those that the weights learned from, or an image out of focus",
+        "look at the outlines in the report; keep them with 'segment.nuclei.min_object_probability"
+        ": 0', or train weights on images of this kind",
+    ),
+    "small": (
+        "the filter is larger than the objects, or the pixel size is wrong",
+        "lower 'segment.nuclei.min_area_um2'; check 'ingest.pixel_size_um'",
+    ),
+    "large": (
+        "the filter is smaller than the objects, or touching ones were not split",
+        "raise 'segment.nuclei.max_area_um2'; check 'ingest.pixel_size_um'",
+    ),
+    "border": (
+        "objects that are large against the field",
+        "keep them with 'segment.nuclei.keep_border: true'",
+    ),
+}
+LOOK = "look at the image and its outlines in the report"
+CAUSES = {
+    findings.NOTHING: (
+        "objects of another size than the weights know, out of focus, saturated, or the wrong "
+        "channel",
+        f"{LOOK}; check 'segment.nuclei.channel', and give 'segment.nuclei.diameter_um'",
+    ),
+    findings.MISSED: (
+        "objects that were missed (size, focus), or a channel that shows more than nuclei",
+        f"{LOOK}; check 'segment.nuclei.channel', and give 'segment.nuclei.diameter_um'",
+    ),
+    findings.SIZE: (
+        "objects smaller or larger than what the weights can be brought to",
+        "give 'segment.nuclei.diameter_um', or image at another magnification",
+    ),
+    findings.UNDECIDED: (
+        "an image out of focus or noisy, or objects unlike those that the weights learned from",
+        f"{LOOK}; leave the field out, or train weights on images of this kind",
+    ),
+}
+
+
+def doubtful_objects(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Row]:
+    """Fields by the flags of `cellpipe.segment.findings`, a row per flag."""
+    fields = tables.get("fields")
+    if fields is None or "objects_flag" not in fields:
+        return
+    flags = fields["objects_flag"].fillna("")
+    for flag, (cause, do) in _causes().items():
+        rows = fields[flags.str.contains(flag, regex=False)]
+        if len(rows):
+            yield {
+                "kind": flag,
+                "where": _places(rows),
+                "seen": f"{len(rows)} of {len(fields)} fields or frames",
+                "likely_cause": cause,
+                "do": do,
+            }
+
+
+def dropped_objects(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Row]:
+    """How many objects each filter dropped on the whole plate, where they are not few."""
+    fields = tables.get("fields")
+    if fields is None or "n_nuclei" not in fields:
+        return
+    counts = {
+        name: int(fields[f"n_dropped_{name}"].sum())
+        for name in DROPPED
+        if f"n_dropped_{name}" in fields
+    }
+    total = sum(counts.values())
+    if total <= FEW * (total + int(fields["n_nuclei"].sum())):
+        return
+    named = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    yield {
+        "kind": "objects dropped",
+        "where": "fields.parquet, n_dropped_*",
+        "seen": f"{total} of {total + int(fields['n_nuclei'].sum())} objects found: {named}",
+        "likely_cause": "the filters of 'segment.nuclei', or images full of debris",
+        "do": f"{LOOK}; see the flags of fields, and change or remove the filter",
+    }
+
+
+def saturated_channels(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Row]:
+    """Channels with fields that the camera's scale cuts (`cellpipe.saturation`)."""
+    fields = tables.get("fields")
+    if fields is None:
+        return
+    for column in [str(c) for c in fields if str(c).endswith("_flag")]:
+        channel = column.removesuffix("_flag")
+        share = f"{channel}_saturated"
+        rows = fields[fields[column].fillna("").eq("saturated")]
+        if share not in fields or rows.empty:
+            continue
+        yield {
+            "kind": "saturated",
+            "where": f"channel {channel}: {_places(rows)}",
+            "seen": f"up to {100 * rows[share].max():.1f} % of a field's pixels at the end of the "
+            f"camera's scale, in {len(rows)} of {len(fields)} fields or frames",
+            "likely_cause": "exposed for too long: intensities are too low there, and equal",
+            "do": f"expose for a shorter time, or leave these wells out of what {channel} tells",
+        }
+
+
+def _causes() -> dict[str, tuple[str, str]]:
+    dropped = {f"{findings.MANY_DROPPED} ({name})": told for name, told in DROPPED.items()}
+    return {**CAUSES, **dropped}
+
+
+def _places(rows: pd.DataFrame) -> str:
+    wells = [str(well) for well in rows["well"].drop_duplicates()]
+    return ", ".join(wells[:8]) + (f" and {len(wells) - 8} more wells" if len(wells) > 8 else "")

@@ -1,0 +1,79 @@
+"""What raises a doubt about the objects of a field: little found, much dropped, nothing sure.
+
+    pixels, labels, what was sorted out  ──►  figures of the field  ──►  objects_flag
+
+A field in which nothing is found looks like a well without cells. So what its pixels show is held
+against what was found in them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from cellpipe.models.object_levels import BIN_PX, even_squares, signal
+from cellpipe.segment.sorted_out import SortedOut
+from cellpipe.tiles import Plane
+
+SIGNAL_PX = 150  # less is debris
+OUTSIDE = 0.5  # share of the signal that no object covers
+DROPPED = 0.3  # share of the objects found that a filter dropped
+CUT = 0.6  # the same of those that the frame cuts: of large objects many are
+UNSURE = 0.4  # share of the objects that are neither real nor not
+LEAST = 8  # objects, for a share to be told
+NEAR_BINS = 2  # light spreads beyond outlines
+
+NOTHING = "signal but no objects"
+MISSED = "signal outside of objects"
+SIZE = "size outside of what is known"
+MANY_DROPPED = "many dropped"
+UNDECIDED = "objects unsure"
+
+
+def signal_outside(pixels: Plane, labels: Plane) -> tuple[float, float]:
+    """Pixels of a plane (Y, X) that show objects, and the share of them outside of labels (Y, X).
+
+    Both may be read by slices; of large planes, even squares are.
+    """
+    shown = signal(pixels)
+    n = int(shown.sum())
+    if n == 0:
+        return 0.0, 0.0
+    cut = even_squares(labels)[::BIN_PX, ::BIN_PX][: shown.shape[0], : shown.shape[1]] > 0
+    near = ndimage.binary_dilation(cut, iterations=NEAR_BINS) if cut.any() else cut
+    return float(n * BIN_PX**2), float((shown & ~near).sum() / n)
+
+
+def object_findings(n: int, out: SortedOut, signal_px: float, outside: float) -> dict[str, Any]:
+    """Columns of a field: n_dropped_<filter>, the figures of doubt, and objects_flag.
+
+    n : objects that were kept
+    """
+    counts = {f"n_dropped_{name}": count for name, count in out.counts.items()}
+    figures = {
+        "signal_outside": outside,
+        "undecided_share": out.undecided,
+        "object_diameter_px": out.diameter_px,
+    }
+    return {**counts, **figures, "objects_flag": "; ".join(_flags(n, out, signal_px, outside))}
+
+
+def _flags(n: int, out: SortedOut, signal_px: float, outside: float) -> list[str]:
+    found = n + sum(out.counts.values())
+    flags = []
+    if n == 0 and signal_px >= SIGNAL_PX:
+        flags.append(NOTHING)
+    elif outside > OUTSIDE and outside * signal_px >= SIGNAL_PX:
+        flags.append(MISSED)
+    if out.known_px is not None and np.isfinite(out.diameter_px):
+        low, high = out.known_px
+        if not low <= out.diameter_px <= high:
+            flags.append(SIZE)
+    for name, count in out.counts.items():
+        if found >= LEAST and count > (CUT if name == "border" else DROPPED) * found:
+            flags.append(f"{MANY_DROPPED} ({name})")
+    if found >= LEAST and out.undecided > UNSURE:
+        flags.append(UNDECIDED)
+    return flags

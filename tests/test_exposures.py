@@ -1,0 +1,86 @@
+"""The same nucleus has the same outline alone, among many, beside brighter and dimmer ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from test_object_levels import nuclei
+
+from cellpipe.metrics.labels import matches, overlap
+from cellpipe.models.infer import find_objects
+from cellpipe.models.load import load_network
+from cellpipe.models.look import Look
+from cellpipe.segment.nuclei import segment_nuclei
+
+NETWORK = load_network("nuclei")
+
+
+def areas(pixels: np.ndarray, truth: np.ndarray, **options) -> np.ndarray:
+    """Area of what was found over the true area, of each true nucleus; NaN for one not found."""
+    labels = np.asarray(find_objects(pixels, NETWORK, **options).labels)
+    compared = overlap(truth, labels)
+    pairs = matches(compared)
+    found, true = (np.bincount(image.ravel()) for image in (labels, truth))
+    out = np.full(int(truth.max()), np.nan)
+    values = compared.truth[pairs.truth]
+    out[values - 1] = found[compared.predicted[pairs.predicted]] / true[values]
+    return out
+
+
+def test_area_and_mean_do_not_depend_on_the_number_of_neighbours() -> None:
+    areas_px, means = [], []
+    for n in (1, 4, 36, 144):
+        pixels, truth = nuclei(n)
+        labels = segment_nuclei(pixels, 1.0).labels
+        assert labels.max() == n
+        areas_px.append((labels > 0).sum() / (truth > 0).sum())
+        means.append(pixels[labels > 0].mean() - 130)
+    assert np.ptp(areas_px) < 0.03
+    assert np.ptp(means) < 0.03 * np.mean(means)
+    assert np.mean(areas_px) == pytest.approx(1, abs=0.06)
+
+
+@pytest.mark.parametrize("ratio", [4, 20, 100])
+@pytest.mark.parametrize("n_bright", [1, 12, 35])
+def test_bright_nuclei_beside_dim_ones(ratio: float, n_bright: int) -> None:
+    _, truth = nuclei(36)
+    rng = np.random.default_rng(n_bright)
+    heights = np.full(37, 200.0)
+    heights[rng.choice(np.arange(1, 37), n_bright, replace=False)] = 200.0 * ratio
+    heights[0] = 0
+    light = ndimage.gaussian_filter(heights[truth], 1.5)
+    pixels = np.round(130 + light + rng.normal(0, 6, truth.shape)).astype(np.uint16)
+    ratios = areas(pixels, truth)
+    assert np.isfinite(ratios).all()
+    bright = heights[1:] > 200
+    alone = areas(nuclei(1, 200.0)[0], nuclei(1)[1])[0]
+    assert np.median(ratios[bright]) == pytest.approx(alone, abs=0.04)
+    assert np.median(ratios[~bright]) == pytest.approx(alone, abs=0.04)
+
+
+def test_tiles_see_bright_and_dim_nuclei_as_the_whole_does() -> None:
+    pixels, truth = nuclei(64, shape=(704, 704))
+    rng = np.random.default_rng(0)
+    heights = np.concatenate([[0], np.where(rng.random(64) < 0.1, 30000.0, 250.0)])
+    light = ndimage.gaussian_filter(heights[truth], 1.5)
+    pixels = np.round(130 + light + rng.normal(0, 4, truth.shape)).astype(np.uint16)
+    whole = np.asarray(find_objects(pixels, NETWORK).labels)
+    tiled = np.asarray(find_objects(pixels, NETWORK, tile_px=512).labels)
+    assert whole.max() == tiled.max() == 64
+    assert np.array_equal(whole > 0, tiled > 0)
+
+
+def test_an_ordinary_field_is_looked_at_once(monkeypatch) -> None:
+    looks = []
+    real = Look.objects
+    monkeypatch.setattr(Look, "objects", lambda *a: looks.append(1) or real(*a))
+    find_objects(nuclei(36)[0], NETWORK)
+    assert len(looks) == 1
+
+
+def test_noise_and_haze_hold_no_nuclei() -> None:
+    rng = np.random.default_rng(3)
+    noise = rng.normal(200, 8, (512, 512))
+    for pixels in (noise, noise + np.linspace(0, 300, 512)):
+        assert segment_nuclei(pixels, 1.0).labels.max() == 0

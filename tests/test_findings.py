@@ -1,0 +1,104 @@
+"""Nothing found, nothing said: does not happen. What filters drop is counted, fields flagged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_object_levels import nuclei
+from test_regions import OnDisk
+
+from cellpipe.models.engines.cellpipe import CellpipeEngine
+from cellpipe.models.load import load_network
+from cellpipe.quality import plate_warnings
+from cellpipe.scratch import scratch_in
+from cellpipe.segment import findings
+from cellpipe.segment.findings import object_findings, signal_outside
+from cellpipe.segment.nuclei import segment_nuclei
+from cellpipe.segment.regions import segment_by_region
+from cellpipe.segment.sorted_out import SortedOut
+
+ENGINE = CellpipeEngine(load_network("nuclei"))
+
+
+def found_in(pixels: np.ndarray, **options) -> dict:
+    seen = segment_nuclei(pixels, 1.0, engine=ENGINE, **options)
+    outside = signal_outside(pixels, seen.labels)
+    return object_findings(len(seen.probability), seen.sorted_out, *outside)
+
+
+def test_an_ordinary_field_and_an_empty_one_have_no_flag() -> None:
+    empty = np.random.default_rng(0).normal(100, 5, (300, 300))
+    for pixels in (nuclei(25)[0], empty, np.zeros((300, 300))):
+        assert found_in(pixels)["objects_flag"] == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "count"),
+    [
+        ({"min_area_um2": 1000}, "small", 25),
+        ({"max_area_um2": 50}, "large", 25),
+        ({"min_object_probability": 1.0}, "improbable", 25),
+    ],
+)
+def test_what_a_filter_drops_is_counted_and_flagged(options, name, count) -> None:
+    figures = found_in(nuclei(25)[0], **options)
+    assert figures[f"n_dropped_{name}"] == count
+    assert findings.NOTHING in figures["objects_flag"]
+    assert f"many dropped ({name})" in figures["objects_flag"]
+    rows = pd.DataFrame([{"well": "B02", "n_nuclei": 0, **figures}])
+    kinds = plate_warnings({}, {"fields": rows})["kind"].tolist()
+    assert {findings.NOTHING, f"many dropped ({name})", "objects dropped"} <= set(kinds)
+
+
+def test_objects_at_the_frame_are_counted() -> None:
+    cut = nuclei(25)[0][50:]  # through the middle of the first row
+    figures = found_in(cut, keep_border=False)
+    assert figures["n_dropped_border"] == 5
+    assert figures["objects_flag"] == ""
+
+
+def test_signal_that_no_object_covers_is_flagged() -> None:
+    pixels, truth = nuclei(25)
+    signal_px, outside = signal_outside(pixels, truth)
+    assert signal_px == pytest.approx((truth > 0).sum(), rel=0.2)
+    assert outside < 0.05
+    half = np.where(truth <= 10, truth, 0)
+    figures = object_findings(10, SortedOut(), *signal_outside(pixels, half))
+    assert figures["objects_flag"] == findings.MISSED
+
+
+def test_sizes_and_probabilities_are_doubted() -> None:
+    known = SortedOut(diameter_px=3.0, known_px=(5.0, 900.0))
+    assert object_findings(20, known, 999, 0.0)["objects_flag"] == findings.SIZE
+    assert object_findings(20, SortedOut(undecided=0.6), 999, 0.0)["objects_flag"] == (
+        findings.UNDECIDED
+    )
+    assert object_findings(3, SortedOut(undecided=0.6), 999, 0.0)["objects_flag"] == ""
+
+
+def test_by_region_the_same_is_counted(tmp_path) -> None:
+    pixels = nuclei(25)[0]
+    options = {"min_area_um2": 300.0, "keep_border": False}
+    whole = segment_nuclei(pixels, 1.0, engine=ENGINE, **options)
+    by_region = segment_by_region(
+        OnDisk(pixels[None]), 1.0, engine=ENGINE, scratch=scratch_in(tmp_path), **options
+    )
+    assert by_region.sorted_out == whole.sorted_out
+    assert signal_outside(OnDisk(pixels), OnDisk(np.asarray(whole.labels))) == signal_outside(
+        pixels, whole.labels
+    )
+
+
+@pytest.mark.parametrize("radius", [3, 90])
+def test_nuclei_of_any_size_are_found_by_default(radius: int) -> None:
+    """Those of 180 px were not found, those of 6 px were dropped as too small."""
+    rng = np.random.default_rng(radius)
+    edge = {3: 160, 90: 720}[radius]
+    y, x = np.mgrid[:edge, :edge]
+    step = edge // 3 if radius == 90 else 16
+    light = 500.0 * ((y % step - step / 2) ** 2 + (x % step - step / 2) ** 2 < radius**2)
+    pixels = rng.normal(130 + light, 8)
+    labels = segment_nuclei(pixels, 0.5, engine=ENGINE).labels
+    assert labels.max() == (9 if radius == 90 else 100)
+    assert (labels > 0).sum() == pytest.approx((light > 0).sum(), rel=0.2)
