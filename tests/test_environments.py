@@ -49,7 +49,6 @@ OF_OTHER_STAGES = {
     "lay_out_denoised": {"scipy"},
     "verify_block": {"scipy"},
     "verify_plate": {"scipy"},
-    "verify": {"scipy"},
 }
 # Never imported by name, and needed all the same.
 SILENT = {
