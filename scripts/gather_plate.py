@@ -65,6 +65,7 @@ with speaking(snakemake):
     rows = {stage: read_rows(of_stage) for stage, of_stage in paths.items()}
     if {"track", "detect"} & rows.keys():
         from cellpipe import track  # half a second, which a plate without movies need not pay
+        from cellpipe.track.far_steps import name_far_steps
     receipts = {
         stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()
     }
@@ -91,6 +92,8 @@ with speaking(snakemake):
         fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
         together = movie_quality.common_movement(fields)
     cell_paths = moving(cells, fields) if "track" in rows else cells
+    if "track" in rows:
+        fields = name_far_steps(fields, cell_paths)
     tracks = track.track_table(cell_paths, plate.time_step_s) if "track" in rows else pd.DataFrame()
     spot_paths = moving(spots, fields) if "track_id" in spots else spots
     particles = (

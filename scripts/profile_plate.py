@@ -7,7 +7,7 @@ import pandas as pd
 
 from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.profiles.hits import hit_counts, not_judged
-from cellpipe.quality import plate_warnings
+from cellpipe.quality.warnings import plate_warnings
 from cellpipe.statistics.reference import named
 from cellpipe.units import Scale
 from cellpipe.workflow import plate_chain

@@ -10,7 +10,7 @@ from test_regions import OnDisk
 
 from cellpipe.models.engines.cellpipe import CellpipeEngine
 from cellpipe.models.load import load_network
-from cellpipe.quality import plate_warnings
+from cellpipe.quality.warnings import plate_warnings
 from cellpipe.scratch import scratch_in
 from cellpipe.segment import findings
 from cellpipe.segment.findings import object_findings, signal_outside

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from cellpipe.quality import plate_warnings
+from cellpipe.quality.warnings import plate_warnings
 from cellpipe.saturation import plate_wide, shares_of_objects, top_of
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from drawn_report import draw_content
 
-from cellpipe.quality import COLUMNS, plate_warnings
+from cellpipe.quality.warnings import COLUMNS, plate_warnings
 from cellpipe.report import render_report
 
 KNOWN = {
