@@ -137,7 +137,7 @@ def test_spots_are_where_they_are(size: tuple[float, float]) -> None:
     for py, px in places:
         pixels += 200 * np.exp(-((y - py) ** 2 + (x - px) ** 2) / (2 * 1.5**2))
     options = {"diameter_um": 4.2, "engine": "log", "polarity": "bright",
-               "probability_threshold": 0.4, "threshold": None}  # fmt: skip
+               "probability_threshold": 0.4, "threshold": None, "false_per_mpx": 0.3}  # fmt: skip
     holders = np.ones((n_y, n_x), np.uint32)
     holders[:, : round(25 / size[1])] = 2
     spots = chain.detect_frame(pixels, holders, size, options)

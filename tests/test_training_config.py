@@ -92,7 +92,7 @@ def test_misspelt_and_mistyped_options_are_named():
         ("schedule", {"optimizer": "adam"}, "adamw, sgd"),
         ("schedule", {"learning_rate": "1e-3"}, "1.0e-3"),
         ("schedule", {"patienc": 3}, "did you mean 'patience'"),
-        ("normalisation", {"method": "max"}, "percentiles, mean_std"),
+        ("normalisation", {"method": "max"}, "percentiles, objects, mean_std"),
         ("normalisation", {"fitted": [[0, 1]]}, "per: data"),
         ("simulation", {"share": 0.1, "channels": ["dna", "spots"]}, "network: inputs"),
         ("freeze", ["down"], "a section"),

@@ -110,6 +110,6 @@ def summarise_movies(movies: pd.DataFrame) -> tuple[dict[str, float], dict[str, 
     notes = why_empty(scores)
     for name in scores:
         n_known = int(np.isfinite(own[name]).sum())
-        if 0 < n_known < len(own):
-            notes[name] = f"mean of {n_known} of {len(own)} movies; the others have none"
+        if 0 < n_known < len(movies):
+            notes[name] = f"mean of {n_known} of {len(movies)} movies; the others have none"
     return scores, notes
