@@ -30,6 +30,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first damage")
     parser.add_argument("--every", type=int, default=1, help="take every n-th damage of the list")
     parser.add_argument("--only", help="damages whose name contains this")
+    parser.add_argument("--without", nargs="*", default=[], help="damages to leave out, by name")
     parser.add_argument("--kind", choices=("plate", "movie"))
     parser.add_argument("--out", type=Path, required=True, help="an empty folder")
     parser.add_argument("--keep", action="store_true", help="keep the folders of faults")
@@ -45,6 +46,7 @@ def main() -> None:
     for k in range(options.first, options.first + options.n):
         kind = options.kind or ("plate", "movie")[k % 2]
         several = [d for d in kinds[kind][1] if options.only is None or options.only in d.__name__]
+        several = [d for d in several if d.__name__ not in options.without]
         if not several:
             continue
         step = 1 if options.kind else 2

@@ -158,6 +158,23 @@ def faults_of_blocks(wildcards):
     return [f"{of_plate}/{name}.tsv" for name in blocks(wildcards.plate)]
 
 
+def denoised_of(path):
+    """A file of the denoised plate, where the config keeps it."""
+    return path if KEEP_DENOISED else []
+
+
+def track_tables(wildcards):
+    """Block tables of the tracks of a block's fields, where labels of tracks are kept."""
+    if "tracks" not in LABELS:
+        return []
+    wanted = {(u["well"], u["field"]) for u in block_units(wildcards)}
+    return [
+        f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet"
+        for name, units in field_blocks(wildcards.plate).items()
+        if wanted & {(u.well, u.field) for u in units}
+    ]
+
+
 def covering_tables(stage):
     """Block tables of a stage that hold any of the fields of a block of whole fields."""
 

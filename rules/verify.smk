@@ -1,20 +1,3 @@
-def denoised_of(path):
-    """A file of the denoised plate, where the config keeps it."""
-    return path if KEEP_DENOISED else []
-
-
-def track_tables(wildcards):
-    """Block tables of the tracks of a block's fields, where labels of tracks are kept."""
-    if "tracks" not in LABELS:
-        return []
-    wanted = {(u["well"], u["field"]) for u in block_units(wildcards)}
-    return [
-        f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet"
-        for name, units in field_blocks(wildcards.plate).items()
-        if wanted & {(u.well, u.field) for u in units}
-    ]
-
-
 rule verify_block:
     input:
         layout="<results>/{plate}/layout.json",
