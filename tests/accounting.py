@@ -92,12 +92,11 @@ def _objects(results: Path, tables: dict[str, pd.DataFrame]) -> Iterator[str]:
     extra = set(rows.index) - set(counted.index)
     if extra:
         yield f"cells of frames that fields.parquet does not list: {sorted(extra)[:3]}"
-    store = next(results.glob("*.ome.zarr"))
+    layout = json.loads((results / "layout.json").read_text())
+    paths = {(entry["well"], entry["field"]): entry["path"] for entry in layout["fields"]}
     for (well, field), group in cells.groupby(["well", "field"]):
-        place = f"{well[0]}/{int(well[1:])}/{field}/labels/{objects}/0"
-        if not (store / place).exists():
-            continue
-        labels = np.asarray(zarr.open(store / place, mode="r"))
+        place = results / layout["store"] / paths[well, field] / "labels" / objects / "0"
+        labels = np.asarray(zarr.open(place, mode="r"))
         for t, of_frame in group.groupby("t"):
             in_plate = np.unique(labels[t])
             if set(in_plate[in_plate > 0].tolist()) != set(of_frame["label"].tolist()):
