@@ -108,7 +108,8 @@ def _named(run: Run, tables: dict[str, pd.DataFrame]) -> dict[str, set[str]]:
     wells = tables["wells"]
     for column in ("incomplete", "incomplete_reason", "hit_reason"):
         if column in wells:
-            marked = wells[wells[column].fillna("").astype(str).isin(["", "False"]) == False]  # noqa: E712
+            words = wells[column].fillna("").astype(str)
+            marked = wells[~words.isin(["", "False"])]
             lines += [f"{row.well} {column}: {getattr(row, column)}" for row in marked.itertuples()]
     found: dict[str, set[str]] = {}
     for line in lines:

@@ -20,7 +20,6 @@ from typing import Any
 def preload() -> None:
     """Import what jobs import, once, before the first fork."""
     import ngio  # noqa: F401
-    from snakemake_interface_executor_plugins.settings import ExecMode  # noqa: F401
 
     root = Path(__file__).parents[1]
     for path in sorted((root / "cellpipe").rglob("*.py")):

@@ -120,7 +120,8 @@ def test_a_well_without_cells_is_0_and_a_hit_and_one_without_images_is_empty():
         wells = summarised(tables, inspection, plate_map)
         wells = call_hits(normalise_wells(wells, [readout]), readout).set_index("well")
         assert wells[readout]["B02"] == 0
-        assert wells["hit"]["B02"] is np.True_ or wells["hit"]["B02"] == True  # noqa: E712
+        assert wells["hit"]["B02"] is not pd.NA
+        assert bool(wells["hit"]["B02"])
         assert wells["hit"]["B03"]
         assert np.isnan(wells[readout]["D02"])
         assert wells["hit"].isna()["D02"]
