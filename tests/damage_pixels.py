@@ -207,7 +207,9 @@ def magnified(folder: Path, rng: np.random.Generator) -> Harm:
         h, w = image.shape
         inner = image[h // 4 : h // 4 + (h + 1) // 2, w // 4 : w // 4 + (w + 1) // 2]
         rewrite(path, ndimage.zoom(inner, 2, order=1)[:h, :w].astype(np.uint16))
-    return harm_to("of twice the magnification", *paths, word="another size")
+    empty = "a field without objects has no size" if well_of(paths[0]) == "C03" else ""
+    what = "of twice the magnification"
+    return harm_to(what, *paths, word="another size", not_knowable=empty)
 
 
 def channels_exchanged(folder: Path, rng: np.random.Generator) -> Harm:

@@ -134,6 +134,14 @@ def test_a_channel_in_place_of_another_and_two_that_were_exchanged_are_named() -
     assert not list(levels.exchanged_channels({}, tables))
 
 
+def test_a_treatment_that_makes_one_channel_the_brighter_one_exchanges_nothing() -> None:
+    def induced(well, field, channel, image):
+        bright = channel == "dna" and well in ("B05", "E02")
+        return exposure(np.random.default_rng(field), 2000) if bright else image
+
+    assert not list(levels.exchanged_channels({}, plate(induced)))
+
+
 def test_a_field_of_another_magnification_is_named() -> None:
     rng = np.random.default_rng(1)
     places = [(well, field) for well in WELLS for field in (1, 2, 3)]

@@ -8,6 +8,7 @@ and that no two exposures have the same pixels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -165,14 +166,11 @@ def exchanged_channels(
     """Fields in which two channels look like each other's on the rest of the plate."""
     by_channel = dict(_by_channel(tables))
     figures = {c: _signature(fields, c) for c, fields in by_channel.items()}
-    names = list(figures)
-    for one, other in [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]:
+    for one, other in combinations(figures, 2):
         a, b = figures[one], figures[other]
         if len(a) < FEWEST or len(a) != len(b):
             continue
-        as_named = np.minimum(_distance(a, a), _distance(b, b))
-        exchanged = np.maximum(_distance(a, b), _distance(b, a))
-        odd = (as_named > 6) & (exchanged < as_named / 3)
+        odd = _like_each_other(a, b)
         if odd.any() and odd.mean() < 0.5:
             rows = by_channel[one][odd]
             yield {
@@ -183,6 +181,20 @@ def exchanged_channels(
                 "likely_cause": "files of two channels that were exchanged",
                 "do": "look at the images; correct the names of the files, then run again",
             }
+
+
+def _like_each_other(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Fields of two channels, each more like the other one of the plate than like itself.
+
+    Levels go with the number of cells; what tells is by how much one channel is the brighter one
+    of the same field, and whether that is turned round. A treatment turns one channel, not both.
+    """
+    brighter = a[:, 2] - b[:, 2]
+    usual, spread = _usual(brighter)
+    spread = max(spread, 0.03)
+    turned = (np.abs(brighter - usual) > 6 * spread) & (np.abs(brighter + usual) < 3 * spread)
+    both = (_distance(a, b) < _distance(a, a)) & (_distance(b, a) < _distance(b, b))
+    return turned & both
 
 
 def _signature(fields: pd.DataFrame, channel: str) -> np.ndarray:
