@@ -65,7 +65,7 @@ def doubtful_objects(
         if len(rows):
             yield {
                 "kind": flag,
-                "where": _places(rows),
+                "where": places(rows),
                 "seen": f"{len(rows)} of {len(fields)} fields or frames",
                 "likely_cause": cause,
                 "do": do,
@@ -112,7 +112,7 @@ def saturated_channels(
             continue
         yield {
             "kind": "saturated",
-            "where": f"channel {channel}: {_places(rows)}",
+            "where": f"channel {channel}: {places(rows)}",
             "seen": f"up to {100 * rows[share].max():.1f} % of a field's pixels at the end of the "
             f"camera's scale, in {len(rows)} of {len(fields)} fields or frames",
             "likely_cause": "exposed for too long: intensities are too low there, and equal",
@@ -125,6 +125,6 @@ def _causes() -> dict[str, tuple[str, str]]:
     return {**CAUSES, **dropped}
 
 
-def _places(rows: pd.DataFrame) -> str:
+def places(rows: pd.DataFrame) -> str:
     wells = [str(well) for well in rows["well"].drop_duplicates()]
     return ", ".join(wells[:8]) + (f" and {len(wells) - 8} more wells" if len(wells) > 8 else "")

@@ -50,9 +50,9 @@ def few_followed(points: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame : well, field, t, `share` of the cells that go on or are daughters of the frame before,
-        and the `usual` one. Frames after a lost one, and frames of fewer than 10 cells, are left
-        out.
+    DataFrame : well, field, t, `share` of the cells that go on, or come of a division, from the
+        frame before, and the `usual` one. Frames after a lost one, and frames of fewer than 10
+        cells, are left out.
     """
     found = []
     for (well, field), rows in points.groupby(["well", "field"], sort=True):

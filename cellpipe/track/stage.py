@@ -118,8 +118,8 @@ def find_jumps(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shifts that do not fit the movie's own, bool (K,); and its usual shift per frame, (2,).
 
-    In a movie of few frames nothing is usual: there only a shift that no cell could go counts. Where
-    the stage goes back and forth, every shift is a jump, and what cells do together is lost in it.
+    In a movie of few frames nothing is usual: there only a shift that no cell could go counts.
+    Where the stage goes back and forth, every shift is a jump, with what cells do together in it.
 
     Parameters
     ----------
