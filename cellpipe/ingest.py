@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadImage
+from cellpipe.quality.blank import blank_share
 from cellpipe.saturation import top_of
 
 
@@ -92,11 +93,13 @@ def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str)
 
 
 def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float]:
-    """Mean, and what is known of saturation, of each channel of a frame (C, Z, Y, X).
+    """Mean, saturation and blank parts of each channel of a frame (C, Z, Y, X).
 
     <channel>_saturated is the share of saturated pixels, as far as this frame can tell;
     <channel>_top its largest grey value and <channel>_at_top the share of pixels there, by which
-    `cellpipe.saturation.plate_wide` knows saturation that only the plate shows.
+    `cellpipe.saturation.plate_wide` knows saturation that only the plate shows. <channel>_blank is
+    the share of pixels in bands or tiles of one value, of the plane in z that has most; by
+    <channel>_equal `cellpipe.quality.blank.name_blank` knows where that is usual.
     """
     figures = {}
     for channel, stack in zip(channels, frame, strict=True):
@@ -104,6 +107,8 @@ def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float
         top = top_of(stack)
         figures[f"{channel}_saturated"] = top.saturated
         figures[f"{channel}_top"], figures[f"{channel}_at_top"] = top.value, top.share
+        blank, equal = zip(*(blank_share(plane) for plane in stack), strict=True)
+        figures[f"{channel}_blank"], figures[f"{channel}_equal"] = max(blank), min(equal)
     return figures
 
 

@@ -17,7 +17,13 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.quality.fields import doubtful_objects, dropped_objects, saturated_channels
+from cellpipe.quality.fields import (
+    blank_parts,
+    blurred_fields,
+    doubtful_objects,
+    dropped_objects,
+    saturated_channels,
+)
 from cellpipe.quality.files import files_in_doubt, incomplete
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 
@@ -35,6 +41,8 @@ CHECKS: tuple[Check, ...] = (
     doubtful_objects,
     dropped_objects,
     saturated_channels,
+    blurred_fields,
+    blank_parts,
     empty_columns,
 )
 
