@@ -9,7 +9,7 @@ from cellpipe import saturation
 from cellpipe.dynamics.diffusion import subtract_drift
 from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
-from cellpipe.inputs import account
+from cellpipe.inputs import account, remedies
 from cellpipe.plate import Plate
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
@@ -106,7 +106,7 @@ with speaking(snakemake):
     )
     over = account.read_passed_over(snakemake.input.passed_over)
     planes = read_table(snakemake.input.manifest)
-    passed_over = account.rows_of_images(over)
+    passed_over = remedies.rows_of_images(over)
     faults = gather.quarantine(plate.name, inspection, receipts, passed_over, planes)
     left_out = gather.left_out_frames(receipts["ingest"])
     files = account.settled(inspection["files"], planes, left_out)
