@@ -68,6 +68,7 @@ with speaking(snakemake):
     if {"track", "detect"} & rows.keys():
         from cellpipe import track  # half a second, which a plate without movies need not pay
         from cellpipe.track.far_steps import name_far_steps
+        from cellpipe.track.order import name_order
     receipts = {
         stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()
     }
@@ -96,7 +97,7 @@ with speaking(snakemake):
         together = movie_quality.common_movement(fields)
     cell_paths = moving(cells, fields) if "track" in rows else cells
     if "track" in rows:
-        fields = name_far_steps(fields, cell_paths)
+        fields = name_order(name_far_steps(fields, cell_paths), cell_paths)
     tracks = track.track_table(cell_paths, plate.time_step_s) if "track" in rows else pd.DataFrame()
     spot_paths = moving(spots, fields) if "track_id" in spots else spots
     particles = (

@@ -59,9 +59,9 @@ def test_the_field_is_named_with_its_share() -> None:
     found = name_blank(rows([IMAGE, half, IMAGE, none, field(3)]), ["gfp"])
     assert found["gfp_flag"].tolist() == ["", "75 % blank", "", "100 % blank", ""]
     assert "gfp_equal" not in found
-    (warning,) = plate_warnings({}, {"fields": found}).itertuples()
-    assert warning.kind == "blank parts"
-    assert "B02, B04" in warning.where
+    warnings = plate_warnings({}, {"fields": found}).set_index("kind")["where"]
+    assert "B02" in warnings["blank parts"]
+    assert "B04" in warnings["blank image"]
 
 
 def test_planes_of_one_value_are_usual_where_the_background_was_cut_off() -> None:

@@ -128,8 +128,11 @@ def blank_parts(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
         return
     for column in [str(c) for c in fields if str(c).endswith("_flag")]:
         channel = column.removesuffix("_flag")
+        if f"{channel}_blank" not in fields:
+            continue
         rows = fields[fields[column].fillna("").str.contains(" blank", regex=False)]
-        if rows.empty or f"{channel}_blank" not in fields:
+        rows = rows[rows[f"{channel}_blank"] < 1]  # others: `cellpipe.quality.levels.flat_images`
+        if rows.empty:
             continue
         yield {
             "kind": "blank parts",

@@ -220,6 +220,8 @@ def summary(frames: pd.DataFrame, max_gap_frames: int | None = None) -> list[str
             ("out of focus", "out of focus"),
             ("no nuclei", "without nuclei"),
             ("stage jumps", "the stage jumps before"),
+            ("cells step", "cells step much farther than usual to"),
+            ("order of frames", "not in the order in which cells move"),
         ):
             ts = rows.loc[rows["movie_flag"].str.contains(kind, regex=False), "t"].tolist()
             if ts:
