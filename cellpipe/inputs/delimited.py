@@ -52,8 +52,8 @@ def decoded(data: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     for mark, encoding in _BOMS:
         if data.startswith(mark):
             return _strictly(data, encoding, name).rstrip("\0"), ()
-    if b"\0" not in (text := data.rstrip(b"\0\x1a")):
-        data = text  # a file that its program filled up with zeros
+    if b"\0" not in (unfilled := data.rstrip(b"\0\x1a")):
+        data = unfilled  # a file that its program filled up with zeros
     if b"\0" in data:  # UTF-16 without its mark: every other byte of plain text is zero
         half = "utf-16-le" if b"\0" in data[1::2] else "utf-16-be"
         return _strictly(data, half, name), ()

@@ -59,18 +59,24 @@ def fraction_errors(fractions: pd.DataFrame, n: pd.Series) -> pd.DataFrame:
 
 def why_uncertain(
     values: pd.Series,
-    errors: pd.Series | None,
     negative: pd.Series,
     spread: Spread,
     threshold: float,
+    *,
+    errors: pd.Series | None = None,
+    counts: pd.Series | None = None,
 ) -> pd.Series:
     """Why a well that passes the threshold may be chance; "" where it stands out.
 
     Parameters
     ----------
-    values : of all wells; errors : their standard errors, None where they are not known
-    negative : whether a well is a negative control
-    spread : of the negative controls
+    values : of all wells
+    negative : whether a well is a negative control; spread : of their values
+    errors : standard errors of the values, None where they are not known
+    counts : of readouts that count objects, how many there are
+
+    Of few controls the spread may be small by chance: smaller than that of the cells or of counts
+    alone allows is not believed of them.
     """
     import pandas as pd
 
@@ -78,12 +84,20 @@ def why_uncertain(
         return pd.Series("", index=values.index, dtype="object")
     distance = (values - spread.centre).abs()
     reasons = pd.Series("", index=values.index, dtype="object")
+    few = spread.n < FEW_CONTROLS
     if errors is not None:
         usual = float(np.nanmedian(errors[negative])) if errors[negative].notna().any() else 0.0
         extra = (errors**2 - usual**2).clip(lower=0)
-        alike = distance < threshold * np.sqrt(spread.scale**2 + extra)
+        known = max(spread.scale, usual) if few else spread.scale
+        alike = distance < threshold * np.sqrt(known**2 + extra)
         reasons[alike] = "too few cells: their median, or fraction, varies as much by chance"
-    if spread.n < FEW_CONTROLS:
+    if few and counts is not None:
+        usual = float(np.nanmedian(counts[negative]))
+        reasons[_anscombe(counts, usual) < threshold] = (
+            f"robust z passes, but counts as near to {usual:.0f} as this differ by chance, and"
+            f" {spread.n} negative controls cannot tell more"
+        )
+    if few:
         p = _t_test(values, values[negative])
         for at in reasons.index[(p > FEW_CONTROLS_P) & reasons.eq("")]:
             reasons[at] = (
@@ -91,6 +105,11 @@ def why_uncertain(
                 f" enough (t test, p {p[at]:.2g})"
             )
     return reasons
+
+
+def _anscombe(counts: pd.Series, usual: float) -> pd.Series:
+    """Standard deviations that Poisson counts lie apart (Anscombe, Biometrika 35, 246, 1948)."""
+    return 2 * (np.sqrt(counts + 0.375) - np.sqrt(usual + 0.375)).abs()
 
 
 def _t_test(values: pd.Series, controls: pd.Series) -> pd.Series:

@@ -41,6 +41,13 @@ def is_count(readout: str) -> bool:
     return readout in COUNTS
 
 
+def raw_count_of(readout: str) -> str:
+    """The raw count behind a count: "cells_per_field" → "n_cells"; "" for other readouts."""
+    if not is_count(readout):
+        return ""
+    return readout if readout in RAW_COUNTS else f"n_{readout.partition('_per_')[0]}"
+
+
 def objects_per_well(
     rows: pd.DataFrame, frames: pd.DataFrame, ground: pd.DataFrame, mm2_per_px: float, name: str
 ) -> pd.DataFrame:

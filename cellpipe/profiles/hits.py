@@ -18,7 +18,7 @@ import numpy as np
 
 from cellpipe.errors import BadConfig
 from cellpipe.profiles.certainty import why_uncertain
-from cellpipe.profiles.counts import comparable, is_count, why_incomplete
+from cellpipe.profiles.counts import comparable, is_count, raw_count_of, why_incomplete
 from cellpipe.statistics.reference import controls_of, reference_of
 
 if TYPE_CHECKING:
@@ -154,9 +154,17 @@ def _doubts(wells: pd.DataFrame, readout: str, threshold: float) -> pd.Series:
     """Why wells that pass the threshold may do so by chance; "" where they do not."""
     compared = comparable(wells, [readout])
     errors = wells[f"{readout}_se"].astype("float64") if f"{readout}_se" in wells else None
-    negative = controls_of(wells).eq("negative")
+    raw = raw_count_of(readout)
+    counts = comparable(wells, [raw])[raw] if raw in wells else None
     spread = reference_of(compared, readout).negative
-    return why_uncertain(compared[readout].astype("float64"), errors, negative, spread, threshold)
+    return why_uncertain(
+        compared[readout].astype("float64"),
+        controls_of(wells).eq("negative"),
+        spread,
+        threshold,
+        errors=errors,
+        counts=counts,
+    )
 
 
 def refuse_readout(readout: str, known: Sequence[str]) -> None:

@@ -45,10 +45,8 @@ def mixed_controls(
     told = ", ".join(f"{name} {middle:.3g}" for name, middle in zip(groups, medians, strict=True))
     what = f"{kind} controls of {len(groups)} treatments differ ({told})"
     together = abs(median(own[readout]) - others)
-    far = (
-        apart > FAR_APART_SHARE * together if kind == "positive" else apart > FAR_APART_SD * within
-    )
-    if far:
+    limit = FAR_APART_SHARE * together if kind == "positive" else FAR_APART_SD * within
+    if apart > limit:
         return f"{what}: mark as {kind!r} those alone that are meant", ""
     return "", f"{what}, and are taken together"
 

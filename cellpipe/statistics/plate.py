@@ -83,8 +83,10 @@ def _curve(own: DoseGroup, readout: str) -> DoseResponse:
     """The curve of a group; without EC50 and slope where its wells may not be one curve."""
     fit = fit_dose_response(own.wells["dose"], own.wells[readout].astype(float))
     if own.why_not:
-        known = {"n_points": fit.n_points, "monotonic_tau": fit.monotonic_tau}
-        fit = DoseResponse(**known, monotonic_p=fit.monotonic_p, note=own.why_not)
+        fit = DoseResponse(
+            monotonic_tau=fit.monotonic_tau, monotonic_p=fit.monotonic_p, n_points=fit.n_points,
+            note=own.why_not,
+        )  # fmt: skip
     return replace(fit, note="; ".join(filter(None, [fit.note, own.remark])))
 
 
