@@ -14,6 +14,7 @@ import json
 import shutil
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -56,23 +57,27 @@ def main() -> None:
         run, numbers = base[kind]
         outcome = damaged_runs.damaged(run, folder, damage, options.seed * 100_000 + k, numbers)
         rows.append({"kind": kind, "damage": damage.__name__, "what": outcome.harm.what,
-                     "stopped": outcome.stopped, "faults": outcome.faults})  # fmt: skip
-        word = "FAULT" if outcome.faults else "stops" if outcome.stopped else "right"
+                     "not_knowable": outcome.harm.not_knowable, "stopped": outcome.stopped,
+                     "faults": outcome.faults, "word": outcome.word})  # fmt: skip
+        word = outcome.word
         took = time.perf_counter() - started
-        print(f"{k:4d} {kind:5} {word} {took:5.1f} s  {damage.__name__}: {outcome.harm.what}")
+        print(
+            f"{k:4d} {kind:5} {word:12} {took:5.1f} s  {damage.__name__}: {outcome.harm.what}",
+            flush=True,
+        )
         for fault in outcome.faults[:4]:
             print(f"       {fault}", flush=True)
         if outcome.faults and options.keep:
             (folder / "printed.txt").write_text(outcome.printed)
         else:
             shutil.rmtree(folder)
-    faults = [row for row in rows if row["faults"]]
-    stopped = sum(row["stopped"] and not row["faults"] for row in rows)
     (options.out / "outcomes.json").write_text(json.dumps(rows, indent=1))
-    right = len(rows) - stopped - len(faults)
-    print(f"{len(rows)} damages: {stopped} stopped with a sentence, {right} went through right, ")
-    print(f"{len(faults)} with faults")
-    sys.exit(bool(faults))
+    n = Counter(str(row["word"]) for row in rows)
+    print(
+        f"{len(rows)} damages: {n['stops']} stopped with a sentence, {n['right']} went through "
+        f"right, {n['not knowable']} cannot be known from the data, {n['FAULT']} with faults"
+    )
+    sys.exit(bool(n["FAULT"]))
 
 
 if __name__ == "__main__":

@@ -356,6 +356,8 @@ SEGMENT_CODE = frame_code(
     "segment.regions",
     "denoise",
     "segment.quality",
+    "segment.findings",
+    "segment.sharpness",
     "segment.square",
 )
 
@@ -365,7 +367,9 @@ TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
 
 DETECT_CODE = frame_code("detect", "segment.square")
 
-MEASURE_CODE = frame_code("measure.objects", "measure.regions", "illumination")
+MEASURE_CODE = frame_code(
+    "measure.objects", "measure.regions", "illumination", "saturation"
+)
 
 # what each stage is made of, for the report: digest of its code, and its options
 MADE = {

@@ -41,7 +41,10 @@ rule evaluate_plate:
             "inputs.marked_cells",
             "inputs.objects",
             "inputs.truth",
+            "metrics.divisions",
             "metrics.points",
+            "metrics.track_matches",
+            "metrics.tracks",
         ),
     script:
         "../scripts/evaluate_plate.py"

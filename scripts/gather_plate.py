@@ -9,8 +9,10 @@ from cellpipe import saturation
 from cellpipe.dynamics.diffusion import subtract_drift
 from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
-from cellpipe.inputs import account
+from cellpipe.inputs import account, remedies
 from cellpipe.plate import Plate
+from cellpipe.quality.blank import name_blank
+from cellpipe.quality.focus import name_blurred
 from cellpipe.segment import movie_quality
 from cellpipe.units import words_of
 from cellpipe.workflow import gather
@@ -66,6 +68,7 @@ with speaking(snakemake):
     if {"track", "detect"} & rows.keys():
         from cellpipe import track  # half a second, which a plate without movies need not pay
         from cellpipe.track.far_steps import name_far_steps
+        from cellpipe.track.order import name_order
     receipts = {
         stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()
     }
@@ -88,12 +91,13 @@ with speaking(snakemake):
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
     fields = saturation.plate_wide(fields, cells, plate.channels)
+    fields = name_blurred(name_blank(fields, plate.channels))
     with words_of(plate.scale):
         fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
         together = movie_quality.common_movement(fields)
     cell_paths = moving(cells, fields) if "track" in rows else cells
     if "track" in rows:
-        fields = name_far_steps(fields, cell_paths)
+        fields = name_order(name_far_steps(fields, cell_paths), cell_paths)
     tracks = track.track_table(cell_paths, plate.time_step_s) if "track" in rows else pd.DataFrame()
     spot_paths = moving(spots, fields) if "track_id" in spots else spots
     particles = (
@@ -103,7 +107,7 @@ with speaking(snakemake):
     )
     over = account.read_passed_over(snakemake.input.passed_over)
     planes = read_table(snakemake.input.manifest)
-    passed_over = account.rows_of_images(over)
+    passed_over = remedies.rows_of_images(over)
     faults = gather.quarantine(plate.name, inspection, receipts, passed_over, planes)
     left_out = gather.left_out_frames(receipts["ingest"])
     files = account.settled(inspection["files"], planes, left_out)

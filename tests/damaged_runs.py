@@ -11,30 +11,39 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from accounting import faults_of_account
-from damage import Damage, Harm
+from harm import Damage, Harm
 from in_process import run_forked
 from running import Run
 
 TARGETS = ("results/P/wells.parquet", "results/P/statistics.tsv", "results/P/verified.tsv")
+NAMES = ("wells", "cells", "tracks", "spots", "fields")
+_NEVER = re.compile(r"fingerprint|seconds")
 # they depend on the controls of the plate, wherever these are
-_OF_OTHERS = re.compile(
-    r"class|fraction_|_normalised|_robust_z|^hit|fingerprint|seconds|condition|control|dose|reason"
-)
+_OF_CONTROLS = re.compile(r"class|fraction_|_normalised|_robust_z|^hit")
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """Of a finished plate: of each well, its rows of every table, and what is said of it."""
+    """Of a finished plate: of each well, its rows of every table, and the words about it.
 
-    of_wells: dict[str, pd.DataFrame]
-    cells: dict[str, pd.DataFrame]
-    named: dict[str, set[str]]  # well → lines in which it is named
+    tables : name → well → rows
+    named : well → lines in which it is named; "" → lines in which no well is
+    """
+
+    tables: dict[str, dict[str, pd.DataFrame]]
+    named: dict[str, set[str]]
+
+    @property
+    def controls(self) -> set[str]:
+        wells = self.tables["wells"]
+        return {well for well, row in wells.items() if row["control"].fillna("").ne("").any()}
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,14 @@ class Outcome:
     stopped: bool
     faults: tuple[str, ...]
     printed: str
+
+    @property
+    def word(self) -> str:
+        if self.faults:
+            return "FAULT"
+        if self.stopped:
+            return "stops"
+        return "not knowable" if self.harm.not_knowable else "right"
 
 
 def whole(folder: Path, kind: str, config: dict) -> Run:
@@ -65,29 +82,31 @@ def damaged(run: Run, folder: Path, damage: Damage, seed: int, base: Numbers) ->
         )
     harm = damage(folder, np.random.default_rng(seed))
     copy = Run(folder, run.config)
-    code, printed = run_forked(copy.command(*TARGETS), folder)
+    code, printed = run_forked(copy.command(*TARGETS, **harm.changes), folder)
     finished = all((folder / target).exists() for target in TARGETS)
-    faults = (
-        list(_faults_of_results(copy, harm, base))
-        if finished
-        else list(_faults_of_stop(copy, printed))
-    )
+    judge = _faults_of_results(copy, harm, base) if finished else _faults_of_stop(copy, printed)
+    faults = list(judge)
+    if finished and harm.stops:
+        faults.append("went through, and should have stopped before any job")
+    if not finished and code == 0:
+        faults.append("exit status 0, though results are missing")
     if code not in (0, 1):
         faults.append(f"exit status {code}")
     return Outcome(harm, not finished, tuple(faults), printed)
 
 
 def numbers(run: Run) -> Numbers:
-    """What a finished plate says, well by well."""
+    """What a finished plate holds, well by well."""
     tables = {}
-    for name in ("wells", "cells", "tracks", "spots", "fields"):
+    for name in NAMES:
         path = run.plate / f"{name}.parquet"
         if path.exists():
             tables[name] = pd.read_parquet(path)
-    wells = tables["wells"]
-    of_wells = {str(well): row for well, row in wells.groupby("well")}
-    cells = {str(well): row for well, row in tables["cells"].groupby("well")}
-    return Numbers(of_wells, cells, _named(run, tables))
+    by_well = {
+        name: {str(well): rows for well, rows in table.groupby("well")} if "well" in table else {}
+        for name, table in tables.items()
+    }
+    return Numbers(by_well, _named(run, tables))
 
 
 def _named(run: Run, tables: dict[str, pd.DataFrame]) -> dict[str, set[str]]:
@@ -113,53 +132,76 @@ def _named(run: Run, tables: dict[str, pd.DataFrame]) -> dict[str, set[str]]:
             lines += [f"{row.well} {column}: {getattr(row, column)}" for row in marked.itertuples()]
     found: dict[str, set[str]] = {}
     for line in lines:
-        for well in re.findall(r"(?<![A-Za-z])([A-P]\d\d)(?!\d)", line):
+        for well in re.findall(r"(?<![A-Za-z])([A-P]\d\d)(?!\d)", line) or [""]:
             found.setdefault(well, set()).add(line)
     return found
 
 
-def _faults_of_results(run: Run, harm: Harm, base: Numbers):
+def _faults_of_results(run: Run, harm: Harm, base: Numbers) -> Iterator[str]:
     yield from faults_of_account(run.plate, run.folder / "images")
     now = numbers(run)
-    for well in sorted(base.of_wells):
-        differences = list(_differences(well, base, now))
+    skipped = [_NEVER]
+    if harm.wells & base.controls:
+        skipped.append(_OF_CONTROLS)
+    for well in sorted(base.tables["wells"]):
+        differences = list(_differences(well, base, now, skipped))
         if not differences:
             continue
         if well not in harm.wells:
             yield f"well {well} was not touched, and changed: {differences[0]}"
-        elif not now.named.get(well, set()) - base.named.get(well, set()):
+        elif not harm.not_knowable and not _words(well, harm, base, now):
             yield f"well {well} changed without a word: {differences[0]}"
 
 
-def _differences(well: str, base: Numbers, now: Numbers):
-    if well not in now.of_wells:
+def _words(well: str, harm: Harm, base: Numbers, now: Numbers) -> set[str]:
+    """Words about a well that the damage brought; of the whole plate, if most of it is damaged."""
+    places = {well, ""} if 2 * len(harm.wells) > len(base.tables["wells"]) else {well}
+    new: set[str] = set()
+    for place in places:
+        new |= now.named.get(place, set()) - base.named.get(place, set())
+    return {line for line in new if re.search(harm.word, line)}
+
+
+def _differences(
+    well: str, base: Numbers, now: Numbers, skipped: list[re.Pattern[str]]
+) -> Iterator[str]:
+    if well not in now.tables["wells"]:
         yield "no row in wells.parquet"
         return
-    for before, after in ((base.of_wells, now.of_wells), (base.cells, now.cells)):
-        if (well in before) != (well in after):
-            yield f"{len(before.get(well, ()))} rows before, {len(after.get(well, ()))} now"
-        elif well in before:
-            yield from _different_columns(before[well], after[well])
+    for name, of_table in base.tables.items():
+        before, after = of_table.get(well), now.tables.get(name, {}).get(well)
+        if before is None or after is None:
+            if before is not after:
+                n = [0 if rows is None else len(rows) for rows in (before, after)]
+                yield f"{n[0]} rows of {name} before, {n[1]} now"
+            continue
+        for difference in _different_columns(before, after, skipped):
+            yield f"{name}: {difference}"
 
 
-def _different_columns(before: pd.DataFrame, after: pd.DataFrame):
+def _different_columns(
+    before: pd.DataFrame, after: pd.DataFrame, skipped: list[re.Pattern[str]]
+) -> Iterator[str]:
     if len(before) != len(after):
         yield f"{len(before)} rows before, {len(after)} now"
         return
     for name in before:
-        if _OF_OTHERS.search(str(name)):
+        if any(pattern.search(str(name)) for pattern in skipped):
             continue
         if name not in after:
             yield f"no column {name}"
             continue
-        a, b = before[name].to_numpy(), after[name].to_numpy()
-        same = (a == b) | (pd.isna(a) & pd.isna(b))
+        a, b = before[name].astype(object).to_numpy(), after[name].astype(object).to_numpy()
+        absent = pd.isna(a) | pd.isna(b)
+        same = np.where(
+            absent, pd.isna(a) & pd.isna(b), np.where(absent, 0, a) == np.where(absent, 0, b)
+        )
         if not np.all(same):
             k = int(np.argmin(same))
             yield f"{name}: {a[k]} before, {b[k]} now"
 
 
-def _faults_of_stop(run: Run, printed: str):
+def _faults_of_stop(run: Run, printed: str) -> Iterator[str]:
     """A run that stops does so in words, before anything was made of the plate."""
     if not ("seen:" in printed and "wanted:" in printed and "do:" in printed):
         yield f"stopped without a sentence: {printed[-600:]}"

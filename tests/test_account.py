@@ -17,7 +17,7 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs import account, manifest
+from cellpipe.inputs import account, manifest, remedies
 from cellpipe.inputs.doubles import same_bytes
 from cellpipe.layouts import files as listing
 from cellpipe.layouts.files import find_files
@@ -95,7 +95,7 @@ def test_images_passed_over_are_rows_of_the_quarantine_and_other_files_are_not(t
     written(tmp_path, *(f"odd/{i}.tif" for i in range(30)))
     (tmp_path / "P.HTD").touch()
     found, _, over = inspected(tmp_path)
-    rows = gather.quarantine("P", found, {}, account.rows_of_images(over))
+    rows = gather.quarantine("P", found, {}, remedies.rows_of_images(over))
     assert set(rows["status"]) == {"passed over"}
     kinds = {row.file: row.reason for row in rows.itertuples()}
     assert set(kinds) == {"P_B02_s1_w2.tif", "P_B02_s1_w1_thumb.tif", "odd/0.tif"}
@@ -154,10 +154,11 @@ def test_links_are_followed_inside_named_outside_and_never_in_circles(tmp_path):
         "P_B05_w1.tif": listing.LINK_OUT,
         "P_B06_w1.tif": listing.LINK_NOWHERE,
         "more": listing.LINK_FOLDER,
-        "round": listing.LINK_FOLDER,
+        "round": listing.LINK_INSIDE,
     }
-    rows = account.rows_of_images(over)
-    assert {"P_B05_w1.tif", "P_B06_w1.tif"} <= {row["file"] for row in rows}
+    rows = remedies.rows_of_images(over)
+    assert {"P_B05_w1.tif", "P_B06_w1.tif", "more"} == {row["file"] for row in rows}
+    assert len(account.warnings(found["files"])) == 3  # a link into the plate itself is none
     assert "follow_links" in next(r["remedy"] for r in rows if r["file"] == "P_B05_w1.tif")
     found, _, over = inspected(folder, follow_links=True)
     assert {f["well"] for f in found["fields"]} == {"B03", "B04", "B05", "C03", "C04"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import os
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,21 @@ def test_images_and_results_in_each_other_are_refused(tmp_path, monkeypatch, kin
         refuse_overlaps({"P": {"images": images}}, results)
     assert "'P'" in fault.value.seen
     assert state(tmp_path) == before
+
+
+def test_a_store_that_is_mounted_elsewhere_is_the_store(tmp_path):
+    """Its second path has other parents."""
+    plate = finished(tmp_path / "results/P")
+    mounted = tmp_path / "mounted"
+    mounted.mkdir()
+    if subprocess.run(["mount", "--bind", plate.path, mounted], capture_output=True).returncode:
+        pytest.skip("mounting needs the rights of an administrator")
+    try:
+        for images in (mounted, mounted / "B", tmp_path / "mounted/../mounted"):
+            with pytest.raises(BadConfig, match="images and results apart"):
+                refuse_overlaps({"P": {"images": images}}, tmp_path / "results")
+    finally:
+        subprocess.run(["umount", mounted], check=True)
 
 
 def test_images_beside_results_are_taken(tmp_path, monkeypatch):

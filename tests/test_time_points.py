@@ -25,7 +25,7 @@ def test_lost_time_points_leave_holes(count):
     tokens = [*range(1, 7), *range(10, 16)]
     numbers, notes = frames(tokens, count)
     assert numbers == [token - 1 for token in tokens]
-    assert "frame(s) 6-8 of 15" in notes
+    assert "frame(s) 6-8 (time points 7-9) of 15" in notes
 
 
 def test_half_a_movie_may_be_lost():

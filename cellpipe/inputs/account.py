@@ -9,33 +9,31 @@ fail if a file is in two places or in none, because then a number of the plate i
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from cellpipe.errors import Unreachable
+from cellpipe.inputs.remedies import EXPECTED, OTHER_CHANNEL, remedy
 from cellpipe.layouts.files import (
     HIDDEN,
     IMAGE_SUFFIXES,
-    LIKE_THE_OTHERS,
+    LINK_FOLDER,
+    LINK_NOWHERE,
     NO_FILE,
-    NO_NAME,
     NOT_IMAGE,
-    NOT_NAMED,
     NOT_READ,
     NOT_READ_SUFFIXES,
-    PROJECTION,
-    THUMBNAIL,
+    UNFINISHED,
+    UNREADABLE,
+    UNUSABLE,
     Files,
     suffix,
 )
 from cellpipe.layouts.reach import file_state
 
 COLUMNS = ["path", "reason", "image", "well"]
-MAX_FOLDERS = 20  # that get rows of their own in the quarantine, per reason
-EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION)  # what every plate may have beside its images
-OTHER_CHANNEL = "a channel that the config does not name"
 
 
 def passed_over(
@@ -65,11 +63,19 @@ def passed_over(
         if path in taken:
             continue
         why = reasons.get(path) or (NOT_READ if suffix(path) in NOT_READ_SUFFIXES else NOT_IMAGE)
-        image = why not in (HIDDEN, NOT_IMAGE, NO_FILE)
-        if why not in (OTHER_CHANNEL, NOT_READ) and suffix(path) not in IMAGE_SUFFIXES:
-            image = False
-        rows.append((path, why, image, wells.get(path, "")))
+        rows.append((path, why, _may_be_wanted(path, why), wells.get(path, "")))
     return pd.DataFrame(rows, columns=COLUMNS).astype({"image": "bool"})
+
+
+def _may_be_wanted(path: str, why: str) -> bool:
+    """Whether a file that is passed over is an image, or a place where images may lie."""
+    if why in (HIDDEN, NOT_IMAGE, NO_FILE):
+        return False
+    if why in (OTHER_CHANNEL, NOT_READ, UNFINISHED, LINK_FOLDER):
+        return True
+    if why == LINK_NOWHERE and not suffix(path):  # as of a folder on a share that is away
+        return True
+    return suffix(path) in IMAGE_SUFFIXES
 
 
 def accounted(
@@ -95,8 +101,21 @@ def accounted(
         "notes": [*files.notes, *inspection["notes"], *closed, *([lost] if absent else [])],
         "closed": files.closed,
         "folders": files.folders,
+        "watched": _mendable(over, files.folder),
         "files": account(len(files.names), set(planes["path"]) & there, used & there, over),
     }, over
+
+
+def _mendable(over: pd.DataFrame, folder: Path) -> dict[str, tuple[int, int]]:
+    """State of files that are passed over and can be mended with no other trace in their folder."""
+    mendable = over["reason"].str.startswith((LINK_NOWHERE, UNREADABLE, UNUSABLE))
+    found = {}
+    for path in over["path"][mendable]:
+        try:
+            found[path] = file_state(folder / path, retries=0)
+        except Unreachable:
+            found[path] = (-1, -1)
+    return found
 
 
 def accounted_source(
@@ -261,44 +280,3 @@ def _strange(group: Mapping[str, Any]) -> bool:
 
 def _some(wells: list[str]) -> str:
     return ", ".join(wells[:6]) + (" …" if len(wells) > 6 else "")
-
-
-def rows_of_images(over: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of the quarantine for images that were passed over, grouped where there are many.
-
-    One row per reason, well and folder; per reason alone for what every plate may have, or where
-    the folders are many.
-    """
-    rows = []
-    images = over[over["image"]]
-    for reason, group in images.groupby("reason", sort=False):
-        folders = group["path"].map(lambda path: PurePosixPath(path).parent.as_posix())
-        keys = [group["well"], folders]
-        usual = reason in EXPECTED or reason == OTHER_CHANNEL
-        if usual or len(group.groupby(keys)) > MAX_FOLDERS:
-            keys = [group["well"] if not usual else folders.map(lambda _: "")]
-        for key, part in group.groupby(keys, sort=False):
-            example = str(part["path"].iloc[0])
-            many = f"{len(part):,} images, such as {example}" if len(part) > 1 else example
-            rows.append(
-                {"well": str(key[0]), "file": example, "reason": f"{many}: {reason}",
-                 "remedy": remedy(str(reason))}
-            )  # fmt: skip
-    return rows
-
-
-def remedy(reason: str) -> str:
-    """What to do about images that were passed over for a reason."""
-    if reason in (*EXPECTED, OTHER_CHANNEL) or reason.startswith("a copy of"):
-        return "nothing, unless it is wanted"
-    if reason in (NOT_NAMED, LIKE_THE_OTHERS):
-        return "rename the files, or write a pattern that takes them, if they belong to the plate"
-    if "acquisition" in reason:
-        return "set 'ingest.acquisition' in the config, if this acquisition is wanted"
-    if "link" in reason:
-        return "copy the files into the folder, or set 'ingest.follow_links' in the config"
-    if reason == NOT_READ:
-        return "convert or unpack them, if they belong to the plate"
-    if reason == NO_NAME:
-        return "rename them"
-    return "list them in the metadata, if they belong to the plate"

@@ -6,6 +6,7 @@ B03  f1    f3     t 0 1     4     field 2 of B03, and frames 2 and 3, are holes
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -116,6 +117,26 @@ def wells_within(wells: Collection[str]) -> list[str]:
     names = ", ".join(f"{row}{column:02d}" for row, column in lost[:SHOWN])
     more = " …" if len(lost) > SHOWN else ""
     return [f"{len(places)} of {len(block)} wells of a block have images; not {names}{more}"]
+
+
+def other_sizes(shapes: Mapping[tuple[str, int], Sequence[int]]) -> list[str]:
+    """Sentence on fields whose images have other sizes than most: cropped, or binned pixels.
+
+    shapes : (well, field) → rows and columns
+    """
+    counts = Counter(tuple(shape) for shape in shapes.values())
+    if len(counts) < 2:
+        return []
+    usual = counts.most_common(1)[0][0]
+    odd = {place: shape for place, shape in shapes.items() if tuple(shape) != usual}
+    named = [f"{w} field {f} ({y} × {x})" for (w, f), (y, x) in sorted(odd.items())]
+    return [
+        f"{len(odd)} field(s) of another size than the rest ({usual[0]} × {usual[1]}): "
+        + ", ".join(named[:SHOWN])
+        + (" …" if len(named) > SHOWN else "")
+        + "; if they were binned or enlarged, their pixels are not as large as the others', and "
+        "areas and distances in them are wrong"
+    ]
 
 
 def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:

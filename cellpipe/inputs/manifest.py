@@ -26,6 +26,7 @@ from cellpipe.inputs.holes import (
     expected_frames,
     missing_fields,
     missing_planes,
+    other_sizes,
     refuse_uneven_stacks,
     wells_within,
 )
@@ -140,6 +141,7 @@ def inspect_planes(
     n_t, n_z = expected_frames(counted), stack_sizes(planes)
     repeated = [] if project_z else refuse_uneven_stacks(n_z)
     stack = 1 if project_z else max(n_z.values(), default=1)
+    step, late = time_step(groups, headers, read, time_step_s)
     fields = [
         _field(*place, [n_t[place], len(channels), stack, *header.shape], stored, n_z)
         for place, header in headers.items()
@@ -151,7 +153,7 @@ def inspect_planes(
         "plate": plate,
         "channels": list(channels),
         **scale,
-        **time_step(groups, headers, read, time_step_s),
+        **step,
         "fields": fields,
         "holes": missing_planes(planes, list(channels), n_t, n_z),
         "faults": [*faults, *missing_fields(counted)],
@@ -160,6 +162,8 @@ def inspect_planes(
         "notes": [
             *wells_within(set(counted["well"])),
             *(f"channel '{c}' has one plane: it is repeated in every z" for c in repeated),
+            *other_sizes({(f["well"], f["field"]): f["shape"][-2:] for f in fields}),
+            *late,
         ],
     }
     return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))

@@ -52,7 +52,7 @@ def refuse_overlap(
 ) -> None:
     """Raise BadConfig if the images of `plate` and the results `folder` of `owner` overlap."""
     images, folder, owner = Path(images), Path(folder), owner or plate
-    if _contains(folder, images):
+    if _contains(folder, images) or _is_folder_of(folder, images):
         seen = f"the images of the plate '{plate}' ({images}) in the results of '{owner}'"
         do = (
             "give the plate another name in the sheet of plates; or copy the images out of it"
@@ -81,6 +81,33 @@ def _contains(outer: Path, inner: Path) -> bool:
     if real_inner.is_relative_to(real_outer):
         return True
     return any(_same(real_outer, path) for path in (real_inner, *real_inner.parents))
+
+
+def _is_folder_of(results: Path, images: Path) -> bool:
+    """Whether `images` are, or lie in, a folder of the results that is mounted elsewhere, too.
+
+    On that second path, its parents are others. Folders of images are not listed: they can be long.
+    """
+    here = {_identity(path) for path in _folders_in(results)}
+    real = Path(os.path.realpath(images))
+    return any(_identity(path) in here for path in (real, *real.parents) if path.exists())
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except OSError:  # not there yet, or not to be listed
+        return []
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What the disk knows a folder by; None if it is not there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -14,6 +14,7 @@ import pandas as pd
 from cellpipe.errors import BadImage
 from cellpipe.inputs.headers import Read, most_common
 from cellpipe.layouts.reading import Header
+from cellpipe.layouts.times import uneven, usual_step_s
 from cellpipe.units import in_words, is_square
 
 UNKNOWN = "unknown"
@@ -156,25 +157,36 @@ def time_step(
     headers: Mapping[Place, Header],
     read: Read,
     given: float | None,
-) -> dict[str, Any]:
-    """Time between frames of a plate: the config's, else from the tags of one movie."""
+) -> tuple[dict[str, Any], list[str]]:
+    """Time between frames of a plate, and a note where the frames of its movie are uneven in time.
+
+    The config's, else from the tags of one movie: the median, as a movie may have been paused.
+    """
     if given:
-        return described_step(given, "config")
+        return described_step(given, "config"), []
     place = next((place for place in headers if groups[place]["t"].max() > 0), None)
     if place is None:
-        return described_step(None, UNKNOWN)
+        return described_step(None, UNKNOWN), []
     header = headers[place]
     if header.time_step_s:
-        return described_step(header.time_step_s, header.time_source)
+        return described_step(header.time_step_s, header.time_source), []
     group = groups[place]
     of_channel = group[group["channel"] == group["channel"].iloc[0]].drop_duplicates("t")
-    try:
-        first, last = (read(*of_channel.iloc[i][["path", "page"]]) for i in (0, -1))
-    except BadImage:
-        return described_step(None, UNKNOWN)
-    if first.acquired_s is None or last.acquired_s is None:
-        return described_step(None, UNKNOWN)
-    frames = of_channel["t"].iloc[-1] - of_channel["t"].iloc[0]
-    step = (last.acquired_s - first.acquired_s) / frames if frames else 0.0
-    name = str(of_channel["path"].iloc[0])
-    return described_step(step if step > 0 else None, f"MetaSeries acquisition times of {name}")
+    times_s = _acquired_s(of_channel, read)
+    source = f"MetaSeries acquisition times of {of_channel['path'].iloc[0]}"
+    note = uneven(times_s, f"well {place[0]} field {place[1]}")
+    return described_step(usual_step_s(times_s), source), [note] if note else []
+
+
+def _acquired_s(frames: pd.DataFrame, read: Read) -> dict[int, float]:
+    """When the frames of one movie were taken, as far as their files hold it (s)."""
+    times_s: dict[int, float] = {}
+    for t, path, page in frames[["t", "path", "page"]].itertuples(index=False):
+        try:
+            at_s = read(path, int(page)).acquired_s
+        except BadImage:
+            continue
+        if at_s is None:  # files of this kind hold none
+            return {}
+        times_s[int(t)] = at_s
+    return times_s

@@ -7,6 +7,7 @@ there are several, field, t, channel, z and page (the plane within a file of man
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -63,11 +64,12 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
             wanted="one plane per well, field, time point, channel and z",
             do=f"remove the second from {path} ('{first.path}')",
         )
+    files = files or find_files(folder)
+    table["path"] = _as_on_disk([posixpath.normpath(path) for path in table["path"]], files)
+    _refuse_planes_of_several_places(table, path)
     frames, notes = frames_of(table["t"])
     table["t"], table["z"] = frames, planes_of(table["z"], table["channel"])
-    files = files or find_files(folder)
     files.notes += notes
-    table["path"] = [posixpath.normpath(path) for path in table["path"]]
     files.pass_over_others(set(table["path"]), NOT_LISTED)
     return table[_COLUMNS]
 
@@ -97,6 +99,31 @@ def _local(paths: pd.Series, folder: Path) -> pd.Series:
         return path if there else path.replace("\\", "/")
 
     return paths.map(local)
+
+
+def _as_on_disk(paths: list[str], files: Files) -> list[str]:
+    """Paths as the disk spells them: macOS takes "ä" apart, and a person writes it as one."""
+    there = set(files.names)
+    spelled = {unicodedata.normalize("NFC", name): name for name in files.names}
+    return [
+        path if path in there else spelled.get(unicodedata.normalize("NFC", path), path)
+        for path in paths
+    ]
+
+
+def _refuse_planes_of_several_places(table: pd.DataFrame, manifest: Path) -> None:
+    """One image in two places is a slip of who wrote the list: numbers of one would be wrong."""
+    twice = table[table.duplicated(["path", "page"], keep=False)].sort_values(
+        ["path", "page"], kind="stable"
+    )
+    if len(twice):
+        one, other = list(twice.itertuples())[:2]
+        places = [f"{p.well} field {p.field} channel {p.channel} t {p.t}" for p in (one, other)]
+        raise BadConfig(
+            seen=f"'{one.path}' in {manifest} for {places[0]} and for {places[1]}",
+            wanted="each plane of a file in one place",
+            do="correct the path of one of them, or give each its page",
+        )
 
 
 def _manifest_path(folder: Path) -> Path:

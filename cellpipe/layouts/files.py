@@ -25,10 +25,16 @@ LIKE_THE_OTHERS = "an image named like the others, but not as the layout says"
 NOT_LISTED = "an image that the metadata do not list"
 THUMBNAIL = "thumbnail"
 PROJECTION = "projection made by the instrument"
+CORRECTION = "image for the correction of the instrument (dark or flat field)"
 LINK_OUT = "behind a link that leads out of the folder"
 LINK_FOLDER = "a link to a folder, which is not followed"
+LINK_INSIDE = "a link to a folder of the plate, whose files are used by their own paths"
 LINK_NOWHERE = "a link that leads nowhere"
 NO_FILE = "not a file (a pipe, socket or device)"
+UNFINISHED = "an unfinished or old copy of an image, by its name"
+UNREADABLE = "an OME-TIFF that cannot be read, or lacks its OME-XML"
+UNUSABLE = "an image that cannot be used"  # and why
+NO_WELL = "an image whose name holds no well where the layout has it"
 NO_NAME = "a name that is not UTF-8"
 
 PATIENCE = 5  # folders that cannot be listed, after which none is tried again
@@ -37,13 +43,17 @@ _OTHER_IMAGES = (
     ".czi .lif .nd2 .vsi .ims .oir .oib .oif .dv .r3d .mvd2 .sld .ndpi .svs .scn .dib .zvi .tf2 "
     ".h5 .hdf5 .jxr .dcm .zip .tar .gz .tgz .7z .rar .bz2 .xz .zst"
 )
+_COPIES = ".part .partial .filepart .crdownload .download .tmp .temp .bak .old .orig .backup"
 _SYSTEM = "thumbs.db ehthumbs.db ehthumbs_vista.db desktop.ini lost+found __macosx @eadir"
 IMAGE_SUFFIXES = frozenset(_IMAGES.split())
 NOT_READ_SUFFIXES = frozenset(_OTHER_IMAGES.split())
+_COPY_SUFFIXES = frozenset(_COPIES.split())
 _SYSTEM_NAMES = {*_SYSTEM.split(), "icon\r", "$recycle.bin", "system volume information"}
 _THUMBNAIL = re.compile(
     r"(?:^|[^A-Za-z])(?i:thumb(?:nail)?s?)(?=[^A-Za-z]|[0-9A-F]{8}-)|(?:^|/)(?i:thumb(?:nail)?s?)/"
 )
+# Yokogawa: DC_DCAM#1_CAM3.tif, SC_BP445-45_20x v2_M01_CH01.tif beside the images of every plate
+_CORRECTION = re.compile(r"(?:^|/)[DS]C_[^/]*_(?:CAM|CH)\d+\.tiff?$", re.IGNORECASE)
 
 
 @dataclass
@@ -90,6 +100,14 @@ def suffix(path: str) -> str:
     return PurePosixPath(path).suffix.lower()
 
 
+def whole_name(path: str) -> str:
+    """Path of the image of which a file is an unfinished or old copy, by its name; else ""."""
+    name = path[:-1] if path.endswith("~") else ""
+    if suffix(path) in _COPY_SUFFIXES:
+        name = str(PurePosixPath(path).with_suffix(""))
+    return name if suffix(name) in IMAGE_SUFFIXES else ""
+
+
 def is_system(name: str) -> bool:
     """Whether one part of a path is what an operating system leaves behind."""
     return name.startswith((".", "~$")) or name.lower() in _SYSTEM_NAMES
@@ -98,6 +116,11 @@ def is_system(name: str) -> bool:
 def is_thumbnail(path: str) -> bool:
     """Whether a name speaks of a thumbnail; a microscope's identifier may follow the word."""
     return bool(_THUMBNAIL.search(path))
+
+
+def is_correction(path: str) -> bool:
+    """Whether an image is the instrument's own for its correction, by its name."""
+    return bool(_CORRECTION.search(path))
 
 
 def find_files(folder: Path, follow_links: bool = False, retries: int = RETRIES) -> Files:
@@ -134,7 +157,7 @@ def find_files(folder: Path, follow_links: bool = False, retries: int = RETRIES)
                 continue
             files.names.append(path)
             why = _why_not(entry, root, follow_links)
-            if why == LINK_FOLDER and follow_links:
+            if why in (LINK_FOLDER, LINK_INSIDE) and follow_links:
                 files.names.pop()
                 linked.append(f"{prefix}{entry.name}/")
             elif why:
@@ -149,6 +172,10 @@ def find_files(folder: Path, follow_links: bool = False, retries: int = RETRIES)
     walk("")
     while linked:
         walk_below(linked.pop(0))
+    there = set(files.names)
+    for path in list(files.candidates):
+        if (whole := whole_name(path)) and whole not in there:
+            files.pass_over(path, UNFINISHED)
     return files
 
 
@@ -167,7 +194,7 @@ def _why_not(entry: os.DirEntry[str], root: Path, follow_links: bool) -> str:
         return "" if entry.is_file(follow_symlinks=False) else NO_FILE
     target = Path(entry.path)
     if target.is_dir():
-        return LINK_FOLDER
+        return LINK_INSIDE if target.resolve().is_relative_to(root) else LINK_FOLDER
     if not target.exists():
         return LINK_NOWHERE
     if not target.is_file():

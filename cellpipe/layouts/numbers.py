@@ -47,11 +47,17 @@ def frames_of(tokens: pd.Series, *, count: bool = False) -> tuple[pd.Series, lis
             f"time points {listed(there)} are taken as one frame per {step:g}: the time step is "
             "that between two frames"
         )
+    if count and there[0] > 1:
+        notes.append(
+            f"time points begin at {there[0]}, which is taken as frame 0: if earlier ones were "
+            "lost, all times are counted from too late"
+        )
     lost = np.setdiff1d(np.arange(at[-1]), at)
     if len(lost):
+        points = f" (time points {listed(lost + there[0])})" if step == 1 else ""
         notes.append(
-            f"frame(s) {listed(lost)} of {at[-1] + 1} are in no well, because no file has their "
-            "time point: they are left empty, and the others keep their time"
+            f"frame(s) {listed(lost)}{points} of {at[-1] + 1} are in no well, because no file has "
+            "their time point: they are left empty, and the others keep their time"
         )
     return frames, notes
 

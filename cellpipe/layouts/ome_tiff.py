@@ -11,9 +11,9 @@ image's or the file's name.
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -21,16 +21,16 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.layouts import ONLY, xml_text
-from cellpipe.layouts.files import NOT_LISTED, Files, find_files
+from cellpipe.layouts.files import NOT_LISTED, UNREADABLE, UNUSABLE, Files, find_files
 from cellpipe.layouts.numbers import planes_of
+from cellpipe.layouts.ome_limits import refuse_absurd, refuse_more_than_pages, refuse_outside
 from cellpipe.layouts.reach import is_regular, reached
+from cellpipe.layouts.times import ome_times_s, uneven
 from cellpipe.layouts.wells import row_name, well_name
 
 _WELL = re.compile(r"(?<![A-Za-z0-9])([A-Z]{1,2}\d{1,2})(?![A-Za-z0-9])")
+MAX_LATE = 3  # movies of a plate that are named for the time between their frames
 Element = xml_text.Element
-MAX_PLANES = 1_000_000  # of one image
-MAX_ABSENT = 100  # planes counted per plane that is listed, or per page that a file holds
-COUNTED = 1000  # planes of one file from which on its pages are counted
 
 
 def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
@@ -48,19 +48,31 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
     Unreachable
         If a file cannot be reached.
     """
-    rows: list[dict[str, object]] = []
-    seen: set[str] = set()
     files = files or find_files(folder)
     broken: list[BadConfig] = []
+    rows = list(_rows(files, broken))
+    _note_broken(broken, bool(rows), files)
+    planes = _numbered_fields(_without_doubles(pd.DataFrame(rows)))
+    _refuse_escapes(planes["path"], folder)
+    _refuse_if_none_is_there(planes["path"], folder)
+    planes = planes.assign(z=planes_of(planes["z"], planes["channel"]))
+    files.pass_over_others(set(planes["path"]), NOT_LISTED)
+    _name_wells(files)
+    return planes[["path", "well", "field", "t", "channel", "z", "page"]].reset_index(drop=True)
+
+
+def _rows(files: Files, broken: list[BadConfig]) -> Iterator[dict[str, object]]:
+    """Planes of every image of every document; faults are added to `broken`."""
+    seen: set[str] = set()
+    late: list[str] = []
     for path, root in _documents(files, broken):
-        images = _by_id(root, "Image")
         uuid = root.get("UUID", path)
         try:
             places = _places(root)
         except (BadConfig, ValueError) as fault:
             broken.append(_broken(files, path, "its plate", fault))
             continue
-        for identity, image in images.items():
+        for identity, image in _by_id(root, "Image").items():
             mark = f"{_first_file(image, path)} {identity} {image.get('Name', '')}"
             if mark in seen:  # every file of a set says what is in all of them
                 continue
@@ -68,19 +80,25 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
             try:
                 well, field = places.get(identity) or (_well_of_name(image, path), None)
                 planes = list(_planes(image, path))
-                _refuse_more_than_pages(planes, files.folder, path)
+                refuse_more_than_pages(planes, files.folder, path)
             except (BadConfig, ValueError, LookupError, StopIteration) as fault:
                 broken.append(_broken(files, path, f"image '{identity}'", fault))
                 continue
+            late += filter(None, [uneven(ome_times_s(image), f"well {well} ({path})")])
             of_image = {"well": well, "field": field, "image": f"{uuid} {identity}"}
-            rows += [{**of_image, **plane} for plane in planes]
-    _note_broken(broken, bool(rows), files)
-    planes = _numbered_fields(_without_doubles(pd.DataFrame(rows)))
-    _refuse_escapes(planes["path"], folder)
-    _refuse_if_none_is_there(planes["path"], folder)
-    planes = planes.assign(z=planes_of(planes["z"], planes["channel"]))
-    files.pass_over_others(set(planes["path"]), NOT_LISTED)
-    return planes[["path", "well", "field", "t", "channel", "z", "page"]].reset_index(drop=True)
+            yield from ({**of_image, **plane} for plane in planes)
+    files.notes += late[:MAX_LATE]
+    if len(late) > MAX_LATE:
+        files.notes.append(f"{len(late) - MAX_LATE} more movies are not evenly spaced in time")
+
+
+def _name_wells(files: Files) -> None:
+    """Note the wells of images that are passed over, in case a well has no others."""
+    for path in files.passed_over:
+        found = _WELL.search(PurePosixPath(path).name.replace("_", " "))
+        if found:
+            with contextlib.suppress(BadConfig):
+                files.wells[path] = well_name(found[1])
 
 
 def _documents(files: Files, broken: list[BadConfig]) -> Iterator[tuple[str, Element]]:
@@ -88,7 +106,7 @@ def _documents(files: Files, broken: list[BadConfig]) -> Iterator[tuple[str, Ele
     paths = [p for p in files.candidates if re.search(r"(?i)\.ome(\.xml|\.tiff?|\.tf8)?$", p)]
     for path in sorted(paths, key=lambda p: (bool(re.search(r"(?i)tiff?$|tf8$", p)), p)):
         try:
-            yield path, xml_text.parse(_xml(files.folder / path))
+            yield path, xml_text.parse(_xml(files, path))
         except xml_text.BadXml as fault:
             broken.append(_broken(files, path, "its OME-XML", fault))
 
@@ -96,10 +114,10 @@ def _documents(files: Files, broken: list[BadConfig]) -> Iterator[tuple[str, Ele
 def _broken(files: Files, path: str, what: str, fault: Exception) -> BadConfig:
     """The fault of one document or image, which is passed over; the others go on."""
     if isinstance(fault, BadConfig):
-        files.pass_over(path, f"an image that cannot be used: {fault.seen}")
+        files.pass_over(path, f"{UNUSABLE}: {fault.seen}")
         return fault
     seen = f"{what} cannot be read ({type(fault).__name__}: {fault})"
-    files.pass_over(path, f"an image that cannot be used: {seen}")
+    files.pass_over(path, f"{UNUSABLE}: {seen}")
     return BadConfig(
         seen=f"{files.folder / path}: {seen}",
         wanted="whole OME-XML",
@@ -120,7 +138,8 @@ def _note_broken(broken: list[BadConfig], some: bool, files: Files) -> None:
     files.notes += [f"{fault.seen}: passed over" for fault in broken]
 
 
-def _xml(path: Path) -> str | bytes:
+def _xml(files: Files, name: str) -> str | bytes:
+    path = files.folder / name
     if path.suffix.lower() in {".ome", ".xml"}:
         if path.stat().st_size > xml_text.LARGEST_BYTES:
             raise xml_text.BadXml(f"{path.stat().st_size:,} bytes are no metadata")
@@ -129,13 +148,16 @@ def _xml(path: Path) -> str | bytes:
 
     def read() -> str:
         with tifffile.TiffFile(path) as tiff:
-            return tiff.ome_metadata or "<OME/>"
+            if not tiff.ome_metadata:
+                raise ValueError("no OME-XML")
+            return str(tiff.ome_metadata)
 
     try:
         return reached(read, path)
     except Unreachable:
         raise
-    except Exception:  # a broken file: its planes are listed by the others, and refused when read
+    except Exception:  # its planes may be listed by the others, and are refused when they are read
+        files.pass_over(name, UNREADABLE)
         return "<OME/>"
 
 
@@ -185,14 +207,14 @@ def _planes(image: Element, path: str) -> Iterator[dict[str, object]]:
     order = pixels.get("DimensionOrder", "XYCZT")[2:]
     names = [channel.get("Name") for channel in _all(pixels, "Channel")]
     total = sizes["C"] * sizes["Z"] * sizes["T"]
-    _refuse_absurd(total, image, path)
+    refuse_absurd(total, image, path)
     listed: set[int] = set()
     for data in _all(pixels, "TiffData"):
         file = next((uuid.get("FileName") for uuid in _all(data, "UUID")), None)
         page = int(data.get("IFD", 0))
         count = int(data.get("PlaneCount", 1 if "IFD" in data.attrib else total))
         place = {axis: int(data.get(f"First{axis}", 0)) for axis in "CZT"}
-        _refuse_outside(place, sizes, page, path)
+        refuse_outside(place, sizes, page, path)
         start = _index(place, order, sizes)
         where = PurePosixPath(path).parent / (file or PurePosixPath(path).name)
         for offset in range(min(count, total - start)):
@@ -223,60 +245,6 @@ def _plane(
     at = _unravelled(index, order, sizes)
     name = names[at["C"]] if at["C"] < len(names) else None
     return {"t": at["T"], "channel": name or str(at["C"] + 1), "z": at["Z"]}
-
-
-def _refuse_absurd(total: int, image: Element, path: str) -> None:
-    """A count of planes beyond what the metadata list is a lie, not an image."""
-    listed = sum(
-        max(1, min(int(data.get("PlaneCount", total if "IFD" not in data.attrib else 1)), total))
-        for data in _all(image, "TiffData")
-    )
-    if not 0 < total <= MAX_PLANES or total > MAX_ABSENT * max(listed, 1):
-        raise BadConfig(
-            seen=f"{path}, whose OME-XML counts {total:,} planes and lists {listed:,}",
-            wanted=f"1 to {MAX_PLANES:,} planes, most of which are listed",
-            do="correct SizeC, SizeZ and SizeT in the OME-XML, or leave the image out",
-        )
-
-
-def _refuse_outside(place: dict[str, int], sizes: dict[str, int], page: int, path: str) -> None:
-    wrong = [axis for axis in "CZT" if not 0 <= place[axis] < sizes[axis]]
-    if wrong or page < 0:
-        seen = f"First{wrong[0]}={place[wrong[0]]}" if wrong else f"IFD={page}"
-        raise BadConfig(
-            seen=f"{path}, whose OME-XML has TiffData with {seen}",
-            wanted="planes within SizeC, SizeZ and SizeT, and pages from 0",
-            do="correct the OME-XML, or leave the image out",
-        )
-
-
-def _refuse_more_than_pages(planes: list[dict[str, object]], folder: Path, path: str) -> None:
-    """Metadata that count far more planes in a file than it has pages are absurd.
-
-    A few planes that are missing are kept, and each is named when it cannot be read.
-    """
-    counts = Counter(str(plane["path"]) for plane in planes if plane["path"])
-    for file, n in counts.items():
-        if n <= COUNTED or not (folder / file).is_file():
-            continue
-        pages = _pages(folder / file)
-        if n > MAX_ABSENT * max(pages, 1):
-            raise BadConfig(
-                seen=f"{path}, whose OME-XML counts {n:,} planes in {file}, which has {pages:,}",
-                wanted="as many planes as the file has pages",
-                do="correct SizeC, SizeZ and SizeT in the OME-XML, or leave the image out",
-            )
-
-
-def _pages(path: Path) -> int:
-    """Pages of a TIFF; 0 where it cannot be read."""
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            return len(tiff.pages)
-    except Exception:  # its planes are refused when they are read
-        return 0
 
 
 def _index(place: dict[str, int], order: str, sizes: dict[str, int]) -> int:

@@ -7,6 +7,7 @@ is a pattern in the config. Groups: ``well`` (or ``row`` and ``column``), ``fiel
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from pathlib import Path
@@ -16,19 +17,24 @@ import pandas as pd
 from cellpipe.errors import BadConfig
 from cellpipe.layouts import ONLY
 from cellpipe.layouts.files import (
+    CORRECTION,
     LIKE_THE_OTHERS,
     LINK_FOLDER,
     LINK_OUT,
+    NO_WELL,
     NOT_NAMED,
     PROJECTION,
     THUMBNAIL,
     Files,
     find_files,
+    is_correction,
     is_thumbnail,
+    whole_name,
 )
 from cellpipe.layouts.numbers import frames_of, lost_planes, planes_of
+from cellpipe.layouts.origins import Origins
 from cellpipe.layouts.series import Series
-from cellpipe.layouts.wells import row_name, well_name
+from cellpipe.layouts.wells import BadWellName, row_name, well_name
 
 _GUID = r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?"
 # B03, B3, b03, AF48; one letter beyond P and one digit could be a token of another kind (s1, w2)
@@ -101,21 +107,46 @@ def list_planes(
     """
     expression = _compiled(pattern)
     files = files or find_files(folder)
-    rows, series = [], Series()
-    for path in files.candidates:
-        found = expression.fullmatch(path)
-        if found:
-            rows.append(_plane(path, found.groupdict(), columns))
-            series.learn(found)
+    rows, origins = _matching(expression, files, columns)
     if not rows:
         raise _nothing(files, pattern)
-    for path in [path for path in files.images if not expression.fullmatch(path)]:
-        _pass_over(path, files, series)
+    _name_wells_of_copies(files, expression, columns)
     layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
     planes = _without_projections(pd.DataFrame(rows), files, layout)
     frames, notes = frames_of(planes["t"], count=layout is not None)
-    files.notes += notes + lost_planes(planes["z"], planes["channel"])
+    files.notes += origins.notes() + notes + lost_planes(planes["z"], planes["channel"])
     return planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
+
+
+def _matching(
+    expression: re.Pattern[str], files: Files, columns: int | None
+) -> tuple[list[dict[str, object]], Origins]:
+    """A row for each file that matches; the other images are passed over.
+
+    Raises BadConfig where all that match name no well, or where a number is none.
+    """
+    rows: list[dict[str, object]] = []
+    series, origins = Series(), Origins()
+    strange: BadConfig | None = None
+    for path in list(files.candidates):
+        found = expression.fullmatch(path)
+        if not found:
+            continue
+        groups = found.groupdict()
+        try:
+            well = _well(groups, columns)
+        except BadWellName as fault:
+            strange = strange or fault
+            files.pass_over(path, NO_WELL)
+            continue
+        rows.append(_plane(path, well, groups))
+        series.learn(found)
+        origins.learn(path, found.start("well" if groups.get("well") else "row"), well)
+    if strange and not rows:
+        raise strange
+    for path in [path for path in files.images if not expression.fullmatch(path)]:
+        _pass_over(path, files, series)
+    return rows, origins
 
 
 def _nothing(files: Files, pattern: str) -> BadConfig:
@@ -134,8 +165,8 @@ def _nothing(files: Files, pattern: str) -> BadConfig:
 
 def _pass_over(path: str, files: Files, series: Series) -> None:
     """Say why an image that does not match is passed over; those like the others count double."""
-    if is_thumbnail(path):
-        files.pass_over(path, THUMBNAIL)
+    if is_thumbnail(path) or is_correction(path):
+        files.pass_over(path, THUMBNAIL if is_thumbnail(path) else CORRECTION)
         return
     well = series.well(path)
     files.pass_over(path, NOT_NAMED if well is None else LIKE_THE_OTHERS)
@@ -176,18 +207,47 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return expression
 
 
-def _plane(
-    path: str, groups: dict[str, str | None], columns: int | None = None
-) -> dict[str, object]:
-    well = groups.get("well") or f"{row_name(groups['row'] or '')}{groups['column']}"
+def _well(groups: dict[str, str | None], columns: int | None) -> str:
+    """Well of a file. Raises BadWellName, or BadConfig for a number that cannot be placed."""
+    text = groups.get("well") or f"{row_name(groups.get('row') or '')}{groups.get('column')}"
+    return well_name(text, columns)
+
+
+def _plane(path: str, well: str, groups: dict[str, str | None]) -> dict[str, object]:
     return {
         "path": path,
-        "well": well_name(well, columns),
-        "field": int(groups.get("field") or 1),
-        "t": float(groups.get("t") or math.nan),
+        "well": well,
+        "field": int(_number(path, "field", groups.get("field") or "1")),
+        "t": _number(path, "t", groups.get("t") or ""),
         "channel": groups.get("channel") or "1",
-        "z": float(groups.get("z") or math.nan),
+        "z": _number(path, "z", groups.get("z") or "", whole=False),
     }
+
+
+def _number(path: str, name: str, text: str, whole: bool = True) -> float:
+    """The number that a group holds; NaN for none. Raises BadConfig where it holds another word."""
+    if not text:
+        return math.nan
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or (whole and number != int(number)):
+        raise BadConfig(
+            seen=f"'{text}' as '{name}' of the file {path}",
+            wanted="a whole number" if whole else "a number",
+            do=rf"let the pattern take digits alone, such as (?P<{name}>\d+), or rename the file",
+        )
+    return number
+
+
+def _name_wells_of_copies(files: Files, expression: re.Pattern[str], columns: int | None) -> None:
+    """Note the wells of unfinished and old copies, in case a well has no other images."""
+    for path in files.passed_over:
+        found = expression.fullmatch(whole_name(path))
+        if found:
+            with contextlib.suppress(BadConfig):
+                files.wells[path] = _well(found.groupdict(), columns)
 
 
 def _without_projections(planes: pd.DataFrame, files: Files, layout: str | None) -> pd.DataFrame:

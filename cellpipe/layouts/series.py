@@ -32,7 +32,7 @@ class Series:
             return
         kind = _kind(found)
         if kind not in self._kinds:
-            self._kinds[kind] = re.compile(kind)
+            self._kinds[kind] = re.compile(kind, re.IGNORECASE)
 
     def well(self, path: str) -> str | None:
         """The well of a path that is like the others ("" if it tells none); None if it is not."""

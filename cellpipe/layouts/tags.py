@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cellpipe.layouts import xml_text
+from cellpipe.layouts.times import ome_times_s, usual_step_s
 from cellpipe.units import micrometres, seconds
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ def scale(tiff: tifffile.TiffFile) -> Voxel:
 
 def time_step_s(tiff: tifffile.TiffFile) -> tuple[float | None, str]:
     """Seconds between frames, where a file holds it of its movie, and where it stands."""
-    for source, name in ((_ome_step, "OME-XML TimeIncrement"), (_imagej_step, "ImageJ finterval")):
+    for source, name in (
+        (_ome_step, "OME-XML TimeIncrement"),
+        (_ome_delta, "OME-XML DeltaT"),
+        (_imagej_step, "ImageJ finterval"),
+    ):
         value = _quietly(source, tiff)
         if value:
             return value, name
@@ -118,6 +123,11 @@ def _ome_step(tiff: Any) -> float | None:
     step = xml_text.number(pixels.get("TimeIncrement"))
     unit = seconds(pixels.get("TimeIncrementUnit", "s"))
     return step * unit if step and unit else None
+
+
+def _ome_delta(tiff: Any) -> float | None:
+    pixels = _ome_pixels(tiff)
+    return usual_step_s(ome_times_s(pixels)) if pixels is not None else None
 
 
 def _metaseries_plane(tiff: Any) -> dict[str, Any]:

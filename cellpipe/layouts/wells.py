@@ -13,6 +13,10 @@ _NUMBER = re.compile(r"^[Ww](\d{4,})$")  # ScanR: W00013, row by row
 LEAST_COLUMNS = 12  # of a plate whose wells are numbered: up to here, numbers are row A
 
 
+class BadWellName(BadConfig):
+    """A text that names no well."""
+
+
 def well_name(text: str, columns: int | None = None) -> str:
     """Return the standard name of a well, however a system writes it.
 
@@ -20,7 +24,8 @@ def well_name(text: str, columns: int | None = None) -> str:
     96 wells and one of its 4 × 4 parts, of 1,536 wells: row D, column 4. ``W00013`` is a running
     number, row by row, of a plate of `columns`.
 
-    Raises BadConfig where the text names no well, or a running number cannot be placed.
+    Raises BadWellName where the text names no well, BadConfig where a running number cannot be
+    placed.
     """
     name = str(text).strip()
     if found := _NAME.match(name):
@@ -35,7 +40,7 @@ def well_name(text: str, columns: int | None = None) -> str:
     else:
         row, column = "", 0
     if not row or not 1 <= column <= 99:
-        raise BadConfig(
+        raise BadWellName(
             seen=f"the well name '{text}'",
             wanted="row letters and a column number, such as B03",
             do="correct the plate map, the manifest or the layout's pattern",

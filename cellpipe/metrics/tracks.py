@@ -9,13 +9,11 @@ is compared are CTC folders.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,9 +21,9 @@ import pandas as pd
 from cellpipe.errors import CellpipeError
 from cellpipe.formats.ctc import MAX_LABEL, Movie, read_ctc, read_mask
 from cellpipe.formats.ctc_rules import check_masks
-
-if TYPE_CHECKING:
-    from traccuracy import TrackingGraph
+from cellpipe.metrics.divisions import DIVISION_NAMES, FRAME_TOLERANCES, division_scores
+from cellpipe.metrics.libraries import number, quiet
+from cellpipe.metrics.track_matches import match_frames, outlined_frames
 
 # what is scored, in the order of a table that people read
 CTC_SCORES = (
@@ -36,7 +34,7 @@ _ASKED = (
     "DET", "TRA", "LNK", "CT", "TF", "BC", "CCA", "BIO", "OP_CLB",
     "SEG", "OP_CTB",
 )  # fmt: skip
-FRAME_TOLERANCES = (0, 1)
+_COLUMNS = ["track_id", "t_start", "t_end", "parent_track_id"]
 
 
 def score_tracking(truth_folder: str | Path, result_folder: str | Path) -> dict[str, float]:
@@ -89,9 +87,9 @@ def score_tracking(truth_folder: str | Path, result_folder: str | Path) -> dict[
     has_outlines = any((truth / "SEG").glob("man_seg*.tif"))
     if len(movie.tracks) == 0:
         return _nothing_found(true_movie.tracks, has_outlines)
-    loaded = _matched(true_movie, truth, result, has_outlines)
-    scores = _ctc_scores(*loaded, _has_links(true_movie.tracks))
-    return scores | _division_scores(true_movie, movie, loaded[2])
+    loaded = _matched(true_movie, movie, truth, result)
+    scores = _ctc_scores(*loaded, has_outlines, _has_links(true_movie.tracks))
+    return scores | division_scores(true_movie, movie, loaded[2])
 
 
 def why_empty(scores: Mapping[str, float]) -> dict[str, str]:
@@ -126,17 +124,18 @@ def _refuse_high_labels(true_movie: Movie, movie: Movie) -> None:
 
 
 def _matched(
-    true_movie: Movie, truth: Path, result: Path, has_outlines: bool
+    true_movie: Movie, movie: Movie, truth: Path, result: Path
 ) -> tuple[np.ndarray, np.ndarray, dict[str, list], dict[str, list]]:
     """Tables of result and truth, and who matches whom in TRA and in SEG, frame by frame."""
-    from ctc_metrics.scripts.evaluate import load_data
+    from ctc_metrics.metrics import valid
 
-    with _quiet(), warnings.catch_warnings(record=True) as heard:
+    tracks, true_tracks = (m.tracks[_COLUMNS].to_numpy() for m in (movie, true_movie))
+    matched = match_frames(zip(true_movie.frames, movie.frames, strict=True))
+    outlines = match_frames(outlined_frames(truth, movie.frames))
+    with quiet(), warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
-        tracks, true_tracks, matched, outlines, _, valid = load_data(
-            str(result), str(truth), True, has_outlines, threads=1
-        )
-    if not valid:
+        follows_rules = valid(movie.frames, tracks, matched["labels_comp"])
+    if not follows_rules:
         reasons = [str(w.message) for w in heard if w.category is UserWarning]
         raise CellpipeError(
             seen=f"{result}: {reasons[0] if reasons else 'not valid'}",
@@ -154,18 +153,19 @@ def _ctc_scores(
     true_tracks: np.ndarray,
     matched: dict[str, list],
     outlines: dict[str, list],
+    has_outlines: bool,
     has_links: bool,
 ) -> dict[str, float]:
     from ctc_metrics.scripts.evaluate import calculate_metrics
 
-    unasked = set() if outlines else {"SEG", "OP_CTB"}
+    unasked = set() if has_outlines else {"SEG", "OP_CTB"}
     if not has_links:  # 0 / 0 in the library
         unasked |= {"LNK", "OP_CLB"}
     asked = [name for name in _ASKED if name not in unasked]
-    with _quiet():
+    with quiet():
         scores = calculate_metrics(tracks, true_tracks, matched, outlines, asked, True)
         scores |= _identity_scores(matched)
-    return {name: _number(scores.get(name)) for name in CTC_SCORES}
+    return {name: number(scores.get(name)) for name in CTC_SCORES}
 
 
 def _identity_scores(matched: Mapping[str, Any]) -> dict[str, float]:
@@ -185,74 +185,6 @@ def _has_links(tracks: pd.DataFrame) -> bool:
     return bool((tracks["t_end"] > tracks["t_start"]).any() or tracks["parent_track_id"].any())
 
 
-def _division_scores(
-    true_movie: Movie, movie: Movie, matched_frames: Mapping[str, list]
-) -> dict[str, float]:
-    """Divisions as traccuracy 0.4.3 counts them; one into three daughters is never right to it."""
-    from traccuracy.matchers._matched import Matched
-    from traccuracy.metrics import DivisionMetrics
-
-    (true_graph, true_nodes), (graph, nodes) = _graph(true_movie), _graph(movie)
-    pairs = [
-        (true_nodes[t, true_label], nodes[t, label])
-        for t, true_label, label in _one_to_one(matched_frames)
-    ]
-    with _quiet(), warnings.catch_warnings():
-        # without divisions, or without a match, it warns and answers NaN: so do we
-        warnings.simplefilter("ignore")
-        matched = Matched(true_graph, graph, pairs, {"matching type": "one-to-one"})
-        metric = DivisionMetrics(max_frame_buffer=max(FRAME_TOLERANCES))
-        answers = metric.compute(matched).to_dict()["results"]
-    scores = {}
-    for frames in FRAME_TOLERANCES:
-        answer = answers[f"Frame Buffer {frames}"]
-        for name, theirs in _DIVISION_NAMES.items():
-            scores[f"{name}_{frames}"] = _number(answer[theirs])
-        if answer["Total GT Divisions"] and not answer["True Positive Divisions"]:
-            scores[f"division_f1_{frames}"] = 0.0  # it answers NaN, but there was what to find
-    return scores
-
-
-def _graph(movie: Movie) -> tuple[TrackingGraph, dict[tuple[int, int], int]]:
-    """A movie's tracks as a graph of its objects, and the node of each (t, label).
-
-    Built from the table alone: `load_ctc_data` of traccuracy holds all masks in memory.
-    """
-    import networkx as nx
-    from traccuracy import TrackingGraph
-
-    graph: nx.DiGraph = nx.DiGraph()
-    nodes: dict[tuple[int, int], int] = {}
-    rows = list(movie.tracks.itertuples(index=False))
-    for row in rows:
-        for t in range(row.t_start, row.t_end + 1):
-            nodes[t, row.track_id] = len(nodes) + 1
-            graph.add_node(len(nodes), t=t, segmentation_id=row.track_id)
-            if t > row.t_start:
-                graph.add_edge(len(nodes) - 1, len(nodes))
-    end = {row.track_id: row.t_end for row in rows}
-    for row in rows:
-        if row.parent_track_id:
-            mother = nodes[end[row.parent_track_id], row.parent_track_id]
-            graph.add_edge(mother, nodes[row.t_start, row.track_id])
-    return TrackingGraph(graph), nodes
-
-
-def _one_to_one(matched: Mapping[str, list]) -> Iterator[tuple[int, int, int]]:
-    """(t, true label, label); an object that covers two cells matches none."""
-    for t, pairs in enumerate(zip(matched["mapped_ref"], matched["mapped_comp"], strict=True)):
-        for true_label, label in zip(*pairs, strict=True):
-            if pairs[1].count(label) == 1:
-                yield t, int(true_label), int(label)
-
-
-_DIVISION_NAMES = {
-    "division_precision": "Division Precision",
-    "division_recall": "Division Recall",
-    "division_f1": "Division F1",
-}
-
-
 def _nothing_found(true_tracks: pd.DataFrame, has_outlines: bool) -> dict[str, float]:
     """No library scores an empty result: nothing found is nothing right."""
     daughters = true_tracks.loc[true_tracks["parent_track_id"] > 0, "parent_track_id"]
@@ -267,17 +199,6 @@ def _nothing_found(true_tracks: pd.DataFrame, has_outlines: bool) -> dict[str, f
     born = true_tracks["parent_track_id"].isin(divides)
     if not (born & true_tracks["track_id"].isin(divides)).any():
         scores["CCA"] = np.nan
-    names = [f"{name}_{frames}" for frames in FRAME_TOLERANCES for name in _DIVISION_NAMES]
+    names = [f"{name}_{frames}" for frames in FRAME_TOLERANCES for name in DIVISION_NAMES]
     scores |= dict.fromkeys(names, of_divisions)
     return scores | {name: np.nan for name in names if "precision" in name}
-
-
-def _number(value: Any) -> float:
-    return np.nan if value is None else float(value)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Progress bars and prints of the libraries say nothing that the scores do not."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield

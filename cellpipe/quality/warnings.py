@@ -17,9 +17,25 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.quality.fields import doubtful_objects, dropped_objects, saturated_channels
+from cellpipe.quality.conditions import wells_without_condition
+from cellpipe.quality.fields import (
+    blank_parts,
+    blurred_fields,
+    doubtful_objects,
+    dropped_objects,
+    saturated_channels,
+)
 from cellpipe.quality.files import files_in_doubt, incomplete
+from cellpipe.quality.levels import (
+    exchanged_channels,
+    flat_images,
+    gain_changes,
+    odd_levels,
+    odd_steps,
+    same_pixels,
+)
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
+from cellpipe.quality.sizes import odd_sizes
 
 COLUMNS = ("kind", "where", "seen", "likely_cause", "do")
 Inspection = Mapping[str, Any]
@@ -29,12 +45,22 @@ Check = Callable[[Inspection, Tables], Iterator[dict[str, str]]]
 CHECKS: tuple[Check, ...] = (
     files_in_doubt,
     incomplete,
+    wells_without_condition,
     unknown_units,
     odd_scale,
     impossible_objects,
     doubtful_objects,
     dropped_objects,
     saturated_channels,
+    blurred_fields,
+    blank_parts,
+    same_pixels,
+    exchanged_channels,
+    flat_images,
+    odd_levels,
+    odd_steps,
+    gain_changes,
+    odd_sizes,
     empty_columns,
 )
 

@@ -104,7 +104,7 @@ def quarantine(
 
     `status` is "quarantined" (read and found bad, or in doubt), "missing" (there is no file), or
     "passed over" (an image that is not part of the plate as the config describes it, from
-    `account.rows_of_images`). `file` is the file, or the first of several, where it is known;
+    `remedies.rows_of_images`). `file` is the file, or the first of several, where it is known;
     of frames, if `planes`, the manifest of the plate, is given.
     """
     of_frame = _paths_of_frames(planes, left_out_frames(receipts.get("ingest", ())))

@@ -1,0 +1,21 @@
+"""What is wanted of every library that computes scores: silence, and floats."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Progress bars and prints of the libraries say nothing that the scores do not."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def number(value: Any) -> float:
+    return np.nan if value is None else float(value)
