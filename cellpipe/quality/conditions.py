@@ -11,8 +11,9 @@ import pandas as pd
 def wells_without_condition(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, str]]:
-    """Imaged wells without condition, dose or control, where other wells have some.
+    """Imaged wells without condition, dose or control, where other samples have some.
 
+    A map that names the controls alone, or nothing, has no condition of any sample.
     They are compared like samples: a control whose row was lost would be called a hit.
     """
     wells = tables.get("wells")
@@ -23,7 +24,8 @@ def wells_without_condition(
         & wells["control"].fillna("").eq("")
         & wells["dose"].isna()
     )
-    if blank.all() or not blank.any():
+    samples = wells["control"].fillna("").eq("")
+    if not blank.any() or blank[samples].all():
         return
     names = [str(well) for well in wells["well"][blank]]
     yield {

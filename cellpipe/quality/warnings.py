@@ -4,10 +4,10 @@
     tables ─────┴─ CHECKS ─→  results/P/warnings.tsv, the log, the head of the report
 
 A check is one function: it takes the inspection and the tables of a plate (``cells``, ``fields``,
-``tracks``, ``spot_tracks``, ``msd``, ``wells``, ``statistics``; any may be missing) and returns
-rows, dictionaries with the keys of `COLUMNS`, none where nothing is wrong. To add one, write it
-(here, or in a module of its own beside this one) and name it in `CHECKS`. Flags of single fields
-and frames belong in ``fields.parquet``.
+``tracks``, ``spot_tracks``, ``msd``, ``wells``, ``statistics``, ``plate_map``; any may be missing)
+and returns rows, dictionaries with the keys of `COLUMNS`, none where nothing is wrong. To add one,
+write it (here, or in a module of its own beside this one) and name it in `CHECKS`. Flags of single
+fields and frames belong in ``fields.parquet``.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
+from cellpipe.quality.plate_map import doses_of_another_name, mapped_wells_without_images
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
 
@@ -46,6 +47,8 @@ CHECKS: tuple[Check, ...] = (
     files_in_doubt,
     incomplete,
     wells_without_condition,
+    mapped_wells_without_images,
+    doses_of_another_name,
     unknown_units,
     odd_scale,
     impossible_objects,
