@@ -330,15 +330,6 @@ def warned(mapped, imaged, **columns):
     return found[found["kind"] == "plate map"]
 
 
-def test_a_few_wells_of_the_map_without_images_are_named():
-    wells = [well_at(row, column) for row in range(1, 5) for column in range(1, 7)]
-    (row,) = warned(wells, wells[:-2]).itertuples()
-    assert row.where == "D05, D06"
-    assert "2 of 24 wells of the plate map have no images" in row.seen
-    assert warned(wells, wells).empty
-    assert warned(wells, wells[:12]).empty  # half of a plate
-
-
 def test_wells_without_condition_are_named_where_other_samples_have_one():
     wells = [well_at(1, column) for column in range(1, 9)]
     control = ["negative"] * 3 + [""] * 5

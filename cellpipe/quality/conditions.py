@@ -1,11 +1,14 @@
-"""Wells of which the plate map does not report what was done to them."""
+"""Plate maps that do not report what was done to wells, or report it under another name."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
+
+_LIKE_DOSE = re.compile(r"(conc|konz)[\w.]*|dosis|dosage", re.IGNORECASE)
 
 
 def wells_without_condition(
@@ -35,3 +38,21 @@ def wells_without_condition(
         "likely_cause": "rows that the plate map lacks",
         "do": "add them to the plate map; until then these wells count as samples",
     }
+
+
+def doses_of_another_name(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """A column of concentrations, where no well has a dose: no curves are fitted to it."""
+    plate_map = tables.get("plate_map")
+    if plate_map is None or plate_map["dose"].notna().any():
+        return
+    for column in [str(c) for c in plate_map if _LIKE_DOSE.match(str(c))]:
+        if plate_map[column].astype("string").fillna("").str.contains(r"\d").any():
+            yield {
+                "kind": "plate map",
+                "where": f"column {column!r}",
+                "seen": f"numbers in {column!r}, and no doses: no dose-response curves were fitted",
+                "likely_cause": "doses are read from the column 'dose' alone",
+                "do": "rename the column to 'dose' if its numbers are the doses",
+            }

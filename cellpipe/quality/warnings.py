@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.quality.conditions import wells_without_condition
+from cellpipe.quality.conditions import doses_of_another_name, wells_without_condition
 from cellpipe.quality.fields import (
     blank_parts,
     blurred_fields,
@@ -34,7 +34,6 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
-from cellpipe.quality.plate_map import doses_of_another_name, mapped_wells_without_images
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
 
@@ -47,7 +46,6 @@ CHECKS: tuple[Check, ...] = (
     files_in_doubt,
     incomplete,
     wells_without_condition,
-    mapped_wells_without_images,
     doses_of_another_name,
     unknown_units,
     odd_scale,
