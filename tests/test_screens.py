@@ -197,6 +197,14 @@ def test_negative_controls_are_untreated_whatever_dose_the_map_gives_them():
     assert "taken as untreated" in found["note"]
 
 
+def test_a_group_without_any_value_has_a_row_that_says_so():
+    wells = curves(["A", "B"], [1, 10])
+    wells.loc[(wells["condition"] == "B") & wells["dose"].gt(0), "ratio"] = np.nan
+    found = fits(wells, "condition")
+    assert found["note"]["B"] == "no well with a dose has a value"
+    assert np.isfinite(found["ec50"]["A"])
+
+
 def test_groups_are_known_by_their_names_after_a_file(tmp_path):
     wells = curves(["A", "B"], [1, 10])
     wells["donor"] = wells["condition"].map({"A": "01", "B": "NA", "DMSO": ""})
