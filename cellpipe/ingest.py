@@ -13,6 +13,7 @@ import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.levels import level_figures
+from cellpipe.quality.blank import blank_share
 from cellpipe.saturation import top_of
 
 
@@ -93,12 +94,14 @@ def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str)
 
 
 def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float | str]:
-    """Mean, level, and what is known of saturation, of each channel of a frame (C, Z, Y, X).
+    """Mean, level, saturation and blank parts of each channel of a frame (C, Z, Y, X).
 
     <channel>_saturated is the share of saturated pixels, as far as this frame can tell;
     <channel>_top its largest grey value and <channel>_at_top the share of pixels there, by which
     `cellpipe.saturation.plate_wide` knows saturation that only the plate shows.
     <channel>_background, _noise, _step and _digest are those of `cellpipe.levels`.
+    <channel>_blank is the share of pixels in bands or tiles of one value, of the plane in z that
+    has most; by <channel>_equal `cellpipe.quality.blank.name_blank` knows where that is usual.
     """
     figures: dict[str, float | str] = {}
     for channel, stack in zip(channels, frame, strict=True):
@@ -106,6 +109,8 @@ def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float
         top = top_of(stack)
         figures[f"{channel}_saturated"] = top.saturated
         figures[f"{channel}_top"], figures[f"{channel}_at_top"] = top.value, top.share
+        blank, equal = zip(*(blank_share(plane) for plane in stack), strict=True)
+        figures[f"{channel}_blank"], figures[f"{channel}_equal"] = max(blank), min(equal)
         levels = level_figures(stack)
         figures |= {f"{channel}_{name}": value for name, value in levels.items()}
     return figures

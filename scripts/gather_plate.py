@@ -11,6 +11,8 @@ from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
 from cellpipe.inputs import account, remedies
 from cellpipe.plate import Plate
+from cellpipe.quality.blank import name_blank
+from cellpipe.quality.focus import name_blurred
 from cellpipe.segment import movie_quality
 from cellpipe.units import words_of
 from cellpipe.workflow import gather
@@ -89,6 +91,7 @@ with speaking(snakemake):
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
     fields = saturation.plate_wide(fields, cells, plate.channels)
+    fields = name_blurred(name_blank(fields, plate.channels))
     with words_of(plate.scale):
         fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
         together = movie_quality.common_movement(fields)

@@ -14,9 +14,6 @@ from accounting import faults_of_account
 from running import ROOT, whole_movie, whole_plate
 
 # the harness forks: it needs a process of its own, without the threads of other tests
-# Known and open: zeros in a part of a plane that nothing is segmented in, and a field of a plate
-# (not of a movie) that is out of focus, are measured in silence.
-OPEN = ["half_blank", "out_of_focus"]
 HARNESS = [sys.executable, str(ROOT / "benchmarks/damage.py")]
 
 
@@ -27,7 +24,7 @@ def test_damages_are_named_and_leave_other_wells_alone(
 ) -> None:
     asked = ["--kind", kind, "--n", str(n), "--first", str(first), "--out", str(tmp_path)]
     done = subprocess.run(
-        [*HARNESS, *asked, "--every", "2", "--without", *OPEN],
+        [*HARNESS, *asked, "--every", "2"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},

@@ -10,6 +10,7 @@ from test_regions import OnDisk
 
 from cellpipe.models.engines.cellpipe import CellpipeEngine
 from cellpipe.models.load import load_network
+from cellpipe.models.object_levels import shown_in
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.scratch import scratch_in
 from cellpipe.segment import findings
@@ -23,7 +24,7 @@ ENGINE = CellpipeEngine(load_network("nuclei"))
 
 def found_in(pixels: np.ndarray, **options) -> dict:
     seen = segment_nuclei(pixels, 1.0, engine=ENGINE, **options)
-    outside = signal_outside(pixels, seen.labels)
+    outside = signal_outside(shown_in(pixels), seen.labels)
     return object_findings(len(seen.probability), seen.sorted_out, *outside)
 
 
@@ -60,11 +61,11 @@ def test_objects_at_the_frame_are_counted() -> None:
 
 def test_signal_that_no_object_covers_is_flagged() -> None:
     pixels, truth = nuclei(25)
-    signal_px, outside = signal_outside(pixels, truth)
+    signal_px, outside = signal_outside(shown_in(pixels), truth)
     assert signal_px == pytest.approx((truth > 0).sum(), rel=0.2)
     assert outside < 0.05
     half = np.where(truth <= 10, truth, 0)
-    figures = object_findings(10, SortedOut(), *signal_outside(pixels, half))
+    figures = object_findings(10, SortedOut(), *signal_outside(shown_in(pixels), half))
     assert figures["objects_flag"] == findings.MISSED
 
 
@@ -85,9 +86,8 @@ def test_by_region_the_same_is_counted(tmp_path) -> None:
         OnDisk(pixels[None]), 1.0, engine=ENGINE, scratch=scratch_in(tmp_path), **options
     )
     assert by_region.sorted_out == whole.sorted_out
-    assert signal_outside(OnDisk(pixels), OnDisk(np.asarray(whole.labels))) == signal_outside(
-        pixels, whole.labels
-    )
+    on_disk = signal_outside(shown_in(OnDisk(pixels)), OnDisk(np.asarray(whole.labels)))
+    assert on_disk == signal_outside(shown_in(pixels), whole.labels)
 
 
 @pytest.mark.parametrize("radius", [3, 90])

@@ -95,6 +95,8 @@ def test_figures_of_a_frame():
     levels = ("background", "noise", "step", "digest")  # see test_levels
     assert {k: v for k, v in figures.items() if not k.endswith(levels)} == {
         "dna_mean": 100.0,
+        "dna_blank": 1.0,
+        "dna_equal": 1.0,
         "dna_saturated": 0.0,
         "dna_top": 100.0,
         "dna_at_top": 1.0,
@@ -102,6 +104,8 @@ def test_figures_of_a_frame():
         "gfp_saturated": 1.0,
         "gfp_top": 65535.0,
         "gfp_at_top": 1.0,
+        "gfp_blank": 1.0,
+        "gfp_equal": 1.0,
     }
 
 

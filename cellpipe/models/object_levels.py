@@ -44,24 +44,35 @@ class Levels(NamedTuple):
     object: float
 
 
+class Shown(NamedTuple):
+    """What an image (Y, X) shows; of a large one, what its `even_squares` show.
+
+    above : how far means of 2 × 2 pixels lie above the background, float32 (Y / 2, X / 2)
+    """
+
+    levels: Levels
+    above: np.ndarray
+
+    def signal(self, share: float = 0.25) -> np.ndarray:
+        """Where there are objects, bool (Y / 2, X / 2): above that share of their bright end."""
+        levels = self.levels
+        if not levels.object:
+            return np.zeros(self.above.shape, bool)
+        return self.above > max(share * levels.object, NOISES * levels.noise / BIN_PX)
+
+
 def object_levels(pixels: Plane) -> Levels:
     """Levels of an image (Y, X), which may be read by slices."""
-    return _levels(pixels)[0]
+    return shown_in(pixels).levels
 
 
 def signal(pixels: Plane, share: float = 0.25) -> np.ndarray:
-    """Where an image shows objects, bool (Y / 2, X / 2): above that share of their bright end.
-
-    Of a large image, in its `even_squares`.
-    """
-    levels, above = _levels(pixels)
-    if not levels.object:
-        return np.zeros(above.shape, bool)
-    return above > max(share * levels.object, NOISES * levels.noise / BIN_PX)
+    """`Shown.signal` of an image (Y, X), which may be read by slices."""
+    return shown_in(pixels).signal(share)
 
 
-def _levels(pixels: Plane) -> tuple[Levels, np.ndarray]:
-    """Levels, and how far means of 2 × 2 lie above the background."""
+def shown_in(pixels: Plane) -> Shown:
+    """Levels and signal of an image (Y, X), which may be read by slices."""
     binned = binned_means(even_squares(pixels))
     noise = _noise(binned)
     ground = background(binned, noise)
@@ -73,7 +84,7 @@ def _levels(pixels: Plane) -> tuple[Levels, np.ndarray]:
         BIN_PX * noise,
         bright_end(seen),
     )
-    return levels, above
+    return Shown(levels, above)
 
 
 def even_squares(plane: Plane) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.quality import focus
 from cellpipe.segment import findings
 
 Row = dict[str, str]
@@ -107,7 +108,7 @@ def saturated_channels(
     for column in [str(c) for c in fields if str(c).endswith("_flag")]:
         channel = column.removesuffix("_flag")
         share = f"{channel}_saturated"
-        rows = fields[fields[column].fillna("").eq("saturated")]
+        rows = fields[fields[column].fillna("").str.contains("saturated", regex=False)]
         if share not in fields or rows.empty:
             continue
         yield {
@@ -118,6 +119,65 @@ def saturated_channels(
             "likely_cause": "exposed for too long: intensities are too low there, and equal",
             "do": f"expose for a shorter time, or leave these wells out of what {channel} tells",
         }
+
+
+def blank_parts(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
+    """Channels with planes that are blank in part (`cellpipe.quality.blank`)."""
+    fields = tables.get("fields")
+    if fields is None:
+        return
+    for column in [str(c) for c in fields if str(c).endswith("_flag")]:
+        channel = column.removesuffix("_flag")
+        if f"{channel}_blank" not in fields:
+            continue
+        rows = fields[fields[column].fillna("").str.contains(" blank", regex=False)]
+        rows = rows[rows[f"{channel}_blank"] < 1]  # others: `cellpipe.quality.levels.flat_images`
+        if rows.empty:
+            continue
+        yield {
+            "kind": "blank parts",
+            "where": f"channel {channel}: {places(rows)}",
+            "seen": f"up to {100 * rows[f'{channel}_blank'].max():.0f} % of a plane in bands or "
+            f"tiles of one grey value, in {len(rows)} of {len(fields)} fields or frames",
+            "likely_cause": "files that were not copied to their end, or strips that were lost",
+            "do": "copy these files from the microscope once more and run again, or leave the "
+            "fields out: counts and means there are of a part of the field",
+        }
+
+
+def blurred_fields(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Row]:
+    """Fields that `cellpipe.quality.focus` flags: out of focus, or without the camera's noise."""
+    fields = tables.get("fields")
+    if fields is None or "focus_flag" not in fields:
+        return
+    flags = fields["focus_flag"].fillna("")
+    smoothed = flags.str.contains(focus.SMOOTHED, regex=False)
+    if smoothed.any():
+        noise = fields["noise_sigma"]
+        yield {
+            "kind": focus.SMOOTHED,
+            "where": places(fields[smoothed]),
+            "seen": f"noise of at most {noise[smoothed].max():.3g} grey values in "
+            f"{int(smoothed.sum())} of {len(fields)} fields or frames; usual are "
+            f"{noise[~smoothed].median():.3g}",
+            "likely_cause": "files that were smoothed or compressed, or no light on the camera",
+            "do": "take the files that the microscope wrote",
+        }
+    those = flags.str.contains(focus.FLAG, regex=False)
+    if not those.any():
+        return
+    times = fields.loc[~those, "sharpness"].median() / fields.loc[those, "sharpness"].max()
+    yield {
+        "kind": focus.FLAG,
+        "where": places(fields[those]),
+        "seen": f"{int(those.sum())} of {len(fields)} fields or frames show fine detail at least "
+        f"{times:.3g} times weaker than is usual on this plate",
+        "likely_cause": "the autofocus failed (dirt, drops, a plate that is not flat); counts, "
+        "areas and means are wrong there",
+        "do": "look at the images; image these fields again, or leave their wells out",
+    }
 
 
 def _causes() -> dict[str, tuple[str, str]]:

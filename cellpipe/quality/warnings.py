@@ -18,7 +18,13 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.quality.conditions import wells_without_condition
-from cellpipe.quality.fields import doubtful_objects, dropped_objects, saturated_channels
+from cellpipe.quality.fields import (
+    blank_parts,
+    blurred_fields,
+    doubtful_objects,
+    dropped_objects,
+    saturated_channels,
+)
 from cellpipe.quality.files import files_in_doubt, incomplete
 from cellpipe.quality.levels import (
     exchanged_channels,
@@ -46,6 +52,8 @@ CHECKS: tuple[Check, ...] = (
     doubtful_objects,
     dropped_objects,
     saturated_channels,
+    blurred_fields,
+    blank_parts,
     same_pixels,
     exchanged_channels,
     flat_images,

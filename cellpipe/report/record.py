@@ -137,7 +137,7 @@ def _flags(row: pd.Series, columns: list[str]) -> list[str]:
     for column in columns:
         if row[column] and row[column] == row[column]:
             channel = column.removesuffix("flag").rstrip("_")
-            channel = "" if channel == "movie" else channel
+            channel = "" if channel in ("movie", "focus") else channel
             said.append(f"{channel} {row[column]}".strip())
     return said
 

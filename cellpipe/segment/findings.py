@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from cellpipe.models.object_levels import BIN_PX, even_squares, signal
+from cellpipe.models.object_levels import BIN_PX, Shown, even_squares
 from cellpipe.segment.sorted_out import SortedOut
 from cellpipe.tiles import Plane
 
@@ -32,18 +32,18 @@ MANY_DROPPED = "many dropped"
 UNDECIDED = "objects unsure"
 
 
-def signal_outside(pixels: Plane, labels: Plane) -> tuple[float, float]:
-    """Pixels of a plane (Y, X) that show objects, and the share of them outside of labels (Y, X).
+def signal_outside(shown: Shown, labels: Plane) -> tuple[float, float]:
+    """Pixels of an image that show objects, and the share of them outside of its labels (Y, X).
 
-    Both may be read by slices; of large planes, even squares are.
+    Labels may be read by slices; of large ones, the same even squares are as of the image.
     """
-    shown = signal(pixels)
-    n = int(shown.sum())
+    where = shown.signal()
+    n = int(where.sum())
     if n == 0:
         return 0.0, 0.0
-    cut = even_squares(labels)[::BIN_PX, ::BIN_PX][: shown.shape[0], : shown.shape[1]] > 0
+    cut = even_squares(labels)[::BIN_PX, ::BIN_PX][: where.shape[0], : where.shape[1]] > 0
     near = ndimage.binary_dilation(cut, iterations=NEAR_BINS) if cut.any() else cut
-    return float(n * BIN_PX**2), float((shown & ~near).sum() / n)
+    return float(n * BIN_PX**2), float((where & ~near).sum() / n)
 
 
 def object_findings(n: int, out: SortedOut, signal_px: float, outside: float) -> dict[str, Any]:

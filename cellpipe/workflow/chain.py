@@ -19,6 +19,7 @@ from cellpipe.illumination import above_background
 from cellpipe.measure.objects import measure_cells
 from cellpipe.measure.regions import measure_by_region
 from cellpipe.models.engines import NAMES, RegionEngine, load_engine
+from cellpipe.models.object_levels import shown_in
 from cellpipe.saturation import shares_of_objects, top_of
 from cellpipe.scratch import MakePlane
 from cellpipe.segment import regions, square
@@ -26,6 +27,7 @@ from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.findings import object_findings, signal_outside
 from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.quality import image_quality, quality_by_region
+from cellpipe.segment.sharpness import sharpness
 from cellpipe.tiles import Channel, Plane, Selected
 from cellpipe.units import PixelSize, square_edge
 from cellpipe.workflow.gather import OF_OBJECTS
@@ -213,11 +215,13 @@ def segment_by_region(
 def _figures(found: Segmentation | regions.SegmentedRegions, seen: Plane) -> dict[str, Any]:
     """Of the objects of a frame: counts, doubts, and the probabilities of label i + 1 as bytes."""
     n = len(found.probability)
-    findings = object_findings(n, found.sorted_out, *signal_outside(seen, found.labels))
+    shown = shown_in(seen)
+    findings = object_findings(n, found.sorted_out, *signal_outside(shown, found.labels))
     return {
         "n_nuclei": n,
         "nuclei_probability": float(np.mean(found.probability)) if n else float("nan"),
         **findings,
+        "sharpness": sharpness(shown),
         **{name: column.astype("<f4").tobytes() for name, column in _of_objects(found).items()},
     }
 
