@@ -57,8 +57,8 @@ def dose_groups(
 ) -> list[DoseGroup]:
     """Curves of a readout.
 
-    A group without doses (say, only controls), or whose doses were not imaged, has no curve; one without
-    untreated wells of its own shares the plate's.
+    A group without doses (say, only controls), or whose doses were not imaged, has no curve; one
+    without untreated wells of its own shares the plate's.
     """
     import pandas as pd
 
