@@ -242,6 +242,20 @@ def test_twenty_faults_at_once(small):
     assert small.state() == whole
 
 
+def test_labels_of_tracks_whose_digests_are_damaged_are_noted_and_mended(small):
+    whole = small.state()
+    planter = Planter(small.root, np.random.default_rng(1))
+    planted = planter.chunk("tracks", "flip")
+    (small.root / "blocks/track/0000.parquet").write_bytes(b"cut")
+    found = find_faults(small.root)
+    assert planted is not None
+    assert planted.is_in(reported(found))
+    assert any("labels of tracks can be compared only after" in note for note in found.notes)
+    small.mend()
+    assert faults(small) == []
+    assert small.state() == whole
+
+
 def test_the_remedy_of_the_message_makes_the_label_again_though_its_receipt_stands(small):
     """A label that was changed by another program: its receipt stands, and is not believed."""
     whole = small.state()
