@@ -14,7 +14,7 @@ demo: $(READY)
 	@$(BIN)/python scripts/compare_demo.py --demo demo --results results
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
 
 lint: $(READY) .venv-lint/.ready
 	$(BIN)/ruff check .

@@ -70,6 +70,8 @@ class Planter:
         kept = root / "layout_denoised.json"
         self.denoised = Plate(kept) if kept.is_file() else None
         self.used: set[str] = set()
+        records = sorted((root / "digests").rglob("*.json"))
+        self.listed = [(path, set(json.loads(path.read_text())["files"])) for path in records]
         self.kinds: list[Callable[[], Planted | None]] = [
             *(lambda layer=layer, how=how: self.chunk(layer, how)
               for layer in self.layers() for how in ("flip", "cut", "delete")),
@@ -218,7 +220,14 @@ class Planter:
         path = paths[self.rng.integers(len(paths))]
         damage(path, how, self.rng)
         self.used.add(self.relative(path))
-        return Planted(f"{how} a {what} ({path.name})", frozenset([self.relative(path)]))
+        places = {self.relative(path), *self.records_of(path)}
+        return Planted(f"{how} a {what} ({path.name})", frozenset(places))
+
+    def records_of(self, path: Path) -> list[str]:
+        """Records that list a file: where one is damaged too, its place stands for the file's."""
+        return [
+            self.relative(record) for record, files in self.listed if self.relative(path) in files
+        ]
 
 
 def damage(path: Path, how: str, rng: np.random.Generator) -> None:

@@ -7,7 +7,8 @@
 
 Units whose receipt bears the right key are skipped; a unit gets its receipt when its last frame
 is written. A frame that cannot be used is quarantined with reason and remedy, and the block goes
-on (or stops, if the config says so). Nothing here knows what the stages do.
+on (or stops, if the config says so); one on which a stage meets an error that nobody expected is
+left out as "failed". Nothing here knows what the stages do.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from cellpipe.workflow.receipts import (
     with_place_types,
     write_receipts,
 )
+from cellpipe.workflow.unexpected import FAILED, FIELDS, Unexpected, unexpected
 
 AHEAD = 3  # frames read before they are wanted, and frames computed that wait to be written
 
@@ -104,6 +106,8 @@ def run_block(
     ------
     BadImage
         For the first bad frame, if `on_bad_image` is "stop". What was computed before it is kept.
+    Exception
+        An unexpected one, if it is met in all frames of several fields.
     CellpipeError
         If another run with other settings writes the same units at the same time.
     """
@@ -116,6 +120,7 @@ def run_block(
         progress(len(units) - len(waiting))
     collector = _Collector(work, keys, receipts, progress, stop)
     _flow(waiting, work, collector)
+    collector.refuse_nothing_but_failures()
     finished = [_kept(unit, keys[unit], receipts) for unit in units]
     remove_overlapping(receipts, units)
     rows = read_rows([receipt_path(receipts, unit) for unit in units])
@@ -128,6 +133,8 @@ def _finished(unit: Unit, key: str, work: Work, receipts: Path, stop: bool) -> b
     receipt = kept_receipt(receipt_path(receipts, unit), key)
     if receipt is None or (stop and receipt.bad_frames):
         return False  # a run that is to stop at bad frames must meet them again
+    if any(frame.status == FAILED for frame in receipt.frames):
+        return False
     if not all(work.there(unit, t) for t in receipt.good_frames):
         return False
     noted = [frame for frame in receipt.frames if frame.stored]
@@ -161,6 +168,14 @@ class _Collector:
         self.rows: list[pd.DataFrame] = []
         self.frames: list[Frame] = []
         self.broken = False
+        self.good: set[tuple[str, int]] = set()  # fields
+        self.failed: dict[tuple[str, int], Unexpected] = {}
+
+    def refuse_nothing_but_failures(self) -> None:
+        """Raise the first unexpected error where every frame of several fields met one."""
+        if not self.good and len(self.failed) >= FIELDS:
+            first = next(iter(self.failed.values()))
+            raise first.__cause__ or first
 
     def take(self, item: _Item) -> None:
         """Write one item; after an error nothing more, so that no receipt lacks a frame."""
@@ -182,12 +197,17 @@ class _Collector:
             self.rows.append(item.value)
             stored = self.work.stored(item.unit, t)
             self.frames.append(Frame(t, seconds=item.seconds, stored=stored))
+            self.good.add((item.unit.well, item.unit.field))
             return
         if self.stop:
             raise item.fault
         self.work.erase(item.unit, t)
+        status = "quarantined"
+        if isinstance(item.fault, Unexpected):
+            status = FAILED
+            self.failed.setdefault((item.unit.well, item.unit.field), item.fault)
         reason = f"{item.fault.seen}; wanted: {item.fault.wanted}"
-        self.frames.append(Frame(t, "quarantined", reason, item.fault.do, item.seconds))
+        self.frames.append(Frame(t, status, reason, item.fault.do, item.seconds))
 
     def _finish(self, unit: Unit) -> None:
         """Publish the receipt of a unit."""
@@ -265,11 +285,15 @@ def _attempt_read(read: Callable[[Unit, int], Any], item: _Item) -> _Item:
 
 
 def _attempt(step: Callable[[Unit, Any, Any], Any], item: _Item) -> _Item:
-    """Apply a step to an item; a bad image becomes the item's fault."""
+    """Apply a step to an item; a bad image, or an error of this frame, becomes its fault."""
     started = time.perf_counter()
+    fault: BadImage | None
     try:
         value, fault = step(item.unit, item.t, item.value), None
     except BadImage as bad:
         value, fault = None, bad
+    except Exception as error:
+        value, fault = None, unexpected(error, f"{item.unit.name} frame {item.t}")
+        fault.__cause__ = error
     seconds = item.seconds + time.perf_counter() - started
     return replace(item, value=value, fault=fault, seconds=seconds)

@@ -138,7 +138,7 @@ class Scale:
         return table
 
 
-_END = r"(?:_normalised|_robust_z)*$"
+_END = r"(?:_normalised|_robust_z|_se)*$"
 _TIMES = r"lifetime|cycle_time|time"  # lag_frames stands beside lag_s in any case
 
 

@@ -12,7 +12,11 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, workflow.basedir)
 from cellpipe.inputs import lines, places, sheets, watch
 from cellpipe.inputs.config import refuse_doubles
-from cellpipe.inputs.readouts import refuse_missing_controls, refuse_unknown_readouts
+from cellpipe.inputs.readouts import (
+    refuse_missing_controls,
+    refuse_odd_maps,
+    refuse_unknown_readouts,
+)
 from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.contents import incomplete, lost_stores
@@ -41,6 +45,7 @@ try:
         config, in_place=any(row["layout"] == "ome-zarr" for row in SHEET.values())
     )
     refuse_missing_controls(config, SHEET)
+    refuse_odd_maps(config, SHEET)
     places.refuse_overlaps(SHEET, config["results"])
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)

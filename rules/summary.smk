@@ -36,6 +36,7 @@ rule check_plate:
         "<logs>/check_plate/{plate}.log",
     benchmark:
         "<benchmarks>/check_plate/{plate}.tsv"
+    retries: 0  # a cluster's profile tries again what fails; this would fail alike
     localrule: True
     conda:
         "../envs/ingest.yaml"

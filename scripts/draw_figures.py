@@ -3,8 +3,6 @@
 from functools import partial
 from pathlib import Path
 
-import pandas as pd
-
 from cellpipe import figures
 from cellpipe.dynamics.stage import without_stage
 from cellpipe.plate import Plate
@@ -13,7 +11,7 @@ from cellpipe.units import words_of
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import NotMade, file_name
 from cellpipe.workflow.publish import published
-from cellpipe.workflow.tables import read_table
+from cellpipe.workflow.tables import read_confusion, read_statistics, read_table
 
 LIVES = ["well", "field", "track_id", "parent_track_id", "t_start", "t_end"]
 POSITIONS = ["well", "field", "t", "y_um", "x_um", "track_id"]
@@ -28,7 +26,7 @@ def planned(readouts):
     """Name → what plots it, of those figures that the plate's tables allow."""
     wells = read_table(snakemake.input.wells)
     compared = comparable(wells, readouts)  # as statistics took them: of what was imaged alike
-    statistics = pd.read_csv(snakemake.input.statistics, sep="\t")
+    statistics = read_statistics(snakemake.input.statistics)
     for readout in readouts:
         yield f"heat_map_{readout}", partial(figures.plate_heat_map, wells, readout)
         if (wells["control"] != "").any():
@@ -41,7 +39,7 @@ def planned(readouts):
             plot = partial(figures.dose_response_curve, compared, fits, readout, group_column=group)
             yield f"dose_response_{readout}", plot
     if snakemake.input.confusion:
-        confusion = pd.read_csv(snakemake.input.confusion, sep="\t", index_col=0)
+        confusion = read_confusion(snakemake.input.confusion)
         if len(confusion):  # none, where no classifier could be trained
             yield "confusion_matrix", partial(figures.confusion_matrix, confusion)
     tracks = read_computed(snakemake.input.tracks, LIVES)

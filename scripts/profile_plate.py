@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.profiles.counts import incomplete_wells
 from cellpipe.profiles.hits import hit_counts, not_judged
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.statistics.reference import named
@@ -18,13 +19,10 @@ from cellpipe.workflow.tables import read_table
 
 def report_wells(wells):
     """Log which wells are incomplete, how many are hits, and which cannot be judged."""
-    incomplete = wells[wells["incomplete"]]
-    if len(incomplete):
+    for reason, names in incomplete_wells(wells).items():
         log.warning(
-            "%d of %d wells are incomplete and kept out of hits, controls and statistics"
-            " (profile.min_imaged_share): %s",
-            len(incomplete), len(wells),
-            "; ".join(f"{w.well}: {w.incomplete_reason}" for w in incomplete.itertuples()),
+            "incomplete, and kept out of hits, controls and statistics"
+            " (profile.min_imaged_share): %s: %s", named(names), reason,
         )  # fmt: skip
     if "hit" in wells:
         log.info("%d hits, %d no hits, %d wells cannot be judged", *hit_counts(wells))
@@ -100,8 +98,8 @@ with speaking(snakemake):
     options = with_computed_names(snakemake.params.options, scale)
     tables["quarantine"] = pd.read_csv(snakemake.input.quarantine, sep="\t", dtype={"well": str})
     imaged = imaged_wells(inspection)
-    plate_map = read_plate_map(snakemake.input.plate_map, imaged)
-    plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
+    mapped = read_plate_map(snakemake.input.plate_map, imaged)
+    plate_map = mapped[mapped["well"].isin(imaged)].reset_index(drop=True)
     made = plate_chain.profile_plate(
         snakemake.wildcards.plate, tables, plate_map, options, readouts,
         inspection, unmade_readouts(readouts),
@@ -120,6 +118,8 @@ with speaking(snakemake):
     report_features(features)
     log.info("%d wells, %d readouts", len(made.wells), len(readouts))
     found = {**tables, "wells": made.wells, "statistics": made.statistics}
+    if snakemake.input.plate_map:
+        found["plate_map"] = mapped
     warnings = plate_warnings(inspection, found)
     publish_table(output.warnings, warnings)
     for row in warnings.itertuples():

@@ -12,6 +12,7 @@ from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.provenance import fingerprint
 from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
+from cellpipe.workflow.unexpected import FAILED, WHAT
 
 COLUMNS = ["plate", *gather.OBJECT, "track_id", "parent_track_id", *gather.STAGE]
 
@@ -70,9 +71,9 @@ def frames_of(unit, receipts, fault, stored):
         log.warning("%s: no image of frames %s%s", unit.name, spans(holes), ends)
     if fault is None:
         return tuple(Frame(t, stored=stored.get(t, {})) for t in good)
+    status = FAILED if fault["reason"].startswith(WHAT) else "quarantined"
     return tuple(
-        Frame(t, "quarantined", fault["reason"], fault["do"], stored=stored.get(t, {}))
-        for t in good
+        Frame(t, status, fault["reason"], fault["do"], stored=stored.get(t, {})) for t in good
     )
 
 

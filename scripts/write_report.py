@@ -19,7 +19,7 @@ from cellpipe.workflow.job import speaking
 from cellpipe.workflow.not_made import read_not_made
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.receipts import read_receipts
-from cellpipe.workflow.tables import read_table
+from cellpipe.workflow.tables import read_confusion, read_statistics, read_table
 
 THUMBNAIL_PX = 320
 
@@ -133,11 +133,9 @@ with speaking(snakemake):
         facts=facts(plate, inspection),
         wells=read_table(snakemake.input.wells),
         readouts=[scale.column(name) for name in snakemake.params.readouts],
-        statistics=pd.read_csv(snakemake.input.statistics, sep="\t").fillna({"group": ""}),
+        statistics=read_statistics(snakemake.input.statistics),
         group_column=snakemake.params.dose_group,
-        confusion=optional(
-            snakemake.input.confusion, lambda p: pd.read_csv(p, sep="\t", index_col=0)
-        ),
+        confusion=optional(snakemake.input.confusion, read_confusion),
         classifier_scores=optional(
             snakemake.input.scores, lambda p: json.loads(Path(p).read_text())
         )

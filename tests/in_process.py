@@ -18,17 +18,14 @@ from typing import Any
 
 
 def preload() -> None:
-    """Import what jobs import, once, before the first fork; and read what digests of code read."""
+    """Import what jobs import, once, before the first fork."""
     import ngio  # noqa: F401
     import snakemake.cli
     import snakemake.persistence
     import snakemake.script  # noqa: F401
 
-    from cellpipe.workflow import provenance
-
     root = Path(__file__).parents[1]
     for path in sorted((root / "cellpipe").rglob("*.py")):
-        provenance._imported(path.read_bytes())  # cached by content: an edit is still seen
         name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
         foreign = "engines" in name and not name.endswith(("engines", "classical"))
         if "training" in name or foreign or name.endswith("__main__"):

@@ -8,6 +8,7 @@ folder/
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -203,18 +204,33 @@ _MADE: dict[str, Run] = {}  # once in a session, though several test modules com
 
 def whole_plate(factory: pytest.TempPathFactory) -> Run:
     """The drawn plate, run to the end of the workflow. Not to be changed: work on a copy."""
-    if "plate" not in _MADE:
-        folder = factory.mktemp("whole_plate")
-        _MADE["plate"] = Run.drawn(folder, "plate", PLATE)
-        _MADE["plate"].run()
-    return _MADE["plate"]
+    return _whole(factory, "plate", PLATE, ())
 
 
 def whole_movie(factory: pytest.TempPathFactory) -> Run:
     """The drawn movies, a unit per frame, run to the end of the tables. Not to be changed."""
-    if "movie" not in _MADE:
-        folder = factory.mktemp("whole_movie")
-        config = with_changes(MOVIE, {"blocks": {"frames_per_unit": 1}})
-        _MADE["movie"] = Run.drawn(folder, "movie", config)
-        _MADE["movie"].run(*TABLES, "results/P/ctc")
-    return _MADE["movie"]
+    config = with_changes(MOVIE, {"blocks": {"frames_per_unit": 1}})
+    return _whole(factory, "movie", config, (*TABLES, "results/P/ctc"))
+
+
+def _whole(
+    factory: pytest.TempPathFactory, kind: str, config: dict[str, Any], targets: tuple[str, ...]
+) -> Run:
+    """Made by the first process of the test session that asks for it; the others wait for it."""
+    if kind not in _MADE:
+        base = factory.getbasetemp()
+        # processes of one session (pytest-xdist) have folders beside each other
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        folder = shared / f"whole_{kind}"
+        with open(shared / f"whole_{kind}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            finished = shared / f"whole_{kind}.done"
+            if finished.exists():
+                _MADE[kind] = Run(folder, config)
+            else:
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                _MADE[kind] = Run.drawn(folder, kind, config)
+                _MADE[kind].run(*targets)
+                finished.touch()
+    return _MADE[kind]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cellpipe.track.far_steps import far_steps, name_far_steps
+from cellpipe.segment.movie_quality import summary
+from cellpipe.track.far_steps import far_steps, few_followed, name_far_steps
 
 
 def walk(order: list[int], n_cells: int = 12, seed: int = 1) -> pd.DataFrame:
@@ -17,7 +18,8 @@ def walk(order: list[int], n_cells: int = 12, seed: int = 1) -> pd.DataFrame:
         for t, at in enumerate(order)
         for cell in range(n_cells)
     ]
-    return pd.DataFrame(rows, columns=["well", "field", "t", "track_id", "y_um", "x_um"])
+    names = ["well", "field", "t", "track_id", "y_um", "x_um"]
+    return pd.DataFrame(rows, columns=names).assign(parent_track_id=0)
 
 
 def test_frames_that_changed_places_are_named() -> None:
@@ -51,3 +53,29 @@ def test_the_word_stands_beside_what_was_there() -> None:
     assert flags[3].startswith("out of focus, cells step ")
     assert flags[24].endswith("times as far as usual")
     assert (flags.iloc[[0, 1, 2, 10]] == "").all()
+
+
+def test_a_frame_to_which_few_cells_go_on_is_named() -> None:
+    points = walk(list(range(12)), n_cells=30)
+    moved = points["t"] >= 7
+    points.loc[moved & (points["track_id"] > 5), "track_id"] += 100  # another place of the plate
+    found = few_followed(points)
+    assert found["t"].tolist() == [7]
+    assert found["share"].tolist() == [5 / 30]
+    fields = pd.DataFrame({"well": "B02", "field": 1, "t": range(12), "movie_flag": ""})
+    fields = name_far_steps(fields, points)
+    assert fields["movie_flag"][7] == "only 17% of its cells are followed, usually 100%"
+    (line,) = summary(fields)
+    assert line == "B02 field 1: far fewer cells than usual go on to: 7"
+
+
+def test_divisions_deaths_and_lost_frames_are_no_few() -> None:
+    points = walk(list(range(12)), n_cells=30)
+    daughters = points[points["t"] >= 7].assign(track_id=lambda p: p["track_id"] + 50)
+    mothers = daughters["track_id"] - 50
+    later = pd.concat([daughters, daughters.assign(track_id=daughters["track_id"] + 50)])
+    later["parent_track_id"] = [*mothers, *mothers]
+    assert few_followed(pd.concat([points[points["t"] < 7], later])).empty
+    dying = points[(points["t"] < 7) | (points["track_id"] <= 10)]
+    assert few_followed(dying).empty
+    assert few_followed(points[~points["t"].between(4, 6)].assign(track_id=points["t"])).empty

@@ -156,7 +156,7 @@ def test_dead_positive_controls_say_so_and_the_rest_is_judged():
 
 
 def test_few_negative_controls_are_remarked():
-    assert "only 4 negative controls: 18%" in note(plate(NEGATIVE[:4], [10.0]))
+    assert "only 4 negative controls: a hit must pass a t test" in note(plate(NEGATIVE[:4], [10.0]))
     assert note(plate(NEGATIVE, [10.0])) == ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cellpipe.workflow.provenance import PACKAGE, code_digest, fingerprint, versions
+from cellpipe.workflow.provenance import PACKAGE, code_digest, fingerprint, imported_names, versions
 
 BASE = {"code": "c", "params": {"a": 1, "b": [2, 3]}, "inputs": ["x", "y"], "weights": "w"}
 
@@ -62,6 +63,21 @@ def test_a_digest_follows_imports_also_inside_functions_and_nothing_else(tmp_pat
     with (package / "layouts/tags.py").open("a") as file:
         file.write("\n# other\n")
     assert digest_in(package, "inputs.headers") != before
+
+
+def test_no_import_is_overlooked():
+    """Imports are read from lines; Python's own parser finds the same ones."""
+    for path in PACKAGE.rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        names = set()
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                assert not node.level, f"{path}: a relative import would not be seen"
+                names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        wanted = {name for name in names if name.startswith("cellpipe")}
+        assert set(imported_names(source)) >= wanted, path
 
 
 def test_a_misspelt_module_is_an_error():

@@ -143,3 +143,39 @@ def test_a_movie_of_few_frames_jumps_only_farther_than_a_cell_goes() -> None:
     for far_um, jumps in ((8.0, []), (22.0, [2])):
         moved = cells.assign(y_um=cells["y_um"] + np.where(cells["t"] == 2, far_um, 0))
         assert jumps_of(moved).index.tolist() == jumps
+
+
+def test_a_jump_over_most_of_the_view_is_found() -> None:
+    jumped = seen_from(living(), np.array([-110.0, 40.0]))
+    found = jumps_of(jumped)
+    assert found.index.tolist() == [JUMP_T]
+    np.testing.assert_allclose(found.to_numpy()[0], (-110.0, 40.0), atol=2)
+    assert share_of_links(jumped)[1] >= 0.99
+
+
+@pytest.mark.parametrize("far_um", [4.0, 12.0, 30.0])
+def test_a_stage_that_goes_back_and_forth_is_taken_out_of_every_step(far_um: float) -> None:
+    """The half of the steps that goes one way is not what is usual."""
+    still = seen_from(living(), np.zeros(2))
+    shaken = still.assign(y_um=still["y_um"] + far_um * (still["t"] % 2))
+    assert jumps_of(shaken).index.tolist() == list(range(1, 14))
+    place = {"well": "B02", "field": 1}
+    shifts = stage_shifts(shaken, **LIMITS).assign(**place)
+    speeds = [
+        track_table(without_stage(cells.assign(**place), shifts, stage), 300)["speed_um_s"]
+        for cells, stage in ((shaken, "jumps"), (still, "off"))
+    ]
+    assert speeds[0].median() == pytest.approx(speeds[1].median(), rel=0.15)
+    recall, precision = share_of_links(shaken)
+    assert recall >= share_of_links(still)[0] - 0.01
+    assert precision >= 0.99
+
+
+def test_a_stage_without_aim_is_followed() -> None:
+    where = np.random.default_rng(3).uniform(-40, 40, (14, 2))
+    still = seen_from(living(), np.zeros(2))
+    at = still[["y_um", "x_um"]].to_numpy() + where[still["t"]]
+    inside = ((at >= 60) & (at < 265)).all(axis=1)
+    cells = still.assign(y_um=at[:, 0], x_um=at[:, 1])[inside].reset_index(drop=True)
+    assert min(share_of_links(cells)) >= 0.9
+    assert len(jumps_of(cells)) >= 12  # one may be too far to be seen

@@ -194,16 +194,54 @@ def test_a_block_without_any_usable_frame_gives_an_empty_table_with_columns(tmp_
 
 
 @pytest.mark.parametrize("step", ["read", "compute", "write"])
-def test_an_unexpected_error_at_any_step_ends_the_job_and_loses_no_finished_unit(tmp_path, step):
-    broken = Squares(tmp_path, **{step: [("B03", 1, 1)]}, error=ZeroDivisionError)
+def test_an_unexpected_error_leaves_out_its_frame_and_is_tried_again(tmp_path, step):
+    broken = undisturbed(tmp_path, **{step: [("B03", 1, 1)]}, error=ZeroDivisionError)
+    receipts = read_receipts(tmp_path / "table.parquet")
+    (frame,) = [frame for receipt in receipts for frame in receipt.bad_frames]
+    assert (frame.t, frame.status) == (1, "failed")
+    assert frame.reason.startswith("an error that was not expected: ZeroDivisionError")
+    assert "report it" in frame.remedy
+    assert len(broken.table()) == 11
+    assert not broken.stored(UNITS[2], 1).exists()
+    again = undisturbed(tmp_path)
+    assert {unit for unit, _ in again.computed()} == {UNITS[2].name}
+    same_results(again, undisturbed(tmp_path / "other"))
+
+
+@pytest.mark.parametrize("step", ["read", "compute", "write"])
+@pytest.mark.parametrize("error", [MemoryError, ImportError, PermissionError, OSError])
+def test_a_fault_of_the_place_ends_the_job_and_loses_no_finished_unit(tmp_path, step, error):
+    broken = Squares(tmp_path, **{step: [("B03", 1, 1)]}, error=error)
     threads = threading.active_count()
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(error):
         broken.run()
     assert threading.active_count() == threads
     assert not (tmp_path / "table.parquet").exists()
     again = undisturbed(tmp_path)
     assert {unit for unit, _ in again.computed()} == {UNITS[2].name, UNITS[3].name}
     same_results(again, undisturbed(tmp_path / "other"))
+
+
+def test_words_of_a_library_for_memory_that_ran_out_are_of_the_place(tmp_path):
+    def full():
+        return RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        undisturbed(tmp_path, compute=[("B03", 1, 1)], error=full)
+
+
+def test_an_unexpected_error_in_every_frame_is_of_the_program(tmp_path):
+    everywhere = [(unit.well, unit.field, t) for unit in UNITS for t in range(3)]
+    with pytest.raises(ZeroDivisionError):
+        undisturbed(tmp_path, compute=everywhere, error=ZeroDivisionError)
+    assert not (tmp_path / "table.parquet").exists()
+    same_results(undisturbed(tmp_path), undisturbed(tmp_path / "other"))
+
+
+def test_an_unexpected_error_stops_a_run_that_is_to_stop_at_bad_images(tmp_path):
+    broken = Squares(tmp_path, compute=[("B03", 1, 1)], error=ZeroDivisionError)
+    with pytest.raises(BadImage, match="ZeroDivisionError"):
+        broken.run(on_bad_image="stop")
 
 
 def test_results_of_another_key_are_made_again(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 from cellpipe.workflow.contents import counted, incomplete, lost_stores
 from cellpipe.workflow.limits import story_of
-from cellpipe.workflow.summary import end_of_run, faults_of, left_out, summarise, told
+from cellpipe.workflow.summary import end_of_run, left_out, not_whole, summarise, told
 
 PLACES = [("B02", 1), ("B02", 2), ("B03", 1), ("B03", 2)]
 QUARANTINE = ["well", "field", "t", "stage", "status", "reason", "remedy"]
@@ -70,20 +70,44 @@ def test_images_that_are_passed_over_are_not_left_out() -> None:
     ("most", "fails"), [(0.1, True), (0.374, True), (0.375, False), (1, False)]
 )
 def test_a_plate_fails_when_more_was_left_out_than_may_be(most: float, fails: bool) -> None:
-    faults = faults_of(summary(), most)
-    assert bool(faults) == fails
-    if fails:
-        assert faults == ["3 of 8 frames of fields were left out (37.5%), of wells B02, B03"]
+    fault = not_whole(summary(), most)
+    assert (fault is not None) == fails
+    if fault:
+        seen = "3 of 8 frames were left out (37.5%), of wells B02, B03"
+        assert fault.seen == f"plate P, finished but not whole: {seen}"
+        assert "'max_left_out' in the config to 0.375 or more" in fault.do
+
+
+def test_frames_without_an_image_are_told_from_those_that_were_found_bad() -> None:
+    lost = quarantined(("B02", "2", ""), ("B03", "1", "1"), status="missing")
+    fault = not_whole(summary(lost), 0.1)
+    assert fault
+    assert "3 of 8 frames were left out (37.5%), all without an image, of" in fault.seen
+    both = pd.concat([lost, quarantined(("B03", "2", "1"))])
+    fault = not_whole(summary(both), 0.1)
+    assert fault
+    assert "(50.0%), 3 of them without an image, of" in fault.seen
 
 
 def test_nothing_left_out_is_no_fault_even_where_nothing_may_be() -> None:
-    assert faults_of(summary(quarantined()), 0) == []
+    assert not_whole(summary(quarantined()), 0) is None
+
+
+def test_an_error_that_was_not_expected_ends_a_plate_however_few_its_frames() -> None:
+    rows = quarantined(("B02", "2", "1"), ("B03", "1", "1"), status="failed")
+    fault = not_whole(summary(rows), 1)
+    assert fault
+    assert "B02 field 2, B03 field 1 failed: cut (ingest)" in fault.seen
+    assert "max_left_out" not in fault.do
 
 
 def test_what_was_not_made_is_a_fault() -> None:
     row = {"rule": "export_ctc", "what": "ctc/B02_1", "reason": "too many tracks", "do": "use GEFF"}
     made = summary(quarantined(), not_made=pd.DataFrame([row]))
-    assert faults_of(made, 1) == ["1 not made: ctc/B02_1"]
+    fault = not_whole(made, 1)
+    assert fault
+    assert "1 not made: ctc/B02_1" in fault.seen
+    assert fault.do == "for what was not made: use GEFF"
     assert any(
         "not made: ctc/B02_1: too many tracks; use GEFF" in line for line in told(made, Path("P"))
     )
@@ -102,7 +126,7 @@ def test_everything_a_person_should_know_is_told(tmp_path: Path) -> None:
     text = "\n".join(lines)
     assert str(tmp_path / "report.html") in lines[0]
     assert "2 of 2 wells, 3 of 4 fields used" in text
-    assert "left out: 3 of 8 frames of fields, of wells B02, B03" in text
+    assert "left out: 3 of 8 frames, of wells B02, B03" in text
     assert "cannot be judged, no cells: 1 wells, B03" in text
     assert "warning, units: plate: no pixel size; set it" in text
 

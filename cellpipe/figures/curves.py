@@ -18,6 +18,7 @@ from cellpipe.figures.style import (
     spoken,
 )
 from cellpipe.statistics.dose_curve import DoseResponse
+from cellpipe.statistics.dose_groups import dosed_wells, of_group
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ def dose_response_curve(
         for i, (_, row) in enumerate(fits.iterrows()):
             own = table
             if group_column:
-                own = table[table[group_column].astype(str) == as_text(row["group"])]
+                own = of_group(table, group_column, as_text(row["group"]))
             x = own["dose"].where(own["dose"] > 0, zero_at)
             colour, marker = PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]
             axes.plot(x, own[readout], marker, ms=3.5, color=colour, mew=0, alpha=0.85)
@@ -74,15 +75,6 @@ def dose_response_curve(
         if len(fits):
             figure.legend(loc="outside upper left", ncols=1 if len(fits) < 5 else 2, fontsize=6)
     return figure
-
-
-def dosed_wells(wells: pd.DataFrame, dose_column: str) -> pd.DataFrame:
-    """Wells that a curve is fitted to, their dose in the column `dose` (untreated: 0)."""
-    control = wells["control"].fillna("") if "control" in wells else wells["well"].map(lambda _: "")
-    dose = wells[dose_column].astype(float)
-    dose = dose.where(~((control == "negative") & dose.isna()), 0.0)
-    table = wells.assign(dose=dose)
-    return table[(control != "positive") & dose.notna()]
 
 
 def _draw_curve(axes: Axes, fit: DoseResponse, span: tuple[float, float], colour: str) -> None:

@@ -51,7 +51,9 @@ def decoded(data: bytes, name: str) -> tuple[str, tuple[str, ...]]:
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _strictly(data, encoding, name), ()
+            return _strictly(data, encoding, name).rstrip("\0"), ()
+    if b"\0" not in (unfilled := data.rstrip(b"\0\x1a")):
+        data = unfilled  # a file that its program filled up with zeros
     if b"\0" in data:  # UTF-16 without its mark: every other byte of plain text is zero
         half = "utf-16-le" if b"\0" in data[1::2] else "utf-16-be"
         return _strictly(data, half, name), ()
@@ -68,11 +70,11 @@ def _strictly(data: bytes, encoding: str, name: str) -> str:
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as fault:
-        text = "\0"
+        text = "\0?"
         why = f": {fault.reason}"
     else:
         why = ""
-    if "\0" in text:
+    if "\0" in text.rstrip("\0"):
         raise BadConfig(
             seen=f"{name}, whose bytes are no text in UTF-8 nor in {encoding}{why}",
             wanted="a table in UTF-8",

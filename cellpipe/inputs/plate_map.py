@@ -27,6 +27,9 @@ PLATE_SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))  # 
 DOSE_WANTED = "a number of 0 or more in one unit for the whole plate, or nothing"
 DOSE_REMEDY = "write the number alone and put the unit into the column 'condition'"
 CONTROL_WANTED = "'negative', 'positive' or nothing"
+_UNIT_COLUMN = re.compile(
+    r"(?:(?:dose|conc\w*|dosis|konz\w*)[\W_]*)?(?:units?|einheit|unité)", re.IGNORECASE
+)
 # named by the results
 COMPUTED = (
     "plate", "row", "column", "n_fields", "n_fields_expected", "n_frames", "imaged_fields",
@@ -137,6 +140,7 @@ def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFram
     for column in table.columns:
         if column not in clean:
             clean[column] = table[column].to_numpy()
+    _refuse_units(clean)
     order = sorted(range(len(names)), key=places.__getitem__)
     return clean.iloc[order].reset_index(drop=True)
 
@@ -155,17 +159,28 @@ def _checked_columns(table: pd.DataFrame) -> pd.DataFrame:
         raise BadConfig(
             seen=f"a plate map of {len(table)} rows with {', '.join(map(str, table.columns))}",
             wanted="one row per well and a column named 'well'",
-            do="write wells as B03; separate columns by tab (.tsv) or comma (.csv)",
+            do="write wells as B03; separate columns by tabs, semicolons or commas",
         )
     table = table.drop(columns=[c for c in ("row", "column") if c in table])  # said by `well`
-    for column in COMPUTED:
-        if column in table:
+    for column in map(str, table.columns):
+        if is_computed(column):
             raise BadConfig(
                 seen=f"plate map column {column!r}",
                 wanted="names that the results do not use themselves",
                 do=f"rename the column, for example to 'my_{column}'",
             )
     return table
+
+
+def is_computed(column: str) -> bool:
+    """Whether a name is that of a column of `wells.parquet` that the workflow computes."""
+    from cellpipe.profiles.counts import COUNTS, PARTICLE_READOUTS, TRACK_READOUTS
+
+    return (
+        column in {*COMPUTED, *COUNTS, *TRACK_READOUTS, *PARTICLE_READOUTS}
+        or column.startswith("fraction_")
+        or column.endswith(("_robust_z", "_normalised", "_incomplete_reason"))
+    )
 
 
 def _bare(column: str) -> str:
@@ -256,6 +271,25 @@ def _doses(table: pd.DataFrame, names: list[str]) -> pd.Series:
                 do=DOSE_REMEDY,
             )
     return doses
+
+
+def _refuse_units(table: pd.DataFrame) -> None:
+    """Doses in several units would lie on one axis: 1 nM beside 1 µM."""
+    for column in [str(c) for c in table if _UNIT_COLUMN.fullmatch(str(c))]:
+        text = table[column].astype("string").fillna("").str.strip()
+        units = {_plain_unit(unit): unit for unit in text[table["dose"].gt(0)] if unit}
+        if len(units) > 1:
+            raise BadConfig(
+                seen=f"doses in {_some(sorted(units.values()))} by the column {column!r} of the"
+                " plate map",
+                wanted="doses in one unit for the whole plate",
+                do="convert the doses, or map the wells of each unit as a plate of its own",
+            )
+
+
+def _plain_unit(unit: str) -> str:
+    """µM, μM and uM are one unit; mM and MM are not."""
+    return unit.replace(" ", "").replace("\u03bc", "u").replace("\u00b5", "u")
 
 
 def _some(names: list[str], limit: int = 5) -> str:

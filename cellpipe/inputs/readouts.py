@@ -47,6 +47,36 @@ def refuse_unknown_readouts(config: Mapping[str, Any], *, in_place: bool) -> Non
         )
 
 
+def refuse_odd_maps(config: Mapping[str, Any], plates: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise BadConfig for a plate map that has a column of the name of a readout, or that lacks the
+    column which `profile.dose_group` names though it has doses.
+
+    `plates` : rows of the sheet of plates, by plate.
+    """
+    from cellpipe.inputs.plate_map import read_plate_map
+    from cellpipe.inputs.sheets import readouts
+
+    group = config["profile"]["dose_group"]
+    for plate, row in plates.items():
+        if not row["plate_map"]:
+            continue
+        table = read_plate_map(row["plate_map"], [])
+        double = [name for name in readouts(config) if name in table]
+        if double:
+            raise BadConfig(
+                seen=f"the column {double[0]!r} in the plate map of {plate}, which is a readout",
+                wanted="names that the results do not use themselves",
+                do=f"rename the column, for example to 'my_{double[0]}'",
+            )
+        if group and group not in table and table["dose"].gt(0).any():
+            near = difflib.get_close_matches(group, list(table), n=1)
+            raise BadConfig(
+                seen=f"profile.dose_group: {group!r}, which the plate map of {plate} does not have",
+                wanted=f"'row', or a column of the map: {', '.join(table)}",
+                do=f"write {near[0]!r}" if near else "name the column that tells curves apart",
+            )
+
+
 def refuse_missing_controls(
     config: Mapping[str, Any], plates: Mapping[str, Mapping[str, Any]]
 ) -> None:

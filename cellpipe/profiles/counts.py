@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellpipe.profiles.dynamics import PARTICLE_READOUTS, TRACK_READOUTS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,6 +39,13 @@ COUNTS = (*CELL_COUNTS, *SPOT_COUNTS, *TRACK_COUNTS, *SPOT_TRACK_COUNTS)
 def is_count(readout: str) -> bool:
     """Whether a readout counts objects, so that a well without any has a value."""
     return readout in COUNTS
+
+
+def raw_count_of(readout: str) -> str:
+    """The raw count behind a count: "cells_per_field" → "n_cells"; "" for other readouts."""
+    if not is_count(readout):
+        return ""
+    return readout if readout in RAW_COUNTS else f"n_{readout.partition('_per_')[0]}"
 
 
 def objects_per_well(
@@ -111,23 +120,72 @@ def comparable(wells: pd.DataFrame, readouts: Sequence[str]) -> pd.DataFrame:
     """`wells` with values that can be compared with each other, for hits and statistics.
 
     Raw counts are brought to the fields (and, of divisions, frames) that the plate's wells usually
-    have; wells marked `incomplete` lose their values.
+    have; wells that are incomplete (`why_incomplete`) lose their values.
     """
     compared = wells.copy()
     for readout in readouts:
         values = compared[readout].astype("float64")
         if readout in RAW_COUNTS and "imaged_fields" in compared:
-            values = values / _share(compared, RAW_COUNTS[readout])
-        if "incomplete" in compared:
-            values = values.mask(compared["incomplete"].fillna(False).astype(bool))
-        compared[readout] = values
+            values = values / _share(compared, readout)
+        compared[readout] = values.mask(why_incomplete(wells, readout).ne(""))
     return compared
 
 
-def _share(wells: pd.DataFrame, grows_with: str) -> pd.Series:
+def why_incomplete(wells: pd.DataFrame, readout: str) -> pd.Series:
+    """Why each well is kept out of what is compared by `readout`; "" where it is not.
+
+    Of spots and tracks, frames in which spots could not be sought, or cells not be linked, are
+    absent too.
+    """
+    import pandas as pd
+
+    reasons = pd.Series("", index=wells.index, dtype="str")
+    if "incomplete" in wells:
+        given = wells.get("incomplete_reason", reasons).fillna("").replace("", "incomplete")
+        reasons = given.where(wells["incomplete"].fillna(False).astype(bool), "")
+    own = f"{family_of(readout)}_incomplete_reason"
+    if own in wells:
+        reasons = reasons.where(reasons.ne(""), wells[own].fillna(""))
+    return reasons.astype("str")
+
+
+def family_of(readout: str) -> str:
+    """What a readout is read from beside the cells: "spots", "tracks", "spot_tracks"; or ""."""
+    if readout in SPOT_COUNTS or readout == "spot_count":
+        return "spots"
+    if readout in SPOT_TRACK_COUNTS or readout in PARTICLE_READOUTS:
+        return "spot_tracks"
+    if readout in TRACK_COUNTS or readout in TRACK_READOUTS:
+        return "tracks"
+    return ""
+
+
+def ground_of_family(ground: pd.DataFrame, family: str) -> pd.DataFrame:
+    """What `comparable` needs to know of the ground (`well_ground`) of spots or tracks."""
+    names = {name: f"{family}_{name}" for name in ("imaged_fields", "imaged_share")}
+    what = family.replace("_", " ")
+    reasons = [f"{what}: {reason}" if reason else "" for reason in ground["incomplete_reason"]]
+    return (
+        ground[list(names)].rename(columns=names).assign(**{f"{family}_incomplete_reason": reasons})
+    )
+
+
+def incomplete_wells(wells: pd.DataFrame) -> dict[str, list[str]]:
+    """Wells that are kept out of what is compared: reason → names of wells."""
+    found: dict[str, list[str]] = {}
+    for column in [c for c in wells if str(c).endswith("incomplete_reason")]:
+        reasons = wells[column].fillna("").astype(str)
+        for reason, own in wells[reasons.ne("")].groupby(reasons, sort=False):
+            found.setdefault(str(reason), []).extend(str(well) for well in own["well"])
+    return found
+
+
+def _share(wells: pd.DataFrame, readout: str) -> pd.Series:
     """Imaged part of what the plate's wells usually have; NaN for nothing."""
-    if grows_with == "frames":
-        share = wells["imaged_share"].astype("float64")
+    own = f"{family_of(readout)}_"
+    prefix = own if f"{own}imaged_fields" in wells else ""
+    if RAW_COUNTS[readout] == "frames":
+        share = wells[f"{prefix}imaged_share"].astype("float64")
     else:
-        share = wells["imaged_fields"].astype("float64") / wells["n_fields_expected"]
+        share = wells[f"{prefix}imaged_fields"].astype("float64") / wells["n_fields_expected"]
     return share.replace(0.0, np.nan)

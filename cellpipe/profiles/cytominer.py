@@ -31,6 +31,7 @@ def well_profiles(cells: pd.DataFrame, plate_map: pd.DataFrame) -> pd.DataFrame:
     named = {column: compartment_name(column, whole_cells=whole) for column in features}
     table = cells[["plate", "well", *features]].rename(columns=named)
     table = table.astype(dict.fromkeys(named.values(), "float64"))
+    table = table.replace([np.inf, -np.inf], np.nan)  # ratios to nothing, as in medians of wells
     table = table.rename(columns={"plate": "Metadata_Plate", "well": "Metadata_Well"})
     keys = ["Metadata_Plate", "Metadata_Well"]
     table[keys] = table[keys].astype(str)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cellpipe.dynamics.diffusion import CONFINED_P
 from cellpipe.dynamics.msd_fits import fit_line, fit_power_law
+from cellpipe.profiles.certainty import median_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,8 @@ def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
     out["divisions_per_track"] = out["n_divisions"] / out["n_tracks"]
     for column in TRACK_FIGURES:
         out[f"median_{column}"] = by_well[column].median().astype("float64")
+        errors = median_errors(tracks[column], tracks["well"])
+        out[f"median_{column}_se"] = errors.reindex(out.index.get_level_values("well")).to_numpy()
     return out.reset_index()
 
 
@@ -71,6 +74,9 @@ def aggregate_particles(particles: pd.DataFrame) -> pd.DataFrame:
     out = pd.DataFrame({"n_spot_tracks": by_well.size().astype("int32")})
     for column in PATH_FIGURES:
         out[f"spot_median_{column}"] = by_well[column].median().astype("float64")
+        errors = median_errors(seen_again[column], seen_again["well"])
+        errors = errors.reindex(out.index.get_level_values("well"))
+        out[f"spot_median_{column}_se"] = errors.to_numpy()
     known = seen_again[seen_again["confinement_p"].notna()]
     confined = known.assign(confined=known["confinement_p"] < CONFINED_P)
     out["spot_fraction_confined"] = confined.groupby(["plate", "well"])["confined"].mean()

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellpipe.errors import BadConfig
-from cellpipe.profiles.counts import comparable, is_count
+from cellpipe.profiles.certainty import why_uncertain
+from cellpipe.profiles.counts import comparable, is_count, raw_count_of, why_incomplete
 from cellpipe.statistics.reference import controls_of, reference_of
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def normalise_wells(wells: pd.DataFrame, readouts: Sequence[str]) -> pd.DataFram
         from_centre = values - reference.negative.centre
         span = reference.positive - reference.negative.centre
         wells[f"{readout}_normalised"] = 100 * from_centre / span + 0.0  # no -0
-        wells[f"{readout}_robust_z"] = from_centre / reference.negative.scale
+        scale = float("nan") if reference.no_z else reference.negative.scale
+        wells[f"{readout}_robust_z"] = from_centre / scale
     return wells
 
 
@@ -93,6 +95,8 @@ def call_hits(
     z = wells[column].astype("float64")
     z = {"up": z, "down": -z, "both": z.abs()}[direction]
     reasons = _reasons(wells, readout, min_cells, unmade)
+    passes = (z >= threshold) & reasons.eq("")
+    reasons = reasons.mask(passes, _doubts(wells, readout, threshold)).astype("str")
     hit = pd.Series(z >= threshold, dtype="boolean").mask(reasons != "")
     return wells.assign(hit=hit, hit_reason=reasons)
 
@@ -134,9 +138,8 @@ def _reasons(wells: pd.DataFrame, readout: str, min_cells: int, unmade: str) -> 
         say(control.eq(""), unmade or reference.no_z)
     if "n_fields" in wells:
         say(wells["n_fields"].eq(0), "no image of the well could be used")
-    if "incomplete" in wells:
-        say(wells["incomplete"].astype(bool), [f"incomplete: {r}" for r in
-                                               wells["incomplete_reason"]])  # fmt: skip
+    lacking = why_incomplete(wells, readout)
+    say(lacking.ne(""), [f"incomplete: {reason}" for reason in lacking])
     no_value = ~np.isfinite(compared[readout])
     if "n_cells" in wells:
         n_cells = wells["n_cells"].fillna(0)
@@ -145,6 +148,23 @@ def _reasons(wells: pd.DataFrame, readout: str, min_cells: int, unmade: str) -> 
             say(n_cells < min_cells, [f"{n} cells, fewer than {min_cells}" for n in n_cells])
     say(no_value, f"no value of {readout} in the well")
     return said.astype("str")
+
+
+def _doubts(wells: pd.DataFrame, readout: str, threshold: float) -> pd.Series:
+    """Why wells that pass the threshold may do so by chance; "" where they do not."""
+    compared = comparable(wells, [readout])
+    errors = wells[f"{readout}_se"].astype("float64") if f"{readout}_se" in wells else None
+    raw = raw_count_of(readout)
+    counts = comparable(wells, [raw])[raw] if raw in wells else None
+    spread = reference_of(compared, readout).negative
+    return why_uncertain(
+        compared[readout].astype("float64"),
+        controls_of(wells).eq("negative"),
+        spread,
+        threshold,
+        errors=errors,
+        counts=counts,
+    )
 
 
 def refuse_readout(readout: str, known: Sequence[str]) -> None:

@@ -8,7 +8,12 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.profiles import dynamics
-from cellpipe.profiles.counts import COUNTS, objects_per_well, tracks_per_well
+from cellpipe.profiles.counts import (
+    COUNTS,
+    ground_of_family,
+    objects_per_well,
+    tracks_per_well,
+)
 from cellpipe.profiles.ground import OF_CELLS, listed_fields, usable_frames, well_ground
 from cellpipe.profiles.wells import Plan, aggregate_wells
 from cellpipe.units import Scale
@@ -84,12 +89,14 @@ def _tables_by_well(
 
     def ground(stages: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         frames = usable_frames(fields, plan.quarantine, stages)
-        return frames, well_ground(frames, plan.listed, wells["well"])
+        least = plan.min_imaged_share
+        return frames, well_ground(frames, plan.listed, wells["well"], min_imaged_share=least)
 
     spots = tables.get("spots", pd.DataFrame())
     if "well" in spots:
         frames, imaged = ground(OF_SPOTS)
         yield objects_per_well(spots, frames, imaged, plan.mm2_per_px, "spots")
+        yield ground_of_family(imaged, "spots")
     for name, kind, prefix, stages, aggregate in (
         ("tracks", "cells", "", OF_TRACKS, dynamics.aggregate_tracks),
         ("spot_tracks", "spots", "spot_", OF_SPOTS, dynamics.aggregate_particles),
@@ -98,7 +105,9 @@ def _tables_by_well(
             continue
         of_well = aggregate(tables[name]).drop(columns="plate").set_index("well")
         sizes = plan.mm2_per_px, plan.hours_per_frame
-        yield tracks_per_well(of_well, ground(stages)[1], *sizes, f"{prefix}tracks")
+        _, imaged = ground(stages)
+        yield tracks_per_well(of_well, imaged, *sizes, f"{prefix}tracks")
+        yield ground_of_family(imaged, f"{prefix}tracks")
         yield of_well
         motion = dynamics.ensemble_motion(msd[msd["kind"] == kind]).set_index("well")
         figures = {figure: f"{prefix}{figure}" for figure in dynamics.ENSEMBLE_FIGURES}

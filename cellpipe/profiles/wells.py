@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from cellpipe.inputs.plate_map import row_column, validate_plate_map
+from cellpipe.profiles.certainty import fraction_errors, median_errors
 from cellpipe.profiles.counts import CELL_COUNTS, objects_per_well
 from cellpipe.profiles.cytominer import (
     normalise_profiles,
@@ -89,8 +90,9 @@ def aggregate_wells(
     DataFrame
         plate well row column, the map's columns, what was imaged (see
         `cellpipe.profiles.ground.well_ground`), n_cells cells_per_field cells_per_mm2 (see
-        `cellpipe.profiles.counts`), fraction_<class> of the classified cells, then the readouts;
-        NaN where a well has no cells. Counts are NaN where nothing was imaged.
+        `cellpipe.profiles.counts`), fraction_<class> of the classified cells, then the readouts,
+        of both with <name>_se, their standard error; NaN where a well has no cells. Counts are NaN
+        where nothing was imaged.
 
     Raises
     ------
@@ -155,16 +157,26 @@ def _class_fractions(cells: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     classes = cells["class"].astype("string").fillna("")
     known = (classes != "").to_numpy()
-    table = pd.crosstab(
-        cells["well"].to_numpy(object)[known], classes.to_numpy(object)[known], normalize="index"
-    )
-    return table.rename(columns=lambda name: f"fraction_{name}")
+    counts = pd.crosstab(cells["well"].to_numpy(object)[known], classes.to_numpy(object)[known])
+    n = counts.sum(axis=1).astype("float64")
+    fractions = counts.div(n, axis=0).rename(columns=lambda name: f"fraction_{name}")
+    n = (n / _frames_of_wells(cells).reindex(n.index)).clip(lower=1.0)
+    errors = fraction_errors(fractions, n).rename(columns=lambda name: f"{name}_se")
+    return pd.concat([fractions, errors], axis=1)
 
 
 def _medians(cells: pd.DataFrame, readouts: list[str]) -> pd.DataFrame:
     whole = cells[~cells["touches_border"].astype(bool)] if "touches_border" in cells else cells
     values = whole[readouts].astype("float64").replace([np.inf, -np.inf], np.nan)
-    return values.groupby(whole["well"]).median()
+    medians, frames = values.groupby(whole["well"]).median(), _frames_of_wells(whole)
+    errors = {f"{name}_se": median_errors(values[name], whole["well"], frames) for name in readouts}
+    return medians.assign(**errors)
+
+
+def _frames_of_wells(cells: pd.DataFrame) -> pd.Series:
+    """Time points in which a well shows cells: a cell of a movie is not many cells."""
+    times = cells if "t" in cells else cells.assign(t=0)
+    return times.groupby("well")["t"].nunique()
 
 
 def _require_readouts(cells: pd.DataFrame, readouts: list[str]) -> None:

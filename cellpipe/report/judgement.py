@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from cellpipe.profiles.counts import incomplete_wells
 from cellpipe.profiles.hits import hit_counts, not_judged
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import MAX_ROWS, KeyNumber, Table, rows_of_kind
@@ -45,12 +46,10 @@ Rows = Iterator[tuple[str, str, str]]
 
 
 def _incomplete(content: ReportContent) -> Rows:
-    wells = content.wells
-    if wells is None or "incomplete" not in wells:
+    if content.wells is None:
         return
-    left = wells[wells["incomplete"].fillna(False).astype(bool)]
-    for reason, own in left.groupby("incomplete_reason", sort=False):
-        yield "incomplete wells", named([str(w) for w in own["well"]]), str(reason)
+    for reason, names in incomplete_wells(content.wells).items():
+        yield "incomplete wells", named(names), reason
 
 
 def _hits(content: ReportContent) -> Rows:

@@ -9,11 +9,11 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from cellpipe.figures.curves import dosed_wells
 from cellpipe.figures.plates import spread_points
 from cellpipe.figures.tracks import lineage_places
 from cellpipe.report.wording import number
 from cellpipe.statistics.dose_curve import DoseResponse
+from cellpipe.statistics.dose_groups import dosed_wells, of_group
 from cellpipe.statistics.position_effects import finite
 
 if TYPE_CHECKING:
@@ -104,11 +104,7 @@ def dose_chart(
     )
     parts = [_grid(frame, first, last, zero_at), axis_name(frame, dose_axis)]
     for i, (_, fit) in enumerate(fits.iterrows()):
-        own = (
-            table
-            if not group_column
-            else table[table[group_column].astype(str) == str(fit["group"])]
-        )
+        own = of_group(table, group_column, str(fit["group"])) if group_column else table
         colour = f"s{i % N_SERIES_COLOURS}"
         parts.append(_curve(frame, DoseResponse.from_row(fit.to_dict()), first, last, colour))
         for well, dose, value in zip(own["well"], own["dose"], own[readout], strict=True):

@@ -221,6 +221,7 @@ def summary(frames: pd.DataFrame, max_gap_frames: int | None = None) -> list[str
             ("no nuclei", "without nuclei"),
             ("stage jumps", "the stage jumps before"),
             ("cells step", "cells step much farther than usual to"),
+            ("are followed", "far fewer cells than usual go on to"),
             ("order of frames", "not in the order in which cells move"),
         ):
             ts = rows.loc[rows["movie_flag"].str.contains(kind, regex=False), "t"].tolist()

@@ -24,9 +24,10 @@ from scipy import optimize, stats
 
 from cellpipe.errors import BadConfig
 from cellpipe.statistics.dose_curve import N_PARAMETERS, DoseResponse, log_dose, rise_of
-from cellpipe.statistics.dose_shape import shape_notes, step_note, without_response
+from cellpipe.statistics.dose_shape import plateau_note, shape_notes, step_note, without_response
 
 LOG_HILLS = np.linspace(math.log(0.1), math.log(20.0), 41)  # slopes outside look like steps
+NO_NOISE = 1e-9  # of the variance: curves that miss no more than that fit alike
 _NEVER = float("nan")
 
 
@@ -89,9 +90,17 @@ def _fitted(
     low, high = _profile_interval(x, response, log10_ec50, ssr, confidence)
     fit = replace(fit, ec50=10**log10_ec50, ec50_low=10**low, ec50_high=10**high)
     shape = {"hill": math.exp(log_hill), "top": top, "bottom": bottom}
-    notes = [_open_ends(low, high), doubt, step_note(dose, rise_of(x, log10_ec50, log_hill))]
-    notes = [note for note in notes if note]
-    return replace(fit, **shape, note="; ".join(notes))
+    rise = rise_of(x, log10_ec50, log_hill)
+    notes = [_open_ends(low, high) or plateau_note(rise), doubt, step_note(dose, rise)]
+    return replace(fit, **shape, note="; ".join(note for note in notes if note))
+
+
+def fitted_responses(dose: NDArray, response: NDArray) -> NDArray:
+    """Response (N,) of the best curve at `dose` (N,), whether it describes the points or not."""
+    x = log_dose(dose)
+    log10_ec50, log_hill = _best(x, response)
+    bottom, top, _ = _plateaus(x, response, log10_ec50, log_hill)
+    return bottom + (top - bottom) * rise_of(x, log10_ec50, log_hill)
 
 
 def monotonic_test(dose: ArrayLike, response: ArrayLike) -> tuple[float, float]:
@@ -183,8 +192,7 @@ def _profile_interval(
     """Where the profile of log10 EC50 crosses the t-based threshold; NaN where it never does."""
     freedom = y.size - N_PARAMETERS
     spread = float(((y - y.mean()) ** 2).sum())
-    if ssr <= 1e-12 * spread:
-        return centre, centre  # no noise: nothing but this EC50 fits
+    ssr = max(ssr, NO_NOISE * spread)  # counts may fit without any, at more than one EC50
     limit = ssr * (1 + stats.t.ppf((1 + confidence) / 2, freedom) ** 2 / freedom)
 
     def excess(log10_ec50: float) -> float:

@@ -25,6 +25,7 @@ BELL_P = 0.02
 SECOND_STEP_P = 0.001
 LEAST_R_SQUARED = 0.5
 ON_SLOPE = 0.03  # doses with less or more than that of the response are on a plateau
+NOT_REACHED = 0.25  # of the response: more than that was never seen
 REVERSAL = 0.25  # of the response's range: less than that back is no bell
 LACK_OF_FIT_P = 0.001
 LACK_OF_FIT_SHARE = 0.05  # of the variance: less than that is not worth a word
@@ -85,6 +86,22 @@ def step_note(dose: NDArray, rise: NDArray) -> str:
         f"{n} between the plateaus: the slope is not determined, the EC50 lies between"
         f" {below.max():.4g} and {above.min():.4g}"
     )
+
+
+def plateau_note(rise: NDArray) -> str:
+    """Names the plateaus that the tested doses do not come near, of `rise` (N,) 0 to 1 at them.
+
+    Such a plateau, and the EC50 halfway to it, is what the logistic makes of the other points.
+    """
+    missing = [
+        f"the {which} plateau ({share:.0%} of the response lies {where} doses)"
+        for which, where, share in (
+            ("lower", "below the tested", float(rise.min())),
+            ("upper", "above the tested", 1 - float(rise.max())),
+        )
+        if share > NOT_REACHED
+    ]
+    return f"extrapolated: the doses do not reach {' and '.join(missing)}" if missing else ""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cellpipe.profiles.counts import why_incomplete
 from cellpipe.statistics.controls import signal_to_background, ssmd, z_prime
 from cellpipe.statistics.position_effects import finite
 from cellpipe.statistics.reference import controls_of, named, reference_of, why_few
@@ -34,8 +35,8 @@ def control_notes(wells: pd.DataFrame, readout: str) -> list[str]:
     said = " ".join(notes)
     notes += [remark for remark in reference.remarks if remark not in said]
     notes += _ratios(wells, readout)
-    if "incomplete" in wells and wells["incomplete"].any():
-        left = [str(well) for well in wells.loc[wells["incomplete"].astype(bool), "well"]]
+    left = [str(well) for well in wells.loc[why_incomplete(wells, readout).ne(""), "well"]]
+    if left:
         notes.append(f"{len(left)} incomplete wells left out: {named(left)}")
     return notes
 
@@ -47,6 +48,8 @@ def _why_no_z_prime(wells: pd.DataFrame, readout: str) -> str:
     if lacking:
         why = "; ".join(dict.fromkeys(reasons[kind] for kind in lacking))
         return f"fewer than two {' and '.join(lacking)} control wells: {why}"
+    if mixed := reference_of(wells, readout).mixed:
+        return mixed
     if np.isnan(z_prime(*_values(wells, readout))):
         return "the means of the controls are the same"
     return ""

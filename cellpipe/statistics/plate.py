@@ -9,7 +9,7 @@ Z′ and SSMD: controls; B-score and edge test: position_effects; curves: dose_r
 from __future__ import annotations
 
 import difflib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,10 +24,11 @@ from cellpipe.statistics.controls import (
     z_prime,
     z_prime_robust,
 )
+from cellpipe.statistics.dose_groups import DoseGroup, dose_groups
 from cellpipe.statistics.dose_response import DoseResponse, fit_dose_response, monotonic_test
 from cellpipe.statistics.notes import control_notes
 from cellpipe.statistics.position_effects import EdgeTest, b_score, edge_test, finite, mad
-from cellpipe.statistics.reference import controls_of
+from cellpipe.statistics.reference import controls_of, reference_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,20 +65,29 @@ def plate_statistics(
     """
     import pandas as pd
 
-    has_doses = dose_column is not None and dose_column in wells
+    has_doses = dose_column in wells and bool(wells[dose_column].gt(0).any())
     _require_columns(wells, readouts + [c for c in (dose_column, group_column) if c and has_doses])
     rows = [_control_row(wells, readout, dose_column) for readout in readouts]
-    if has_doses and wells[dose_column].gt(0).any():
-        for readout in readouts:
-            for group, series in _dose_groups(wells, str(dose_column), group_column, readout):
-                fit = fit_dose_response(series[dose_column], series[readout].astype(float))
-                head = {"readout": readout, "kind": "dose_response", "group": group}
-                rows.append(head | asdict(fit))
+    for readout in readouts if has_doses else ():
+        for own in dose_groups(wells, str(dose_column), group_column, readout):
+            head = {"readout": readout, "kind": "dose_response", "group": own.group}
+            rows.append(head | asdict(_curve(own, readout)))
     table = pd.DataFrame(rows)
     for name in DoseResponse.__dataclass_fields__:
         if name not in table:
             table[name] = 0 if name == "n_points" else "" if name == "note" else NEVER
     return table
+
+
+def _curve(own: DoseGroup, readout: str) -> DoseResponse:
+    """The curve of a group; without EC50 and slope where its wells may not be one curve."""
+    fit = fit_dose_response(own.wells["dose"], own.wells[readout].astype(float))
+    if own.why_not:
+        fit = DoseResponse(
+            monotonic_tau=fit.monotonic_tau, monotonic_p=fit.monotonic_p, n_points=fit.n_points,
+            note=own.why_not,
+        )  # fmt: skip
+    return replace(fit, note="; ".join(filter(None, [fit.note, own.remark])))
 
 
 def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> dict:
@@ -86,15 +96,24 @@ def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> 
     edge = edge_test(values, *_positions(wells), strata=_treatments(wells, dose_column))
     return {
         "readout": readout, "kind": "controls", "group": "",
-        "z_prime": z_prime(positive, negative),
-        "z_prime_robust": z_prime_robust(positive, negative),
-        "ssmd": ssmd(positive, negative),
-        "signal_to_background": signal_to_background(positive, negative),
+        **_separation(wells, readout, positive, negative),
         "cv_negative": cv(negative), "cv_positive": cv(positive),
         "n_negative": finite(negative).size, "n_positive": finite(positive).size,
         "edge_p": edge.p, "edge_shift": edge.shift,
         "note": "; ".join(control_notes(wells, readout)),
     }  # fmt: skip
+
+
+def _separation(
+    wells: pd.DataFrame, readout: str, positive: pd.Series, negative: pd.Series
+) -> dict[str, float]:
+    """Scores of both kinds of control; empty where a kind is several treatments that differ."""
+    scores = {
+        "z_prime": z_prime, "z_prime_robust": z_prime_robust, "ssmd": ssmd,
+        "signal_to_background": signal_to_background,
+    }  # fmt: skip
+    mixed = reference_of(wells, readout).mixed
+    return {name: NEVER if mixed else score(positive, negative) for name, score in scores.items()}
 
 
 def _positions(wells: pd.DataFrame) -> tuple[NDArray, NDArray]:
@@ -118,31 +137,6 @@ def _treatments(wells: pd.DataFrame, dose_column: str | None) -> NDArray:
     if key[sample].nunique() > sample.sum() / 3:  # one compound a well: most do nothing
         key[sample] = "sample"
     return pd.factorize(key)[0]
-
-
-def _dose_groups(
-    wells: pd.DataFrame, dose_column: str, group_column: str | None, readout: str
-) -> list:
-    """(group, wells) pairs; a group without doses (say, only controls), or in which no well with a
-    dose has a value (wells that were not imaged), has no curve.
-    """
-    control = controls_of(wells)
-    table = wells[control != "positive"].copy()
-    untreated = (control[table.index] == "negative") & table[dose_column].isna()
-    table.loc[untreated, dose_column] = 0.0
-    if group_column is None:
-        return [("", table)]
-    shared = table[(table[dose_column] == 0)]
-    groups = []
-    for group, own in table.groupby(group_column):
-        if not own.loc[own[dose_column].gt(0), readout].notna().any():
-            continue
-        if not own[dose_column].eq(0).any():
-            import pandas as pd
-
-            own = pd.concat([shared, own])
-        groups.append((str(group), own))
-    return groups
 
 
 def _require_columns(wells: pd.DataFrame, columns: list[str]) -> None:

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cellpipe.statistics.control_kinds import mixed_controls
 from cellpipe.statistics.position_effects import finite, median
 from cellpipe.statistics.spread import (
+    FEW_CONTROLS,
+    FEW_CONTROLS_P,
     MIN_CONTROLS,
     SAME_WITHIN,
     STANDARD_DEVIATION,
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
 MAX_NAMED = 12  # wells that a sentence names
 NOISE_ERRORS = 3.0  # standard errors that medians of the controls must lie apart
 MEDIAN_ERROR = 1.2533  # of a median of normal values, in standard errors of their mean
-# Share of normal wells without effect whose robust z passes 3 by chance, by the number of negative
-# controls that centre and MAD are taken from (40,000 simulated plates each; 24 wells: 2 %)
-BY_CHANCE = {3: 0.30, 4: 0.18, 5: 0.15, 6: 0.10, 7: 0.10}
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Reference:
     negative : centre and spread of the negative control wells
     positive : median of the positive ones, NaN where a percentage of control has no meaning
     no_z, no_percent : why there is no robust z, no percentage of control; "" where there is
+    mixed : why controls of a kind cannot be taken together, so that nothing is told of them
     remarks : what else a reader should know of them
     """
 
@@ -46,6 +47,7 @@ class Reference:
     positive: float
     no_z: str = ""
     no_percent: str = ""
+    mixed: str = ""
     remarks: tuple[str, ...] = ()
 
 
@@ -58,7 +60,12 @@ def reference_of(wells: pd.DataFrame, readout: str) -> Reference:
     values = wells[readout].astype("float64")
     negative, positive = (values[control == kind] for kind in ("negative", "positive"))
     spread = spread_of(negative)
-    no_z = _why_no_spread(wells, readout, spread)
+    mixed_negative, of_negative = mixed_controls(wells[control == "negative"], readout, "negative")
+    mixed_positive, of_positive = mixed_controls(
+        wells[control == "positive"], readout, "positive", others=spread.centre
+    )
+    mixed = mixed_negative or mixed_positive
+    no_z = _why_no_spread(wells, readout, spread) or mixed_negative
     remarks = [
         note
         for kind, own in (("negative", negative), ("positive", positive))
@@ -69,16 +76,17 @@ def reference_of(wells: pd.DataFrame, readout: str) -> Reference:
             "robust z by the standard deviation of the negative controls: more than half of them"
             " have the same value, so their MAD is 0"
         )
-    if not no_z and spread.n in BY_CHANCE:
+    if not no_z and spread.n < FEW_CONTROLS:
         remarks.append(
-            f"robust z from only {spread.n} negative controls: {BY_CHANCE[spread.n]:.0%} of wells"
-            " without effect pass 3 by chance"
+            f"only {spread.n} negative controls: a hit must pass a t test too, and"
+            f" {FEW_CONTROLS_P:.0%} of wells without effect pass both by chance"
         )
     few = [(kind, why_few(wells, readout, kind, least=1)) for kind in ("negative", "positive")]
-    no_percent = "; ".join(dict.fromkeys(why for _, why in few if why))
+    no_percent = "; ".join(dict.fromkeys(why for _, why in few if why)) or mixed
     no_percent = no_percent or _why_no_percent(finite(negative), finite(positive))
     high = float("nan") if no_percent else median(positive)
-    return Reference(spread, high, no_z, no_percent, tuple(remarks))
+    remarks += [remark for remark in (of_negative, of_positive) if remark]
+    return Reference(spread, high, no_z, no_percent, mixed, tuple(remarks))
 
 
 def controls_of(wells: pd.DataFrame) -> pd.Series:

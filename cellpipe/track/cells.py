@@ -20,6 +20,7 @@ from cellpipe.track.motion import learn, learn_again
 from cellpipe.track.stage import common_shifts
 
 PASSES = 2  # the first knows the past only, the second learns from it; a third changes little
+OFTEN = 0.3  # jumps per frame, beyond which cells that leave the view are not gone
 
 
 def link_cells(
@@ -129,12 +130,13 @@ def linked_frames(
 def without_stage(detections: Detections, max_distance_um: float) -> Detections:
     """Detections whose positions lack the common shift of their frames.
 
-    Who comes into view by a jump, or leaves it, is known from where the view was before.
+    Who comes into view by a jump, or leaves it, is known from where the view was before; of a
+    stage that goes back and forth, who left comes back.
     """
     shifts = common_shifts(detections, max_distance_um)
     raw = detections.position_um
     moved = replace(detections, position_um=raw - shifts.moved_um(detections.t))
-    if not shifts.jumps.any():
+    if not shifts.jumps.any() or shifts.jumps.mean() > OFTEN:
         return moved
     low, high = raw.min(axis=0), raw.max(axis=0)
     came_in, went_out = np.zeros(len(raw), bool), np.zeros(len(raw), bool)

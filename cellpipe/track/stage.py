@@ -24,7 +24,8 @@ from cellpipe.track.motion import mutual_pairs, sample_of
 
 MIN_PAIRS_FOR_DRIFT = 10
 MIN_PAIRS_FOR_JUMP = 4
-FAR = 4.0  # reaches of a cell within which a jump is sought; 60 µm by default
+FAR = 4.0  # reaches of a cell within which a jump is always sought; 60 µm by default
+ASKED = 50  # cells at least, whose votes are counted
 BIN = 0.25  # of a reach, the width of a bin of votes; boxes of 1 and 3 bins are tried
 MAX_VOTES = 300_000
 CLEAR_VOTES, CLEAR_LEAD = 4.5, 3.0  # standard deviations above chance, and above no shift at all
@@ -34,6 +35,7 @@ JUMP_DEVIATIONS = 6.0
 JUMP_SPREADS = 2.0  # of single cells' steps: what is less than a long step of each misleads nobody
 MIN_FRAMES = 8  # pairs of frames from which on a movie tells what is usual
 MIN_JUMP_UM = 0.5
+SHAKEN = -0.3  # correlation of each shift with the next, below which the stage goes back and forth
 MEDIAN_LENGTH = float(np.sqrt(2 * np.log(2)))  # of a Gaussian step in a plane, in deviations
 
 
@@ -117,6 +119,7 @@ def find_jumps(
     """Shifts that do not fit the movie's own, bool (K,); and its usual shift per frame, (2,).
 
     In a movie of few frames nothing is usual: there only a shift that no cell could go counts.
+    Where the stage goes back and forth, every shift is a jump, with what cells do together in it.
 
     Parameters
     ----------
@@ -129,6 +132,8 @@ def find_jumps(
     frames = np.maximum(n_frames, 1)[:, None]
     usual_um = np.zeros(2)
     if known.sum() >= MIN_FRAMES:
+        if _shaken(shift_um[known], spread_um[known]):
+            return known & shift_um.any(axis=1), usual_um  # nothing in it can be told from cells
         usual_um = np.median((shift_um / frames)[known], axis=0)
     excess = np.hypot(*(shift_um - usual_um * frames).T)
     jumps = known & (excess > max_distance_um * frames[:, 0])
@@ -137,6 +142,18 @@ def find_jumps(
         limit = np.maximum(JUMP_DEVIATIONS * usual * frames[:, 0], JUMP_SPREADS * spread_um)
         jumps |= known & (excess > np.maximum(limit, MIN_JUMP_UM))
     return jumps, usual_um
+
+
+def _shaken(shift_um: np.ndarray, spread_um: np.ndarray) -> bool:
+    """Whether all cells go back and forth together, farther than each by itself: the stage does.
+
+    Positions with an error each give shifts (K, 2) of which each undoes half of the one before;
+    drift, and cells that migrate, go on as they went.
+    """
+    away_um = shift_um - shift_um.mean(axis=0)
+    far = np.median(np.hypot(*away_um.T)) > max(JUMP_SPREADS * np.median(spread_um), MIN_JUMP_UM)
+    undone = (away_um[1:] * away_um[:-1]).sum() / max((away_um**2).sum(), 1e-12)
+    return bool(far and undone < SHAKEN)
 
 
 def _shift(
@@ -172,17 +189,21 @@ def _shift(
 
 
 def _clearly_voted(a: np.ndarray, b: np.ndarray, reach_um: float) -> np.ndarray | None:
-    """A shift, up to `FAR` reaches, that far more pairs share than rest; None for none.
+    """A shift that far more pairs share than rest; None for none.
+
+    It is sought up to `FAR` reaches, and farther, over the whole field, where cells are not too
+    many for it.
 
     Cells that move as they usually do vote for places about zero, however crowded they are; after
     a jump these votes stand about another place, and at zero only those of chance are left.
     """
     extent = np.maximum(np.minimum(np.ptp(a, axis=0), np.ptp(b, axis=0)), reach_um)
-    far_um = float(min(FAR * reach_um, extent.max()))
+    density = len(b) / float(extent.prod())
+    farthest_um = float(np.sqrt(MAX_VOTES / (ASKED * density))) / 2
+    far_um = float(min(max(FAR * reach_um, farthest_um), extent.max()))
     width = BIN * reach_um
     half = int(np.ceil(far_um / width))
-    density = len(b) / float(extent.prod())
-    n_asked = int(np.clip(MAX_VOTES / (density * (2 * far_um) ** 2), 50, len(a)))
+    n_asked = int(np.clip(MAX_VOTES / (density * (2 * far_um) ** 2), ASKED, len(a)))
     asked = np.unique(np.linspace(0, len(a) - 1, n_asked).astype(int))
     near = cKDTree(b).query_ball_point(a[asked], far_um)
     i = np.repeat(asked, [len(those) for those in near])

@@ -102,7 +102,8 @@ def quarantine(
 ) -> pd.DataFrame:
     """Every file, field or frame that was left out: where, at which stage, why, and the remedy.
 
-    `status` is "quarantined" (read and found bad, or in doubt), "missing" (there is no file), or
+    `status` is "quarantined" (read and found bad, or in doubt), "missing" (there is no file),
+    "failed" (a stage met an error that was not expected; see its log), or
     "passed over" (an image that is not part of the plate as the config describes it, from
     `remedies.rows_of_images`). `file` is the file, or the first of several, where it is known;
     of frames, if `planes`, the manifest of the plate, is given.
@@ -131,7 +132,7 @@ def quarantine(
                     "field": receipt.unit.field,
                     "t": "" if whole else frame.t,
                     "stage": stage,
-                    "status": "missing" if frame.reason.startswith(MISSING) else "quarantined",
+                    "status": "missing" if frame.reason.startswith(MISSING) else frame.status,
                     "file": file_of(
                         frame.reason,
                         of_frame.get((receipt.unit.well, receipt.unit.field, frame.t), ()),

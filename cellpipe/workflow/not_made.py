@@ -20,7 +20,9 @@ import pandas as pd
 
 from cellpipe.errors import CellpipeError
 from cellpipe.workflow.job import log, say, title
+from cellpipe.workflow.limits import in_words
 from cellpipe.workflow.publish import publish_text
+from cellpipe.workflow.unexpected import WHAT
 
 COLUMNS = ("rule", "what", "reason", "do")
 LONGEST_NAME = 120  # characters; file systems take 255 bytes, and a suffix follows
@@ -46,8 +48,10 @@ class NotMade:
         except (OSError, MemoryError):
             raise
         except Exception as error:
+            if in_words(error):  # memory or threads that ran out, by the words of a library
+                raise
             log.error("%s: %s", what, traceback.format_exc())
-            reason = f"an error that was not expected: {type(error).__name__}: {error}"
+            reason = f"{WHAT}: {type(error).__name__}: {error}"
             self.add(what, reason, "report it, with the log of this rule")
 
     def add(self, what: str, reason: str, do: str) -> None:

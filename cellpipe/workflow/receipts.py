@@ -31,6 +31,8 @@ _PLACE_TYPES = {"plate": "str", "well": "str", "field": "int32", "t": "int32", "
 class Frame:
     """State of one frame in one stage: "ok", or "quarantined" with the reason and the remedy.
 
+    "failed" where the stage met an error that nobody expected (`workflow.unexpected`).
+
     `stored` : layer ("pixels", "nuclei" …) → digest of the chunks that the stage wrote of it
     """
 

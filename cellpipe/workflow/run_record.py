@@ -5,6 +5,7 @@ results/P/run.json    {"snakefile", "directory", "configfiles", "config", "image
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -68,8 +69,9 @@ def note_run(
         )
         text = json.dumps(asdict(record), indent=1) + "\n"
         path = root / NAME
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            publish_text(path, text, synced=False)
+        with contextlib.suppress(OSError):  # a full disk, of which the job has reported already
+            if not path.is_file() or path.read_text(encoding="utf-8", errors="replace") != text:
+                publish_text(path, text, synced=False)
 
 
 def read_run(root: Path, configfiles: Sequence[str] = ()) -> RunRecord:

@@ -1,15 +1,18 @@
 """The end of a run in a few lines: what was used, left out, not judged, not made.
 
 tables, lists ──► summarise ──► results/P/summary.json ──► told      at the end of the run
-                                                     └──► faults_of  decides the exit status
+                                                     └──► not_whole  decides the exit status
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from cellpipe.errors import CellpipeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +51,9 @@ def summarise(
         "fields_used": lost["n_fields"] - len(lost["fields"]),
         "frames": lost["n_frames"],
         "frames_left_out": lost["n_left_out"],
+        "frames_missing": lost["n_missing"],
         "wells_left_out": lost["wells"],
+        "failed": _failed(quarantine),
         "passed_over": _passed_over(inspection, over),
         "not_judged": _not_judged(wells),
         "not_made": not_made[["what", "reason", "do"]].to_dict("records"),
@@ -67,36 +72,79 @@ def left_out(inspection: Mapping[str, Any], quarantine: pd.DataFrame) -> dict[st
     usual = max(frames.values(), default=1)
     lost: dict[tuple[str, int], set[int]] = {}
     bad = quarantine[(_status(quarantine) != PASSED_OVER) & (quarantine["field"] != "")]
-    for well, field, t in zip(bad["well"], bad["field"], bad["t"], strict=True):
+    absent = _status(bad) == "missing"
+    missing: set[tuple[str, int, int]] = set()
+    for well, field, t, no_image in zip(bad["well"], bad["field"], bad["t"], absent, strict=True):
         place = (str(well), int(field))
         if place[1] == 0:
             continue
         n = frames.setdefault(place, usual)  # its headers could not be read
-        lost.setdefault(place, set()).update(range(n) if str(t) == "" else [int(t)])
+        here = range(n) if str(t) == "" else [int(t)]
+        lost.setdefault(place, set()).update(here)
+        missing.update((*place, frame) for frame in here if no_image)
     whole = {place for place, missing in lost.items() if len(missing) >= frames[place]}
     return {
         "n_fields": len(frames),
         "n_frames": sum(frames.values()),
         "n_left_out": sum(map(len, lost.values())),
+        "n_missing": len(missing),
         "fields": whole,
         "wells": sorted({well for well, _ in lost}),
     }
 
 
-def faults_of(summary: Mapping[str, Any], max_left_out: float) -> list[str]:
-    """Why a plate that was finished ends with an error status; empty if all is well."""
+def not_whole(summary: Mapping[str, Any], max_left_out: float) -> CellpipeError | None:
+    """Why a plate that was finished ends with an error status; None if all is well."""
+    faults = _faults(summary, max_left_out)
+    if not faults:
+        return None
+    seen, wanted, do = ("; ".join(dict.fromkeys(words)) for words in zip(*faults, strict=True))
+    plate = summary["plate"]
+    return CellpipeError(
+        seen=f"plate {plate}, finished but not whole: {seen}", wanted=wanted, do=do
+    )
+
+
+def _faults(summary: Mapping[str, Any], max_left_out: float) -> list[tuple[str, str, str]]:
+    """What was seen, what was wanted, and what to do, of each fault."""
     faults = []
     n, lost = summary["frames"], summary["frames_left_out"]
     if n and lost > max_left_out * n:
-        what = "fields" if n == summary["fields"] else "frames of fields"
+        missing = summary.get("frames_missing", 0)
+        why = f", {'all' if missing == lost else f'{missing:,} of them'} without an image"
         faults.append(
-            f"{lost:,} of {n:,} {what} were left out ({lost / n:.1%}), of wells "
-            f"{_some(summary['wells_left_out'])}"
+            (
+                f"{lost:,} of {n:,} {_unit(summary)} were left out ({lost / n:.1%})"
+                f"{why if missing else ''}, of wells {_some(summary['wells_left_out'])}",
+                f"at most {max_left_out:.0%} left out ('max_left_out')",
+                "see quarantine.tsv for the remedy of each, then run again; if they are lost for "
+                f"good, set 'max_left_out' in the config to {math.ceil(1000 * lost / n) / 1000:g} "
+                "or more",
+            )
+        )
+    for why, places in summary.get("failed", {}).items():
+        faults.append(
+            (
+                f"{_some(places)} failed: {why}",
+                "a stage that can work on every frame, or says in words why it cannot",
+                "report it with the log of the stage; the other fields are finished",
+            )
         )
     if summary["not_made"]:
         names = [row["what"] for row in summary["not_made"]]
-        faults.append(f"{len(names)} not made: {_some(names)}")
+        remedies = dict.fromkeys(row["do"] for row in summary["not_made"])
+        faults.append(
+            (
+                f"{len(names)} not made: {_some(names)}",
+                "all that the config asks for",
+                f"for what was not made: {'; '.join(list(remedies)[:SHOWN])}",
+            )
+        )
     return faults
+
+
+def _unit(summary: Mapping[str, Any]) -> str:
+    return "fields" if summary["frames"] == summary["fields"] else "frames"
 
 
 def told(summary: Mapping[str, Any], folder: Path) -> list[str]:
@@ -108,10 +156,9 @@ def told(summary: Mapping[str, Any], folder: Path) -> list[str]:
     )
     lines.append(used)
     if summary["frames_left_out"]:
-        whole = summary["frames"] == summary["fields"]
         lines.append(
             f"left out: {summary['frames_left_out']:,} of {summary['frames']:,} "
-            f"{'fields' if whole else 'frames of fields'}, of wells "
+            f"{_unit(summary)}, of wells "
             f"{_some(summary['wells_left_out'])}: see {folder / 'quarantine.tsv'}"
         )
     if summary["passed_over"]["files"]:
@@ -168,6 +215,14 @@ def _why(logs: Path, plate: str) -> str:
 def _status(quarantine: pd.DataFrame) -> pd.Series:
     named = quarantine if "status" in quarantine else quarantine.assign(status="quarantined")
     return named["status"]
+
+
+def _failed(quarantine: pd.DataFrame) -> dict[str, list[str]]:
+    """Reason → places of frames on which a stage met an error that was not expected."""
+    failed = quarantine[_status(quarantine) == "failed"]
+    places = failed["well"] + " field " + failed["field"].astype(str)
+    whole = failed["reason"] + " (" + failed["stage"] + ")"
+    return {str(why): list(dict.fromkeys(names)) for why, names in places.groupby(whole)}
 
 
 def _passed_over(inspection: Mapping[str, Any], over: pd.DataFrame) -> dict[str, Any]:

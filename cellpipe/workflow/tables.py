@@ -35,3 +35,18 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
             wanted="a whole table, as it was written",
             do="`cellpipe verify results/PLATE --mend` (the plate's folder) makes it again",
         ) from fault
+
+
+def read_statistics(path: str | Path) -> pd.DataFrame:
+    """statistics.tsv of a plate; names of groups and notes are text, whatever they look like."""
+    texts = ("readout", "kind", "group", "note")
+    table = pd.read_csv(
+        path, sep="\t", dtype=dict.fromkeys(texts, "str"), keep_default_na=False, na_values=[""]
+    )
+    return table.fillna(dict.fromkeys(texts, ""))
+
+
+def read_confusion(path: str | Path) -> pd.DataFrame:
+    """confusion.tsv of a classifier: true classes in rows, predicted ones in columns, as text."""
+    table = pd.read_csv(path, sep="\t", dtype={0: "str"}, keep_default_na=False)
+    return table.set_index(table.columns[0])

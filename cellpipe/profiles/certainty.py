@@ -1,0 +1,122 @@
+"""Does a well that passes the threshold stand out, or may it be chance? Few cells, few controls.
+
+    readout   negatives (60 cells each)     a well of 3 cells        its median varies √20
+              · ··:·· ·                              ·               times as much
+
+A robust z takes the spread of the controls as known, and every well as measured like them. Where
+neither holds, a well that passes the threshold is no hit and no "no hit": it cannot be judged.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cellpipe.statistics.position_effects import mad
+from cellpipe.statistics.spread import FEW_CONTROLS, FEW_CONTROLS_P, Spread
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MEDIAN_ERROR = 1.2533  # of a median of normal values, in standard errors of their mean
+
+
+def median_errors(
+    values: pd.Series, well: pd.Series, n_frames: pd.Series | None = None
+) -> pd.Series:
+    """Standard error of the median of each well, indexed by well.
+
+    Parameters
+    ----------
+    values : (N,) of cells or tracks
+    well : (N,) where they are
+    n_frames : frames of each well (indexed by well) in which the same cells are seen again
+
+    The spread within wells is taken as one for the plate: few cells cannot tell their own.
+    """
+    known = np.isfinite(values.to_numpy(float))
+    values, well = values[known].astype("float64"), well[known]
+    by_well = values.groupby(well)
+    n = by_well.size().astype("float64")
+    if n_frames is not None:
+        n = (n / n_frames.reindex(n.index)).clip(lower=1.0)
+    apart = (values - well.map(by_well.median()))[well.map(by_well.size()).gt(1)]
+    within = mad(apart) or float(apart.std(ddof=0))
+    factor = np.where(n > 1, MEDIAN_ERROR, 1.0)
+    return within * factor / np.sqrt(n)
+
+
+def fraction_errors(fractions: pd.DataFrame, n: pd.Series) -> pd.DataFrame:
+    """Standard errors of fractions of `n` cells a well, with half a cell for whole numbers.
+
+    By the fraction on the whole plate: one cell of one is no 100 %.
+    """
+    usual = fractions.mul(n, axis=0).sum() / n.sum()
+    errors = {name: np.sqrt(p * (1 - p) / n) + 0.5 / n for name, p in usual.items()}
+    return fractions.assign(**errors)
+
+
+def why_uncertain(
+    values: pd.Series,
+    negative: pd.Series,
+    spread: Spread,
+    threshold: float,
+    *,
+    errors: pd.Series | None = None,
+    counts: pd.Series | None = None,
+) -> pd.Series:
+    """Why a well that passes the threshold may be chance; "" where it stands out.
+
+    Parameters
+    ----------
+    values : of all wells
+    negative : whether a well is a negative control; spread : of their values
+    errors : standard errors of the values, None where they are not known
+    counts : of readouts that count objects, how many there are
+
+    Of few controls the spread may be small by chance: smaller than that of the cells or of counts
+    alone allows is not believed of them.
+    """
+    import pandas as pd
+
+    if not np.isfinite(spread.scale):
+        return pd.Series("", index=values.index, dtype="object")
+    distance = (values - spread.centre).abs()
+    reasons = pd.Series("", index=values.index, dtype="object")
+    few = spread.n < FEW_CONTROLS
+    if errors is not None:
+        usual = float(np.nanmedian(errors[negative])) if errors[negative].notna().any() else 0.0
+        extra = (errors**2 - usual**2).clip(lower=0)
+        known = max(spread.scale, usual) if few else spread.scale
+        alike = distance < threshold * np.sqrt(known**2 + extra)
+        reasons[alike] = "too few cells: their median, or fraction, varies as much by chance"
+    if few and counts is not None:
+        usual = float(np.nanmedian(counts[negative]))
+        reasons[_anscombe(counts, usual) < threshold] = (
+            f"robust z passes, but counts as near to {usual:.0f} as this differ by chance, and"
+            f" {spread.n} negative controls cannot tell more"
+        )
+    if few:
+        p = _t_test(values, values[negative])
+        for at in reasons.index[(p > FEW_CONTROLS_P) & reasons.eq("")]:
+            reasons[at] = (
+                f"robust z passes, but {spread.n} negative controls cannot tell their spread well"
+                f" enough (t test, p {p[at]:.2g})"
+            )
+    return reasons
+
+
+def _anscombe(counts: pd.Series, usual: float) -> pd.Series:
+    """Standard deviations that Poisson counts lie apart (Anscombe, Biometrika 35, 246, 1948)."""
+    return 2 * (np.sqrt(counts + 0.375) - np.sqrt(usual + 0.375)).abs()
+
+
+def _t_test(values: pd.Series, controls: pd.Series) -> pd.Series:
+    """Two-sided p of each value as one more of the controls (prediction interval)."""
+    from scipy import stats  # here: the check of a config needs none
+
+    known = controls[np.isfinite(controls)]
+    error = float(known.std(ddof=1)) * np.sqrt(1 + 1 / len(known))
+    t = (values - float(known.mean())).abs() / error
+    return 2 * t.map(lambda one: float(stats.t.sf(one, len(known) - 1)))
