@@ -1,6 +1,7 @@
 rule train_classifier:
     input:
         tables=block_tables("measure"),
+        inspection="<results>/{plate}/inspection.json",
         plate_map=of_plate("plate_map"),
         annotations=of_plate("annotations"),
     output:
@@ -25,6 +26,7 @@ rule train_classifier:
             "classify.cells",
             "inputs.objects",
             "inputs.plate_map",
+            "units",
             alone=("workflow.plate_chain",),
         ),
     script:

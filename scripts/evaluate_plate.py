@@ -106,6 +106,14 @@ def tell_unused(plate, truth, judged):
     log.info("labels of %d of %d fields have a truth", len(with_truth), len(fields))
 
 
+def of_unknown_size(plate, scores, notes):
+    """Notes of scores of places: without the size of a pixel, a µm of the truth is a pixel."""
+    if plate.scale.length_known:
+        return notes
+    said = "the pixel size is unknown: y_um and x_um of the truth were taken as pixels"
+    return {name: "; ".join(filter(None, [notes.get(name, ""), said])) for name in scores}
+
+
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
     paths = (snakemake.input.cells, snakemake.input.spots)
@@ -134,9 +142,13 @@ with speaking(snakemake):
         spot_scores, spot_notes = judge_spots(
             spots, read_true_places(listed, empty=True), searched_frames(plate), SPOT_TOLERANCE_UM
         )
-        scores, notes = scores | spot_scores, notes | spot_notes
+        scores, notes = (
+            scores | spot_scores,
+            notes | of_unknown_size(plate, spot_scores, spot_notes),
+        )
     if of_classes:
-        scores |= class_scores(cells, read_true_places(named[0]), CELL_TOLERANCE_UM)
+        of_cells = class_scores(cells, read_true_places(named[0]), CELL_TOLERANCE_UM)
+        scores, notes = scores | of_cells, notes | of_unknown_size(plate, of_cells, {})
     publish_table(snakemake.output.images, images)
     publish_table(snakemake.output.movies, movies)
     summary = score_table(images, scores)

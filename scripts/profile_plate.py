@@ -98,8 +98,8 @@ with speaking(snakemake):
     options = with_computed_names(snakemake.params.options, scale)
     tables["quarantine"] = pd.read_csv(snakemake.input.quarantine, sep="\t", dtype={"well": str})
     imaged = imaged_wells(inspection)
-    plate_map = read_plate_map(snakemake.input.plate_map, imaged)
-    plate_map = plate_map[plate_map["well"].isin(imaged)].reset_index(drop=True)
+    mapped = read_plate_map(snakemake.input.plate_map, imaged)
+    plate_map = mapped[mapped["well"].isin(imaged)].reset_index(drop=True)
     made = plate_chain.profile_plate(
         snakemake.wildcards.plate, tables, plate_map, options, readouts,
         inspection, unmade_readouts(readouts),
@@ -118,6 +118,8 @@ with speaking(snakemake):
     report_features(features)
     log.info("%d wells, %d readouts", len(made.wells), len(readouts))
     found = {**tables, "wells": made.wells, "statistics": made.statistics}
+    if snakemake.input.plate_map:
+        found["plate_map"] = mapped
     warnings = plate_warnings(inspection, found)
     publish_table(output.warnings, warnings)
     for row in warnings.itertuples():

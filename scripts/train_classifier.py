@@ -1,12 +1,14 @@
 """Train a plate's cell classifier on control wells or annotations; cross-validate by well."""
 
 import json
+from pathlib import Path
 
 from safetensors.numpy import save_file
 
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.units import Scale
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_text, published
@@ -31,7 +33,10 @@ with speaking(snakemake):
     with published(snakemake.output.classifier) as aside:
         save_file(tensors, aside, metadata)
     judged.confusion.to_csv(snakemake.output.confusion, sep="\t")
-    classifier.importance().to_csv(snakemake.output.importance, sep="\t", index=False)
+    scale = Scale.from_dict(json.loads(Path(snakemake.input.inspection).read_text()))
+    importance = classifier.importance()
+    importance["feature"] = importance["feature"].map(scale.column)  # the names of cells.parquet
+    importance.to_csv(snakemake.output.importance, sep="\t", index=False)
     scores = {
         "accuracy": judged.accuracy,
         "balanced_accuracy": judged.balanced_accuracy,

@@ -57,7 +57,9 @@ def test_wells_of_other_systems(text, name):
     assert well_name(text) == name
 
 
-@pytest.mark.parametrize("text", ["I01.a1", "A13.a1", "A01.e1", "A01.a5", "W0000", "r00c01"])
+@pytest.mark.parametrize(
+    "text", ["I01.a1", "A13.a1", "A01.e1", "A01.a5", "W0000", "r00c01", "NA01", "ZZ9"]
+)
 def test_what_is_no_well_of_other_systems_is_refused(text):
     with pytest.raises(BadConfig, match="the well name"):
         well_name(text)

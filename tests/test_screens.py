@@ -16,6 +16,7 @@ from cellpipe.inputs.plate_map import validate_plate_map, well_at
 from cellpipe.inputs.readouts import refuse_odd_maps
 from cellpipe.profiles.hits import call_hits, normalise_wells
 from cellpipe.profiles.wells import aggregate_wells, well_profiles
+from cellpipe.quality.warnings import plate_warnings
 from cellpipe.statistics.dose_groups import WITHOUT_GROUP
 from cellpipe.statistics.dose_response import fit_dose_response
 from cellpipe.statistics.plate import plate_statistics
@@ -196,6 +197,14 @@ def test_negative_controls_are_untreated_whatever_dose_the_map_gives_them():
     assert "taken as untreated" in found["note"]
 
 
+def test_a_group_without_any_value_has_a_row_that_says_so():
+    wells = curves(["A", "B"], [1, 10])
+    wells.loc[(wells["condition"] == "B") & wells["dose"].gt(0), "ratio"] = np.nan
+    found = fits(wells, "condition")
+    assert found["note"]["B"] == "no well with a dose has a value"
+    assert np.isfinite(found["ec50"]["A"])
+
+
 def test_groups_are_known_by_their_names_after_a_file(tmp_path):
     wells = curves(["A", "B"], [1, 10])
     wells["donor"] = wells["condition"].map({"A": "01", "B": "NA", "DMSO": ""})
@@ -318,3 +327,29 @@ def test_infinite_ratios_reach_no_profile():
     assert not np.isinf(profiles.select_dtypes("number")).any().any()
     wells = aggregate_wells(cells, tables["fields"], ["ratio"], plate_map)
     assert np.isnan(wells["ratio"][0])
+
+
+def warned(mapped, imaged, **columns):
+    table = pd.DataFrame({"well": mapped, **columns})
+    plate_map = validate_plate_map(table, imaged)
+    inspection = {"fields": [{"well": well} for well in imaged], "faults": []}
+    wells = plate_map.merge(pd.DataFrame({"well": imaged}), how="right", on="well")
+    found = plate_warnings(inspection, {"plate_map": plate_map, "wells": wells})
+    return found[found["kind"] == "plate map"]
+
+
+def test_wells_without_condition_are_named_where_other_samples_have_one():
+    wells = [well_at(1, column) for column in range(1, 9)]
+    control = ["negative"] * 3 + [""] * 5
+    condition = [*["DMSO"] * 3, *["A"] * 4, ""]
+    (row,) = warned(wells, wells, control=control, condition=condition).itertuples()
+    assert row.where == "A08"
+    assert warned(wells, wells, control=control).empty  # it names the controls alone
+
+
+def test_doses_of_another_name_are_pointed_out():
+    wells = ["A01", "A02"]
+    (row,) = warned(wells, wells, concentration=["0.1", "1"]).itertuples()
+    assert "rename the column to 'dose'" in row.do
+    assert warned(wells, wells, concentration=["0.1", "1"], dose=["1", "2"]).empty
+    assert warned(wells, wells, comment=["0.1", "1"]).empty

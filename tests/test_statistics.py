@@ -233,7 +233,9 @@ def test_groups_without_controls_of_their_own_share_the_plate_s():
 
 def test_rows_that_were_not_imaged_have_no_curve():
     wells = dose_plate()
-    wells.loc[wells["row"].isin(["E", "F"]), "ratio"] = np.nan
+    absent = wells["row"].isin(["E", "F"])
+    wells.loc[absent, "ratio"] = np.nan
+    wells["n_fields"] = np.where(absent, 0, 1)
     table = plate_statistics(wells, ["ratio"], group_column="row")
     assert table.loc[table["kind"] == "dose_response", "group"].tolist() == ["A", "B"]
 

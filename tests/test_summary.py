@@ -36,7 +36,8 @@ def quarantined(*rows: tuple[str, str, str], status: str = "quarantined") -> pd.
     return pd.DataFrame(table, columns=QUARANTINE, dtype=str)
 
 
-LOST = quarantined(("B02", "2", ""), ("B03", "1", "1"), ("B03", "1", "1"), ("B04", "0", ""))
+OF_MAP = quarantined(("B04", "0", ""), status="missing").assign(file="plate map")
+LOST = pd.concat([quarantined(("B02", "2", ""), ("B03", "1", "1"), ("B03", "1", "1")), OF_MAP])
 
 
 def wells(**columns: list) -> pd.DataFrame:
@@ -53,6 +54,25 @@ def test_frames_that_are_left_out_are_counted_once() -> None:
     assert (lost["n_fields"], lost["n_frames"], lost["n_left_out"]) == (4, 8, 3)
     assert lost["fields"] == {("B02", 2)}
     assert lost["wells"] == ["B02", "B03"]
+
+
+@pytest.mark.parametrize("status", ["passed over", "missing", "quarantined"])
+def test_a_well_of_which_nothing_can_be_used_counts_as_the_others(status: str) -> None:
+    rows = quarantined(("B04", "0", ""), ("B04", "0", ""), status=status).assign(file="B/04")
+    lost = left_out(inspection(), rows)
+    assert (lost["n_fields"], lost["n_frames"], lost["n_left_out"]) == (6, 12, 4)
+    assert lost["wells"] == ["B04"]
+    images = quarantined(("B04", "", ""), status="passed over")
+    assert left_out(inspection(), images)["n_left_out"] == 0
+
+
+def test_fields_that_are_numbered_from_0_are_fields() -> None:
+    found = {
+        "plate": "P",
+        "fields": [{"well": w, "field": f, "n_t": 1} for w in "AB" for f in (0, 1)],
+    }
+    lost = left_out(found, quarantined(("A", "0", "0"), ("B", "0", "")))
+    assert (lost["n_fields"], lost["n_left_out"], lost["wells"]) == (4, 2, ["A", "B"])
 
 
 def test_a_field_without_a_readable_header_counts_as_the_others() -> None:
@@ -97,7 +117,7 @@ def test_an_error_that_was_not_expected_ends_a_plate_however_few_its_frames() ->
     rows = quarantined(("B02", "2", "1"), ("B03", "1", "1"), status="failed")
     fault = not_whole(summary(rows), 1)
     assert fault
-    assert "B02 field 2, B03 field 1 failed: cut (ingest)" in fault.seen
+    assert "B02 field 2, B03 field 1 failed: cut" in fault.seen
     assert "max_left_out" not in fault.do
 
 

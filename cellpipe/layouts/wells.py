@@ -10,6 +10,7 @@ _NAME = re.compile(r"^([A-Za-z]{1,2})\s*[-_]?\s*(\d{1,3})$")
 _ROW_COLUMN = re.compile(r"^[Rr](\d{1,2})\s*[-_]?\s*[Cc](\d{1,2})$")  # Harmony: r02c03
 _QUARTER = re.compile(r"^([A-Ha-h])(\d{1,2})\.([A-Da-d])([1-4])$")  # Yokogawa: A01.a1
 _NUMBER = re.compile(r"^[Ww](\d{4,})$")  # ScanR: W00013, row by row
+MOST_ROWS, MOST_COLUMNS = 48, 99  # 3,456 wells have 48 × 72; "NA01" is no well
 LEAST_COLUMNS = 12  # of a plate whose wells are numbered: up to here, numbers are row A
 
 
@@ -39,7 +40,7 @@ def well_name(text: str, columns: int | None = None) -> str:
         row, column = _numbered(int(found[1]), columns)
     else:
         row, column = "", 0
-    if not row or not 1 <= column <= 99:
+    if not 1 <= row_number(row) <= MOST_ROWS or not 1 <= column <= MOST_COLUMNS:
         raise BadWellName(
             seen=f"the well name '{text}'",
             wanted="row letters and a column number, such as B03",

@@ -148,6 +148,8 @@ def _why_incomplete(row: Any, n_listed: int, expected: int, n_t: int, least: flo
     else:
         said = f"{row.n_fields} of {expected} fields"
     absent = f", {expected - n_listed} without files" if n_listed < expected else ""
+    if absent and row.n_fields == n_listed:  # nothing else is missing: it may be the design
+        absent += " (if on purpose: set profile.min_imaged_share)"
     return (
         f"{said} could be used{absent}: {row.imaged_share:.0%} of what the plate's wells have, less"
         f" than {least:.0%}"

@@ -1,18 +1,22 @@
-"""Wells of which the plate map does not report what was done to them."""
+"""Plate maps that do not report what was done to wells, or report it under another name."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
+_LIKE_DOSE = re.compile(r"(conc|konz)[\w.]*|dosis|dosage", re.IGNORECASE)
+
 
 def wells_without_condition(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, str]]:
-    """Imaged wells without condition, dose or control, where other wells have some.
+    """Imaged wells without condition, dose or control, where other samples have some.
 
+    A map that names the controls alone, or nothing, has no condition of any sample.
     They are compared like samples: a control whose row was lost would be called a hit.
     """
     wells = tables.get("wells")
@@ -23,7 +27,8 @@ def wells_without_condition(
         & wells["control"].fillna("").eq("")
         & wells["dose"].isna()
     )
-    if blank.all() or not blank.any():
+    samples = wells["control"].fillna("").eq("")
+    if not blank.any() or blank[samples].all():
         return
     names = [str(well) for well in wells["well"][blank]]
     yield {
@@ -33,3 +38,21 @@ def wells_without_condition(
         "likely_cause": "rows that the plate map lacks",
         "do": "add them to the plate map; until then these wells count as samples",
     }
+
+
+def doses_of_another_name(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """A column of concentrations, where no well has a dose: no curves are fitted to it."""
+    plate_map = tables.get("plate_map")
+    if plate_map is None or plate_map["dose"].notna().any():
+        return
+    for column in [str(c) for c in plate_map if _LIKE_DOSE.match(str(c))]:
+        if plate_map[column].astype("string").fillna("").str.contains(r"\d").any():
+            yield {
+                "kind": "plate map",
+                "where": f"column {column!r}",
+                "seen": f"numbers in {column!r}, and no doses: no dose-response curves were fitted",
+                "likely_cause": "doses are read from the column 'dose' alone",
+                "do": "rename the column to 'dose' if its numbers are the doses",
+            }

@@ -4,10 +4,10 @@
     tables ─────┴─ CHECKS ─→  results/P/warnings.tsv, the log, the head of the report
 
 A check is one function: it takes the inspection and the tables of a plate (``cells``, ``fields``,
-``tracks``, ``spot_tracks``, ``msd``, ``wells``, ``statistics``; any may be missing) and returns
-rows, dictionaries with the keys of `COLUMNS`, none where nothing is wrong. To add one, write it
-(here, or in a module of its own beside this one) and name it in `CHECKS`. Flags of single fields
-and frames belong in ``fields.parquet``.
+``tracks``, ``spot_tracks``, ``msd``, ``wells``, ``statistics``, ``plate_map``; any may be missing)
+and returns rows, dictionaries with the keys of `COLUMNS`, none where nothing is wrong. To add one,
+write it (here, or in a module of its own beside this one) and name it in `CHECKS`. Flags of single
+fields and frames belong in ``fields.parquet``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.quality.conditions import wells_without_condition
+from cellpipe.quality.conditions import doses_of_another_name, wells_without_condition
 from cellpipe.quality.fields import (
     blank_parts,
     blurred_fields,
@@ -46,6 +46,7 @@ CHECKS: tuple[Check, ...] = (
     files_in_doubt,
     incomplete,
     wells_without_condition,
+    doses_of_another_name,
     unknown_units,
     odd_scale,
     impossible_objects,

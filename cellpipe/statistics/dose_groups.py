@@ -57,8 +57,8 @@ def dose_groups(
 ) -> list[DoseGroup]:
     """Curves of a readout.
 
-    A group without doses (say, only controls), or in which no well with a dose has a value (wells
-    that were not imaged), has no curve; one without untreated wells of its own shares the plate's.
+    A group without doses (say, only controls), or whose doses were not imaged, has no curve; one
+    without untreated wells of its own shares the plate's.
     """
     import pandas as pd
 
@@ -69,11 +69,13 @@ def dose_groups(
     untreated = table["dose"] == 0
     groups = []
     for group, own in table.groupby(_names(table, group_column)):
-        if not own.loc[own["dose"].gt(0), readout].notna().any():
+        dosed = own["dose"].gt(0)
+        if not dosed.any() or ("n_fields" in own and own.loc[dosed, "n_fields"].eq(0).all()):
             continue
+        valued = own.loc[dosed, readout].notna().any()
         if not own["dose"].eq(0).any():
             own = pd.concat([table[untreated], own])
-        why_not = several_conditions(own, readout)
+        why_not = several_conditions(own, readout) if valued else "no well with a dose has a value"
         groups.append(DoseGroup(str(group), own, why_not, remark))
     return groups
 

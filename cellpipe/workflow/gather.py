@@ -14,6 +14,7 @@ import pandas as pd
 from cellpipe.inputs.account import file_of
 from cellpipe.layouts.wells import row_and_column
 from cellpipe.workflow.receipts import Receipt
+from cellpipe.workflow.unexpected import FAILED
 
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
@@ -138,7 +139,9 @@ def quarantine(
                         of_frame.get((receipt.unit.well, receipt.unit.field, frame.t), ()),
                     ),
                     "reason": frame.reason,
-                    "remedy": frame.remedy,
+                    "remedy": f"report it, with its log; `--forcerun {stage}_block` tries it again"
+                    if frame.status == FAILED
+                    else frame.remedy,
                 }
                 for frame in (bad[:1] if whole else bad)
             ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PASSED_OVER = "passed over"  # status in quarantine.tsv of images that are not part of the plate
+PLATE_MAP = "plate map"  # in place of a file, of wells that it alone names
 SHOWN = 4  # names in a line
 
 
@@ -63,25 +65,33 @@ def summarise(
 
 
 def left_out(inspection: Mapping[str, Any], quarantine: pd.DataFrame) -> dict[str, Any]:
-    """Fields and frames of a plate that were found, and those of them that were left out.
+    """Fields and frames of a plate, and those of them that were left out.
 
-    A row of the quarantine without a frame counts for all frames of its field. Field 0 stands for
-    a well of which there are no images: such wells are named, but were never found.
+    A row of the quarantine without a frame counts for all frames of its field. Field 0 stands for a
+    well of which nothing can be used (unless fields are numbered from 0): it counts for as many
+    fields as most wells have, but not where the plate map alone names it.
     """
     frames = {(f["well"], int(f["field"])): int(f.get("n_t", 1)) for f in inspection["fields"]}
-    usual = max(frames.values(), default=1)
+    usual, from_0 = max(frames.values(), default=1), any(field == 0 for _, field in frames)
+    found = Counter(well for well, _ in frames)
+    per_well = Counter(found.values()).most_common(1)
     lost: dict[tuple[str, int], set[int]] = {}
-    bad = quarantine[(_status(quarantine) != PASSED_OVER) & (quarantine["field"] != "")]
-    absent = _status(bad) == "missing"
     missing: set[tuple[str, int, int]] = set()
-    for well, field, t, no_image in zip(bad["well"], bad["field"], bad["t"], absent, strict=True):
-        place = (str(well), int(field))
-        if place[1] == 0:
+    for row in quarantine.assign(status=_status(quarantine)).to_dict("records"):
+        well, number = str(row["well"]), str(row["field"])
+        if number == "" or (row["status"] == PASSED_OVER and number != "0"):
             continue
-        n = frames.setdefault(place, usual)  # its headers could not be read
-        here = range(n) if str(t) == "" else [int(t)]
-        lost.setdefault(place, set()).update(here)
-        missing.update((*place, frame) for frame in here if no_image)
+        places = [(well, int(number))]
+        if number == "0" and not from_0:
+            if row.get("file") == PLATE_MAP or well in found:
+                continue
+            places = [(well, -k) for k in range(per_well[0][0] if per_well else 1)]
+        for place in places:
+            n = frames.setdefault(place, usual)  # its headers could not be read
+            here = range(n) if str(row["t"]) == "" else [int(row["t"])]
+            lost.setdefault(place, set()).update(here)
+            if row["status"] == "missing":
+                missing.update((*place, t) for t in here)
     whole = {place for place, missing in lost.items() if len(missing) >= frames[place]}
     return {
         "n_fields": len(frames),
@@ -127,7 +137,7 @@ def _faults(summary: Mapping[str, Any], max_left_out: float) -> list[tuple[str, 
             (
                 f"{_some(places)} failed: {why}",
                 "a stage that can work on every frame, or says in words why it cannot",
-                "report it with the log of the stage; the other fields are finished",
+                "for what failed: see its remedy in quarantine.tsv; the other fields are finished",
             )
         )
     if summary["not_made"]:
@@ -221,8 +231,7 @@ def _failed(quarantine: pd.DataFrame) -> dict[str, list[str]]:
     """Reason → places of frames on which a stage met an error that was not expected."""
     failed = quarantine[_status(quarantine) == "failed"]
     places = failed["well"] + " field " + failed["field"].astype(str)
-    whole = failed["reason"] + " (" + failed["stage"] + ")"
-    return {str(why): list(dict.fromkeys(names)) for why, names in places.groupby(whole)}
+    return {str(why): list(dict.fromkeys(names)) for why, names in places.groupby(failed["reason"])}
 
 
 def _passed_over(inspection: Mapping[str, Any], over: pd.DataFrame) -> dict[str, Any]:

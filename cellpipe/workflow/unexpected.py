@@ -35,5 +35,5 @@ def unexpected(error: Exception, stage_step: str) -> Unexpected:
     return Unexpected(
         seen=f"{WHAT}: {type(error).__name__}: {first}",
         wanted="a frame like the others",
-        do="report it, with the log of this stage; --forcerun of the stage tries it again",
+        do="report it, with the log of this stage; it is tried again when the stage runs again",
     )
