@@ -84,3 +84,20 @@ def test_noise_and_haze_hold_no_nuclei() -> None:
     noise = rng.normal(200, 8, (512, 512))
     for pixels in (noise, noise + np.linspace(0, 300, 512)):
         assert segment_nuclei(pixels, 1.0).labels.max() == 0
+
+
+@pytest.mark.parametrize("ratio", [2, 3, 4, 6])
+def test_one_nucleus_is_somewhat_brighter_than_all_others(ratio: float) -> None:
+    """The scale is theirs; its spread light was measured with it, 5 % of its area."""
+    _, truth = nuclei(16)
+    heights = np.full(17, 300.0)
+    heights[0], heights[6] = 0, 300.0 * ratio
+    light = ndimage.gaussian_filter(heights[truth], 1.5)
+    rng = np.random.default_rng(4)
+    pixels = np.round(rng.poisson(100 + light) + rng.normal(30, 3, light.shape)).astype(np.uint16)
+    near = ndimage.binary_dilation(truth == 6, iterations=12)
+    background = pixels[~ndimage.binary_dilation(truth > 0, iterations=12)]
+    alone = np.where(near, pixels, rng.choice(background, pixels.shape))
+    ratios = areas(pixels, truth)
+    assert ratios[5] == pytest.approx(areas(alone, np.where(truth == 6, 6, 0))[5], abs=0.025)
+    assert np.ptp(np.delete(ratios, 5)) < 0.12

@@ -47,7 +47,7 @@ def test_what_a_filter_drops_is_counted_and_flagged(options, name, count) -> Non
     assert figures[f"n_dropped_{name}"] == count
     assert findings.NOTHING in figures["objects_flag"]
     assert f"many dropped ({name})" in figures["objects_flag"]
-    rows = pd.DataFrame([{"well": "B02", "n_nuclei": 0, **figures}])
+    rows = pd.DataFrame([{"well": "B02", "field": 1, "t": 0, "n_nuclei": 0, **figures}])
     kinds = plate_warnings({}, {"fields": rows})["kind"].tolist()
     assert {findings.NOTHING, f"many dropped ({name})", "objects dropped"} <= set(kinds)
 

@@ -7,9 +7,9 @@ import numpy as np
 from cellpipe.detect.evidence import Tests, are_spots
 from cellpipe.detect.filters import (
     DIAMETER_TO_SIGMA,
+    WIDER,
     Answer,
     blob_answer,
-    laplacian,
     peaks,
     width_from_two_scales,
 )
@@ -37,7 +37,7 @@ def locate_by_log(
     tests = USUAL if min_roundness else Tests(least_roundness=-np.inf)
     good[good] = looks_like_spots(image, answer, y[good], x[good], sigma_px, tests)
     y, x, shift_y, shift_x = y[good], x[good], shift_y[good], shift_x[good]
-    measured = measures(image, answer, y, x, sigma_px)
+    measured = measures(answer, y, x, sigma_px)
     return np.column_stack([y + shift_y, x + shift_x, measured])
 
 
@@ -51,23 +51,20 @@ def looks_like_spots(
 ) -> np.ndarray:
     """Whether there is a spot at pixels, bool (S,): for the places that any engine proposes."""
     good = are_spots(image, answer.pixel_noise, y, x, sigma_px, tests)
-    width = measures(image, answer, y[good], x[good], sigma_px)[:, 1]
+    width = measures(answer, y[good], x[good], sigma_px)[:, 1]
     # where no width explains the light, it may be one
     good[good] = ~((width > WIDEST * sigma_px) | (width < tests.narrowest * sigma_px))
     return good
 
 
-def measures(
-    image: np.ndarray, answer: Answer, y: np.ndarray, x: np.ndarray, sigma_px: float
-) -> np.ndarray:
+def measures(answer: Answer, y: np.ndarray, x: np.ndarray, sigma_px: float) -> np.ndarray:
     """Height in counts, sigma in pixels, height in standard deviations nearby, at pixels; (S, 3).
 
     Height is that over the local background. The same for spots of any engine that has no
     measures of its own.
     """
     height = answer.filtered[y, x]
-    wide = laplacian(image, 1.5 * sigma_px)[y, x]
-    width = width_from_two_scales(height, wide, sigma_px, 1.5 * sigma_px)
+    width = width_from_two_scales(height, answer.wide[y, x], sigma_px, WIDER * sigma_px)
     # a Gaussian of height 1 and this very sigma answers with 1/2
     return np.stack([2 * height, width, (height - answer.middle) / answer.noise[y, x]], axis=1)
 

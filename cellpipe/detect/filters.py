@@ -11,6 +11,7 @@ from cellpipe.detect.noise import noise_by_level, white_noise_passed
 
 # A Gaussian of width sigma answers loudest to a disc of diameter 2 sqrt(2) sigma (Lindeberg, 1998).
 DIAMETER_TO_SIGMA = 2 * np.sqrt(2)
+WIDER = 1.5  # of two filters, whose answers give the width of a spot
 TILE_DIAMETERS = 12  # in which noise is measured: many spots do not fill it, a cell does
 
 
@@ -23,12 +24,14 @@ class Answer(NamedTuple):
     """What an image answers to a blob filter, arrays (Y, X).
 
     filtered : the image after `laplacian`; middle is its median
+    wide : the same by a filter that is 1.5 times as wide
     roughness : deviation near each pixel, of whatever cause
     noise : the same, and nowhere below the noise of the light that falls there
     pixel_noise : deviation of white noise in the image itself that would leave as much
     """
 
     filtered: np.ndarray
+    wide: np.ndarray
     middle: float
     roughness: np.ndarray
     noise: np.ndarray
@@ -46,7 +49,8 @@ def blob_answer(image: np.ndarray, sigma_px: float) -> Answer | None:
         return None
     noise = np.maximum(roughness, noise_by_level(image, filtered - middle, sigma_px))
     pixel_noise = noise / white_noise_passed(sigma_px)
-    return Answer(filtered, middle, roughness, noise, pixel_noise)
+    wide = laplacian(image, WIDER * sigma_px)
+    return Answer(filtered, wide, middle, roughness, noise, pixel_noise)
 
 
 def background_noise(filtered: np.ndarray, sigma_px: float) -> tuple[float, np.ndarray]:
@@ -60,11 +64,22 @@ def background_noise(filtered: np.ndarray, sigma_px: float) -> tuple[float, np.n
     middle = float(np.median(filtered))
     off = np.abs(filtered - middle)
     parts = [max(1, round(n / (TILE_DIAMETERS * DIAMETER_TO_SIGMA * sigma_px))) for n in off.shape]
-    tiles = [np.array_split(rows, parts[1], axis=1) for rows in np.array_split(off, parts[0])]
-    deviation = np.array([[np.median(tile) for tile in row] for row in tiles])
+    deviation = np.array([_medians(rows, parts[1]) for rows in np.array_split(off, parts[0])])
     deviation = 1.4826 * np.maximum(deviation, np.median(off))
     down, across = (_weights(n, k) for n, k in zip(off.shape, parts, strict=True))
     return middle, down @ deviation @ across.T
+
+
+def _medians(rows: np.ndarray, parts: int) -> np.ndarray:
+    """Medians of an array (Y, X) in parts along x, (parts,); those of one width in one call."""
+    tiles = np.array_split(rows, parts, axis=1)
+    widths = np.array([tile.shape[1] for tile in tiles])
+    out = np.empty(parts)
+    for width in np.unique(widths):
+        those = np.flatnonzero(widths == width)
+        stack = np.stack([tiles[k].ravel() for k in those])
+        out[those] = np.median(stack, axis=1, overwrite_input=True)
+    return out
 
 
 def _weights(n_pixels: int, n_tiles: int) -> np.ndarray:

@@ -14,11 +14,12 @@ from cellpipe.models.instances import labels_from_maps
 from cellpipe.models.load import Network
 from cellpipe.models.normalise import Limits, normalise_channels
 from cellpipe.models.object_levels import Levels
+from cellpipe.models.outlines import trimmed
 from cellpipe.models.predict import Precision, averaged_maps, image_maps
 from cellpipe.models.rescale import resize
 from cellpipe.tiles import Channel, Place, Plane
 
-LOG_AREA = FEATURES.index("log_area")
+LOG_AREA, CONTRAST = FEATURES.index("log_area"), FEATURES.index("contrast")
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,9 @@ class Look:
         maps = self._maps(seen) if self.scale == 1 else self._rescaled_maps(image, place)
         labels = labels_from_maps(maps, probability_threshold=self.probability_threshold)
         features = object_features(labels, maps, seen[0])
+        if self.levels is not None:  # else contrasts are not those of objects
+            share = min(max(self.probability_threshold, 1e-6), 1 - 1e-6)
+            trimmed(labels, maps[0], features[:, CONTRAST], float(np.log(share / (1 - share))))
         features[:, LOG_AREA] += 2 * np.log(self.scale)
         return labels, features
 
