@@ -9,6 +9,7 @@ B04;Compound A;1,5
 from __future__ import annotations
 
 import logging
+import unicodedata
 from pathlib import Path
 
 import pandas as pd
@@ -328,6 +329,22 @@ def test_paths_of_windows_are_paths(tmp_path, monkeypatch) -> None:
     assert local_path("day 1\\images") == "day 1/images"
     assert local_path("odd\\name") == "odd\\name"
     assert local_path("D:\\data") == "D:\\data"  # no such place here: refused as it stands
+
+
+def test_names_of_files_from_a_mac_are_found(tmp_path) -> None:
+    """macOS takes é apart into e and an accent; cells of tables are composed."""
+    name = unicodedata.normalize("NFD", "é.tif")
+    (tmp_path / name).touch()
+    for written in (name, "é.tif"):
+        saved(tmp_path, f"path,well\n{written},B02\n", name="manifest.csv")
+        assert list_planes(tmp_path)["path"].tolist() == [name]
+        assert local_path(str(tmp_path / written)).endswith(name)
+
+
+@pytest.mark.parametrize("filling", [b"\0", b"\0" * 511, b"\x1a", b"\r\n\0\0\x1a"])
+def test_a_file_that_was_filled_up_with_zeros_is_read(tmp_path, filling) -> None:
+    read = read_plate_map(saved(tmp_path, ENGLISH.encode() + filling), WELLS)
+    assert read["dose"].tolist() == [0, 0.1, 1.5]
 
 
 def test_a_table_knows_where_each_word_stood(tmp_path) -> None:

@@ -9,6 +9,7 @@ the file, the row as a spreadsheet numbers it, the column, and the word.
 from __future__ import annotations
 
 import logging
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,9 +241,21 @@ def local_path(text: str) -> str:
 
     A backslash may be part of a name here; then the path is there as it stands.
     """
+    text = as_on_disk(text)
     if "\\" not in text or Path(text).exists() or on_windows(text):
         return text
-    return text.replace("\\", "/")
+    return as_on_disk(text.replace("\\", "/"))
+
+
+def as_on_disk(text: str, folder: Path = Path()) -> str:
+    """A path below `folder` in the form in which the disk has it.
+
+    Cells of tables are composed (é is one character); names of files that come from macOS are not.
+    """
+    if text.isascii() or (folder / text).exists():
+        return text
+    apart = unicodedata.normalize("NFD", text)
+    return apart if (folder / apart).exists() else text
 
 
 def on_windows(text: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.tables import WrittenTable, read_written
+from cellpipe.inputs.tables import WrittenTable, as_on_disk, read_written
 from cellpipe.layouts import ONLY
 from cellpipe.layouts.files import NOT_LISTED, Files, find_files
 from cellpipe.layouts.numbers import frames_of, planes_of
@@ -96,7 +96,7 @@ def _local(paths: pd.Series, folder: Path) -> pd.Series:
     def local(path: str) -> str:
         # a backslash may be part of a name here; then the file is there under it
         there = "\\" in path and (folder / path).exists()
-        return path if there else path.replace("\\", "/")
+        return as_on_disk(path if there else path.replace("\\", "/"), folder)
 
     return paths.map(local)
 
