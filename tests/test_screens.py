@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.dose_units import dose_unit
 from cellpipe.inputs.plate_map import validate_plate_map, well_at
 from cellpipe.inputs.readouts import refuse_odd_maps
 from cellpipe.profiles.hits import call_hits, normalise_wells
@@ -315,7 +316,10 @@ def test_doses_in_several_units_are_refused():
     with pytest.raises(BadConfig, match="doses in nM, µM"):
         validate_plate_map(table, ["B02", "B03"])
     alike = table.assign(unit=["uM", "\u00b5M"])
-    assert validate_plate_map(alike, ["B02", "B03"])["dose"].tolist() == [1, 1]
+    read = validate_plate_map(alike, ["B02", "B03"])
+    assert read["dose"].tolist() == [1, 1]
+    assert dose_unit(read) == "\u00b5M"
+    assert dose_unit(read.drop(columns="unit")) == ""
     assert len(validate_plate_map(table.assign(dose=["0", "1"]), ["B02", "B03"])) == 2
 
 
