@@ -133,6 +133,12 @@ def test_counts_that_chance_makes_are_no_hits_and_dead_wells_are():
     assert "differ by chance" in found["hit_reason"].iloc[0]
 
 
+def test_a_dead_well_is_a_hit_beside_three_controls_that_vary():
+    wells = plate_of([0.0, 2.0, 7.0, 20.0], [27.0, 13.0, 16.0], "n_cells")
+    found = samples(call_hits(normalise_wells(wells, ["n_cells"]), "n_cells"))
+    assert found["hit"].fillna(False).tolist() == [True, True, False, False]
+
+
 def test_spots_are_compared_on_the_ground_where_they_were_sought():
     tables, plate_map, inspection = screen(n_cells=40, seed=3)
     spots = tables["cells"][["well", "field", "t"]]
