@@ -43,13 +43,15 @@ class Planted:
     """One fault: its kind, and by which of these places it may be reported.
 
     places : paths below the plate's folder, or "well field t layer" of frames
+    listed_in : files that hold its digest; while one of them is damaged too, it is reported instead
     """
 
     kind: str
     places: frozenset[str]
+    listed_in: frozenset[str] = frozenset()
 
     def is_in(self, reported: set[str]) -> bool:
-        return bool(self.places & reported)
+        return bool((self.places | self.listed_in) & reported)
 
 
 def reported(found: Found) -> set[str]:
@@ -137,7 +139,11 @@ class Planter:
         if not picked:
             return None
         damage(picked[0], how, self.rng)
-        return Planted(f"{how} a chunk of {layer}", frozenset([self.place(picked[0], layer)]))
+        return Planted(
+            f"{how} a chunk of {layer}",
+            frozenset([self.place(picked[0], layer)]),
+            self.tables_of(layer),
+        )
 
     def swapped(self, layer: str, how: str) -> Planted | None:
         """Exchange two chunks that differ: of two frames, two fields, or two channels."""
@@ -164,7 +170,7 @@ class Planter:
             a.write_bytes(second)
             b.write_bytes(first)
             self.used |= both
-            return Planted(f"exchange {how} of {layer}", frozenset(both))
+            return Planted(f"exchange {how} of {layer}", frozenset(both), self.tables_of(layer))
         return None
 
     def metadata(self, how: str) -> Planted | None:
@@ -220,14 +226,18 @@ class Planter:
         path = paths[self.rng.integers(len(paths))]
         damage(path, how, self.rng)
         self.used.add(self.relative(path))
-        places = {self.relative(path), *self.records_of(path)}
-        return Planted(f"{how} a {what} ({path.name})", frozenset(places))
+        kind = f"{how} a {what} ({path.name})"
+        return Planted(kind, frozenset([self.relative(path)]), self.records_of(path))
 
-    def records_of(self, path: Path) -> list[str]:
-        """Records that list a file: where one is damaged too, its place stands for the file's."""
-        return [
-            self.relative(record) for record, files in self.listed if self.relative(path) in files
-        ]
+    def tables_of(self, layer: str) -> frozenset[str]:
+        """Tables that hold the digests of a layer: those of tracks stand in no receipts."""
+        tables = self.root.glob("blocks/track/*.parquet") if layer == "tracks" else ()
+        return frozenset(self.relative(path) for path in tables)
+
+    def records_of(self, path: Path) -> frozenset[str]:
+        """Records that list a file."""
+        own = self.relative(path)
+        return frozenset(self.relative(record) for record, files in self.listed if own in files)
 
 
 def damage(path: Path, how: str, rng: np.random.Generator) -> None:

@@ -80,7 +80,7 @@ rule profile_plate:
             "profiles.summary",
             "statistics.plate",
             "inputs.plate_map",
-            "quality",
+            "quality.warnings",
             "units",
             alone=("workflow.plate_chain",),
         ),

@@ -49,7 +49,7 @@ MOVIES = {
     "full": MovieDesign(),
     "small": MovieDesign(wells=("B02", "C02"), slowed_wells=("C02",), n_frames=8, shape=(192, 192)),
     "tiny": MovieDesign(
-        wells=("B02", "C02", "D02"), slowed_wells=("C02",), n_frames=10, shape=(384, 384)
+        wells=("B02", "C02", "D02"), slowed_wells=("C02",), n_frames=10, shape=(320, 320)
     ),
 }
 # Wells of the movie plate that a person is supposed to have annotated, one of each condition.

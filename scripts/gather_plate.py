@@ -26,8 +26,11 @@ MSD_COLUMNS = [
 ]
 
 
-def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
-    """Spots with track ids, where the config asks for them to be linked over time."""
+def linked_spots(spots: pd.DataFrame, fields: pd.DataFrame, options) -> pd.DataFrame:
+    """Spots with track ids, where the config asks for them to be linked over time.
+
+    They are linked where a stage that never jumps would have shown them, if cells tell its jumps.
+    """
     if not options["track"]:
         return spots
     if spots.empty:
@@ -35,10 +38,13 @@ def linked_spots(spots: pd.DataFrame, options) -> pd.DataFrame:
     limits = {key: options[key] for key in ("max_distance_um", "max_gap_frames")}
     for named in track.crowded_fields(spots, options["max_distance_um"]):
         log.warning("crowded: %s", named)
-    fields = [
-        track.link_particles(group, **limits) for _, group in spots.groupby(["well", "field"])
+    steady = without_stage(spots, fields, "off" if snakemake.params.stage == "off" else "jumps")
+    ids = [
+        track.link_particles(group, **limits)["track_id"]
+        for _, group in steady.groupby(["well", "field"])
     ]
-    return pd.concat(fields, ignore_index=True)
+    ordered = pd.concat(ids)
+    return spots.loc[ordered.index].assign(track_id=ordered).reset_index(drop=True)
 
 
 def moving(points, fields):
@@ -82,11 +88,6 @@ with speaking(snakemake):
         links=rows.get("track"),
         without_spots=gather.left_out_frames(receipts.get("detect", [])),
     )
-    spots = (
-        linked_spots(rows["detect"], snakemake.params.options)
-        if "detect" in rows
-        else pd.DataFrame()
-    )
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
     )
@@ -95,6 +96,11 @@ with speaking(snakemake):
     with words_of(plate.scale):
         fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
         together = movie_quality.common_movement(fields)
+    spots = (
+        linked_spots(rows["detect"], fields, snakemake.params.options)
+        if "detect" in rows
+        else pd.DataFrame()
+    )
     cell_paths = moving(cells, fields) if "track" in rows else cells
     if "track" in rows:
         fields = name_order(name_far_steps(fields, cell_paths), cell_paths)

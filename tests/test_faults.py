@@ -242,6 +242,33 @@ def test_twenty_faults_at_once(small):
     assert small.state() == whole
 
 
+def test_labels_of_tracks_whose_digests_are_damaged_are_noted_and_mended(small):
+    whole = small.state()
+    planter = Planter(small.root, np.random.default_rng(1))
+    planted = planter.chunk("tracks", "flip")
+    (small.root / "blocks/track/0000.parquet").write_bytes(b"cut")
+    found = find_faults(small.root)
+    assert planted is not None
+    assert planted.is_in(reported(found))
+    assert any("labels of tracks can be compared only after" in note for note in found.notes)
+    small.mend()
+    assert faults(small) == []
+    assert small.state() == whole
+
+
+def test_a_mask_that_lies_among_the_exports_is_noted_and_no_fault(small):
+    (small.root / "ctc").mkdir()
+    (small.root / "ctc/mask000.tif").write_bytes(b"ours")
+    small.record("export_ctc", None, ["ctc"])
+    assert find_faults(small.root).notes == []
+    (small.root / "ctc/mask999.tif").write_bytes(b"another's")
+    found = find_faults(small.root)
+    assert found.faults == []
+    (note,) = found.notes
+    assert "1 file(s) that export_ctc did not write" in note
+    assert "mask999.tif" in note
+
+
 def test_the_remedy_of_the_message_makes_the_label_again_though_its_receipt_stands(small):
     """A label that was changed by another program: its receipt stands, and is not believed."""
     whole = small.state()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -89,3 +90,20 @@ def test_a_misspelt_module_is_an_error():
 
 def test_versions_name_what_is_installed():
     assert set(versions(["numpy", "no-such-distribution"])) == {"numpy"}
+
+
+def test_no_rule_names_a_package_of_which_nothing_would_be_digested() -> None:
+    """A package whose `__init__` imports nothing: its modules have to be named."""
+    rules = Path(__file__).parents[1] / "rules"
+    calls = [
+        call
+        for path in sorted(rules.glob("*.smk"))
+        for call in re.findall(r"code_digest\(([^()]*(?:\([^()]*\)[^()]*)*)\)", path.read_text())
+    ]
+    names = {name for call in calls for name in re.findall(r'"([a-z_.]+)"', call)}
+    assert len(names) > 20
+    packages = {name: PACKAGE / name.replace(".", "/") / "__init__.py" for name in names}
+    there = {name: path.read_text() for name, path in packages.items() if path.is_file()}
+    assert there
+    assert [name for name, text in there.items() if "import cellpipe" not in text
+            and "from cellpipe" not in text] == []  # fmt: skip

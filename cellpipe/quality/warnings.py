@@ -34,6 +34,7 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
+from cellpipe.quality.movies import frames_in_doubt, nothing_found
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
 
@@ -53,6 +54,8 @@ CHECKS: tuple[Check, ...] = (
     doubtful_objects,
     dropped_objects,
     saturated_channels,
+    nothing_found,
+    frames_in_doubt,
     blurred_fields,
     blank_parts,
     same_pixels,

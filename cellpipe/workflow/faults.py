@@ -135,6 +135,22 @@ def _compare_files(root: Path, found: Found) -> None:
             if fault:
                 unit = Unit.from_name(target.stem) if name.startswith("receipts/") else None
                 found.faults.append(Fault(FILE, fault, record.rule, name, record.block, unit))
+        found.notes += _foreign(root, record)
+
+
+def _foreign(root: Path, record: digests.Record) -> Iterator[str]:
+    """Files in a folder of exports that its rule did not write: other programs would read them.
+
+    They may be a person's, so they are no fault, and stay until the folder is made again.
+    """
+    for output in record.outputs:
+        if not (root / output).is_dir():
+            continue
+        paths = (root / output).rglob("[!.]*")
+        there = {path.relative_to(root).as_posix() for path in paths if path.is_file()}
+        foreign = sorted(there - set(record.files))
+        if foreign:
+            yield f"{len(foreign)} file(s) that {record.rule} did not write, such as {foreign[0]}"
 
 
 def _named(root: Path, path: Path) -> tuple[str, str | None]:
@@ -183,6 +199,11 @@ def _compare_frames(root: Path, found: Found) -> None:
     by_stage = {stage: _receipts(root, stage, damaged) for stage in stages}
     with_labels = by_stage["segment"] if TRACKS in plate.label_names else []
     by_stage["track"] = _track_receipts(root, damaged, with_labels)
+    if with_labels and any(path.startswith("blocks/track/") for path in damaged):
+        found.notes.append(
+            "labels of tracks can be compared only after the damaged tables below blocks/track, "
+            "which hold their digests, were made again (--mend makes both)"
+        )
     here = {
         stage: [r for r in receipts if (r.unit.well, r.unit.field) in fields]
         for stage, receipts in by_stage.items()

@@ -1,0 +1,56 @@
+"""Warnings of movies whose frames are in doubt, and of plates in which nothing was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+SHOWN = 20  # fields that get rows of their own
+ONLY_LOST = r"after \d+ lost frames?"  # they are named as missing or quarantined
+
+
+def frames_in_doubt(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """A row per field with frames that repeat others, jump, are blurred or out of order."""
+    from cellpipe.segment.movie_quality import summary
+
+    fields = tables.get("fields", pd.DataFrame())
+    if "movie_flag" not in fields:
+        return
+    flags = fields["movie_flag"].fillna("").astype(str)
+    doubted = fields[flags.ne("") & ~flags.str.fullmatch(ONLY_LOST)]
+    lines = [line.partition(": ") for line in summary(doubted)]
+    for where, _, what in lines[:SHOWN]:
+        yield _row(where, f"frames to doubt: {what}", len(lines))
+    if len(lines) > SHOWN:
+        yield _row("plate", f"{len(lines) - SHOWN} more fields with frames to doubt", len(lines))
+
+
+def _row(where: str, seen: str, n_fields: int) -> dict[str, str]:
+    cause = "the microscope, its stage or focus, or files that were copied or named wrongly"
+    return {
+        "kind": "movie",
+        "where": where,
+        "seen": seen,
+        "likely_cause": cause if n_fields > 1 else f"{cause}; of one field alone, a real event too",
+        "do": "look at these frames; see movie_flag in fields.parquet",
+    }
+
+
+def nothing_found(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """One row where no frame of the whole plate holds an object."""
+    fields = tables.get("fields", pd.DataFrame())
+    if "n_nuclei" not in fields or not len(fields) or fields["n_nuclei"].fillna(0).sum() > 0:
+        return
+    yield {
+        "kind": "objects",
+        "where": "plate",
+        "seen": f"no object in any of {len(fields):,} fields and frames",
+        "likely_cause": "an empty plate, the wrong channel, or another scale",
+        "do": "look at the images; see 'channel' and 'diameter_um' under 'segment' in the config",
+    }
