@@ -24,7 +24,8 @@ from running import Run
 
 TARGETS = ("results/P/wells.parquet", "results/P/statistics.tsv", "results/P/verified.tsv")
 NAMES = ("wells", "cells", "tracks", "spots", "fields")
-_NEVER = re.compile(r"fingerprint|seconds")
+# times; and standard errors, which are pooled over a plate, with the words that give them
+_NEVER = re.compile(r"fingerprint|seconds|_se$|^hit_reason")
 # they depend on the controls of the plate, wherever these are
 _OF_CONTROLS = re.compile(r"class|fraction_|_normalised|_robust_z|^hit")
 

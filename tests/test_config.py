@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.config import load_yaml, refuse_doubles, validated
+from cellpipe.inputs.segmentation import settle
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 SCHEMA = load_yaml(SCHEMAS / "config.schema.yaml")
@@ -128,3 +129,12 @@ def test_a_key_that_stands_twice_is_refused(tmp_path) -> None:
     refuse_doubles(path)
     path.write_text("\t- {")
     refuse_doubles(path)  # no YAML: for who reads it
+
+
+def test_a_least_area_above_the_largest_is_refused_before_any_job() -> None:
+    segment = validated(LEAST, SCHEMA, source="the config")["segment"]
+    segment["nuclei"] |= {"engine": "classical", "min_area_um2": 500, "max_area_um2": 20}
+    with pytest.raises(BadConfig, match="a least area below the largest"):
+        settle(segment, {})
+    segment["nuclei"] |= {"min_area_um2": None}
+    settle(segment, {})

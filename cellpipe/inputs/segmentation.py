@@ -53,6 +53,7 @@ def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
     for name in NAMES:
         if name != used:
             nuclei.pop(name, None)
+    _refuse_crossed_areas(nuclei)
     if used in FOREIGN:
         foreign_path(used, nuclei["weights"])
     if nuclei["min_object_probability"]:
@@ -69,6 +70,20 @@ def _refuse_uncalibrated(engine: str, weights: str) -> None:
         wanted="the engine 'cellpipe' with weights whose card has a calibration",
         do="calibrate them (scripts/calibrate_network.py), or remove 'min_object_probability'",
     )
+
+
+def _refuse_crossed_areas(nuclei: Mapping[str, Any]) -> None:
+    """Of a least area above the largest every object would be dropped, by one filter or the other.
+
+    A floor of null (debris of a few pixels is dropped) fits any limit.
+    """
+    least, most = nuclei["min_area_um2"], nuclei["max_area_um2"]
+    if least is not None and most is not None and least >= most:
+        raise BadConfig(
+            seen=f"min_area_um2: {least:g} and max_area_um2: {most:g} under 'segment: nuclei'",
+            wanted="a least area below the largest",
+            do="exchange them, or set one to null",
+        )
 
 
 def _settle_cells(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:

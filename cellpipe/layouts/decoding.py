@@ -18,7 +18,9 @@ LARGE_BYTES = 2**28  # above this, a plane must be in proportion to its file
 MAX_COMPRESSION = 2000
 _FAX = {2, 3, 4}
 _JPEG = {6, 7}
+_JPEG_2000 = {33003, 33004, 33005, 34712}
 _JPEG_END = b"\xff\xd9"
+_SCAN = b"\xff\xda"
 
 
 def refuse_truncated(plane: Any, path: Path) -> None:
@@ -51,11 +53,23 @@ def refuse_broken_streams(tiff: Any, page: Any, pixels: np.ndarray, path: Path) 
     compression = int(page.compression)
     if compression in _FAX:
         _refuse_broken_fax(page, pixels, path)
-    elif compression in _JPEG:
+    elif compression in _JPEG | _JPEG_2000:
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True):
             tiff.filehandle.seek(offset)
             if not tiff.filehandle.read(count).rstrip(b"\0").endswith(_JPEG_END):
                 raise _broken(path, "a JPEG stream without an end")
+
+
+def refuse_broken_file(path: Path) -> None:
+    """Raise BadImage for a JPEG or JPEG 2000 file without an end: the rest would be grey."""
+    kind = path.suffix.lower()
+    if kind not in {".jpg", ".jpeg", ".jp2"}:
+        return
+    content = path.read_bytes()
+    end, scan = content.rfind(_JPEG_END), content.rfind(_SCAN)
+    whole = content.rstrip(b"\0").endswith(_JPEG_END) if kind == ".jp2" else end > scan
+    if not whole:
+        raise _broken(path, "a JPEG stream without an end")
 
 
 def _refuse_broken_fax(page: Any, pixels: np.ndarray, path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
 from cellpipe.layouts import ONLY, tags
 from cellpipe.layouts.decoding import (
+    refuse_broken_file,
     refuse_broken_streams,
     refuse_disproportion,
     refuse_truncated,
@@ -156,6 +157,7 @@ def _read_other(path: Path) -> np.ndarray:
 
     if path.suffix.lower() not in _OTHERS:  # for unknown names imageio would try every plugin
         raise ValueError(f"its name does not end in one of {', '.join(sorted(_TIFF | _OTHERS))}")
+    refuse_broken_file(path)
     return imageio.v3.imread(path)
 
 

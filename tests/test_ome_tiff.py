@@ -1,0 +1,96 @@
+"""OME-XML says which planes there are; a plane without its file is named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from test_layouts import sets
+
+from cellpipe.errors import BadConfig, BadImage
+from cellpipe.layouts import ome_tiff
+from cellpipe.layouts.reading import read_plane
+
+
+def ome_plate(folder: Path, files: list[str]) -> Path:
+    """A companion for two wells, two channels and one file per channel and well."""
+    images, wells = [], []
+    for i, (row, column) in enumerate([(1, 1), (1, 2)]):
+        data = "".join(
+            f'<TiffData FirstC="{c}" FirstT="{t}" IFD="{t}" PlaneCount="1">'
+            f'<UUID FileName="{files[2 * i + c]}">urn:uuid:{i}{c}</UUID></TiffData>'
+            for c in (0, 1)
+            for t in (0, 1, 2)
+        )
+        images.append(
+            f'<Image ID="Image:{i}" Name="x"><Pixels ID="Pixels:{i}" DimensionOrder="XYCZT" '
+            f'SizeX="8" SizeY="6" SizeC="2" SizeZ="1" SizeT="3" Type="uint16">'
+            f'<Channel ID="C:0" Name="dna"/><Channel ID="C:1" Name="gfp"/>{data}</Pixels></Image>'
+        )
+        wells.append(
+            f'<Well ID="W:{i}" Row="{row}" Column="{column}"><WellSample ID="S:{i}" Index="0">'
+            f'<ImageRef ID="Image:{i}"/></WellSample></Well>'
+        )
+    ns = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+    plate = f'<Plate ID="Plate:0">{"".join(wells)}</Plate>'
+    text = (
+        f'<?xml version="1.0"?><OME xmlns="{ns}" UUID="urn:uuid:1">{plate}{"".join(images)}</OME>'
+    )
+    (folder / "plate.companion.ome").write_text(text)
+    return folder
+
+
+def test_a_companion_gives_wells_channels_and_pages(tmp_path):
+    files = ["B2 dna.tif", "B2_gfp.tif", "B3_dna.tif", "B3_gfp.tif"]
+    for number, file in enumerate(files):
+        stack = np.arange(3, dtype=np.uint16)[:, None, None] + np.full(
+            (6, 8), 10 * number, "uint16"
+        )
+        tifffile.imwrite(tmp_path / file, stack, photometric="minisblack", metadata=None)
+    planes = ome_tiff.list_planes(ome_plate(tmp_path, files))
+    assert sets(planes) == {
+        "well": ["B02", "B03"], "field": [1], "t": [0, 1, 2], "channel": ["dna", "gfp"],
+        "z": [0], "page": [0, 1, 2],
+    }  # fmt: skip
+    (plane,) = planes.query("well == 'B03' and channel == 'gfp' and t == 2").itertuples()
+    assert (read_plane(tmp_path / plane.path, plane.page) == 32).all()
+
+
+def test_a_missing_file_of_a_companion_is_listed_and_refused_by_name_when_read(tmp_path):
+    files = ["a.tif", "b.tif", "c.tif", "d.tif"]
+    for file in files[:3]:
+        tifffile.imwrite(tmp_path / file, np.zeros((3, 6, 8), "uint16"), photometric="minisblack")
+    planes = ome_tiff.list_planes(ome_plate(tmp_path, files))
+    assert len(planes) == 12
+    with pytest.raises(BadImage, match=r"no file .*d\.tif"):
+        read_plane(tmp_path / "d.tif", 0)
+
+
+def test_a_companion_cannot_lead_out_of_the_folder(tmp_path):
+    folder = tmp_path / "plate"
+    folder.mkdir()
+    with pytest.raises(BadConfig, match="files below"):
+        ome_tiff.list_planes(ome_plate(folder, ["a.tif", "../secret.tif", "c.tif", "d.tif"]))
+
+
+def test_ome_tiff_files_without_a_companion_take_the_well_from_their_name(tmp_path):
+    for well in ("B02", "C11"):
+        for field in (1, 2):
+            stack = np.zeros((2, 3, 6, 8), "uint16")
+            meta = {"axes": "CZYX", "Channel": {"Name": ["dna", "gfp"]}}
+            tifffile.imwrite(tmp_path / f"P_{well}_{field}.ome.tif", stack, metadata=meta)
+    planes = ome_tiff.list_planes(tmp_path)
+    assert len(planes) == 2 * 2 * 2 * 3
+    assert sets(planes) == {
+        "well": ["B02", "C11"], "field": [1, 2], "t": [0], "channel": ["dna", "gfp"],
+        "z": [0, 1, 2], "page": list(range(6)),
+    }  # fmt: skip
+
+
+def test_xml_that_is_cut_short_is_said(tmp_path):
+    path = ome_plate(tmp_path, ["a.tif"] * 4) / "plate.companion.ome"
+    path.write_text(path.read_text()[:300])
+    with pytest.raises(BadConfig, match="cannot be read"):
+        ome_tiff.list_planes(tmp_path)
