@@ -14,7 +14,6 @@ import hashlib
 
 import numpy as np
 
-from cellpipe.segment.quality import noise_sigma
 from cellpipe.tiles import Plane, every_nth
 
 SAMPLE_PX = 1 << 16
@@ -33,6 +32,9 @@ def level_figures(plane: Plane) -> dict[str, float | str]:
         or no whole numbers
     digest : 16 hexadecimal digits that two planes share if their pixels are the same
     """
+    # here, because every job that lists or lays out a plate imports this module
+    from cellpipe.segment.quality import noise_sigma
+
     if len(plane.shape) == 3:
         plane = np.asarray(plane).reshape(-1, plane.shape[-1])
     height, width = plane.shape
