@@ -62,8 +62,9 @@ def top_of(pixels: Plane) -> Top:
     count = sum(int((np.asarray(flat[place]) == value).sum()) for place in blocks(flat.shape))
     total = flat.shape[0] * flat.shape[1]
     known = flat.dtype.kind in "ui" and float(value) in ENDS
-    if lowest == value:  # one grey value: black, or burnt out
-        return Top(float(value), count / total, known and float(value) == np.iinfo(flat.dtype).max)
+    if lowest == value:  # one grey value: black, or burnt out; 255 in 16 bits may be a mask
+        burnt = known and (float(value) > 255 or flat.dtype == np.uint8)
+        return Top(float(value), count / total, burnt)
     end = known or (count >= PILE_PX and _piled(flat, float(value), count))
     return Top(float(value), count / total, end)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cellpipe import figures
 from cellpipe.dynamics.stage import without_stage
+from cellpipe.inputs.dose_units import dose_unit
 from cellpipe.plate import Plate
 from cellpipe.profiles.counts import comparable
 from cellpipe.units import words_of
@@ -36,7 +37,10 @@ def planned(readouts):
         ]
         if len(fits):
             group = snakemake.params.dose_group
-            plot = partial(figures.dose_response_curve, compared, fits, readout, group_column=group)
+            plot = partial(
+                figures.dose_response_curve, compared, fits, readout, group_column=group,
+                dose_unit=dose_unit(wells),
+            )  # fmt: skip
             yield f"dose_response_{readout}", plot
     if snakemake.input.confusion:
         confusion = read_confusion(snakemake.input.confusion)

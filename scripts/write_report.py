@@ -9,6 +9,7 @@ import pandas as pd
 from cellpipe import figures
 from cellpipe.errors import BadImage
 from cellpipe.inputs import account
+from cellpipe.inputs.dose_units import dose_unit
 from cellpipe.plate import Plate
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.report import ReportContent, render_report
@@ -128,10 +129,12 @@ with speaking(snakemake):
     importance = optional(snakemake.input.importance, lambda p: pd.read_csv(p, sep="\t"))
     if importance is not None:
         importance["feature"] = importance["feature"].map(scale.column)
+    wells = read_table(snakemake.input.wells)
     content = ReportContent(
         plate=plate.name,
         facts=facts(plate, inspection),
-        wells=read_table(snakemake.input.wells),
+        wells=wells,
+        dose_unit=dose_unit(wells),
         readouts=[scale.column(name) for name in snakemake.params.readouts],
         statistics=read_statistics(snakemake.input.statistics),
         group_column=snakemake.params.dose_group,

@@ -59,7 +59,10 @@ def test_images_without_noise_are_not_taken_for_burnt() -> None:
     for plain in (np.round(light).astype(np.uint16), labels, np.zeros((9, 9), np.uint16)):
         assert top_of(plain).saturated == 0
     assert top_of(np.full((4, 5), 65535, np.uint16)).saturated == 1
-    assert top_of(np.full((4, 5), 100, np.uint16)).saturated == 0
+    assert top_of(np.full((4, 5), 4095, np.uint16)).saturated == 1
+    assert top_of(np.full((4, 5), 255, np.uint8)).saturated == 1
+    for value in (100, 255):
+        assert top_of(np.full((4, 5), value, np.uint16)).saturated == 0
 
 
 def test_the_share_of_an_object_s_pixels() -> None:

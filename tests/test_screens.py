@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.dose_units import dose_unit
 from cellpipe.inputs.plate_map import validate_plate_map, well_at
 from cellpipe.inputs.readouts import refuse_odd_maps
 from cellpipe.profiles.hits import call_hits, normalise_wells
@@ -130,6 +131,12 @@ def test_counts_that_chance_makes_are_no_hits_and_dead_wells_are():
     assert found["hit"].isna().tolist() == [True, False, False, False, False]
     assert found["hit"].tolist()[1:] == [False, True, True, True]
     assert "differ by chance" in found["hit_reason"].iloc[0]
+
+
+def test_a_dead_well_is_a_hit_beside_three_controls_that_vary():
+    wells = plate_of([0.0, 2.0, 7.0, 20.0], [27.0, 13.0, 16.0], "n_cells")
+    found = samples(call_hits(normalise_wells(wells, ["n_cells"]), "n_cells"))
+    assert found["hit"].fillna(False).tolist() == [True, True, False, False]
 
 
 def test_spots_are_compared_on_the_ground_where_they_were_sought():
@@ -315,7 +322,10 @@ def test_doses_in_several_units_are_refused():
     with pytest.raises(BadConfig, match="doses in nM, µM"):
         validate_plate_map(table, ["B02", "B03"])
     alike = table.assign(unit=["uM", "\u00b5M"])
-    assert validate_plate_map(alike, ["B02", "B03"])["dose"].tolist() == [1, 1]
+    read = validate_plate_map(alike, ["B02", "B03"])
+    assert read["dose"].tolist() == [1, 1]
+    assert dose_unit(read) == "\u00b5M"
+    assert dose_unit(read.drop(columns="unit")) == ""
     assert len(validate_plate_map(table.assign(dose=["0", "1"]), ["B02", "B03"])) == 2
 
 

@@ -16,6 +16,7 @@ import numpy as np
 DIRECTIONS = 8
 DISTANCES = (2.0, 2.5, 3.0)  # in sigma: here a spot ends, and a neighbour has not yet begun
 PROBE_SIGMAS = 0.7  # of the Gaussian that reads the light at a place: less than a spot
+LEAST_SHARE = 0.15  # spots, also in crowds, have more; plateaus, rims and the inside of debris less
 SHARPEST = 2.0  # times as sharp as a spot of this width can be is a hot pixel
 PATCH_BYTES = 2**26
 
@@ -25,12 +26,14 @@ class Tests(NamedTuple):
 
     least_fall : deviations of noise by which the light falls towards the side where it falls least
     least_roundness : the smaller curvature over the larger: a fibre has 0, a spot 1
+    least_share : the same fall over that towards the darkest side
     narrowest : width over that of a spot: peaks of noise are narrow
     """
 
     least_fall: float = 2.5
     least_roundness: float = 0.25
     narrowest: float = 0.4
+    least_share: float = LEAST_SHARE
 
 
 class Probes(NamedTuple):
@@ -84,7 +87,11 @@ def _passed(
     fall = fall.reshape(len(top), len(DISTANCES), DIRECTIONS).max(axis=1)
     fall = np.minimum(fall, 1e6 * noise[:, None])
     side = (fall + np.roll(fall, 1, axis=1) + np.roll(fall, -1, axis=1)) / 3
-    falls = side.min(axis=1) >= tests.least_fall * fall_noise * noise
+    least = side.min(axis=1)
+    falls = least >= tests.least_fall * fall_noise * noise
+    # on the plateau of something bright there is more noise than near it
+    ground_nearby = light[:, -DIRECTIONS:].min(axis=1)
+    falls &= least >= tests.least_share * (top - ground_nearby)
     yy, xx, xy = _read(patches, curvature).T
     middle, spread = (yy + xx) / 2, np.hypot((yy - xx) / 2, xy)
     is_round = middle - spread >= tests.least_roundness * (middle + spread)

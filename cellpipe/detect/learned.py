@@ -63,9 +63,7 @@ def locate_by_network(
     spots = spots_from_maps(maps, sigma_there, probability_threshold)
     at = (spots[:, :2] + 0.5) * np.divide(image.shape, shape) - 0.5
     y, x = np.clip(np.rint(at), 0, np.array(image.shape) - 1).astype(np.intp).T
-    # the network was trained on heights over the roughness nearby, and its least height is in that
-    nearby = answer._replace(noise=answer.roughness)
-    found = np.column_stack([at, measures(nearby, y, x, sigma_px), spots[:, 2]])
+    found = np.column_stack([at, measures(answer, y, x, sigma_px), spots[:, 2]])
     good = found[:, 4] >= threshold
     for sure, tests in ((False, TESTS), (True, TESTS_OF_SURE)):
         asked = good & ((spots[:, 2] >= SURE) == sure)

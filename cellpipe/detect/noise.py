@@ -64,7 +64,9 @@ def photon_noise(image: np.ndarray) -> tuple[float, float]:
         if kept.sum() < 2:
             break
         relative = weight[kept] / np.maximum(y[kept], 1e-12)
-        gain, offset = (float(v) for v in np.polyfit(x[kept], y[kept], 1, w=relative))
+        middle = float(np.mean(x[kept]))
+        gain, offset = (float(v) for v in np.polyfit(x[kept] - middle, y[kept], 1, w=relative))
+        offset -= gain * middle
         smooth = kept & (y <= ROUGH * np.maximum(gain * x + offset, 1e-12))
         if (smooth == kept).all():
             break

@@ -1,9 +1,9 @@
 """One table of spots, whatever engine finds them.
 
-``log`` and ``trackpy`` count in standard deviations of the noise that their own filters leave
-nearby, so one threshold means the same on a dim and on a bright channel, inside a cell and outside.
-``learned`` counts in that of the roughness nearby, and gives each spot a probability. What they
-propose is a spot where its light falls off on every side (`evidence`).
+Engines count in standard deviations of the noise that their own filters leave nearby, so one
+threshold means the same on a dim and on a bright channel, inside a cell and outside. ``learned``
+also gives each spot a probability. What they propose is a spot where its light falls off on every
+side (`evidence`).
 """
 
 from __future__ import annotations

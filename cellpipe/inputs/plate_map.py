@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from cellpipe.errors import BadConfig
+from cellpipe.inputs.dose_units import refuse_units
 from cellpipe.inputs.tables import WrittenTable, read_written
 from cellpipe.layouts.wells import row_and_column, row_name, row_number, well_name
 
@@ -27,9 +28,6 @@ PLATE_SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))  # 
 DOSE_WANTED = "a number of 0 or more in one unit for the whole plate, or nothing"
 DOSE_REMEDY = "write the number alone and put the unit into the column 'condition'"
 CONTROL_WANTED = "'negative', 'positive' or nothing"
-_UNIT_COLUMN = re.compile(
-    r"(?:(?:dose|conc\w*|dosis|konz\w*)[\W_]*)?(?:units?|einheit|unité)", re.IGNORECASE
-)
 # named by the results
 COMPUTED = (
     "plate", "row", "column", "n_fields", "n_fields_expected", "n_frames", "imaged_fields",
@@ -140,7 +138,7 @@ def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFram
     for column in table.columns:
         if column not in clean:
             clean[column] = table[column].to_numpy()
-    _refuse_units(clean)
+    refuse_units(clean)
     order = sorted(range(len(names)), key=places.__getitem__)
     return clean.iloc[order].reset_index(drop=True)
 
@@ -271,25 +269,6 @@ def _doses(table: pd.DataFrame, names: list[str]) -> pd.Series:
                 do=DOSE_REMEDY,
             )
     return doses
-
-
-def _refuse_units(table: pd.DataFrame) -> None:
-    """Doses in several units would lie on one axis: 1 nM beside 1 µM."""
-    for column in [str(c) for c in table if _UNIT_COLUMN.fullmatch(str(c))]:
-        text = table[column].astype("string").fillna("").str.strip()
-        units = {_plain_unit(unit): unit for unit in text[table["dose"].gt(0)] if unit}
-        if len(units) > 1:
-            raise BadConfig(
-                seen=f"doses in {_some(sorted(units.values()))} by the column {column!r} of the"
-                " plate map",
-                wanted="doses in one unit for the whole plate",
-                do="convert the doses, or map the wells of each unit as a plate of its own",
-            )
-
-
-def _plain_unit(unit: str) -> str:
-    """µM, μM and uM are one unit; mM and MM are not."""
-    return unit.replace(" ", "").replace("\u03bc", "u").replace("\u00b5", "u")
 
 
 def _some(names: list[str], limit: int = 5) -> str:

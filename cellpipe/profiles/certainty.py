@@ -19,6 +19,7 @@ from cellpipe.statistics.spread import FEW_CONTROLS, FEW_CONTROLS_P, Spread
 if TYPE_CHECKING:
     import pandas as pd
 
+FAR_BEYOND = 3.0  # times the controls' counts
 MEDIAN_ERROR = 1.2533  # of a median of normal values, in standard errors of their mean
 
 
@@ -80,31 +81,43 @@ def why_uncertain(
     """
     import pandas as pd
 
-    if not np.isfinite(spread.scale):
-        return pd.Series("", index=values.index, dtype="object")
-    distance = (values - spread.centre).abs()
     reasons = pd.Series("", index=values.index, dtype="object")
+    if not np.isfinite(spread.scale):
+        return reasons
     few = spread.n < FEW_CONTROLS
     if errors is not None:
         usual = float(np.nanmedian(errors[negative])) if errors[negative].notna().any() else 0.0
         extra = (errors**2 - usual**2).clip(lower=0)
         known = max(spread.scale, usual) if few else spread.scale
-        alike = distance < threshold * np.sqrt(known**2 + extra)
+        alike = (values - spread.centre).abs() < threshold * np.sqrt(known**2 + extra)
         reasons[alike] = "too few cells: their median, or fraction, varies as much by chance"
-    if few and counts is not None:
+    if not few:
+        return reasons
+    if counts is None:
+        p = _t_test(values, values[negative])
+    else:
         usual = float(np.nanmedian(counts[negative]))
-        reasons[_anscombe(counts, usual) < threshold] = (
+        alike = _anscombe(counts, usual) < threshold
+        reasons[alike] = (
             f"robust z passes, but counts as near to {usual:.0f} as this differ by chance, and"
             f" {spread.n} negative controls cannot tell more"
         )
-    if few:
-        p = _t_test(values, values[negative])
-        for at in reasons.index[(p > FEW_CONTROLS_P) & reasons.eq("")]:
-            reasons[at] = (
-                f"robust z passes, but {spread.n} negative controls cannot tell their spread well"
-                f" enough (t test, p {p[at]:.2g})"
-            )
+        roots = np.sqrt(counts)  # whose spread depends less on how many there are
+        p = _t_test(roots, roots[negative]).mask(_far_beyond(counts, counts[negative]), 0.0)
+    for at in reasons.index[(p > FEW_CONTROLS_P) & reasons.eq("")]:
+        reasons[at] = (
+            f"robust z passes, but {spread.n} negative controls cannot tell their spread well"
+            f" enough (t test, p {p[at]:.2g})"
+        )
     return reasons
+
+
+def _far_beyond(counts: pd.Series, controls: pd.Series) -> pd.Series:
+    """Whether counts are a third of the smallest control's or less, or three times the largest's.
+
+    A well in which next to nothing is left needs no spread to be told apart.
+    """
+    return (FAR_BEYOND * counts <= controls.min()) | (counts >= FAR_BEYOND * controls.max())
 
 
 def _anscombe(counts: pd.Series, usual: float) -> pd.Series:

@@ -137,13 +137,32 @@ def _light_of(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     return ndimage.gaussian_filter(light, 2) + 30
 
 
+def _debris(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, int]:
+    """Things far brighter and wider than spots, too few to show how noisy their light is."""
+    light, n = np.zeros(shape), shape[0] * shape[1] // 25_000
+    for y, x in rng.uniform(10, np.array(shape) - 10, (n, 2)):
+        light[_ellipse(rng, shape, y, x, rng.uniform(5, 8)) < 1] = 30_000
+    return camera(rng, ndimage.gaussian_filter(light, 1) + 30), n
+
+
+def _textured(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, int]:
+    """Cells whose light is uneven over more than a spot's width."""
+    grain = ndimage.gaussian_filter(rng.normal(0, 1, shape), 6)
+    light = _light_of(rng, shape) * (1 + 0.2 * grain / grain.std())
+    return camera(rng, light), (shape[0] // 153) * (shape[1] // 153)
+
+
 KINDS: dict[str, Draw] = {
     **{f"flat, {photons} photons": _flat(photons) for photons in (1, 10, 100, 1000, 10000)},
-    **{f"cells of {level}, edge 3 px": _cells(level, 45, 3) for level in (100, 400, 1500, 6000)},
+    **{
+        f"cells of {level}, edge 3 px": _cells(level, 45, 3) for level in (50, 100, 400, 1500, 6000)
+    },
     **{f"cells of {level}, edge 1 px": _cells(level, 45, 1) for level in (400, 1500, 6000)},
     **{f"domes of {level}": _cells(level, 45, 2, dome=0.8) for level in (400, 1500, 6000)},
     **{f"small cells of {level}": _cells(level, 14, 1.5) for level in (400, 1500, 6000)},
     "discs of 7 px": _cells(1500, 7, 1.5),
+    "debris": _debris,
+    "textured cells": _textured,
     "fibres": _fibres,
     "gradient": _gradient,
     "vignetting": _vignette,
