@@ -157,3 +157,12 @@ def test_a_stream_whose_end_is_zeros_is_refused_and_never_half_blank(tmp_path, c
     path.write_bytes(whole[:half] + bytes(stop - half) + whole[stop:])
     with pytest.raises(BadImage, match=r"without an end|cannot be read"):
         read_plane(path)
+
+
+def test_an_image_of_another_kind_by_its_content_is_read_all_the_same(tmp_path):
+    import imageio.v3
+
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 80)).astype(np.uint8)
+    imageio.v3.imwrite(tmp_path / "x.png", pixels)
+    (tmp_path / "x.png").rename(tmp_path / "x.jpg")
+    np.testing.assert_array_equal(read_plane(tmp_path / "x.jpg"), pixels)

@@ -21,6 +21,8 @@ _JPEG = {6, 7}
 _JPEG_2000 = {33003, 33004, 33005, 34712}
 _JPEG_END = b"\xff\xd9"
 _SCAN = b"\xff\xda"
+_JPEG_START = b"\xff\xd8"
+_JPEG_2000_STARTS = (b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n")  # a stream, and one in boxes
 
 
 def refuse_truncated(plane: Any, path: Path) -> None:
@@ -62,12 +64,14 @@ def refuse_broken_streams(tiff: Any, page: Any, pixels: np.ndarray, path: Path) 
 
 def refuse_broken_file(path: Path) -> None:
     """Raise BadImage for a JPEG or JPEG 2000 file without an end: the rest would be grey."""
-    kind = path.suffix.lower()
-    if kind not in {".jpg", ".jpeg", ".jp2"}:
+    if path.suffix.lower() not in {".jpg", ".jpeg", ".jp2"}:
         return
     content = path.read_bytes()
-    end, scan = content.rfind(_JPEG_END), content.rfind(_SCAN)
-    whole = content.rstrip(b"\0").endswith(_JPEG_END) if kind == ".jp2" else end > scan
+    whole = True  # of another kind, by its first bytes: its decoder tells
+    if content.startswith(_JPEG_START):
+        whole = content.rfind(_JPEG_END) > content.rfind(_SCAN)
+    elif content.startswith(_JPEG_2000_STARTS):
+        whole = content.rstrip(b"\0").endswith(_JPEG_END)
     if not whole:
         raise _broken(path, "a JPEG stream without an end")
 
