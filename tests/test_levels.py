@@ -158,8 +158,8 @@ def test_a_field_of_another_magnification_is_named() -> None:
 
 def test_wells_that_the_plate_map_lacks_are_named() -> None:
     wells = pd.DataFrame(
-        {"well": ["B02", "B03", "B04"], "condition": ["dmso", "", ""], "dose": [np.nan] * 3,
-         "control": ["negative", "", "positive"]}
+        {"well": ["B02", "B03", "B04", "B05"], "condition": ["dmso", "", "", "drug"],
+         "dose": [np.nan] * 4, "control": ["negative", "", "positive", ""]}
     )  # fmt: skip
     (row,) = wells_without_condition({}, {"wells": wells})
     assert row["where"] == "B03"

@@ -192,8 +192,11 @@ def _like_each_other(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     brighter = a[:, 2] - b[:, 2]
     usual, spread = _usual(brighter)
     spread = max(spread, 0.03)
-    turned = (np.abs(brighter - usual) > 6 * spread) & (np.abs(brighter + usual) < 3 * spread)
-    both = (_distance(a, b) < _distance(a, a)) & (_distance(b, a) < _distance(b, b))
+    as_named, exchanged = np.abs(brighter - usual), np.abs(brighter + usual)
+    turned = (as_named > 6 * spread) & (exchanged < as_named / 3)
+    own = np.stack([_distance(a, a), _distance(b, b)])
+    others = np.stack([_distance(a, b), _distance(b, a)])
+    both = (others < 1.5 * own).all(axis=0) & (others.sum(axis=0) < own.sum(axis=0))
     return turned & both
 
 
