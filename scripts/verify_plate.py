@@ -9,7 +9,11 @@ from cellpipe.errors import BadImage
 from cellpipe.plate import Plate
 from cellpipe.workflow import block_files
 from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.metadata_record import metadata_faults, note_metadata
+from cellpipe.workflow.metadata_record import (
+    metadata_faults,
+    metadata_faults_but_provenance,
+    note_metadata,
+)
 from cellpipe.workflow.provenance import versions
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.receipts import read_receipts
@@ -35,7 +39,7 @@ def refuse_faults(faults, edited):
 with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     faults = pd.concat([pd.read_csv(path, sep="\t") for path in snakemake.input.faults])
-    edited = metadata_faults(plate)
+    edited = metadata_faults_but_provenance(plate)
     if snakemake.input.denoised_layout:
         edited |= metadata_faults(Plate(snakemake.input.denoised_layout))
     refuse_faults(faults, edited)

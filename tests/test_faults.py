@@ -29,7 +29,11 @@ from cellpipe.workflow.asides import aside_of
 from cellpipe.workflow.blocks import Unit
 from cellpipe.workflow.faults import find_faults
 from cellpipe.workflow.kept import units_to_keep
-from cellpipe.workflow.metadata_record import note_metadata
+from cellpipe.workflow.metadata_record import (
+    metadata_faults,
+    metadata_faults_but_provenance,
+    note_metadata,
+)
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
 
@@ -267,6 +271,19 @@ def test_a_mask_that_lies_among_the_exports_is_noted_and_no_fault(small):
     (note,) = found.notes
     assert "1 file(s) that export_ctc did not write" in note
     assert "mask999.tif" in note
+
+
+def test_what_a_job_that_was_killed_noted_of_provenance_is_no_edit(small):
+    """`verify_plate` notes it anew; any other edit of the same file is one."""
+    path = next(small.plate.path.glob("*/*/*/labels/nuclei/zarr.json"))
+    content = json.loads(path.read_text())
+    content["attributes"]["cellpipe"] = {"fingerprints": ["another"]}
+    path.write_text(json.dumps(content))
+    assert metadata_faults(small.plate)
+    assert metadata_faults_but_provenance(small.plate) == {}
+    content["attributes"]["more"] = 1
+    path.write_text(json.dumps(content))
+    assert list(metadata_faults_but_provenance(small.plate)) == list(metadata_faults(small.plate))
 
 
 def test_the_remedy_of_the_message_makes_the_label_again_though_its_receipt_stands(small):

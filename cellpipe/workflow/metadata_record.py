@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cellpipe.ngff.record import differences, metadata_of
+from cellpipe.ngff.record import differences, metadata_of, same_but_provenance
 from cellpipe.plate import Plate
 from cellpipe.workflow import digests
 
@@ -16,6 +16,21 @@ def note_metadata(plate: Plate) -> None:
     """Record the metadata as they are now."""
     root = plate.layout.parent
     digests.write_record(root, rule_of(plate), None, [], metadata=metadata_of(plate))
+
+
+def metadata_faults_but_provenance(plate: Plate) -> dict[str, str]:
+    """`metadata_faults` without those in what made the pixels, which the caller notes anew.
+
+    A job that was killed while it noted that leaves some files with it, and an older record.
+    """
+    record = digests.read_record(plate.layout.parent, rule_of(plate))
+    noted = record.metadata if record else {}
+    root = plate.layout.parent
+    return {
+        path: fault
+        for path, fault in metadata_faults(plate).items()
+        if path not in noted or not same_but_provenance(root / path, noted[path])
+    }
 
 
 def metadata_faults(plate: Plate) -> dict[str, str]:
