@@ -43,7 +43,6 @@ OF_OTHER_STAGES = {
     "detect_block": {"torch", "numba"},
     "track_block": {"torch", "safetensors"},
     "train_network": {"trackpy"},
-    "ingest_block": {"scipy"},
     "inspect_plate": {"scipy"},
     "lay_out_plate": {"scipy"},
     "lay_out_denoised": {"scipy"},
