@@ -69,7 +69,8 @@ def left_out(inspection: Mapping[str, Any], quarantine: pd.DataFrame) -> dict[st
 
     A row of the quarantine without a frame counts for all frames of its field. Field 0 stands for a
     well of which nothing can be used (unless fields are numbered from 0): it counts for as many
-    fields as most wells have, but not where the plate map alone names it.
+    fields as most wells have, but for one where files of another name are all that speaks for it,
+    and for none where the plate map alone names it.
     """
     frames = {(f["well"], int(f["field"])): int(f.get("n_t", 1)) for f in inspection["fields"]}
     usual, from_0 = max(frames.values(), default=1), any(field == 0 for _, field in frames)
@@ -85,7 +86,8 @@ def left_out(inspection: Mapping[str, Any], quarantine: pd.DataFrame) -> dict[st
         if number == "0" and not from_0:
             if row.get("file") == PLATE_MAP or well in found:
                 continue
-            places = [(well, -k) for k in range(per_well[0][0] if per_well else 1)]
+            known = row["status"] != PASSED_OVER and per_well
+            places = [(well, -k) for k in range(per_well[0][0] if known else 1)]
         for place in places:
             n = frames.setdefault(place, usual)  # its headers could not be read
             here = range(n) if str(row["t"]) == "" else [int(row["t"])]
