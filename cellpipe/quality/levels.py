@@ -19,7 +19,7 @@ from cellpipe.quality.fields import places
 Row = dict[str, str]
 FEWEST = 4  # fields, for one to be held against the others
 TIMES = 2.0  # the usual background: autofluorescence and density make less of a difference
-DEVIATIONS = 8.0
+DEVIATIONS = 6.0  # healthy fields of eight plates, real and simulated, lie within 4.2
 STEPS = 0.15  # relative
 GAIN = 1.3  # times as high from some well on
 WITHIN = 6.0  # deviations of the wells before and after, by which both are apart
