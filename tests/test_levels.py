@@ -130,8 +130,16 @@ def test_a_channel_in_place_of_another_and_two_that_were_exchanged_are_named() -
     assert "same pixels" in kinds({"fields": both})
     both.loc[5, columns["gfp"]] = fields.loc[5, columns["dna"]].to_numpy()
     (row,) = levels.exchanged_channels({}, {"fields": both})
+    assert "1 of 32 fields" in row["seen"]
     assert row["where"] == f"channels dna and gfp: {fields['well'][5]}"
     assert not list(levels.exchanged_channels({}, tables))
+    lacking = both.copy()  # fields that one channel lacks keep none of the others from being held
+    lacking.loc[2, "dna_background"] = np.nan
+    (found,) = levels.exchanged_channels({}, {"fields": lacking})
+    assert (found["where"], "1 of 31 fields" in found["seen"]) == (row["where"], True)
+    lacking.loc[9, "gfp_background"] = np.nan
+    (found,) = levels.exchanged_channels({}, {"fields": lacking})
+    assert (found["where"], "1 of 30 fields" in found["seen"]) == (row["where"], True)
 
 
 def test_a_treatment_that_makes_one_channel_the_brighter_one_exchanges_nothing() -> None:

@@ -131,9 +131,11 @@ def test_a_missing_package_is_not_the_images_fault(tmp_path, monkeypatch, read):
         read(path)
 
 
-@pytest.mark.parametrize("compression", ["jpeg", "jpeg2000"])
-@pytest.mark.parametrize("name", ["x.tif", "x.jpg", "x.jp2"])
-def test_a_stream_whose_end_is_zeros_is_refused_and_never_half_blank(tmp_path, compression, name):
+@pytest.mark.parametrize(
+    ("name", "compression"),
+    [("x.tif", "jpeg"), ("x.tif", "jpeg2000"), ("x.jpg", "jpeg"), ("x.jp2", "jpeg2000")],
+)
+def test_a_stream_whose_end_is_zeros_is_refused_and_never_half_blank(tmp_path, name, compression):
     """As after a transfer that broke off: the file has its size, and decoders make it grey."""
     import imagecodecs
 
@@ -141,11 +143,9 @@ def test_a_stream_whose_end_is_zeros_is_refused_and_never_half_blank(tmp_path, c
     path = tmp_path / name
     if path.suffix == ".tif":
         tifffile.imwrite(path, pixels, compression=compression)
-    elif (path.suffix == ".jpg") == (compression == "jpeg"):
+    else:
         encode = imagecodecs.jpeg_encode if compression == "jpeg" else imagecodecs.jpeg2k_encode
         path.write_bytes(encode(pixels))
-    else:
-        pytest.skip("another kind of file")
     assert read_plane(path).shape == (64, 80)
     whole = path.read_bytes()
     start, stop = 0, len(whole)

@@ -102,19 +102,12 @@ def saturated_channels(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[Row]:
     """Channels with fields that the camera's scale cuts (`cellpipe.saturation`)."""
-    fields = tables.get("fields")
-    if fields is None:
-        return
-    for column in [str(c) for c in fields if str(c).endswith("_flag")]:
-        channel = column.removesuffix("_flag")
-        share = f"{channel}_saturated"
-        rows = fields[fields[column].fillna("").str.contains("saturated", regex=False)]
-        if share not in fields or rows.empty:
-            continue
+    for channel, fields, rows in _flagged_channels(tables, "saturated"):
+        share = rows[f"{channel}_saturated"]
         yield {
             "kind": "saturated",
             "where": f"channel {channel}: {places(rows)}",
-            "seen": f"up to {100 * rows[share].max():.1f} % of a field's pixels at the end of the "
+            "seen": f"up to {100 * share.max():.1f} % of a field's pixels at the end of the "
             f"camera's scale, in {len(rows)} of {len(fields)} fields or frames",
             "likely_cause": "exposed for too long: intensities are too low there, and equal",
             "do": f"expose for a shorter time, or leave these wells out of what {channel} tells",
@@ -123,15 +116,8 @@ def saturated_channels(
 
 def blank_parts(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
     """Channels with planes that are blank in part (`cellpipe.quality.blank`)."""
-    fields = tables.get("fields")
-    if fields is None:
-        return
-    for column in [str(c) for c in fields if str(c).endswith("_flag")]:
-        channel = column.removesuffix("_flag")
-        if f"{channel}_blank" not in fields:
-            continue
-        rows = fields[fields[column].fillna("").str.contains(" blank", regex=False)]
-        rows = rows[rows[f"{channel}_blank"] < 1]  # others: `cellpipe.quality.levels.flat_images`
+    for channel, fields, flagged in _flagged_channels(tables, "blank"):
+        rows = flagged[flagged[f"{channel}_blank"] < 1]  # others: `quality.levels.flat_images`
         if rows.empty:
             continue
         yield {
@@ -188,3 +174,17 @@ def _causes() -> dict[str, tuple[str, str]]:
 def places(rows: pd.DataFrame) -> str:
     wells = [str(well) for well in rows["well"].drop_duplicates()]
     return ", ".join(wells[:8]) + (f" and {len(wells) - 8} more wells" if len(wells) > 8 else "")
+
+
+def _flagged_channels(
+    tables: Mapping[str, pd.DataFrame], word: str
+) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
+    """Channels with that word in their flag, and its share: channel, all fields, those flagged."""
+    fields = tables.get("fields")
+    if fields is None:
+        return
+    for column in [str(c) for c in fields if str(c).endswith("_flag")]:
+        channel = column.removesuffix("_flag")
+        rows = fields[fields[column].fillna("").str.contains(word, regex=False)]
+        if f"{channel}_{word}" in fields and len(rows):
+            yield channel, fields, rows

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cellpipe.layouts.wells import row_and_column
 from cellpipe.quality.fields import places
 
 Row = dict[str, str]
@@ -95,7 +96,7 @@ def gain_changes(
     More light makes noise grow less than the level does, so a treatment is not taken for it.
     """
     for channel, fields in _by_channel(tables):
-        by_column = fields.assign(_column=fields["well"].str.extract(r"(\d+)$")[0].astype(int))
+        by_column = fields.assign(_column=[row_and_column(well)[1] for well in fields["well"]])
         orders = (fields, by_column.sort_values("_column", kind="stable"))
         found = [(ordered, k) for ordered in orders for k in _new_gains(ordered, channel)]
         if not found:
@@ -165,14 +166,14 @@ def exchanged_channels(
 ) -> Iterator[Row]:
     """Fields in which two channels look like each other's on the rest of the plate."""
     by_channel = dict(_by_channel(tables))
-    figures = {c: _signature(fields, c) for c, fields in by_channel.items()}
-    for one, other in combinations(figures, 2):
-        a, b = figures[one], figures[other]
-        if len(a) < FEWEST or len(a) != len(b):
+    for one, other in combinations(by_channel, 2):
+        both = by_channel[one].index.intersection(by_channel[other].index)  # the same fields
+        if len(both) < FEWEST:
             continue
-        odd = _like_each_other(a, b)
+        rows = by_channel[one].loc[both]
+        odd = _like_each_other(_signature(rows, one), _signature(rows, other))
         if odd.any() and odd.mean() < 0.5:
-            rows = by_channel[one][odd]
+            rows = rows[odd]
             yield {
                 "kind": "exchanged channels",
                 "where": f"channels {one} and {other}: {places(rows)}",
