@@ -29,9 +29,8 @@ def incomplete(plate: Path, folders: Mapping[str, str]) -> list[str]:
     Of a rule that has no record, or a damaged one, nothing is known.
     """
     written: set[str] = set()
-    for path in (plate / digests.FOLDER).glob(
-        "[!.]*.json"
-    ):  # of rules on blocks: see `lost_stores`
+    records = (plate / digests.FOLDER).glob("[!.]*.json")  # rules on blocks make no folders
+    for path in records:
         record = digests.read_record(plate, path.stem)
         written |= set(record.files) if record else set()
     return [
