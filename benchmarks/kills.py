@@ -4,7 +4,8 @@
 
 Each run is of the simulated movies (`tests/running.py`), a unit per frame. It is started, killed
 after a random time with SIGKILL, unlocked, and started again, until it comes to its end. Then
-every file of the plate must have the bytes of the undisturbed run, no receipt that stood at a kill
+every file of the plate must have the bytes of the undisturbed run, `cellpipe verify` must find no
+fault, no receipt that stood at a kill
 may have been written again, and nothing temporary may be left. A twin is a second run of the same
 plate beside the first, as after a kill of the controller alone on a cluster. The folder of a run
 that ends wrong is kept, with all that it printed.
@@ -27,6 +28,7 @@ import in_process
 from running import MOVIE, TABLES, Run, final_digests, with_changes
 
 from cellpipe.workflow.asides import is_aside
+from cellpipe.workflow.faults import find_faults
 
 TARGETS = (*TABLES, "results/P/ctc")
 STAGES = ("ingest", "segment", "measure")
@@ -69,8 +71,9 @@ def faults_of_end(run: Run, whole: dict[str, str]) -> list[str]:
     found += [
         f"{path} differs" for path in sorted(set(whole) & set(now)) if whole[path] != now[path]
     ]
+    noted = [f"verify: {fault.where}: {fault.fault}" for fault in find_faults(run.plate).faults]
     left = sorted(path for path in run.plate.rglob(".*") if is_aside(path))
-    return [*found, *(f"{path.relative_to(run.plate)} was left aside" for path in left)]
+    return [*found, *noted, *(f"{path.relative_to(run.plate)} was left aside" for path in left)]
 
 
 class Tally:

@@ -249,9 +249,8 @@ def gone(plate):
 
 def whole(wildcards):
     """No file: a rule that asks for this runs again where its folder has lost files."""
-    workflow.dag.forcefiles.update(
-        gone(wildcards.plate)
-    )  # snakemake sees whole folders only
+    # snakemake sees whole folders only
+    workflow.dag.forcefiles.update(gone(wildcards.plate))
     return []
 
 

@@ -9,7 +9,7 @@ import itertools
 from functools import partial
 from pathlib import Path
 
-from cellpipe.errors import BadConfig
+from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.inputs.marked_cells import Completeness, completeness, unused_truth
 from cellpipe.inputs.objects import read_true_places
 from cellpipe.inputs.truth import true_frames
@@ -26,6 +26,7 @@ from cellpipe.workflow.judging import (
 )
 from cellpipe.workflow.judging_movies import Movie, judge_movies, summarise_movies
 from cellpipe.workflow.judging_spots import judge_spots
+from cellpipe.workflow.not_made import read_not_made
 from cellpipe.workflow.publish import publish_table
 from cellpipe.workflow.receipts import good_frames
 from cellpipe.workflow.tables import read_table
@@ -70,7 +71,16 @@ def judged_movies(plate, truth):
         Movie(well, field, where.size("t"), tuple(where.shape[-2:]))
         for (well, field), where in plate.fields.items()
     ]
-    return judge_movies(truth, Path(snakemake.input.ctc), movies, plate.pixel_size_um)
+    folder, refused = Path(snakemake.input.ctc), read_not_made([snakemake.input.not_exported])
+    for movie in movies:
+        name = f"{folder.name}/{movie.well}_{movie.field}_RES"
+        if not (folder.parent / name).is_dir() and name not in set(refused["what"]):
+            raise CellpipeError(
+                seen=f"no {folder.parent / name}, which was exported",
+                wanted="the tracks of every movie whose export was not refused",
+                do="run again: the folder is made again",
+            )
+    return judge_movies(truth, folder, movies, plate.pixel_size_um)
 
 
 def tell_unused(plate, truth, judged):

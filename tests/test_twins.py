@@ -16,14 +16,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn_plate import inspected, laid_out
-from running import MOVIE, Run, digests
+from running import MOVIE, Run
+from running import digests as digests_of
 
 from cellpipe.errors import CellpipeError
 from cellpipe.ngff import disk
 from cellpipe.plate import Plate
-from cellpipe.workflow import asides
+from cellpipe.workflow import asides, digests
 from cellpipe.workflow.asides import aside_of, is_aside, remove_leftovers
-from cellpipe.workflow.digests import write_record
 from cellpipe.workflow.not_made import read_not_made
 from cellpipe.workflow.publish import publish_text, published
 
@@ -65,7 +65,7 @@ def test_a_folder_that_a_twin_has_emptied_is_made_again(run: Run, movie: Run) ->
     (run.plate / "ctc/.snakemake_timestamp").touch()
     code, printed = finish(run, CTC)
     assert code == 0, printed
-    assert digests(run.plate, ("ctc/**/*",)) == digests(movie.plate, ("ctc/**/*",))
+    assert digests_of(run.plate, ("ctc/**/*",)) == digests_of(movie.plate, ("ctc/**/*",))
     code, printed = finish(run, CTC)
     assert "Nothing to be done" in printed
 
@@ -171,8 +171,28 @@ def test_a_process_that_cannot_be_asked_for_is_taken_to_live(tmp_path, monkeypat
     assert path.exists()
 
 
+def test_the_last_record_is_of_the_files_that_are_there(tmp_path, monkeypatch) -> None:
+    """A twin writes the file, and its record of it, between the reading and the record of this."""
+    table, publish = tmp_path / "0000.parquet", digests.publish_text
+    publish_text(table, "of the first, 1.2 s")
+
+    def late(path: Path, text: str, **options: bool) -> None:
+        monkeypatch.setattr(digests, "publish_text", publish)
+        publish_text(table, "of the second, 1.3 s")
+        digests.write_record(tmp_path, "segment_block", "0000", [table])
+        publish(path, text, **options)
+
+    monkeypatch.setattr(digests, "publish_text", late)
+    digests.write_record(tmp_path, "segment_block", "0000", [table])
+    record = digests.read_record(tmp_path, "segment_block", "0000")
+    assert record is not None
+    assert record.files == {"0000.parquet": digests.file_digest(table)}
+
+
 def test_an_output_that_a_twin_took_away_is_not_recorded(tmp_path) -> None:
     (tmp_path / "not_made.json").touch()
     with pytest.raises(CellpipeError, match="ctc"):
-        write_record(tmp_path, "export_ctc", None, [tmp_path / "ctc", tmp_path / "not_made.json"])
+        digests.write_record(
+            tmp_path, "export_ctc", None, [tmp_path / "ctc", tmp_path / "not_made.json"]
+        )
     assert not (tmp_path / "digests").exists()
