@@ -27,6 +27,7 @@ rule gather_plate:
         options=config["detect"],
         stage=config["track"]["stage"],
         max_gap_frames=config["track"]["max_gap_frames"],
+        leave_out=config["profile"]["leave_out"],
         code=code_digest(
             "workflow.gather",
             "inputs.account",
@@ -34,6 +35,7 @@ rule gather_plate:
             "segment.movie_quality",
             "quality.blank",
             "quality.focus",
+            "profiles.left_out",
             "saturation",
             "dynamics.stage",
             "units",

@@ -11,6 +11,7 @@ from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
 from cellpipe.inputs import account, remedies
 from cellpipe.plate import Plate
+from cellpipe.profiles.left_out import name_left_out, without_left_out
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
 from cellpipe.segment import movie_quality
@@ -53,9 +54,10 @@ def moving(points, fields):
     return steady.assign(repeated=movie_quality.in_repeated_frames(points, fields))
 
 
-def ensembles(cells, spots) -> pd.DataFrame:
+def ensembles(cells, spots, fields) -> pd.DataFrame:
     """Mean squared displacement of the tracks of each well, of cells and of spots."""
     tables = []
+    cells, spots = (without_left_out(points, fields, whole=True) for points in (cells, spots))
     if len(spots) and "track_id" in spots:
         fields = spots.groupby(["well", "field"], sort=False)
         spots = pd.concat([subtract_drift(of_field) for _, of_field in fields])
@@ -93,6 +95,7 @@ with speaking(snakemake):
     )
     fields = saturation.plate_wide(fields, cells, plate.channels)
     fields = name_blurred(name_blank(fields, plate.channels))
+    fields = name_left_out(fields, plate.channels, snakemake.params.leave_out)
     with words_of(plate.scale):
         fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
         together = movie_quality.common_movement(fields)
@@ -122,7 +125,7 @@ with speaking(snakemake):
         (tracks, snakemake.output.tracks),
         (spots, snakemake.output.spots),
         (particles, snakemake.output.spot_tracks),
-        (ensembles(cell_paths, spot_paths), snakemake.output.msd),
+        (ensembles(cell_paths, spot_paths, fields), snakemake.output.msd),
         (fields, snakemake.output.fields),
         (faults, snakemake.output.quarantine),
     ):

@@ -137,7 +137,9 @@ def _reasons(wells: pd.DataFrame, readout: str, min_cells: int, unmade: str) -> 
     if unmade or reference.no_z:
         say(control.eq(""), unmade or reference.no_z)
     if "n_fields" in wells:
-        say(wells["n_fields"].eq(0), "no image of the well could be used")
+        none = wells.get("incomplete_reason", pd.Series("", wells.index)).fillna("")
+        none = none.replace("", "no image of the well could be used")
+        say(wells["n_fields"].eq(0), none)
     lacking = why_incomplete(wells, readout)
     say(lacking.ne(""), [f"incomplete: {reason}" for reason in lacking])
     no_value = ~np.isfinite(compared[readout])

@@ -26,6 +26,7 @@ from cellpipe.quality.fields import (
     saturated_channels,
 )
 from cellpipe.quality.files import files_in_doubt, incomplete
+from cellpipe.quality.left_out import fields_left_out
 from cellpipe.quality.levels import (
     exchanged_channels,
     flat_images,
@@ -58,6 +59,7 @@ CHECKS: tuple[Check, ...] = (
     frames_in_doubt,
     blurred_fields,
     blank_parts,
+    fields_left_out,
     same_pixels,
     exchanged_channels,
     flat_images,

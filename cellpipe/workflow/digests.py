@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cellpipe.errors import CellpipeError
 from cellpipe.workflow.publish import publish_text
 
 FOLDER = "digests"
@@ -57,10 +58,18 @@ def write_record(
 ) -> None:
     """Note the sha256 of files, and of all files of folders, below a plate's folder `root`.
 
-    `also` are files and folders beside the rule's outputs. An output that is not there is no
-    fault here: the workflow asks for its outputs itself.
+    `also` are files and folders beside the rule's outputs. Raises CellpipeError for an output that
+    is gone since the job wrote it: the record would stand for less than the twin that took it away
+    writes.
     """
     files, outputs = {}, list(outputs)
+    gone = [output for output in outputs if not output.exists()]
+    if gone:
+        raise CellpipeError(
+            seen=f"{gone[0]} is gone since this job wrote it",
+            wanted="one run at a time on a results folder",
+            do="end the other run (on a cluster, look for its jobs too), then run again",
+        )
     for output in (*outputs, *also):
         for path in _files(output):
             files[path.relative_to(root).as_posix()] = file_digest(path)
