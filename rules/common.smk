@@ -250,7 +250,8 @@ def gone(plate):
 def whole(wildcards):
     """No file: a rule that asks for this runs again where its folder has lost files."""
     # snakemake sees whole folders only
-    workflow.dag.forcefiles.update(gone(wildcards.plate))
+    if workflow.is_main_process:
+        workflow.dag.forcefiles.update(gone(wildcards.plate))
     return []
 
 
