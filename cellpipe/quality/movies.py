@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.quality.fields import places
+
 SHOWN = 20  # fields that get rows of their own
 ONLY_LOST = r"after \d+ lost frames?"  # they are named as missing or quarantined
 
@@ -37,6 +39,29 @@ def _row(where: str, seen: str, n_fields: int) -> dict[str, str]:
         "seen": seen,
         "likely_cause": cause if n_fields > 1 else f"{cause}; of one field alone, a real event too",
         "do": "look at these frames; see movie_flag in fields.parquet",
+    }
+
+
+def stage_not_sought(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """One row for movies whose spots are too few to report a jump of the stage."""
+    from cellpipe.track.spot_stage import FEW
+
+    fields = tables.get("fields", pd.DataFrame())
+    if "stage_from" not in fields:
+        return
+    rows = fields[fields["stage_from"].eq(FEW)]
+    if rows.empty:
+        return
+    n = len(rows[["well", "field"]].drop_duplicates())
+    yield {
+        "kind": "movie",
+        "where": places(rows),
+        "seen": f"jumps of the stage could not be looked for in {n} fields: {FEW}, and no cells"
+        " that are followed",
+        "likely_cause": "few spots",
+        "do": "look at the movies; a jump ends tracks, or adds a step to them",
     }
 
 
