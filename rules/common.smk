@@ -226,7 +226,8 @@ def results_of_plate(wildcards):
     return [str(path).replace("{plate}", wildcards.plate) for path in outputs]
 
 
-# folders among the results, and the output that is made again where files in them are gone
+# folders among the results, and the output that is made again where files in them are gone;
+# each rule that makes one has the input `whole`
 FOLDERS = {
     "figures": "figures",
     "kymographs": "kymographs",
@@ -240,16 +241,23 @@ FOLDERS = {
 
 @cache
 def gone(plate):
-    """Outputs that lack what they held when the plate was finished: files, or the pixels."""
+    """Outputs that lack what they held when they were made: files, or the pixels."""
     folder = Path(RESULTS, plate)
     names = [*lost_stores(folder), *incomplete(folder, FOLDERS)]
     return [f"{RESULTS}/{plate}/{name}" for name in names]
 
 
+def whole(wildcards):
+    """No file: a rule that asks for this runs again where its folder has lost files."""
+    # snakemake sees whole folders only
+    workflow.dag.forcefiles.update(gone(wildcards.plate))
+    return []
+
+
 def all_results(wildcards):
     """Every result of every plate. What a folder has lost is made again with the folder."""
     for plate in PLATES:
-        workflow.dag.forcefiles.update(gone(plate))  # snakemake sees whole folders only
+        whole(Wildcards(plate=plate))
     paths = [f"{RESULTS}/{plate}/summary.json" for plate in PLATES]
     for plate in PLATES:
         paths += results_of_plate(Wildcards(plate=plate))

@@ -11,6 +11,10 @@ rule evaluate_plate:
         spots="<results>/{plate}/spots.parquet",
         truth=of_plate("truth"),
         ctc=exported_ctc,
+        not_exported="<results>/{plate}/not_made/export_ctc.json" if MOVIES else [],
+        segment=block_tables("segment"),
+        detect=block_tables("detect") if "detect" in STAGES else [],
+        whole=whole,
     output:
         scores="<results>/{plate}/evaluation/scores.tsv",
         images="<results>/{plate}/evaluation/images.tsv",

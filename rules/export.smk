@@ -2,6 +2,8 @@ rule export_ctc:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        segment=block_tables("segment"),
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/ctc"),
         not_made="<results>/{plate}/not_made/export_ctc.json",
@@ -25,6 +27,7 @@ rule export_geff:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        whole=whole,
     output:
         listing="<results>/{plate}/geff.tsv",
         not_made="<results>/{plate}/not_made/export_geff.json",
@@ -48,6 +51,7 @@ rule export_trackmate:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/trackmate"),
         not_made="<results>/{plate}/not_made/export_trackmate.json",
@@ -71,6 +75,7 @@ rule export_napari:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/napari"),
         not_made="<results>/{plate}/not_made/export_napari.json",

@@ -3,6 +3,7 @@ rule draw_kymographs:
         layout="<results>/{plate}/layout.json",
         ingest=block_tables("ingest"),
         lines=config["kymographs"]["lines"] or [],
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/kymographs"),
         not_made="<results>/{plate}/not_made/draw_kymographs.json",

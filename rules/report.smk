@@ -9,6 +9,7 @@ rule draw_figures:
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         confusion=of_classifier("confusion.tsv"),
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/figures"),
         not_made="<results>/{plate}/not_made/draw_figures.json",

@@ -20,8 +20,7 @@ rule summarise_plate:
         mem_mb=memory(1000),
         runtime=30,
     params:
-        folders=list(FOLDERS),
-        code=code_digest("workflow.summary", "workflow.contents"),
+        code=code_digest("workflow.summary"),
     script:
         "../scripts/summarise_plate.py"
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cellpipe.workflow.contents import counted, incomplete, lost_stores
+from cellpipe.workflow import digests
+from cellpipe.workflow.contents import incomplete, lost_stores
 from cellpipe.workflow.limits import story_of
 from cellpipe.workflow.summary import end_of_run, left_out, not_whole, summarise, told
 
@@ -184,16 +185,15 @@ FOLDERS = {"figures": "figures", "evaluation/worst": "evaluation/worst", "*.geff
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
-    for name in (
-        "figures/a.svg",
-        "figures/b.svg",
-        "evaluation/worst/x.png",
-        "P_1.geff/c/0",
-        "cells/figures/z",
+    for rule, names in (
+        ("draw_figures", ["figures/a.svg", "figures/b.svg", "cells/figures/z"]),
+        ("evaluate_plate", ["evaluation/worst/x.png"]),
+        ("export_geff", ["P_1.geff/c/0"]),
     ):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "summary.json").write_text(json.dumps({"contents": counted(tmp_path, FOLDERS)}))
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        digests.write_record(tmp_path, rule, None, [tmp_path / name for name in names])
     return tmp_path
 
 
@@ -211,9 +211,11 @@ def test_a_file_that_is_gone_names_what_is_to_be_made_again(
 ) -> None:
     assert incomplete(finished, FOLDERS) == []
     (finished / name).unlink()
+    (finished / "figures/.snakemake_timestamp").touch()  # which stands in an empty folder too
     assert incomplete(finished, FOLDERS) == output
-    (finished / "summary.json").unlink()
-    assert incomplete(finished, FOLDERS) == []  # a plate that was never finished
+    for path in (finished / "digests").iterdir():
+        path.write_text("{")
+    assert incomplete(finished, FOLDERS) == []  # nothing is known
 
 
 def test_a_store_that_is_gone_is_known(tmp_path: Path) -> None:

@@ -215,7 +215,7 @@ def segment_by_region(
 def _figures(found: Segmentation | regions.SegmentedRegions, seen: Plane) -> dict[str, Any]:
     """Of the objects of a frame: counts, doubts, and the probabilities of label i + 1 as bytes."""
     n = len(found.probability)
-    shown = shown_in(seen)
+    shown = found.shown or shown_in(seen)
     findings = object_findings(n, found.sorted_out, *signal_outside(shown, found.labels))
     return {
         "n_nuclei": n,

@@ -1,56 +1,42 @@
 """What lies in the folders among the results of a plate, so that a lost file comes back.
 
-Snakemake sees that a folder is gone, and not that a file in it is. When a plate is finished the
-files of its folders are counted; when the next run finds fewer, the folder is made again.
-
-results/P/summary.json   "contents": {"figures": 14, "ctc/B03_1_RES": 13, "P_B03_1.geff/nodes": 2}
+Snakemake sees that a folder is gone, and not that a file in it is: before a rule that makes a
+folder it empties the folder, and afterwards it sets a time stamp in it, so that a run that dies
+meanwhile, or two runs at once, can leave a folder that looks finished and holds nothing else. The
+rule has noted each file that it wrote (`digests`); where one is gone, the folder is made again.
 """
 
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from cellpipe.workflow import digests
 
 LAYOUTS = ("layout.json", "layout_denoised.json")
 
 
-def counted(plate: Path, folders: Iterable[str]) -> dict[str, int]:
-    """Files in each folder below `folders` of a plate's results, by its path below `plate`.
-
-    `folders` are names, or patterns such as ``P_*.geff``.
-    """
-    found: dict[str, int] = {}
-    for pattern in folders:
-        for top in sorted(plate.glob(pattern)):
-            for folder, inner, files in os.walk(top):
-                inner.sort()
-                found[Path(folder).relative_to(plate).as_posix()] = len(files)
-    return found
-
-
 def incomplete(plate: Path, folders: Mapping[str, str]) -> list[str]:
-    """Outputs of a finished plate that must be made again, because files in them are gone.
+    """Outputs that must be made again, because files that their rules wrote in folders are gone.
 
     Parameters
     ----------
     plate : folder of the plate's results
-    folders : pattern of folders, as for `counted` → the output that stands for them
+    folders : folder, or a pattern such as ``P_*.geff``, → the output that stands for it
 
-    A plate that has no summary has not been finished, and nothing is known of it.
+    Of a rule that has no record, or a damaged one, nothing is known.
     """
-    try:
-        summary = json.loads((plate / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    known = summary.get("contents", {})
-    now = counted(plate, folders)
+    written: set[str] = set()
+    records = (plate / digests.FOLDER).glob("[!.]*.json")  # rules on blocks make no folders
+    for path in records:
+        record = digests.read_record(plate, path.stem)
+        written |= set(record.files) if record else set()
     return [
         output
         for pattern, output in folders.items()
-        if any(now.get(folder, 0) < n for folder, n in known.items() if _under(folder, pattern))
+        if any(_under(name, pattern) and not (plate / name).is_file() for name in written)
     ]
 
 
