@@ -30,7 +30,8 @@ MSD_COLUMNS = [
 def linked_spots(spots: pd.DataFrame, fields: pd.DataFrame, options) -> pd.DataFrame:
     """Spots with track ids, where the config asks for them to be linked over time.
 
-    They are linked where a stage that never jumps would have shown them, if cells tell its jumps.
+    They are linked where a stage that never jumps would have shown them, as far as cells, or the
+    spots themselves, report its jumps.
     """
     if not options["track"]:
         return spots
@@ -46,6 +47,15 @@ def linked_spots(spots: pd.DataFrame, fields: pd.DataFrame, options) -> pd.DataF
     ]
     ordered = pd.concat(ids)
     return spots.loc[ordered.index].assign(track_id=ordered).reset_index(drop=True)
+
+
+def with_stage(fields: pd.DataFrame) -> pd.DataFrame:
+    """Fields with the movement of the stage, as spots report it where no cells are followed."""
+    options = snakemake.params.options
+    if not options["track"] or "detect" not in rows or snakemake.params.stage == "off":
+        return fields
+    limits = {key: options[key] for key in ("max_distance_um", "max_gap_frames")}
+    return stage_of_spots(fields, rows["detect"], **limits)
 
 
 def moving(points, fields):
@@ -77,6 +87,7 @@ with speaking(snakemake):
         from cellpipe import track  # half a second, which a plate without movies need not pay
         from cellpipe.track.far_steps import name_far_steps
         from cellpipe.track.order import name_order
+        from cellpipe.track.spot_stage import stage_of_spots
     receipts = {
         stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()
     }
@@ -97,7 +108,8 @@ with speaking(snakemake):
     fields = name_blurred(name_blank(fields, plate.channels))
     fields = name_left_out(fields, plate.channels, snakemake.params.leave_out)
     with words_of(plate.scale):
-        fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
+        fields = with_stage(gather.join_stage(fields, rows.get("track")))
+        fields = movie_quality.name_jumps(fields)
         together = movie_quality.common_movement(fields)
     spots = (
         linked_spots(rows["detect"], fields, snakemake.params.options)

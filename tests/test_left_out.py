@@ -181,3 +181,36 @@ def test_a_run_leaves_a_blurred_and_a_cut_field_out(tmp_path) -> None:
     assert (wells["n_fields"].reindex(expected.index) == expected).all()
     warnings = pd.read_csv(run.plate / "warnings.tsv", sep="\t")
     assert "fields left out" in warnings["kind"].tolist()
+
+
+def test_controls_imaged_with_fewer_fields_on_purpose_say_how_to_keep_them() -> None:
+    tables = plate(n_fields=9)
+    few = {name: tables[name][~_beyond(tables[name], 4)] for name in ("cells", "fields")}
+    tables = {**tables, **few}
+    inspection = {
+        "fields": [
+            {"well": w, "field": int(f), "axes": "tczyx", "shape": [1, 1, 1, 64, 64]}
+            for w, f in tables["fields"][["well", "field"]].itertuples(index=False)
+        ],
+        "faults": [],
+    }
+
+    def made(share: float) -> pd.DataFrame:
+        options = {**OPTIONS, "min_imaged_share": share}
+        readouts = ["cells_per_field", "area_um2"]
+        return profile_plate("P", tables, plate_map(), options, readouts, inspection).wells
+
+    wells = made(0.8).set_index("well")
+    controls = wells["control"].eq("negative")
+    assert wells.loc[controls, "incomplete"].all()
+    said = wells.loc[controls, "incomplete_reason"]
+    assert said.str.contains("4 of 9 fields could be used, 5 without files").all()
+    assert said.str.contains("profile.min_imaged_share: 0 keeps them", regex=False).all()
+    assert wells.loc[~controls, "hit_reason"].str.contains("incomplete: B02").all()
+    kept = made(0).set_index("well")
+    assert not kept["incomplete"].any()
+    assert kept.loc[~controls, "hit"].notna().all()
+
+
+def _beyond(table: pd.DataFrame, n_fields: int) -> pd.Series:
+    return table["well"].str[1:].isin(["02", "03"]) & (table["field"] > n_fields)

@@ -161,7 +161,7 @@ def _why_incomplete(
         said = f"{row.n_fields} of {expected} fields"
     absent = f", {expected - n_listed} without files" if n_listed < expected else ""
     if absent and row.n_fields == n_listed:  # nothing else is missing: it may be the design
-        absent += " (if on purpose: set profile.min_imaged_share)"
+        absent += " (if on purpose: profile.min_imaged_share: 0 keeps them)"
     return (
         f"{said} could be used{by_option}{absent}: {row.imaged_share:.0%} of what the plate's wells"
         f" have, less than {least:.0%}"
