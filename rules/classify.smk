@@ -25,16 +25,7 @@ rule train_classifier:
         options=config["classify"],
         leave_out=config["profile"]["leave_out"],
         seed=config["seed"],
-        code=code_digest(
-            "classify.cells",
-            "profiles.left_out",
-            "quality.blank",
-            "quality.focus",
-            "inputs.objects",
-            "inputs.plate_map",
-            "units",
-            alone=("workflow.plate_chain",),
-        ),
+        code=code_digest("train_classifier"),
     script:
         "../scripts/train_classifier.py"
 
@@ -56,6 +47,6 @@ rule classify_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("classify.cells"),
+        code=code_digest("classify_block"),
     script:
         "../scripts/classify_block.py"

@@ -18,7 +18,7 @@ rule export_ctc:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.ctc", "workflow.not_made"),
+        code=code_digest("export_ctc"),
     script:
         "../scripts/export_ctc.py"
 
@@ -42,7 +42,7 @@ rule export_geff:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.geff", "workflow.not_made"),
+        code=code_digest("export_geff"),
     script:
         "../scripts/export_geff.py"
 
@@ -66,7 +66,7 @@ rule export_trackmate:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.trackmate", "workflow.not_made"),
+        code=code_digest("export_trackmate"),
     script:
         "../scripts/export_trackmate.py"
 
@@ -90,7 +90,7 @@ rule export_napari:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.napari", "workflow.not_made"),
+        code=code_digest("export_napari"),
     script:
         "../scripts/export_napari.py"
 
@@ -112,6 +112,6 @@ rule export_model:
         mem_mb=memory(2000),
         runtime=15,
     params:
-        code=code_digest("formats.bioimage_io"),
+        code=code_digest("export_model"),
     script:
         "../scripts/export_model.py"

@@ -20,11 +20,6 @@ rule draw_kymographs:
     params:
         width_um=config["kymographs"]["width_um"],
         plates=PLATES,
-        code=code_digest(
-            "dynamics.kymograph",
-            "figures.kymographs",
-            "inputs.lines",
-            "workflow.not_made",
-        ),
+        code=code_digest("draw_kymographs"),
     script:
         "../scripts/draw_kymographs.py"

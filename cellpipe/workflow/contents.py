@@ -9,13 +9,16 @@ rule has noted each file that it wrote (`digests`); where one is gone, the folde
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from cellpipe.workflow import digests
 
 LAYOUTS = ("layout.json", "layout_denoised.json")
+GROUP, ARRAY = "a group", "an array"  # of which metadata are gone
 
 
 def incomplete(plate: Path, folders: Mapping[str, str]) -> list[str]:
@@ -29,8 +32,8 @@ def incomplete(plate: Path, folders: Mapping[str, str]) -> list[str]:
     Of a rule that has no record, or a damaged one, nothing is known.
     """
     written: set[str] = set()
-    records = (plate / digests.FOLDER).glob("[!.]*.json")  # rules on blocks make no folders
-    for path in records:
+    # rules on blocks make no folders; the record of metadata names no results, and is large
+    for path in (plate / digests.FOLDER).glob("[!.m]*.json"):
         record = digests.read_record(plate, path.stem)
         written |= set(record.files) if record else set()
     return [
@@ -47,22 +50,54 @@ def _under(folder: str, pattern: str) -> bool:
 
 
 def lost_stores(plate: Path) -> list[str]:
-    """Outputs of a plate that must be made again because one of its stores of pixels is gone.
+    """Outputs of a plate that must be made again because a store, or metadata in it, are gone.
 
-    The layout, and all tables of blocks: their jobs skip what is still there. The layout alone
-    would not do: it is the same again, so that snakemake finds nothing to do after it.
+    Of an array, or of a whole store, the layout and all tables of blocks: their jobs skip what is
+    still there. The layout alone would not do: it is the same again, so that snakemake finds
+    nothing to do after it. Of a group it is enough, with what notes there what made its pixels.
     """
-    layouts = [path for path in LAYOUTS if _lost(plate / path)]
-    if not layouts:
+    layouts = {path: _lost(plate / path) for path in LAYOUTS}
+    lost = [path for path, what in layouts.items() if what]
+    if not lost:
         return []
-    tables = [path.relative_to(plate).as_posix() for path in sorted(plate.glob("blocks/*/*"))]
-    return [*layouts, *tables, "verified.tsv"]
+    tables: list[str] = []
+    if ARRAY in layouts.values():
+        tables = [path.relative_to(plate).as_posix() for path in sorted(plate.glob("blocks/*/*"))]
+    return [*lost, *tables, "verified.tsv"]
 
 
-def _lost(layout: Path) -> bool:
-    """Whether a plate was laid out, and its store is gone since."""
+def _lost(layout: Path) -> str:
+    """What a plate that was laid out has lost since: ARRAY, GROUP or nothing.
+
+    Some twenty files are asked for per field: 0.4 s for 384 wells of nine fields on a local disk.
+    """
     try:
         written = json.loads(layout.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return not (layout.parent / written["store"]).is_dir()
+        return ""
+    store = f"{layout.parent / written['store']}/"
+    groups, arrays = _groups_and_arrays(written)
+    old = written.get("ngff_version") == "0.4"
+    of_group, of_array = (".zgroup", ".zarray") if old else ("zarr.json", "zarr.json")
+    exists = os.path.exists
+    if not all(exists(f"{store}{array}/{of_array}") for array in arrays):
+        return ARRAY
+    files = [f"{store}{group}/{of_group}" for group in groups]
+    if old:  # rows have no attributes
+        files += [f"{store}{group}/.zattrs" for group in groups if group == "." or "/" in group]
+    return "" if all(map(exists, files)) else GROUP
+
+
+def _groups_and_arrays(layout: Mapping[str, Any]) -> tuple[set[str], list[str]]:
+    """Paths in the store of a layout; of a plate in place, its images' arrays are another's."""
+    groups, arrays = {"."}, []
+    for field in layout.get("fields", ()):
+        image = field["path"]
+        row, well, _ = image.split("/")
+        groups |= {row, f"{row}/{well}", image}
+        if not layout.get("source"):
+            arrays += [f"{image}/{level}" for level in field["levels"]]
+        for name in layout["labels"]:
+            groups |= {f"{image}/labels", f"{image}/labels/{name}"}
+            arrays += [f"{image}/labels/{name}/{k}" for k in range(len(field["levels"]))]
+    return groups, arrays
