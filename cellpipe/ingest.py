@@ -9,21 +9,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.levels import level_figures
 from cellpipe.quality.blank import blank_share
 from cellpipe.saturation import top_of
-
-
-def stack_sizes(planes: pd.DataFrame) -> dict[str, int]:
-    """Planes in z that each channel has in most frames of a plate: one missing is then noticed.
-
-    `planes` has the columns ``well field t channel z`` (see `manifest.inspect_planes`).
-    """
-    sizes = planes.groupby(["channel", "well", "field", "t"])["z"].nunique()
-    return {str(channel): int(n.mode().max()) for channel, n in sizes.groupby("channel")}
 
 
 def assemble(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe import ingest
+from cellpipe.inputs.holes import stack_sizes
 from cellpipe.layouts.reading import read_plane
 from cellpipe.stream import Work
 from cellpipe.workflow.block_job import BlockJob
@@ -19,7 +20,7 @@ with speaking(snakemake):
     in_place = snakemake.params.in_place
     planes = read_table(snakemake.input.manifest)
     of_field = {} if in_place else dict(tuple(planes.groupby(["well", "field"])))
-    n_z = {} if in_place else ingest.stack_sizes(planes)
+    n_z = {} if in_place else stack_sizes(planes)
     digests: dict = {}
 
     def key(unit):

@@ -22,6 +22,7 @@ from running import PLATE, Run
 
 from cellpipe import ingest
 from cellpipe.errors import BadImage
+from cellpipe.inputs.holes import stack_sizes
 from cellpipe.workflow.receipts import read_receipts, read_rows
 
 TABLE = "results/P/blocks/ingest/0000.parquet"
@@ -72,7 +73,7 @@ def test_the_depth_of_a_stack_is_that_of_most_frames():
         for z in range(depth)
     ]
     one_lost = pd.DataFrame(rows).drop(index=[1])
-    assert ingest.stack_sizes(one_lost) == {"dna": 3, "gfp": 1}
+    assert stack_sizes(one_lost) == {"dna": 3, "gfp": 1}
 
 
 @pytest.mark.parametrize("wrong", [plane(1, "uint8"), np.zeros((5, 4), np.uint16)])

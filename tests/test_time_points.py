@@ -12,6 +12,7 @@ import pytest
 from cellpipe import ingest
 from cellpipe.errors import BadImage
 from cellpipe.inputs import holes
+from cellpipe.inputs.holes import stack_sizes
 from cellpipe.layouts.numbers import frames_of, lost_planes, planes_of
 
 
@@ -90,7 +91,7 @@ def planes(*lost, wells=("B02", "B03", "B04"), n_f=2, n_t=3, n_z=3) -> pd.DataFr
 
 def missing(table: pd.DataFrame) -> list[tuple]:
     found = holes.missing_planes(
-        table, ["dna", "gfp"], holes.expected_frames(table), ingest.stack_sizes(table)
+        table, ["dna", "gfp"], holes.expected_frames(table), stack_sizes(table)
     )
     return [(h["well"], h["field"], h["t"], h["channel"], h.get("z")) for h in found]
 

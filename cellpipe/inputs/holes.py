@@ -152,3 +152,12 @@ def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:
             do="set 'ingest.project_z: true' in the config, or leave a channel out",
         )
     return sorted(channel for channel, n in n_z.items() if depths and n == 1)
+
+
+def stack_sizes(planes: pd.DataFrame) -> dict[str, int]:
+    """Planes in z that each channel has in most frames of a plate: one missing is then noticed.
+
+    `planes` has the columns ``well field t channel z`` (see `manifest.inspect_planes`).
+    """
+    sizes = planes.groupby(["channel", "well", "field", "t"])["z"].nunique()
+    return {str(channel): int(n.mode().max()) for channel, n in sizes.groupby("channel")}

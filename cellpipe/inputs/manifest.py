@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.ingest import stack_sizes
 from cellpipe.inputs.doubles import PLACE, settle_doubles
 from cellpipe.inputs.headers import (
     dtypes_of_channels,
@@ -28,6 +27,7 @@ from cellpipe.inputs.holes import (
     missing_planes,
     other_sizes,
     refuse_uneven_stacks,
+    stack_sizes,
     wells_within,
 )
 from cellpipe.inputs.scales import (

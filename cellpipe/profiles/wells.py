@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cellpipe.inputs.plate_map import validate_plate_map
 from cellpipe.layouts.wells import row_column
 from cellpipe.profiles.certainty import fraction_errors, median_errors
 from cellpipe.profiles.counts import CELL_COUNTS, objects_per_well
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Plan", "aggregate_wells", "call_hits", "normalise_profiles", "normalise_wells",
-    "select_profile_features", "validate_plate_map", "well_profiles",
+    "select_profile_features", "well_profiles",
 ]  # fmt: skip
 
 # columns of the ground that a reader of the table wants; the others are for sums
