@@ -48,6 +48,9 @@ include: "rules/benchmark.smk"
 include: "rules/train.smk"
 
 
+keep_parsed()
+
+
 rule all:
     default_target: True
     input:

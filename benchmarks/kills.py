@@ -4,9 +4,11 @@
 
 Each run is of the simulated movies (`tests/running.py`), a unit per frame. It is started, killed
 after a random time with SIGKILL, unlocked, and started again, until it comes to its end. Then
-every file of the plate must have the bytes of the undisturbed run, no receipt that stood at a kill
+every file of the plate must have the bytes of the undisturbed run, `cellpipe verify` must find no
+fault, no receipt that stood at a kill
 may have been written again, and nothing temporary may be left. A twin is a second run of the same
-plate beside the first, as after a kill of the controller alone on a cluster.
+plate beside the first, as after a kill of the controller alone on a cluster. The folder of a run
+that ends wrong is kept, with all that it printed.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import in_process
 from running import MOVIE, TABLES, Run, final_digests, with_changes
+
+from cellpipe.workflow.asides import is_aside
+from cellpipe.workflow.faults import find_faults
 
 TARGETS = (*TABLES, "results/P/ctc")
 STAGES = ("ingest", "segment", "measure")
@@ -66,7 +71,80 @@ def faults_of_end(run: Run, whole: dict[str, str]) -> list[str]:
     found += [
         f"{path} differs" for path in sorted(set(whole) & set(now)) if whole[path] != now[path]
     ]
-    return found
+    noted = [f"verify: {fault.where}: {fault.fault}" for fault in find_faults(run.plate).faults]
+    left = sorted(path for path in run.plate.rglob(".*") if is_aside(path))
+    return [*found, *noted, *(f"{path.relative_to(run.plate)} was left aside" for path in left)]
+
+
+class Tally:
+    """Counts runs and their faults; the folder of a run that ended wrong is kept."""
+
+    def __init__(self, out: Path, whole: dict[str, str]) -> None:
+        self.out, self.whole, self.faults = out, whole, 0
+
+    def take(self, run: Run, name: str, ends: list[int | None], again: list[str]) -> None:
+        """Compare the end of a run; print a line, and all faults where there are any.
+
+        `ends` : exit codes in order of time, None for a kill; the last is that of the end
+        `again` : finished units that were made again
+        """
+        found = [] if ends[-1] == 0 else [f"ended with status {ends[-1]}"]
+        found += [f"receipt {unit} was written again" for unit in again]
+        found += faults_of_end(run, self.whole)
+        told = " ".join("killed" if end is None else str(end) for end in ends)
+        print(f"{name}: {told}: {len(found)} faults", flush=True)
+        self.faults += len(found)
+        if not found:
+            shutil.rmtree(run.folder)
+            return
+        kept = self.out / f"wrong_{name}"
+        shutil.rmtree(kept, ignore_errors=True)
+        run.folder.rename(kept)
+        for fault in found[:20]:
+            print(f"  {fault}")
+        for path in sorted((kept / "results/P/not_made").glob("*.json")):
+            print(f"  {path.name}: {path.read_text().strip()[:400]}")
+        print(f"  kept in {kept}", flush=True)
+
+
+def run_again(run: Run) -> int:
+    """Unlock and run to the end, as a person would; its exit code, what it printed is kept."""
+    in_process.run_forked(run.command(options=("--unlock",)), run.folder)
+    code, printed = in_process.run_forked(run.command(*TARGETS), run.folder)
+    with (run.folder / "printed.txt").open("a") as file:
+        file.write(printed)
+    return code
+
+
+def kill(run: Run, rng: np.random.Generator, usual_s: float, most: int, tally: Tally) -> int:
+    """Kill a run until it comes to its end, or `most` times; returns how often it was killed."""
+    ends: list[int | None] = []
+    again: list[str] = []
+    before: dict[str, dict] = {}
+    while not ends or ends[-1] is None:
+        seconds = rng.uniform(0.15, 0.8) * usual_s if len(ends) < most else 600.0
+        ends.append(killed_after(start(run), seconds))
+        now = {stage: run.receipts(stage) for stage in STAGES}
+        for stage, receipts in before.items():
+            again += [f"{stage} {u}" for u, stamp in receipts.items() if now[stage].get(u) != stamp]
+        before = now
+        if ends[-1] is None:
+            in_process.run_forked(run.command(options=("--unlock",)), run.folder)
+    tally.take(run, run.folder.name, ends, again)
+    return len(ends) - 1
+
+
+def twin(run: Run, rng: np.random.Generator, usual_s: float, tally: Tally) -> None:
+    """Run a plate twice at once. What cannot be made beside the other is made by the next run."""
+    first = start(run, "--nolock")
+    time.sleep(float(rng.uniform(0, 0.7)) * usual_s)
+    second = start(run, "--nolock")
+    ends: list[int | None] = [
+        os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in (first, second)
+    ]
+    if any(ends):
+        ends.append(run_again(run))
+    tally.take(run, run.folder.name, ends, [])
 
 
 def main() -> None:
@@ -83,49 +161,17 @@ def main() -> None:
     code, printed = in_process.run_forked(original.command(*TARGETS), original.folder)
     assert code == 0, printed
     usual_s = time.monotonic() - began
-    whole = final_digests(original)
-    kills = n_runs = n_again = 0
-    faults: list[str] = []
+    print(f"an undisturbed run takes {usual_s:.1f} s", flush=True)
+    tally = Tally(options.out, final_digests(original))
+    for number in range(1, options.twins + 1):
+        twin(original.fresh(options.out / f"twin_{number}"), rng, usual_s, tally)
+    kills = n_runs = 0
     while kills < options.n:
-        run = original.fresh(options.out / "killed")
-        before: dict[str, dict] = {}
-        while True:
-            ended = killed_after(start(run), rng.uniform(0.15, 0.8) * usual_s)
-            now = {stage: run.receipts(stage) for stage in STAGES}
-            for stage, receipts in before.items():
-                n_again += sum(now[stage].get(unit) != stamp for unit, stamp in receipts.items())
-            before = now
-            if ended is None:
-                kills += 1
-                in_process.run_forked(run.command(options=("--unlock",)), run.folder)
-            else:
-                break
-        found = [] if ended == 0 else [f"ended with status {ended}"]
-        found += faults_of_end(run, whole)
         n_runs += 1
-        print(f"run {n_runs}: {kills} kills so far, {len(found)} faults", flush=True)
-        faults += found
-        shutil.rmtree(run.folder)
-    for twin in range(options.twins):
-        run = original.fresh(options.out / "twins")
-        first = start(run, "--nolock")
-        time.sleep(float(rng.uniform(0, 0.7)) * usual_s)
-        second = start(run, "--nolock")
-        ends = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in (first, second)]
-        # what a twin cannot make beside the other is made by the next run
-        if any(ends):
-            in_process.run_forked(run.command(options=("--unlock",)), run.folder)
-            ends = [in_process.run_forked(run.command(*TARGETS), run.folder)[0]]
-        found = [] if not any(ends) else [f"ended with {ends}"]
-        found += faults_of_end(run, whole)
-        print(f"twin {twin + 1}: {len(found)} faults", flush=True)
-        faults += found
-        shutil.rmtree(run.folder)
-    print(f"{kills} kills in {n_runs} runs and {options.twins} twins: {len(faults)} faults, "
-          f"{n_again} finished units made again")  # fmt: skip
-    for fault in faults[:20]:
-        print(f"  {fault}")
-    sys.exit(bool(faults or n_again))
+        run = original.fresh(options.out / f"killed_{n_runs}")
+        kills += kill(run, rng, usual_s, options.n - kills, tally)
+    print(f"{kills} kills in {n_runs} runs and {options.twins} twins: {tally.faults} faults")
+    sys.exit(bool(tally.faults))
 
 
 if __name__ == "__main__":

@@ -26,9 +26,9 @@ from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
 from cellpipe.plate import Plate
 from cellpipe.plate_metadata import lay_out
+from cellpipe.run.frames import measure, segment
 from cellpipe.scratch import scratch_in
 from cellpipe.simulate import PlateDesign, draw_field
-from cellpipe.workflow import chain
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 BLOCK_PX, BLOCKS = 1024, 4
@@ -95,11 +95,11 @@ def by_region(folder: Path, tile_px: int) -> None:
     asked = sheets.checked_config(config | {"segment": {"nuclei": nuclei}}, SCHEMAS)
     plate, place = Plate(folder / "layout.json"), ("A01", 1, 0)
     size_um = plate.pixel_size_um
-    networks = chain.load_networks(asked["segment"], asked["denoise"], "cpu", 1)
+    networks = segment.load_networks(asked["segment"], "cpu", 1)
     warm = np.random.default_rng(0).integers(100, 900, (1, 256, 256)).astype(np.uint16)
-    chain.segment_frame(warm, size_um, asked["segment"], networks)
+    segment.segment_frame(warm, size_um, asked["segment"], networks)
     peaks, cpu = [_memory_mb("VmHWM")], [time.process_time()]
-    layers, figures = chain.segment_by_region(
+    layers, figures = segment.segment_by_region(
         plate.open_frame(*place), size_um, asked["segment"], networks, scratch_in(folder)
     )
     for name, labels in layers.items():
@@ -107,7 +107,7 @@ def by_region(folder: Path, tile_px: int) -> None:
     peaks.append(_memory_mb("VmHWM"))
     cpu.append(time.process_time())
     opened = [plate.open_labels(*place, name) for name in ("nuclei", "cells")]
-    rows = chain.measure_frame(
+    rows = measure.measure_frame(
         *opened, plate.open_frame(*place), plate.channels, size_um, asked["measure"]
     )
     peaks.append(_memory_mb("VmHWM"))

@@ -32,14 +32,11 @@ def level_figures(plane: Plane) -> dict[str, float | str]:
         or no whole numbers
     digest : 16 hexadecimal digits that two planes share if their pixels are the same
     """
-    # here, because every job that lists or lays out a plate imports this module
-    from cellpipe.segment.quality import noise_sigma
-
     if len(plane.shape) == 3:
         plane = np.asarray(plane).reshape(-1, plane.shape[-1])
     height, width = plane.shape
     step = max(1, int(np.sqrt(height * width / SAMPLE_PX)))
-    sample = np.sort(every_nth(plane, step).ravel())
+    sample = np.sort(every_nth(plane, step).ravel(), kind="stable")  # of integers: by radix
     top, left = max(0, (height - CROP_PX) // 2), max(0, (width - CROP_PX) // 2)
     middle = np.asarray(plane[top : top + CROP_PX, left : left + CROP_PX])
     digest = hashlib.blake2b(f"{plane.shape} {plane.dtype} ".encode(), digest_size=8)
@@ -51,6 +48,18 @@ def level_figures(plane: Plane) -> dict[str, float | str]:
         "step": grey_step(sample),
         "digest": digest.hexdigest(),
     }
+
+
+def noise_sigma(image: np.ndarray) -> float:
+    """Sigma of the noise of an image (Y, X), float: by a mask that is blind to planes and edges.
+
+    The median response of [1 -2 1; -2 4 -2; 1 -2 1]: Immerkær 1996, doi:10.1006/cviu.1996.0060.
+    """
+    if min(image.shape) < 3:
+        return 0.0
+    along_y = image[:-2] + image[2:] - 2 * image[1:-1]  # by slices: 8 times as fast as `convolve`
+    response = along_y[:, :-2] + along_y[:, 2:] - 2 * along_y[:, 1:-1]
+    return float(np.median(np.abs(response)) / 0.6745 / 6)  # the mask's norm is 6
 
 
 def grey_step(ordered: np.ndarray) -> float:

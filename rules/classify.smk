@@ -22,13 +22,7 @@ rule train_classifier:
     params:
         options=config["classify"],
         seed=config["seed"],
-        code=code_digest(
-            "classify.cells",
-            "inputs.objects",
-            "inputs.plate_map",
-            "units",
-            alone=("workflow.plate_chain",),
-        ),
+        code=code_digest("train_classifier"),
     script:
         "../scripts/train_classifier.py"
 
@@ -50,6 +44,6 @@ rule classify_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("classify.cells"),
+        code=code_digest("classify_block"),
     script:
         "../scripts/classify_block.py"

@@ -22,7 +22,7 @@ from cellpipe.errors import CellpipeError
 from cellpipe.workflow.contents import incomplete, lost_stores
 from cellpipe.workflow.limits import say_killed
 from cellpipe.workflow.run_record import note_run
-from cellpipe.workflow.provenance import code_digest
+from cellpipe.run.code import code_digest, keep_parsed
 from cellpipe.workflow.summary import end_of_run
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
@@ -226,7 +226,8 @@ def results_of_plate(wildcards):
     return [str(path).replace("{plate}", wildcards.plate) for path in outputs]
 
 
-# folders among the results, and the output that is made again where files in them are gone
+# folders among the results, and the output that is made again where files in them are gone;
+# each rule that makes one has the input `whole`
 FOLDERS = {
     "figures": "figures",
     "kymographs": "kymographs",
@@ -240,16 +241,24 @@ FOLDERS = {
 
 @cache
 def gone(plate):
-    """Outputs that lack what they held when the plate was finished: files, or the pixels."""
+    """Outputs that lack what they held when they were made: files, or the pixels."""
     folder = Path(RESULTS, plate)
     names = [*lost_stores(folder), *incomplete(folder, FOLDERS)]
     return [f"{RESULTS}/{plate}/{name}" for name in names]
 
 
+def whole(wildcards):
+    """No file: a rule that asks for this runs again where its folder has lost files."""
+    # snakemake sees whole folders only
+    if workflow.is_main_process:
+        workflow.dag.forcefiles.update(gone(wildcards.plate))
+    return []
+
+
 def all_results(wildcards):
     """Every result of every plate. What a folder has lost is made again with the folder."""
     for plate in PLATES:
-        workflow.dag.forcefiles.update(gone(plate))  # snakemake sees whole folders only
+        whole(Wildcards(plate=plate))
     paths = [f"{RESULTS}/{plate}/summary.json" for plate in PLATES]
     for plate in PLATES:
         paths += results_of_plate(Wildcards(plate=plate))
@@ -338,48 +347,29 @@ def pixels_layout(wildcards):
     return f"{RESULTS}/{wildcards.plate}/{name}.json"
 
 
-def frame_code(*modules):
-    """Digest of the code of a stage that goes frame by frame, with its part in `chain`."""
-    return code_digest(*modules, alone=("workflow.chain",))
-
-
-NETWORK_OF_CELLS = (
-    ["models.engines.cellpipe"]
-    if config["segment"]["cells"]["method"] == "network"
-    else []
-)
-SEGMENT_CODE = frame_code(
-    "segment.nuclei",
+# engines are imported by the names that the config gives
+SEGMENT_CODE = code_digest(
+    "segment_block",
     f"models.engines.{config['segment']['nuclei']['engine']}",
-    *NETWORK_OF_CELLS,
-    "segment.cells",
-    "segment.regions",
-    "denoise",
-    "segment.quality",
-    "segment.findings",
-    "segment.sharpness",
-    "segment.square",
+    *(
+        ["models.engines.cellpipe"]
+        if config["segment"]["cells"]["method"] == "network"
+        else []
+    ),
 )
 
 # what decides links; how the stage's movement enters speeds is another matter
 LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
-TRACK_CODE = code_digest("track", *(["models.linking"] if LINK_WEIGHTS else []))
-
-DETECT_CODE = frame_code("detect", "segment.square")
-
-MEASURE_CODE = frame_code(
-    "measure.objects", "measure.regions", "illumination", "saturation"
-)
 
 # what each stage is made of, for the report: digest of its code, and its options
 MADE = {
-    "ingest": (code_digest("ingest"), config["ingest"]),
-    "denoise": (frame_code("denoise"), config["denoise"]),
+    "ingest": (code_digest("ingest_block"), config["ingest"]),
+    "denoise": (code_digest("denoise_block"), config["denoise"]),
     "segment": (SEGMENT_CODE, config["segment"]),
-    "measure": (MEASURE_CODE, config["measure"]),
-    "classify": (code_digest("classify.cells"), config["classify"]),
-    "detect": (DETECT_CODE, config["detect"]),
-    "track": (TRACK_CODE, config["track"]),
+    "measure": (code_digest("measure_block"), config["measure"]),
+    "classify": (code_digest("classify_block"), config["classify"]),
+    "detect": (code_digest("detect_block"), config["detect"]),
+    "track": (code_digest("track_block"), config["track"]),
 }
 
 

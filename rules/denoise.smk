@@ -21,7 +21,7 @@ if KEEP_DENOISED:
             labels=[],
             store="{plate}_denoised.ome.zarr",
             own_pixels=True,
-            code=code_digest("plate_metadata", "inputs.manifest"),
+            code=code_digest("lay_out_plate"),
         script:
             "../scripts/lay_out_plate.py"
 
@@ -49,6 +49,6 @@ if KEEP_DENOISED:
             device=config["device"],
             weights=WEIGHTS,
             on_bad_image=config["on_bad_image"],
-            code=frame_code("denoise"),
+            code=code_digest("denoise_block"),
         script:
             "../scripts/denoise_block.py"

@@ -22,6 +22,6 @@ rule detect_block:
         device=config["device"],
         weights=SPOT_WEIGHTS,
         on_bad_image=config["on_bad_image"],
-        code=DETECT_CODE,
+        code=code_digest("detect_block"),
     script:
         "../scripts/detect_block.py"

@@ -11,6 +11,10 @@ rule evaluate_plate:
         spots="<results>/{plate}/spots.parquet",
         truth=of_plate("truth"),
         ctc=exported_ctc,
+        not_exported="<results>/{plate}/not_made/export_ctc.json" if MOVIES else [],
+        segment=block_tables("segment"),
+        detect=block_tables("detect") if "detect" in STAGES else [],
+        whole=whole,
     output:
         scores="<results>/{plate}/evaluation/scores.tsv",
         images="<results>/{plate}/evaluation/images.tsv",
@@ -34,18 +38,7 @@ rule evaluate_plate:
         truth_layer=config["evaluate"]["truth_layer"],
         n_worst=config["evaluate"]["n_worst"],
         sparse_truth=config["evaluate"]["sparse_truth"],
-        code=code_digest(
-            "workflow.judging",
-            "workflow.judging_movies",
-            "workflow.judging_spots",
-            "inputs.marked_cells",
-            "inputs.objects",
-            "inputs.truth",
-            "metrics.divisions",
-            "metrics.points",
-            "metrics.track_matches",
-            "metrics.tracks",
-        ),
+        code=code_digest("evaluate_plate"),
     script:
         "../scripts/evaluate_plate.py"
 
@@ -74,6 +67,6 @@ rule evaluate_labels:
         pixel_size_um=config["ingest"]["pixel_size_um"],
         n_worst=config["evaluate"]["n_worst"],
         sparse_truth=config["evaluate"]["sparse_truth"],
-        code=code_digest("workflow.judged_folders"),
+        code=code_digest("evaluate_labels"),
     script:
         "../scripts/evaluate_labels.py"

@@ -2,6 +2,8 @@ rule export_ctc:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        segment=block_tables("segment"),
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/ctc"),
         not_made="<results>/{plate}/not_made/export_ctc.json",
@@ -16,7 +18,7 @@ rule export_ctc:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.ctc", "workflow.not_made"),
+        code=code_digest("export_ctc"),
     script:
         "../scripts/export_ctc.py"
 
@@ -25,6 +27,7 @@ rule export_geff:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        whole=whole,
     output:
         listing="<results>/{plate}/geff.tsv",
         not_made="<results>/{plate}/not_made/export_geff.json",
@@ -39,7 +42,7 @@ rule export_geff:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.geff", "workflow.not_made"),
+        code=code_digest("export_geff"),
     script:
         "../scripts/export_geff.py"
 
@@ -48,6 +51,7 @@ rule export_trackmate:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/trackmate"),
         not_made="<results>/{plate}/not_made/export_trackmate.json",
@@ -62,7 +66,7 @@ rule export_trackmate:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.trackmate", "workflow.not_made"),
+        code=code_digest("export_trackmate"),
     script:
         "../scripts/export_trackmate.py"
 
@@ -71,6 +75,7 @@ rule export_napari:
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/napari"),
         not_made="<results>/{plate}/not_made/export_napari.json",
@@ -85,7 +90,7 @@ rule export_napari:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("formats.napari", "workflow.not_made"),
+        code=code_digest("export_napari"),
     script:
         "../scripts/export_napari.py"
 
@@ -107,6 +112,6 @@ rule export_model:
         mem_mb=memory(2000),
         runtime=15,
     params:
-        code=code_digest("formats.bioimage_io"),
+        code=code_digest("export_model"),
     script:
         "../scripts/export_model.py"

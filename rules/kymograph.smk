@@ -3,6 +3,7 @@ rule draw_kymographs:
         layout="<results>/{plate}/layout.json",
         ingest=block_tables("ingest"),
         lines=config["kymographs"]["lines"] or [],
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/kymographs"),
         not_made="<results>/{plate}/not_made/draw_kymographs.json",
@@ -19,11 +20,6 @@ rule draw_kymographs:
     params:
         width_um=config["kymographs"]["width_um"],
         plates=PLATES,
-        code=code_digest(
-            "dynamics.kymograph",
-            "figures.kymographs",
-            "inputs.lines",
-            "workflow.not_made",
-        ),
+        code=code_digest("draw_kymographs"),
     script:
         "../scripts/draw_kymographs.py"

@@ -27,17 +27,8 @@ rule gather_plate:
         options=config["detect"],
         stage=config["track"]["stage"],
         max_gap_frames=config["track"]["max_gap_frames"],
-        code=code_digest(
-            "workflow.gather",
-            "inputs.account",
-            "track",
-            "segment.movie_quality",
-            "quality.blank",
-            "quality.focus",
-            "saturation",
-            "dynamics.stage",
-            "units",
-        ),
+        leave_out=config["profile"]["leave_out"],
+        code=code_digest("gather_plate"),
     script:
         "../scripts/gather_plate.py"
 
@@ -76,13 +67,6 @@ rule profile_plate:
         options=config["profile"],
         readouts=READOUTS,
         seed=config["seed"],
-        code=code_digest(
-            "profiles.summary",
-            "statistics.plate",
-            "inputs.plate_map",
-            "quality.warnings",
-            "units",
-            alone=("workflow.plate_chain",),
-        ),
+        code=code_digest("profile_plate"),
     script:
         "../scripts/profile_plate.py"

@@ -9,6 +9,7 @@ rule draw_figures:
         msd="<results>/{plate}/msd.parquet",
         statistics="<results>/{plate}/statistics.tsv",
         confusion=of_classifier("confusion.tsv"),
+        whole=whole,
     output:
         folder=directory("<results>/{plate}/figures"),
         not_made="<results>/{plate}/not_made/draw_figures.json",
@@ -26,7 +27,7 @@ rule draw_figures:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
         stage=config["track"]["stage"],
-        code=code_digest("figures", "workflow.not_made", "dynamics.stage", "units"),
+        code=code_digest("draw_figures"),
     script:
         "../scripts/draw_figures.py"
 
@@ -70,7 +71,7 @@ rule write_report:
         dose_group=config["profile"]["dose_group"],
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("report", "figures", "workflow.judging", "units"),
+        code=code_digest("write_report"),
     script:
         "../scripts/write_report.py"
 
@@ -101,6 +102,6 @@ rule write_crate:
         images=of_plate("images"),
         made=MADE,
         networks=NETWORKS,
-        code=code_digest("formats.ro_crate", "quality.scale"),
+        code=code_digest("write_crate"),
     script:
         "../scripts/write_crate.py"

@@ -20,8 +20,7 @@ rule summarise_plate:
         mem_mb=memory(1000),
         runtime=30,
     params:
-        folders=list(FOLDERS),
-        code=code_digest("workflow.summary", "workflow.contents"),
+        code=code_digest("summarise_plate"),
     script:
         "../scripts/summarise_plate.py"
 
@@ -46,6 +45,6 @@ rule check_plate:
         runtime=10,
     params:
         max_left_out=config["max_left_out"],
-        code=code_digest("workflow.summary"),
+        code=code_digest("check_plate"),
     script:
         "../scripts/check_plate.py"

@@ -19,6 +19,6 @@ rule track_block:
         units=field_block_units,
         options=LINKING,
         weights=LINK_WEIGHTS,
-        code=TRACK_CODE,
+        code=code_digest("track_block"),
     script:
         "../scripts/track_block.py"

@@ -20,7 +20,7 @@ rule verify_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("workflow.verify"),
+        code=code_digest("verify_block"),
     script:
         "../scripts/verify_block.py"
 
@@ -47,7 +47,7 @@ rule verify_plate:
         runtime=60,
     params:
         weights=WEIGHTS,
-        code=code_digest("plate_metadata", "workflow.metadata_record"),
+        code=code_digest("verify_plate"),
     script:
         "../scripts/verify_plate.py"
 

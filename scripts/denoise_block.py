@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.plate import Plate
+from cellpipe.run.frames.denoise import denoise_frame, load_denoiser
 from cellpipe.stream import Work
-from cellpipe.workflow import chain
 from cellpipe.workflow.block_job import BlockJob
 from cellpipe.workflow.job import speaking
 
@@ -21,14 +21,13 @@ def stored_as(clean, dtype):
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "denoise")
     raw, denoising = Plate(snakemake.input.raw), snakemake.params.options
-    no_nuclei = {"nuclei": {"engine": "classical", "weights": ""}}
-    networks = chain.load_networks(no_nuclei, denoising, snakemake.params.device, snakemake.threads)
+    network = load_denoiser(denoising, snakemake.params.device, snakemake.threads)
 
     def read(unit, t):
         return raw.read_frame(unit.well, unit.field, t)
 
     def compute(unit, t, pixels):
-        clean = chain.denoise_frame(pixels, denoising, networks)
+        clean = denoise_frame(pixels, denoising, network)
         return pixels.mean(), stored_as(clean, pixels.dtype), (clean - pixels).std()
 
     def write(unit, t, result):

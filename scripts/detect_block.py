@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from cellpipe.run.frames.detect import detect_frame, load_spot_network
 from cellpipe.stream import Work
 from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.chain import detect_frame, load_spot_network
 from cellpipe.workflow.job import speaking
 
 with speaking(snakemake):

@@ -16,10 +16,14 @@ from cellpipe.units import words_of
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import publish_table, published
+from cellpipe.workflow.receipts import good_frames
 
 
 def taken(line, corners_um):
-    """Kymograph (T, S) of one line; a frame that is missing or was quarantined is NaN."""
+    """Kymograph (T, S) of one line; a frame that was left out is NaN.
+
+    Raises BadImage for pixels that should be there and are not.
+    """
     if (line["well"], line["field"]) not in plate.fields:
         raise BadConfig(
             seen=f"the line '{line['line']}' in well {line['well']} field {line['field']}",
@@ -30,7 +34,7 @@ def taken(line, corners_um):
     rows = []
     for t in range(plate.fields[line["well"], line["field"]].size("t")):
         place = (line["well"], line["field"], t)
-        if plate.has_frame(*place):
+        if place in ingested:
             rows.append(line_profile(plate.read_frame(*place, [line["channel"]])[0], places))
         else:
             rows.append(np.full(places.shape[2], np.nan))
@@ -55,6 +59,7 @@ def save(name, line, corners_um, aside):
 with speaking(snakemake), published(snakemake.output.folder) as aside:
     aside.mkdir()
     plate, not_made = Plate(snakemake.input.layout), NotMade()
+    ingested = good_frames(snakemake.input.ingest)
     width_px = snakemake.params.width_um / plate.pixel_size_um
     lines = read_lines(snakemake.input.lines, snakemake.params.plates, plate.channels)
     scale = {

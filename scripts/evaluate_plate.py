@@ -9,7 +9,7 @@ import itertools
 from functools import partial
 from pathlib import Path
 
-from cellpipe.errors import BadConfig
+from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.inputs.marked_cells import Completeness, completeness, unused_truth
 from cellpipe.inputs.objects import read_true_places
 from cellpipe.inputs.truth import true_frames
@@ -26,7 +26,9 @@ from cellpipe.workflow.judging import (
 )
 from cellpipe.workflow.judging_movies import Movie, judge_movies, summarise_movies
 from cellpipe.workflow.judging_spots import judge_spots
+from cellpipe.workflow.not_made import read_not_made
 from cellpipe.workflow.publish import publish_table
+from cellpipe.workflow.receipts import good_frames
 from cellpipe.workflow.tables import read_table
 
 SPOT_TOLERANCE_UM = 1.0
@@ -43,7 +45,7 @@ def judged_images(plate, truth):
         nuclei = (truth_layer or layer) == "nuclei" and not (truth / "zarr.json").is_file()
         known = completeness(truth, well, field, n_frames) if nuclei and frames else Completeness()
         for t, read in frames.items():
-            there = t < n_frames and plate.has_frame(well, field, t, layer)
+            there = (well, field, t) in segmented
             yield JudgedImage(
                 place={"well": well, "field": field, "t": t, "object": layer},
                 truth=read,
@@ -69,21 +71,16 @@ def judged_movies(plate, truth):
         Movie(well, field, where.size("t"), tuple(where.shape[-2:]))
         for (well, field), where in plate.fields.items()
     ]
-    return judge_movies(truth, Path(snakemake.input.ctc), movies, plate.pixel_size_um)
-
-
-def is_searched(plate, well, field, t):
-    return plate.has_frame(well, field, t, plate.objects)
-
-
-def searched_frames(plate):
-    """(well, field, t) of the frames in which spots were sought: those that have labels."""
-    return {
-        (well, field, t)
-        for (well, field), where in plate.fields.items()
-        for t in range(where.size("t"))
-        if is_searched(plate, well, field, t)
-    }
+    folder, refused = Path(snakemake.input.ctc), read_not_made([snakemake.input.not_exported])
+    for movie in movies:
+        name = f"{folder.name}/{movie.well}_{movie.field}_RES"
+        if not (folder.parent / name).is_dir() and name not in set(refused["what"]):
+            raise CellpipeError(
+                seen=f"no {folder.parent / name}, which was exported",
+                wanted="the tracks of every movie whose export was not refused",
+                do="run again: the folder is made again",
+            )
+    return judge_movies(truth, folder, movies, plate.pixel_size_um)
 
 
 def tell_unused(plate, truth, judged):
@@ -117,6 +114,7 @@ def of_unknown_size(plate, scores, notes):
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
     paths = (snakemake.input.cells, snakemake.input.spots)
+    segmented, searched = map(good_frames, (snakemake.input.segment, snakemake.input.detect))
     cells, spots = (plate.scale.computed(read_table(path)) for path in paths)
     judged = list(judged_images(plate, truth))
     movies = judged_movies(plate, truth)
@@ -140,7 +138,7 @@ with speaking(snakemake):
     notes |= score_notes(images)
     if of_spots:
         spot_scores, spot_notes = judge_spots(
-            spots, read_true_places(listed, empty=True), searched_frames(plate), SPOT_TOLERANCE_UM
+            spots, read_true_places(listed, empty=True), searched, SPOT_TOLERANCE_UM
         )
         scores, notes = (
             scores | spot_scores,

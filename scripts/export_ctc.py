@@ -9,19 +9,24 @@ from cellpipe.plate import Plate
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.not_made import NotMade
 from cellpipe.workflow.publish import published
+from cellpipe.workflow.receipts import good_frames
 from cellpipe.workflow.tables import read_table
 
 
 def labels_of(well, field, where):
-    """Frames of one field as (t, labels); a frame that was left out has no cells."""
+    """Frames of one field as (t, labels); a frame that was left out has no cells.
+
+    Raises BadImage for labels that should be there and are not.
+    """
     blank = np.zeros(where.shape[-2:], np.uint32)  # the format requires every frame
     for t in range(where.size("t")):
-        there = plate.has_frame(well, field, t, plate.objects)
+        there = (well, field, t) in segmented
         yield t, plate.read_labels(well, field, t, plate.objects) if there else blank
 
 
 with speaking(snakemake):
     plate, not_made = Plate(snakemake.input.layout), NotMade()
+    segmented = good_frames(snakemake.input.segment)
     columns = ["well", "field", "t", "label", "track_id", "parent_track_id"]
     cells = read_table(snakemake.input.cells, columns)
     with published(snakemake.output.folder) as aside:

@@ -11,6 +11,7 @@ from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
 from cellpipe.inputs import account, remedies
 from cellpipe.plate import Plate
+from cellpipe.profiles.left_out import name_left_out, without_left_out
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
 from cellpipe.segment import movie_quality
@@ -29,7 +30,8 @@ MSD_COLUMNS = [
 def linked_spots(spots: pd.DataFrame, fields: pd.DataFrame, options) -> pd.DataFrame:
     """Spots with track ids, where the config asks for them to be linked over time.
 
-    They are linked where a stage that never jumps would have shown them, if cells tell its jumps.
+    They are linked where a stage that never jumps would have shown them, as far as cells, or the
+    spots themselves, report its jumps.
     """
     if not options["track"]:
         return spots
@@ -47,15 +49,25 @@ def linked_spots(spots: pd.DataFrame, fields: pd.DataFrame, options) -> pd.DataF
     return spots.loc[ordered.index].assign(track_id=ordered).reset_index(drop=True)
 
 
+def with_stage(fields: pd.DataFrame) -> pd.DataFrame:
+    """Fields with the movement of the stage, as spots report it where no cells are followed."""
+    options = snakemake.params.options
+    if not options["track"] or "detect" not in rows or snakemake.params.stage == "off":
+        return fields
+    limits = {key: options[key] for key in ("max_distance_um", "max_gap_frames")}
+    return stage_of_spots(fields, rows["detect"], **limits)
+
+
 def moving(points, fields):
     """Points as motion is read from them: without the stage's, and with repeated frames marked."""
     steady = without_stage(points, fields, snakemake.params.stage)
     return steady.assign(repeated=movie_quality.in_repeated_frames(points, fields))
 
 
-def ensembles(cells, spots) -> pd.DataFrame:
+def ensembles(cells, spots, fields) -> pd.DataFrame:
     """Mean squared displacement of the tracks of each well, of cells and of spots."""
     tables = []
+    cells, spots = (without_left_out(points, fields, whole=True) for points in (cells, spots))
     if len(spots) and "track_id" in spots:
         fields = spots.groupby(["well", "field"], sort=False)
         spots = pd.concat([subtract_drift(of_field) for _, of_field in fields])
@@ -75,6 +87,7 @@ with speaking(snakemake):
         from cellpipe import track  # half a second, which a plate without movies need not pay
         from cellpipe.track.far_steps import name_far_steps
         from cellpipe.track.order import name_order
+        from cellpipe.track.spot_stage import stage_of_spots
     receipts = {
         stage: [r for p in of_stage for r in read_receipts(p)] for stage, of_stage in paths.items()
     }
@@ -93,8 +106,10 @@ with speaking(snakemake):
     )
     fields = saturation.plate_wide(fields, cells, plate.channels)
     fields = name_blurred(name_blank(fields, plate.channels))
+    fields = name_left_out(fields, plate.channels, snakemake.params.leave_out)
     with words_of(plate.scale):
-        fields = movie_quality.name_jumps(gather.join_stage(fields, rows.get("track")))
+        fields = with_stage(gather.join_stage(fields, rows.get("track")))
+        fields = movie_quality.name_jumps(fields)
         together = movie_quality.common_movement(fields)
     spots = (
         linked_spots(rows["detect"], fields, snakemake.params.options)
@@ -122,7 +137,7 @@ with speaking(snakemake):
         (tracks, snakemake.output.tracks),
         (spots, snakemake.output.spots),
         (particles, snakemake.output.spot_tracks),
-        (ensembles(cell_paths, spot_paths), snakemake.output.msd),
+        (ensembles(cell_paths, spot_paths, fields), snakemake.output.msd),
         (fields, snakemake.output.fields),
         (faults, snakemake.output.quarantine),
     ):

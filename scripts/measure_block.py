@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from cellpipe.run.frames.measure import measure_frame
+from cellpipe.segment.probabilities import OF_OBJECTS, with_probabilities
 from cellpipe.stream import Work
+from cellpipe.tiles import is_large
 from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.chain import is_large, measure_frame, with_probabilities
-from cellpipe.workflow.gather import FRAME, OF_OBJECTS
 from cellpipe.workflow.job import speaking
 from cellpipe.workflow.receipts import read_rows
 
+FRAME = ["well", "field", "t"]
 NO_FIGURES = dict.fromkeys(OF_OBJECTS, b"")
 
 with speaking(snakemake):

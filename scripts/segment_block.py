@@ -3,9 +3,10 @@
 import pandas as pd
 
 from cellpipe.plate import Plate
+from cellpipe.run.frames import denoise, segment
 from cellpipe.scratch import scratch_in
 from cellpipe.stream import Work
-from cellpipe.workflow import chain
+from cellpipe.tiles import is_large
 from cellpipe.workflow.block_job import BlockJob
 from cellpipe.workflow.job import speaking
 
@@ -13,16 +14,16 @@ with speaking(snakemake):
     job = BlockJob.of(snakemake, "segment")
     source = Plate(snakemake.input.pixels)
     options, denoising = snakemake.params.options, snakemake.params.denoise
-    networks = chain.load_networks(options, denoising, snakemake.params.device, snakemake.threads)
-    channels = chain.segmented_channels(options)
+    place = snakemake.params.device, snakemake.threads
+    networks = segment.load_networks(options, *place)
+    denoiser = denoise.load_denoiser(denoising, *place)
+    channels = segment.segmented_channels(options)
     layers = [name for name in job.plate.label_names if name != "tracks"]
     size_um, scratch = job.plate.scale.pixel_size, scratch_in(job.layout.parent)
 
     def by_region(unit):
         shape = source.fields[unit.well, unit.field].shape
-        return chain.is_large(shape, options["whole_frame_mpx"]) and chain.can_go_by_region(
-            networks
-        )
+        return is_large(shape, options["whole_frame_mpx"]) and segment.can_go_by_region(networks)
 
     def read(unit, t):
         reader = source.open_frame if by_region(unit) else source.read_frame
@@ -30,10 +31,10 @@ with speaking(snakemake):
 
     def compute(unit, t, pixels):
         if by_region(unit):
-            clean = chain.denoise_by_region(pixels, denoising, networks, scratch)
-            return chain.segment_by_region(clean, size_um, options, networks, scratch)
-        clean = chain.denoise_frame(pixels, denoising, networks)
-        return chain.segment_frame(clean, size_um, options, networks)
+            clean = denoise.denoise_by_region(pixels, denoising, denoiser, scratch)
+            return segment.segment_by_region(clean, size_um, options, networks, scratch)
+        clean = denoise.denoise_frame(pixels, denoising, denoiser)
+        return segment.segment_frame(clean, size_um, options, networks)
 
     def write(unit, t, result):
         labels, figures = result

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.inputs.tables import read_written
-from cellpipe.workflow.contents import counted
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.not_made import read_not_made
 from cellpipe.workflow.publish import publish_text
@@ -30,7 +29,6 @@ with speaking(snakemake):
         not_made=read_not_made(snakemake.input.not_made),
         notes=notes,
     )
-    summary["contents"] = counted(folder, snakemake.params.folders)
     publish_text(snakemake.output.summary, json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
     for line in told(summary, folder):
         log.info("%s", line)

@@ -34,12 +34,13 @@ def without_links(cells, unit):
     ]
 
 
-def write_tracked_labels(unit, links):
-    """Store labels in which a cell keeps its value over time; returns their digests by frame."""
+def write_tracked_labels(unit, links, frames):
+    """Store labels in which a cell keeps its value over time; returns their digests by frame.
+
+    Raises BadImage where the labels of one of `frames`, which were measured, are gone since.
+    """
     stored = {}
-    for t in range(unit.t_start, unit.t_stop):
-        if not job.plate.has_frame(unit.well, unit.field, t, job.plate.objects):
-            continue
+    for t in frames:
         nuclei = job.plate.read_labels(unit.well, unit.field, t, job.plate.objects)
         values = np.zeros(int(nuclei.max()) + 1, np.uint32)
         of_frame = links[links["t"] == t]
@@ -58,12 +59,17 @@ def load_judge(weights):
     return load_link_network(weights, snakemake.threads)
 
 
+def measured(receipts):
+    """Frames of a movie that every stage before could use, in order."""
+    return sorted({t for receipt in receipts for t in receipt.good_frames})
+
+
 def frames_of(unit, receipts, fault, stored):
     """Frames of a movie's receipt: those that were measured, all left out if linking failed.
 
     `stored` : digests of the labels that were written, by frame
     """
-    good = sorted({t for receipt in receipts for t in receipt.good_frames})
+    good = measured(receipts)
     holes = lost_frames(good)
     if holes:
         too_long = [hole for hole in holes if len(hole) > options["max_gap_frames"]]
@@ -87,6 +93,7 @@ with speaking(snakemake):
     upstream = [r for path in snakemake.input.cells for r in read_receipts(path)]
     tables, receipts, not_made = [], [], NotMade()
     for unit in job.units:
+        own = [r for r in upstream if (r.unit.well, r.unit.field) == (unit.well, unit.field)]
         of_field = cells[(cells["well"] == unit.well) & (cells["field"] == unit.field)]
         before, links = len(not_made.rows), None
         with not_made.trying(f"links of {unit.name}"):
@@ -95,8 +102,7 @@ with speaking(snakemake):
         links = without_links(of_field, unit) if links is None else links
         stored = {}
         if snakemake.params.options["keep_labels"]:
-            stored = write_tracked_labels(unit, links)
-        own = [r for r in upstream if (r.unit.well, r.unit.field) == (unit.well, unit.field)]
+            stored = write_tracked_labels(unit, links, measured(own))
         key = fingerprint(
             "track",
             code=job.code,

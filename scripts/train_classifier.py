@@ -11,7 +11,7 @@ from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.units import Scale
 from cellpipe.workflow import plate_chain
 from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.publish import publish_text, published
+from cellpipe.workflow.publish import publish_table, publish_text, published
 from cellpipe.workflow.receipts import read_rows
 
 with speaking(snakemake):
@@ -32,11 +32,12 @@ with speaking(snakemake):
     tensors, metadata = classifier.to_tensors()
     with published(snakemake.output.classifier) as aside:
         save_file(tensors, aside, metadata)
-    judged.confusion.to_csv(snakemake.output.confusion, sep="\t")
+    with published(snakemake.output.confusion) as aside:
+        judged.confusion.to_csv(aside, sep="\t")
     scale = Scale.from_dict(json.loads(Path(snakemake.input.inspection).read_text()))
     importance = classifier.importance()
     importance["feature"] = importance["feature"].map(scale.column)  # the names of cells.parquet
-    importance.to_csv(snakemake.output.importance, sep="\t", index=False)
+    publish_table(snakemake.output.importance, importance)
     scores = {
         "accuracy": judged.accuracy,
         "balanced_accuracy": judged.balanced_accuracy,

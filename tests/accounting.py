@@ -104,12 +104,14 @@ def _objects(results: Path, tables: dict[str, pd.DataFrame]) -> Iterator[str]:
 
 
 def _wells(inspection: dict, tables: dict[str, pd.DataFrame]) -> Iterator[str]:
-    """Every well that was imaged has a row, with as many fields as were measured."""
+    """Every well that was imaged has a row, with as many fields as were measured and are
+    not named as left out."""
     wells = tables["wells"].set_index("well")
     imaged = {field["well"] for field in inspection["fields"]}
     for well in sorted(imaged - set(wells.index)):
         yield f"well {well} was imaged and has no row in wells.parquet"
-    measured = tables["fields"].groupby("well")["field"].nunique()
+    counting = tables["fields"][tables["fields"]["left_out"].eq("")]
+    measured = counting.groupby("well")["field"].nunique()
     for well, row in wells.iterrows():
         if int(row["n_fields"]) != int(measured.get(well, 0)):
             yield f"well {well}: n_fields {row['n_fields']}, measured {measured.get(well, 0)}"

@@ -15,7 +15,7 @@ from cellpipe.errors import BadConfig, BadImage, CellpipeError
 from cellpipe.inputs import sheets
 from cellpipe.models.card import load_card
 from cellpipe.models.load import load_network
-from cellpipe.workflow import chain
+from cellpipe.run.frames import segment
 
 ENGINES = ("classical", "cellpipe")
 
@@ -23,8 +23,8 @@ ENGINES = ("classical", "cellpipe")
 def segmented(pixels: np.ndarray, engine: str, **nuclei) -> tuple[dict, dict]:
     """Layers and figures of a frame (C, Y, X), as the workflow makes them."""
     options = settled({"nuclei": {"channel": "dna", "engine": engine, **nuclei}})["segment"]
-    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
-    return chain.segment_frame(pixels, 0.5, options, networks)
+    networks = segment.load_networks(options, "cpu", 1)
+    return segment.segment_frame(pixels, 0.5, options, networks)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -24,10 +24,11 @@ from cellpipe.models.card import load_card
 from cellpipe.models.engines import Found, load_engine
 from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
+from cellpipe.run.frames import measure, segment
 from cellpipe.segment.nuclei import segment_nuclei
+from cellpipe.segment.probabilities import with_probabilities
 from cellpipe.segment.regions import segment_by_region
 from cellpipe.training import calibration
-from cellpipe.workflow import chain
 
 
 class Drawn:
@@ -202,12 +203,12 @@ def test_the_probability_does_not_depend_on_tiles(calibrated):
 def test_rows_bear_the_probability_of_their_label(calibrated):
     nuclei = {"channel": "dna", "weights": str(calibrated), "min_object_probability": 0}
     options = settled({"nuclei": nuclei})["segment"]
-    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
+    networks = segment.load_networks(options, "cpu", 1)
     pixels = Drawn(seed=51).pixels
-    layers, figures = chain.segment_frame(pixels, 1.0, options, networks)
+    layers, figures = segment.segment_frame(pixels, 1.0, options, networks)
     measuring = {"subtract_background": False, "ratios": {}}
-    rows = chain.measure_frame(layers["nuclei"], None, pixels, ["dna"], 1.0, measuring)
-    rows = chain.with_probabilities(rows, figures)
+    rows = measure.measure_frame(layers["nuclei"], None, pixels, ["dna"], 1.0, measuring)
+    rows = with_probabilities(rows, figures)
     assert rows["object_probability"].between(0, 1).all()
     area = rows.groupby(rows["object_probability"] > 0.5)["area_um2"].median()
     assert area[True] > area[False]

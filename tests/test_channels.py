@@ -20,9 +20,9 @@ from cellpipe.inputs import sheets
 from cellpipe.metrics.labels import average_precision
 from cellpipe.models.engines import load_engine
 from cellpipe.profiles.cytominer import compartment_name
+from cellpipe.run.frames.segment import load_networks, segment_frame, segmented_channels
 from cellpipe.segment.cells import cells_of_nuclei
 from cellpipe.segment.nuclei import segment_nuclei
-from cellpipe.workflow import chain
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 CENTRES = [(y, x) for y in range(40, 240, 60) for x in range(40, 300, 60)]
@@ -60,9 +60,9 @@ def settled(segment: dict[str, Any], **channels: str) -> dict[str, Any]:
 
 def segmented(segment: dict[str, Any], **pixels: np.ndarray) -> dict[str, np.ndarray]:
     options = settled(segment)["segment"]
-    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
-    frame = np.stack([pixels[name] for name in chain.segmented_channels(options)])
-    layers, figures = chain.segment_frame(frame, 1.0, options, networks)
+    networks = load_networks(options, "cpu", 1)
+    frame = np.stack([pixels[name] for name in segmented_channels(options)])
+    layers, figures = segment_frame(frame, 1.0, options, networks)
     assert figures["n_nuclei"] == layers[options["objects"]].max()
     return layers
 

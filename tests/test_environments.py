@@ -37,9 +37,6 @@ DISTRIBUTIONS = {
 }
 # Imported by functions of a module that the script shares with other stages, never by its own.
 OF_OTHER_STAGES = {
-    "denoise_block": {"trackpy"},
-    "segment_block": {"trackpy"},
-    "measure_block": {"torch", "numba"},
     "detect_block": {"torch", "numba"},
     "track_block": {"torch", "safetensors"},
     "train_network": {"trackpy"},
@@ -228,7 +225,7 @@ def test_its_environment_holds_what_its_script_imports(rule: str) -> None:
 @pytest.mark.parametrize("name", ["segment.yaml", *ENGINES])
 def test_an_environment_holds_what_its_engine_imports(name: str) -> None:
     wanted = needed(ROOT / "scripts/segment_block.py") | needed(engine_module(name))
-    assert wanted - OF_OTHER_STAGES["segment_block"] <= set(environment(name))
+    assert wanted <= set(environment(name))
 
 
 def test_spots_by_a_network_have_what_they_import() -> None:

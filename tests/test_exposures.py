@@ -79,6 +79,25 @@ def test_an_ordinary_field_is_looked_at_once(monkeypatch) -> None:
     assert len(looks) == 1
 
 
+def test_light_around_bright_nuclei_is_no_nucleus_and_wants_no_second_look(monkeypatch) -> None:
+    """Stained cytoplasm, and the glare of a lens: up to a tenth as bright as the nucleus beside."""
+    looks = []
+    real = Look.objects
+    monkeypatch.setattr(Look, "objects", lambda *a: looks.append(1) or real(*a))
+    _, truth = nuclei(36)
+    rng = np.random.default_rng(6)
+    light = ndimage.gaussian_filter(np.where(truth > 0, 200.0, 0.0), 1.5)
+    for reach, share in ((6, 0.1), (12, 0.06)):
+        around = rng.random(37) < 0.5
+        around[0] = False
+        lit = ndimage.maximum_filter(np.where(around[truth], 1.0, 0.0), 2 * reach + 1)
+        glare = 200 * share * ndimage.gaussian_filter(lit, reach / 3)
+        pixels = np.round(10 + light + glare + rng.normal(0, 0.5, truth.shape)).astype(np.uint8)
+        looks.clear()
+        assert segment_nuclei(pixels, 1.0).labels.max() == 36
+        assert len(looks) == 1
+
+
 def test_noise_and_haze_hold_no_nuclei() -> None:
     rng = np.random.default_rng(3)
     noise = rng.normal(200, 8, (512, 512))

@@ -11,6 +11,7 @@ import pytest
 from cellpipe.ingest import frame_figures
 from cellpipe.levels import grey_step, level_figures
 from cellpipe.quality import levels
+from cellpipe.quality.blank import name_blank
 from cellpipe.quality.conditions import wells_without_condition
 from cellpipe.quality.sizes import odd_sizes
 from cellpipe.quality.warnings import plate_warnings
@@ -173,3 +174,22 @@ def test_wells_that_the_plate_map_lacks_are_named() -> None:
     assert row["where"] == "B03"
     no_map = wells.assign(condition="", control="")
     assert not list(wells_without_condition({}, {"wells": no_map}))
+
+
+def cut_off(well: str, image: np.ndarray) -> np.ndarray:
+    """As a camera without offset: ground of 0 between cells; well C03 has no cells."""
+    dark = np.where(image > 300, image, 0)
+    return np.zeros_like(image) if well == "C03" else dark
+
+
+def test_an_empty_well_whose_background_is_cut_off_is_not_called_a_blank_image() -> None:
+    def changed(well: str, field: int, name: str, image: np.ndarray) -> np.ndarray:
+        return cut_off(well, image) if name == "dna" else image
+
+    fields = name_blank(plate(changed)["fields"], CHANNELS)
+    (row,) = levels.flat_images({}, {"fields": fields})
+    assert (row["kind"], row["where"]) == ("background cut off", "channel dna: C03")
+    assert "without cells" in row["likely_cause"]
+    closed = plate(only("C03", 1, lambda image: np.zeros_like(image)))["fields"]
+    rows = list(levels.flat_images({}, {"fields": name_blank(closed, CHANNELS)}))
+    assert {row["kind"] for row in rows} == {"blank image"}

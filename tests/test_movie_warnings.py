@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from cellpipe.quality.movies import frames_in_doubt, nothing_found
+from cellpipe.quality.movies import cut_short, frames_in_doubt, nothing_found
 
 
 def frames(flags: dict[int, str], n_nuclei: int = 20, field: int = 1) -> pd.DataFrame:
@@ -57,3 +57,29 @@ def test_a_plate_without_any_object_says_so_and_one_with_an_empty_well_does_not(
     some = pd.concat([frames({}, n_nuclei=0), frames({}, n_nuclei=1, field=2)])
     assert list(nothing_found({}, {"fields": some})) == []
     assert list(nothing_found({}, {})) == []
+
+
+def movies(last: dict[str, int], n_t: int = 100) -> pd.DataFrame:
+    """Movies of one field a well; n_nuclei is empty after the last frame that was copied."""
+    rows = []
+    for well in ("B02", "B03", "B04", "B05"):
+        of_well = pd.DataFrame({"well": well, "field": 1, "t": range(n_t), "n_nuclei": 20.0})
+        rows.append(of_well[of_well["t"] <= last.get(well, n_t)])
+    return pd.concat(rows, ignore_index=True)
+
+
+def test_a_movie_that_ends_early_is_named_though_its_well_counts() -> None:
+    (row,) = cut_short({}, {"fields": movies({"B04": 84})})
+    assert row["where"] == "B04"
+    assert "1 of 4 movies cover frames 0 to 84 at worst, where most cover 0 to 99" in row["seen"]
+    assert "min_imaged_share" in row["do"]
+    late = movies({})
+    late = late[~(late["well"].eq("B03") & (late["t"] < 20))]
+    assert next(cut_short({}, {"fields": late}))["where"] == "B03"
+
+
+def test_whole_movies_single_frames_and_a_last_frame_lost_are_not() -> None:
+    for fields in (movies({}), movies({"B04": 97}), movies({}, n_t=1), movies({}).iloc[:0]):
+        assert list(cut_short({}, {"fields": fields})) == []
+    everywhere = movies({"B02": 50, "B03": 50, "B04": 50, "B05": 50})
+    assert list(cut_short({}, {"fields": everywhere})) == []

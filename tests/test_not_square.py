@@ -18,9 +18,9 @@ from cellpipe.errors import BadConfig
 from cellpipe.measure.objects import measure_cells, measure_objects
 from cellpipe.measure.regions import measure_by_region
 from cellpipe.measure.shape import CROFTON, crofton
+from cellpipe.run.frames import detect, segment
 from cellpipe.segment.square import from_square, to_square
 from cellpipe.units import Scale
-from cellpipe.workflow import chain
 
 EDGES = [(1.0, 0.5), (0.5, 1.0)]
 SEMI_AXES_UM = (14.0, 8.0)
@@ -112,8 +112,8 @@ def test_segmented_and_ringed_in_micrometres(size: tuple[float, float]) -> None:
     truth = plane(size, CENTRES)
     rng = np.random.default_rng(0)
     pixels = 100 + 800.0 * (truth > 0) + 5 * rng.standard_normal(truth.shape)
-    networks = chain.load_networks(SEGMENT, {"method": "off"}, "cpu", 1)
-    layers, figures = chain.segment_frame(pixels[None], size, SEGMENT, networks)
+    networks = segment.load_networks(SEGMENT, "cpu", 1)
+    layers, figures = segment.segment_frame(pixels[None], size, SEGMENT, networks)
     nuclei, cells = layers["nuclei"], layers["cells"]
     assert nuclei.shape == truth.shape
     assert list(np.unique(nuclei)) == [0, 1, 2, 3]
@@ -140,14 +140,14 @@ def test_spots_are_where_they_are(size: tuple[float, float]) -> None:
                "probability_threshold": 0.4, "threshold": None, "false_per_mpx": 0.3}  # fmt: skip
     holders = np.ones((n_y, n_x), np.uint32)
     holders[:, : round(25 / size[1])] = 2
-    spots = chain.detect_frame(pixels, holders, size, options)
+    spots = detect.detect_frame(pixels, holders, size, options)
     assert np.allclose(spots[["y_um", "x_um"]], places, atol=0.15)
     assert list(spots["label"]) == [2, 1, 1]
 
 
 def test_frames_by_region_are_refused_in_words() -> None:
     with pytest.raises(BadConfig, match="whole_frame_mpx") as refused:
-        chain.segment_by_region(None, (1.0, 0.5), SEGMENT, {}, None)  # type: ignore[arg-type]
+        segment.segment_by_region(None, (1.0, 0.5), SEGMENT, {}, None)  # type: ignore[arg-type]
     assert "1 × 0.5" in refused.value.seen
 
 

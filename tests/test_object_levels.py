@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from cellpipe.models.normalise import GreyScale, intensity_range, object_range
-from cellpipe.models.object_levels import even_squares, object_levels, signal
+from cellpipe.models.object_levels import even_squares, object_levels, shown_in
 
 SHAPE = (512, 512)
 BACKGROUND, NOISE = 130.0, 6.0
@@ -54,7 +54,7 @@ def test_noise_alone_is_not_stretched_to_the_scale_of_objects() -> None:
     assert levels.noise == pytest.approx(NOISE, rel=0.1)
     low, high = object_range(pixels, levels)
     assert high - low == pytest.approx(5.2 * NOISE, rel=0.1)
-    assert not signal(pixels).any()
+    assert not shown_in(pixels).signal().any()
 
 
 def test_uneven_background_is_neither_object_nor_stretched() -> None:

@@ -27,13 +27,13 @@ from cellpipe.metrics.labels import average_precision
 from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
 from cellpipe.models.rescale import nearest, resize
+from cellpipe.run.frames import measure, segment
 from cellpipe.scratch import Scratch, scratch_in
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import filter_labels
 from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.segment.regions import grow_by_region
-from cellpipe.tiles import every_nth
-from cellpipe.workflow import chain
+from cellpipe.tiles import every_nth, is_large
 
 SHAPE = (700, 900)
 RATIOS = {"translocation": {"numerator": "gfp_mean", "denominator": "cytoplasm_gfp_mean"}}
@@ -96,13 +96,13 @@ def test_a_frame_by_region_has_the_labels_of_the_whole_frame(tmp_path, cells):
     cells = {k: v.format(both=both) if isinstance(v, str) else v for k, v in cells.items()}
     nuclei = {"channel": "dna", "weights": str(one), "tile_px": 512, "keep_border": False}
     options = settled({"nuclei": nuclei, "cells": cells})["segment"]
-    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
-    read = chain.segmented_channels(options)
+    networks = segment.load_networks(options, "cpu", 1)
+    read = segment.segmented_channels(options)
     pixels = PIXELS[[("dna", "reporter").index(name) for name in read]]
-    whole, figures = chain.segment_frame(pixels, 1.0, options, networks)
+    whole, figures = segment.segment_frame(pixels, 1.0, options, networks)
     scratch = scratch_in(tmp_path)
-    assert chain.can_go_by_region(networks)
-    region, by_region = chain.segment_by_region(OnDisk(pixels), 1.0, options, networks, scratch)
+    assert segment.can_go_by_region(networks)
+    region, by_region = segment.segment_by_region(OnDisk(pixels), 1.0, options, networks, scratch)
     assert list(region) == list(whole)
     for name, labels in whole.items():
         assert same(labels, region[name][:, :]), name
@@ -146,7 +146,7 @@ def test_cells_of_a_network_are_shared_across_blocks(monkeypatch):
 def test_rows_of_regions_are_those_of_the_whole_frame(with_cells, subtract):
     cells = grow_cells(NUCLEI, pixel_size_um=0.5, max_distance_um=4.0) if with_cells else None
     options = {"subtract_background": subtract, "ratios": RATIOS if with_cells else {}}
-    whole = chain.measure_frame(NUCLEI, cells, PIXELS, ["dna", "gfp"], 0.5, options)
+    whole = measure.measure_frame(NUCLEI, cells, PIXELS, ["dna", "gfp"], 0.5, options)
     pixels, around = OnDisk(PIXELS), None if cells is None else OnDisk(cells)
     rows = measure_by_region(
         OnDisk(NUCLEI),
@@ -161,7 +161,7 @@ def test_rows_of_regions_are_those_of_the_whole_frame(with_cells, subtract):
     # shares of saturated pixels are added where the rows of a frame are put together
     shares = [name for name in whole if name.endswith("_saturated")]
     pd.testing.assert_frame_equal(rows, whole.drop(columns=["object", *shares]), rtol=1e-5)
-    by_slices = chain.measure_frame(
+    by_slices = measure.measure_frame(
         OnDisk(NUCLEI), around, OnDisk(PIXELS), ["dna", "gfp"], 0.5, options
     )
     pd.testing.assert_frame_equal(by_slices, whole, rtol=1e-5)
@@ -351,13 +351,13 @@ def test_a_plate_is_read_by_slices_and_labels_written_by_chunks(tmp_path):
 def test_a_pixel_that_is_no_number_is_refused_by_region(tmp_path, value):
     one = threshold_network(tmp_path / "one.safetensors", (1.0,), 0.4)
     options = settled({"nuclei": {"channel": "dna", "weights": str(one)}})["segment"]
-    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
+    networks = segment.load_networks(options, "cpu", 1)
     pixels = PIXELS[:1].astype(np.float32)
     pixels[0, -1, -1] = value
     with pytest.raises(BadImage, match="NaN or infinite"):
-        chain.segment_by_region(OnDisk(pixels), 1.0, options, networks, scratch_in(tmp_path))
+        segment.segment_by_region(OnDisk(pixels), 1.0, options, networks, scratch_in(tmp_path))
     flat = np.full((1, *SHAPE), 7, np.uint16)
-    layers, figures = chain.segment_by_region(
+    layers, figures = segment.segment_by_region(
         OnDisk(flat), 1.0, options, networks, scratch_in(tmp_path)
     )
     assert figures["flag"] == "flat"
@@ -370,10 +370,10 @@ def test_filtering_by_region_is_filtering(tmp_path):
     nuclei = {"channel": "dna", "weights": str(one), "tile_px": 512}
     limits = {"min_area_um2": 200.0, "max_area_um2": 280.0, "keep_border": False}
     options = settled({"nuclei": {**nuclei, **limits}})["segment"]
-    networks = chain.load_networks(options, {"method": "off"}, "cpu", 1)
+    networks = segment.load_networks(options, "cpu", 1)
     everything = networks["nuclei"](PIXELS[0], 1.0)[0]
     kept, _ = filter_labels(everything, min_area_px=200, max_area_px=280, keep_border=False)
-    layers, _ = chain.segment_by_region(
+    layers, _ = segment.segment_by_region(
         OnDisk(PIXELS[:1]), 1.0, options, networks, scratch_in(tmp_path)
     )
     assert 0 < kept.max() < everything.max()
@@ -381,5 +381,5 @@ def test_filtering_by_region_is_filtering(tmp_path):
 
 
 def test_a_frame_is_large_above_the_limit():
-    assert chain.is_large((1, 2, 1, 6000, 6000), 32)
-    assert not chain.is_large((1, 2, 1, 2048, 2048), 32)
+    assert is_large((1, 2, 1, 6000, 6000), 32)
+    assert not is_large((1, 2, 1, 2048, 2048), 32)

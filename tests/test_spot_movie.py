@@ -80,6 +80,9 @@ def test_wells_are_ranked_by_the_diffusion_that_was_drawn(run: Run) -> None:
         found = wells.loc[well, "spot_diffusion_um2_s"]
         assert found == pytest.approx(diffusion, rel=0.35)  # 40 spots and 20 frames
         assert wells.loc[well, "n_spot_tracks"] == pytest.approx(N_SPOTS + 1, abs=4)
+    fields = pd.read_parquet(run.plate / "fields.parquet")
+    assert fields["stage_from"].eq("spots").all()
+    assert not fields["movie_flag"].str.contains("jumps").any()
     tracks = pd.read_parquet(run.plate / "spot_tracks.parquet")
     assert (tracks["n_frames"] == N_FRAMES).sum() > 0.9 * len(DIFFUSION) * (N_SPOTS + 1)
     runner = tracks[tracks["straightness"] > 0.9]

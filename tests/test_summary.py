@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from drawn_plate import inspected, laid_out
 
-from cellpipe.workflow.contents import counted, incomplete, lost_stores
+from cellpipe.workflow import digests
+from cellpipe.workflow.contents import incomplete, lost_stores
 from cellpipe.workflow.limits import story_of
+from cellpipe.workflow.removal import remove
 from cellpipe.workflow.summary import end_of_run, left_out, not_whole, summarise, told
 
 PLACES = [("B02", 1), ("B02", 2), ("B03", 1), ("B03", 2)]
@@ -179,21 +182,21 @@ def test_why_a_plate_stopped_is_told_from_its_logs(tmp_path: Path, log: str, wor
     assert bool(words) == (str(path) in text), text
 
 
+LAID_OUT, TABLE = ["layout.json"], ["blocks/ingest/0000.parquet"]
 FOLDERS = {"figures": "figures", "evaluation/worst": "evaluation/worst", "*.geff": "geff.tsv"}
 
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
-    for name in (
-        "figures/a.svg",
-        "figures/b.svg",
-        "evaluation/worst/x.png",
-        "P_1.geff/c/0",
-        "cells/figures/z",
+    for rule, names in (
+        ("draw_figures", ["figures/a.svg", "figures/b.svg", "cells/figures/z"]),
+        ("evaluate_plate", ["evaluation/worst/x.png"]),
+        ("export_geff", ["P_1.geff/c/0"]),
     ):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "summary.json").write_text(json.dumps({"contents": counted(tmp_path, FOLDERS)}))
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        digests.write_record(tmp_path, rule, None, [tmp_path / name for name in names])
     return tmp_path
 
 
@@ -211,19 +214,41 @@ def test_a_file_that_is_gone_names_what_is_to_be_made_again(
 ) -> None:
     assert incomplete(finished, FOLDERS) == []
     (finished / name).unlink()
+    (finished / "figures/.snakemake_timestamp").touch()  # which stands in an empty folder too
     assert incomplete(finished, FOLDERS) == output
-    (finished / "summary.json").unlink()
-    assert incomplete(finished, FOLDERS) == []  # a plate that was never finished
+    for path in (finished / "digests").iterdir():
+        path.write_text("{")
+    assert incomplete(finished, FOLDERS) == []  # nothing is known
 
 
-def test_a_store_that_is_gone_is_known(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", ["0.5", "0.4"])
+@pytest.mark.parametrize(
+    ("gone", "lost"),
+    [
+        ("P.ome.zarr", [*LAID_OUT, *TABLE, "verified.tsv"]),
+        ("P.ome.zarr/B/02/2/1/ARRAY", [*LAID_OUT, *TABLE, "verified.tsv"]),
+        ("P.ome.zarr/B/02/2/labels/nuclei/0/ARRAY", [*LAID_OUT, *TABLE, "verified.tsv"]),
+        ("P.ome.zarr/GROUP", [*LAID_OUT, "verified.tsv"]),
+        ("P.ome.zarr/B/02/GROUP", [*LAID_OUT, "verified.tsv"]),
+        ("P.ome.zarr/B/02/1/GROUP", [*LAID_OUT, "verified.tsv"]),
+        ("P.ome.zarr/B/02/1/labels/nuclei/GROUP", [*LAID_OUT, "verified.tsv"]),
+    ],
+)
+def test_what_a_store_has_lost_is_known(
+    tmp_path: Path, version: str, gone: str, lost: list[str]
+) -> None:
     (tmp_path / "blocks/ingest").mkdir(parents=True)
-    (tmp_path / "blocks/ingest/0000.parquet").touch()
+    (tmp_path / TABLE[0]).touch()
     assert lost_stores(tmp_path) == []
-    (tmp_path / "layout.json").write_text('{"store": "P.ome.zarr"}')
-    lost = ["layout.json", "blocks/ingest/0000.parquet", "verified.tsv"]
+    fields = {"B02": [(1, 1, 1, 64, 64), (1, 1, 1, 600, 600)]}
+    plan = inspected(fields, plate="P")
+    laid_out(tmp_path, plan, labels=["nuclei"], ngff_version=version)
+    assert lost_stores(tmp_path) == []
+    old = version == "0.4"
+    gone = gone.replace("ARRAY", ".zarray" if old else "zarr.json")
+    remove(tmp_path / gone.replace("GROUP", ".zattrs" if old else "zarr.json"), tmp_path)
     assert lost_stores(tmp_path) == lost
-    (tmp_path / "P.ome.zarr").mkdir()
+    laid_out(tmp_path, plan, labels=["nuclei"], ngff_version=version)
     assert lost_stores(tmp_path) == []
 
 

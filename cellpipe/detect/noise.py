@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
-from scipy.optimize import brentq
 
 BLOCK_PX = 8
 LEVELS = 24  # evenly in the square root: each differs from the next by about as much in noise
@@ -105,6 +104,8 @@ def least_height(sigma_px: float, false_per_mpx: float) -> float:
     (Adler, The Geometry of Random Fields, 1981, chapter 6): area × |Λ|^½ (2π)^(-3/2) z exp(-z²/2).
     Of white noise after the Laplacian of a Gaussian of width sigma, |Λ|^½ is 1.5 / sigma².
     """
+    from scipy.optimize import brentq  # here: every stage imports this module, few look for spots
+
     density = 1e6 * 1.5 / sigma_px**2 / (2 * np.pi) ** 1.5
 
     def surplus(z: float) -> float:

@@ -5,10 +5,13 @@ Specification: RO-Crate 1.1, https://w3id.org/ro/crate/1.1
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+from cellpipe.workflow.publish import publish_text
 
 DESCRIPTIONS = {
     "inspection.json": "fields, channels, scale and its sources, as the files hold them",
@@ -77,7 +80,8 @@ def write_crate(
     for name, file in files.items():
         add = crate.add_dataset if file.is_dir() else crate.add_file
         add(dest_path=name, properties={"name": name, "description": DESCRIPTIONS.get(name, "")})
-    crate.metadata.write(path.parent)
+    content = crate.metadata.generate()  # its own `write` leaves half a file if it is killed
+    publish_text(path, json.dumps(content, indent=4, sort_keys=True, ensure_ascii=False))
 
 
 def _software(crate: Any, entity: Any, name: str, version: str) -> Any:

@@ -49,4 +49,4 @@ def _by_name(folder: Path) -> dict[str, Path]:
 
 def read_labels(path: Path) -> np.ndarray:
     """A label image of a folder, (Y, X), whole numbers. Raises BadImage."""
-    return as_labels(read_plane(path), str(path))
+    return as_labels(read_plane(path, as_stored=True), str(path))

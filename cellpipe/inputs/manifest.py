@@ -124,6 +124,7 @@ def inspect_planes(
         the planes of the wanted channels, with the channel's name in place of its token, and the
         ``dtype`` that a plane of the channel should have
     """
+    read, pixel_notes = _noting(read)
     names = {spec["source"]: name for name, spec in channels.items()}
     tokens = set(planes["channel"])
     _refuse_absent_channels(names, tokens)
@@ -164,9 +165,33 @@ def inspect_planes(
             *(f"channel '{c}' has one plane: it is repeated in every z" for c in repeated),
             *other_sizes({(f["well"], f["field"]): f["shape"][-2:] for f in fields}),
             *late,
+            *(f"{files}: {note}" for note, files in pixel_notes().items()),
         ],
     }
     return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
+
+
+def _noting(
+    read: Callable[[str, int], Header],
+) -> tuple[Callable[[str, int], Header], Callable[[], dict[str, str]]]:
+    """`read`, and what the headers it has read by then noted of their pixels: note → files."""
+    noted: dict[str, set[str]] = {}
+
+    def noting(path: str, page: int) -> Header:
+        header = read(path, page)
+        if header.pixel_note:
+            noted.setdefault(header.pixel_note, set()).add(path)
+        return header
+
+    def notes() -> dict[str, str]:
+        return {
+            note: f"{min(files)} (and {len(files) - 1} more of the files that were looked at)"
+            if len(files) > 1
+            else min(files)
+            for note, files in noted.items()
+        }
+
+    return noting, notes
 
 
 def _of_fields(planes: pd.DataFrame, faults: Iterable[Mapping[str, Any]]) -> pd.Series:

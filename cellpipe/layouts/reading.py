@@ -19,6 +19,7 @@ from cellpipe.layouts.decoding import (
     refuse_truncated,
 )
 from cellpipe.layouts.files import IMAGE_SUFFIXES
+from cellpipe.layouts.photometric import grey_values, pixel_note
 from cellpipe.layouts.reach import is_regular, reached
 
 MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is a lie in a header, not an image
@@ -35,6 +36,7 @@ class Header:
     pixel_size_um : in x; pixel_size_y_um : in y, None where it is that of x
     scale_source, time_source : where in the file sizes and the time step stand
     scale_doubt : a pixel size that was seen and is not believed, and why
+    pixel_note : how its numbers were read as grey values, where that is not plain
     """
 
     shape: tuple[int, int]
@@ -47,6 +49,7 @@ class Header:
     scale_source: str = "metadata"
     time_source: str = "metadata"
     scale_doubt: str = ""
+    pixel_note: str = ""
 
 
 def read_header(path: Path, page: int = ONLY) -> Header:
@@ -72,11 +75,15 @@ def _header(path: Path, page: int) -> Header:
             f"{voxel.source} of {path.name}",
             f"{time_source} of {path.name}",
             voxel.doubt,
+            pixel_note(plane, is_imagej=tiff.is_imagej),
         )
 
 
-def read_plane(path: Path, page: int = ONLY) -> np.ndarray:
+def read_plane(path: Path, page: int = ONLY, *, as_stored: bool = False) -> np.ndarray:
     """Read one grey plane, shape (Y, X), in the file's own dtype.
+
+    `as_stored`: numbers are names (labels), so that neither white as zero nor a palette of colours
+    (see `cellpipe.layouts.photometric`) says anything of them.
 
     Raises BadImage, Unreachable where the file cannot be reached now, or BadConfig where a package
     for reading is missing.
@@ -85,7 +92,7 @@ def read_plane(path: Path, page: int = ONLY) -> np.ndarray:
     the others would be lost without a word.
     """
     tiff = path.suffix.lower() in _TIFF
-    pixels = _tried(lambda: _read_tiff(path, page) if tiff else _read_other(path), path)
+    pixels = _tried(lambda: _read_tiff(path, page, as_stored) if tiff else _read_other(path), path)
     return _one_plane(pixels, path)
 
 
@@ -112,7 +119,7 @@ def _open(path: Path) -> Any:
     return tifffile.TiffFile(path)
 
 
-def _read_tiff(path: Path, page: int) -> np.ndarray:
+def _read_tiff(path: Path, page: int, as_stored: bool) -> np.ndarray:
     with _open(path) as tiff:
         plane = _page(tiff, page, path)
         _plane_shape(tuple(plane.shape), path)  # refuse a false size before it is allocated
@@ -120,7 +127,9 @@ def _read_tiff(path: Path, page: int) -> np.ndarray:
         refuse_truncated(plane, path)
         pixels = plane.asarray()
         refuse_broken_streams(tiff, plane, pixels, path)
-        return pixels
+        if as_stored:
+            return pixels
+        return grey_values(pixels, plane, path, is_imagej=tiff.is_imagej)
 
 
 def _page(tiff: Any, page: int, path: Path) -> Any:

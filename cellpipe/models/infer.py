@@ -30,7 +30,7 @@ from cellpipe.models.normalise import (
     normalise,
     object_range,
 )
-from cellpipe.models.object_levels import BIN_PX, Levels, object_levels, signal
+from cellpipe.models.object_levels import BIN_PX, Shown, shown_in
 from cellpipe.models.predict import Precision, image_maps
 from cellpipe.tiles import Channel, Place, Plane, every_nth, stitch, tile_grid
 
@@ -43,13 +43,13 @@ def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
 
     Options are those of `described_objects`.
     """
-    labels, features = described_objects(pixels, network, **options)
+    labels, features, shown = described_objects(pixels, network, **options)
     stored, reach = network.card.calibration, reachable_px(network.card.diameter_px)
     if stored is None:
         unknown = np.full(len(features), np.nan, np.float32)
-        return Found(labels, features[:, 0], unknown, known_px=reach)
+        return Found(labels, features[:, 0], unknown, known_px=reach, shown=shown)
     known = Calibration.of_card(stored)
-    return Found(labels, features[:, 0], known.probability(features), known.least, reach)
+    return Found(labels, features[:, 0], known.probability(features), known.least, reach, shown)
 
 
 def described_objects(
@@ -62,8 +62,10 @@ def described_objects(
     precision: Precision = "float32",
     augment: bool = False,
     into: Plane | None = None,
-) -> tuple[Plane, np.ndarray]:
+) -> tuple[Plane, np.ndarray, Shown | None]:
     """Labels uint32 (Y, X), 1..n, and the `object_features` (n, F) of what the network drew.
+
+    And what the first channel shows, where the network's grey scale is taken from that.
 
     `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
     `diameter_px` is typical of the objects; without it, it is estimated from the image. Where the
@@ -75,14 +77,14 @@ def described_objects(
     check_kind(network, "segmentation")
     image = _check_channels(pixels, network)
     shape = (image.shape[1], image.shape[2])
-    limits, levels = grey_scale(image, network)
+    limits, shown = grey_scale(image, network)
     look = Look(
         network,
         limits,
         probability_threshold=probability_threshold,
         precision=precision,
         augment=augment,
-        levels=levels,
+        levels=None if shown is None else shown.levels,
     )
     seen: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
 
@@ -93,9 +95,7 @@ def described_objects(
         return areas[_probable(network, found[1])]  # pieces do not tell how large a whole is
 
     def islands_px() -> float:
-        if levels is None:
-            return 0.0
-        return island_diameter_px(signal(Channel(image)), BIN_PX)
+        return 0.0 if shown is None else island_diameter_px(shown.signal(), BIN_PX)
 
     known_px = network.card.diameter_px
     if diameter_px is None:
@@ -104,9 +104,10 @@ def described_objects(
         scale = working_scale(diameter_px, known_px, ENLARGED_TO)
     if scale == 1 and shape in seen:  # a small image was looked at as a whole
         whole = tile_grid(shape, max(shape), HALO_PX)
-        return stitch(
+        labels, features = stitch(
             shape, whole, lambda t: objects_at_exposures(look, image, t.outer, seen[shape]), into
         )
+        return labels, features, shown
     look = replace(look, scale=scale)
     halo_px = math.ceil(HALO_PX / scale / STRIDE_PX) * STRIDE_PX
     # what the network sees, and what it is brought back to, is no larger than a tile
@@ -114,7 +115,10 @@ def described_objects(
     tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
     if into is not None:
         tiles = giving_back(tiles)
-    return stitch(shape, tiles, lambda tile: objects_at_exposures(look, image, tile.outer), into)
+    labels, features = stitch(
+        shape, tiles, lambda tile: objects_at_exposures(look, image, tile.outer), into
+    )
+    return labels, features, shown
 
 
 def _probable(network: Network, features: np.ndarray) -> np.ndarray:
@@ -156,19 +160,19 @@ def grey_limits(pixels: np.ndarray) -> tuple[float, float]:
     return (low, high) if high > low else (float(pixels.min()), float(pixels.max()))
 
 
-def grey_scale(image: Plane, network: Network) -> tuple[list[Limits], Levels | None]:
+def grey_scale(image: Plane, network: Network) -> tuple[list[Limits], Shown | None]:
     """The grey values that become 0 and 1 in each channel of (C, Y, X), as the card says.
 
-    And the levels of the first channel, where they were taken: then dim and bright objects can be
+    And what the first channel shows, where that was looked at: then dim and bright objects can be
     told from those that the scale fits.
     """
     scale = GreyScale.of_card(network.card.normalisation)
     if scale.of_objects:
         channels = [Channel(image, c) for c in range(image.shape[0])]
-        levels = [object_levels(channel) for channel in channels]
-        pairs = zip(channels, levels, strict=True)
+        shown = [shown_in(channel) for channel in channels]
+        pairs = zip(channels, shown, strict=True)
         low = scale.percentiles[0]
-        return [object_range(channel, own, low) for channel, own in pairs], levels[0]
+        return [object_range(channel, own.levels, low) for channel, own in pairs], shown[0]
     planes = _in_memory(image)
     if scale == GreyScale():
         return [grey_limits(plane) for plane in planes], None

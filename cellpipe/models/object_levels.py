@@ -66,11 +66,6 @@ def object_levels(pixels: Plane) -> Levels:
     return shown_in(pixels).levels
 
 
-def signal(pixels: Plane, share: float = 0.25) -> np.ndarray:
-    """`Shown.signal` of an image (Y, X), which may be read by slices."""
-    return shown_in(pixels).signal(share)
-
-
 def shown_in(pixels: Plane) -> Shown:
     """Levels and signal of an image (Y, X), which may be read by slices."""
     binned = binned_means(even_squares(pixels))

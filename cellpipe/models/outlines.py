@@ -26,7 +26,7 @@ def trimmed(labels: np.ndarray, logit: np.ndarray, contrast: np.ndarray, least: 
 
     Parameters
     ----------
-    labels : (Y, X), values 1..n
+    labels : (Y, X), contiguous, values 1..n
     logit : of the foreground, (Y, X)
     contrast : of each object, in spans of the grey scale, (n,)
     least : logit at which objects begin
@@ -34,10 +34,12 @@ def trimmed(labels: np.ndarray, logit: np.ndarray, contrast: np.ndarray, least: 
     above = np.clip(PER_CONTRAST * (contrast - USUAL), 0, MOST_LOGIT)
     if not above.any():
         return
-    n = len(contrast)
+    n, flat = len(contrast), labels.reshape(-1)
     limit = np.concatenate([[-np.inf], np.where(above > 0, least + above, -np.inf)])
-    outside = logit <= limit.astype(np.float32)[labels]
-    area = np.bincount(labels.ravel(), minlength=n + 1)
-    lost = np.bincount(labels[outside], minlength=n + 1)
+    bright = np.flatnonzero(np.isfinite(limit)[flat])  # few objects are
+    values = flat[bright]
+    outside = logit.reshape(-1)[bright] <= limit.astype(np.float32)[values]
+    area = np.bincount(values, minlength=n + 1)
+    lost = np.bincount(values[outside], minlength=n + 1)
     kept_whole = lost > MOST_TRIMMED * area
-    labels[outside & ~kept_whole[labels]] = 0
+    flat[bright[outside & ~kept_whole[values]]] = 0

@@ -7,11 +7,13 @@ cut short, and done twice, without harm.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from cellpipe.ngff import trees
+from cellpipe.workflow.asides import aside_of, is_aside, remove_leftovers
 from cellpipe.workflow.publish import publish_text
 from cellpipe.workflow.removal import refuse_elsewhere, remove
 
@@ -27,7 +29,7 @@ def note_provenance(folder: Path, facts: Any) -> None:
     attributes = content if path == old else content.setdefault("attributes", {})
     if attributes.get("cellpipe") != facts:
         attributes["cellpipe"] = facts
-        publish_text(path, _json(content), synced=False)
+        _write(path, content)
 
 
 def bring_image(folder: Path, tree: trees.Tree, owned: Path) -> None:
@@ -105,18 +107,32 @@ def write_group(folder: Path, files: trees.Files, owned: Path) -> None:
         elif name == ".zattrs":
             content = {**content, **noted}
         if there != content:
-            publish_text(folder / name, _json(content), synced=False)
+            _write(folder / name, content)
 
 
 def _bring_array(folder: Path, files: trees.Files, owned: Path) -> None:
-    """Keep an array that is the same, with its chunks; else start an empty one."""
+    """Keep an array that is the same, with its chunks; else start an empty one.
+
+    What is in the folder is looked at before its metadata are: a twin may lay it out in between,
+    and fill it, and then it is the same.
+    """
     name = "zarr.json" if "zarr.json" in files else ".zarray"
+    held = _holds_more_than_asides(folder)
     there = _read_json(folder / name)
     if not folder.is_symlink() and _without_checksum(there) == _without_checksum(files[name]):
         return
-    remove(folder, owned)
+    if held:
+        remove(folder, owned)
     for name, content in files.items():
-        publish_text(folder / name, _json(content), synced=False)
+        _write(folder / name, content)
+
+
+def _holds_more_than_asides(folder: Path) -> bool:
+    """Whether anything stands in a folder, or in what it links to, but files written aside."""
+    try:
+        return folder.is_symlink() or any(not is_aside(path) for path in folder.iterdir())
+    except FileNotFoundError:
+        return False
 
 
 def _without_checksum(array: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,8 +156,16 @@ def link_image(source: Path, folder: Path, owned: Path) -> None:
     for entry in arrays:
         link = folder / entry.name
         if not (link.is_symlink() and link.resolve() == entry.resolve()):
-            remove(link, owned)
-            link.symlink_to(entry.resolve(), target_is_directory=True)
+            _link(link, entry.resolve(), owned)
+
+
+def _link(link: Path, target: Path, owned: Path) -> None:
+    """Put a link in its place with one rename, so that a twin never finds it gone."""
+    if not link.is_symlink():
+        remove(link, owned)
+    aside = aside_of(link)
+    aside.symlink_to(target, target_is_directory=True)
+    os.replace(aside, link)
 
 
 def _remove_other_version(folder: Path, files: trees.Files, owned: Path) -> None:
@@ -161,5 +185,7 @@ def _read_json(path: Path) -> dict[str, Any]:
         return {}
 
 
-def _json(content: Any) -> str:
-    return json.dumps(content, indent=1) + "\n"
+def _write(path: Path, content: Any) -> None:
+    """Write a file of metadata. What a killed job had left aside of it is beside it: it goes."""
+    remove_leftovers(path.parent)
+    publish_text(path, json.dumps(content, indent=1) + "\n", synced=False)

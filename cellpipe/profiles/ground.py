@@ -71,6 +71,7 @@ def well_ground(
     wells: Iterable[str],
     *,
     min_imaged_share: float = 0.8,
+    left_out: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """How much of each well was imaged, indexed by well in the order of `wells`.
 
@@ -80,6 +81,7 @@ def well_ground(
     listed : from `listed_fields`; without it fields are taken as listed if they were imaged, and
         as equally large
     min_imaged_share : a well with less than this part of what is usual on the plate is incomplete
+    left_out : well → what was left out of what it lists, in words for the reason
 
     Returns
     -------
@@ -119,7 +121,14 @@ def well_ground(
     none = table["n_frames"] == 0
     table["incomplete"] = short | none
     table["incomplete_reason"] = [
-        _why_incomplete(row, listed_of_well.get(well, 0), int(expected), int(n_t), float(least))
+        _why_incomplete(
+            row,
+            listed_of_well.get(well, 0),
+            int(expected),
+            int(n_t),
+            float(least),
+            (left_out or {}).get(str(well), ""),
+        )
         if row.incomplete
         else ""
         for well, row in zip(table.index, table.itertuples(), strict=True)
@@ -140,17 +149,20 @@ def usual(values: Any) -> float:
     return float(np.median(known))
 
 
-def _why_incomplete(row: Any, n_listed: int, expected: int, n_t: int, least: float) -> str:
+def _why_incomplete(
+    row: Any, n_listed: int, expected: int, n_t: int, least: float, left_out: str
+) -> str:
+    by_option = f" ({left_out}; see profile.leave_out)" if left_out else ""
     if row.n_frames == 0:
-        return "no image of the well could be used"
+        return f"no image of the well could be used{by_option}"
     if n_t > 1:
         said = f"{row.n_frames} of {expected * n_t} frames (fields × time points)"
     else:
         said = f"{row.n_fields} of {expected} fields"
     absent = f", {expected - n_listed} without files" if n_listed < expected else ""
     if absent and row.n_fields == n_listed:  # nothing else is missing: it may be the design
-        absent += " (if on purpose: set profile.min_imaged_share)"
+        absent += " (if on purpose: profile.min_imaged_share: 0 keeps them)"
     return (
-        f"{said} could be used{absent}: {row.imaged_share:.0%} of what the plate's wells have, less"
-        f" than {least:.0%}"
+        f"{said} could be used{by_option}{absent}: {row.imaged_share:.0%} of what the plate's wells"
+        f" have, less than {least:.0%}"
     )

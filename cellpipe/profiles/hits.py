@@ -1,6 +1,7 @@
 """Wells beside their controls: percent of control, robust z, and hits in three states.
 
-    hit   True   a sample well whose robust z passes the threshold
+    hit   True   a sample well whose robust z passes the threshold, or that lost its objects beside
+                 controls whose counts vary too much for a robust z (`lost_objects`)
           False  a sample well that was judged and does not
           empty  a well that was not judged (a control) or cannot be: `hit_reason` says why
 
@@ -19,6 +20,7 @@ import numpy as np
 from cellpipe.errors import BadConfig
 from cellpipe.profiles.certainty import why_uncertain
 from cellpipe.profiles.counts import comparable, is_count, raw_count_of, why_incomplete
+from cellpipe.profiles.lost_objects import lost_objects
 from cellpipe.statistics.reference import controls_of, reference_of
 
 if TYPE_CHECKING:
@@ -98,6 +100,12 @@ def call_hits(
     passes = (z >= threshold) & reasons.eq("")
     reasons = reasons.mask(passes, _doubts(wells, readout, threshold)).astype("str")
     hit = pd.Series(z >= threshold, dtype="boolean").mask(reasons != "")
+    if is_count(readout) and direction != "up":
+        lost, unknown = _lost_objects(wells, readout, threshold)
+        here = reasons.eq("") & ~passes
+        hit = hit.mask(here & lost, True)
+        reasons = reasons.mask(here & unknown.ne(""), unknown).astype("str")
+        hit = hit.mask(reasons != "")
     return wells.assign(hit=hit, hit_reason=reasons)
 
 
@@ -137,7 +145,9 @@ def _reasons(wells: pd.DataFrame, readout: str, min_cells: int, unmade: str) -> 
     if unmade or reference.no_z:
         say(control.eq(""), unmade or reference.no_z)
     if "n_fields" in wells:
-        say(wells["n_fields"].eq(0), "no image of the well could be used")
+        none = wells.get("incomplete_reason", pd.Series("", wells.index)).fillna("")
+        none = none.replace("", "no image of the well could be used")
+        say(wells["n_fields"].eq(0), none)
     lacking = why_incomplete(wells, readout)
     say(lacking.ne(""), [f"incomplete: {reason}" for reason in lacking])
     no_value = ~np.isfinite(compared[readout])
@@ -148,6 +158,22 @@ def _reasons(wells: pd.DataFrame, readout: str, min_cells: int, unmade: str) -> 
             say(n_cells < min_cells, [f"{n} cells, fewer than {min_cells}" for n in n_cells])
     say(no_value, f"no value of {readout} in the well")
     return said.astype("str")
+
+
+def _lost_objects(
+    wells: pd.DataFrame, readout: str, threshold: float
+) -> tuple[pd.Series, pd.Series]:
+    """Hits and reasons of `cellpipe.profiles.lost_objects`."""
+    compared = comparable(wells, [readout])
+    raw = raw_count_of(readout)
+    counts = comparable(wells, [raw])[raw] if raw in wells else compared[readout]
+    return lost_objects(
+        compared[readout].astype("float64"),
+        counts.astype("float64"),
+        controls_of(wells).eq("negative"),
+        reference_of(compared, readout).negative,
+        threshold,
+    )
 
 
 def _doubts(wells: pd.DataFrame, readout: str, threshold: float) -> pd.Series:

@@ -89,8 +89,13 @@ def _tables_by_well(
 
     def ground(stages: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         frames = usable_frames(fields, plan.quarantine, stages)
-        least = plan.min_imaged_share
-        return frames, well_ground(frames, plan.listed, wells["well"], min_imaged_share=least)
+        return frames, well_ground(
+            frames,
+            plan.listed,
+            wells["well"],
+            min_imaged_share=plan.min_imaged_share,
+            left_out=plan.left_out,
+        )
 
     spots = tables.get("spots", pd.DataFrame())
     if "well" in spots:

@@ -9,6 +9,7 @@ Values relative to controls and hits: `cellpipe.profiles.hits`. Profiles: `cytom
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ class Plan(NamedTuple):
     mm2_per_px : area of a pixel, NaN where its size is not known
     hours_per_frame : NaN where it is not known
     min_imaged_share : wells with less of what is usual on the plate are incomplete
+    left_out : well → fields of it that count for nothing, in words
     """
 
     listed: pd.DataFrame | None = None
@@ -54,6 +56,7 @@ class Plan(NamedTuple):
     mm2_per_px: float = float("nan")
     hours_per_frame: float = float("nan")
     min_imaged_share: float = 0.8
+    left_out: Mapping[str, str] | None = None
 
 
 def aggregate_wells(
@@ -118,7 +121,13 @@ def aggregate_wells(
     )
     at = wells["well"].to_numpy()
     frames = cell_frames(cells, fields, plan)
-    ground = well_ground(frames, plan.listed, at, min_imaged_share=plan.min_imaged_share)
+    ground = well_ground(
+        frames,
+        plan.listed,
+        at,
+        min_imaged_share=plan.min_imaged_share,
+        left_out=plan.left_out,
+    )
     for column in GROUND:
         wells[column] = ground[column].to_numpy()
     counts = objects_per_well(cells, frames, ground, plan.mm2_per_px, "cells")

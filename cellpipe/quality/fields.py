@@ -126,8 +126,8 @@ def blank_parts(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
             "seen": f"up to {100 * rows[f'{channel}_blank'].max():.0f} % of a plane in bands or "
             f"tiles of one grey value, in {len(rows)} of {len(fields)} fields or frames",
             "likely_cause": "files that were not copied to their end, or strips that were lost",
-            "do": "copy these files from the microscope once more and run again, or leave the "
-            "fields out: counts and means there are of a part of the field",
+            "do": "copy these files from the microscope once more and run again: counts and "
+            "means there are of a part of the field (see 'fields left out' for what counts)",
         }
 
 
@@ -162,7 +162,8 @@ def blurred_fields(
         f"{times:.3g} times weaker than is usual on this plate",
         "likely_cause": "the autofocus failed (dirt, drops, a plate that is not flat); counts, "
         "areas and means are wrong there",
-        "do": "look at the images; image these fields again, or leave their wells out",
+        "do": "look at the images; image these fields again (see 'fields left out' for what "
+        "counts)",
     }
 
 

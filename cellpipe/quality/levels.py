@@ -51,11 +51,32 @@ def odd_levels(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 
 
 def flat_images(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
-    """Images of one grey value in channels that have others elsewhere."""
+    """Images of one grey value in channels that have others elsewhere.
+
+    Where grounds of one grey value are usual on the plate (`quality.blank`), a well without cells
+    looks so without any fault, and cannot be told from a shutter that was closed.
+    """
     for channel, fields in _by_channel(tables):
         mean, low = (fields[f"{channel}_{name}"] for name in ("mean", "background"))
         flat = ((fields[f"{channel}_noise"] == 0) & (mean == low)).to_numpy()
-        if flat.any() and not flat.all():
+        if not flat.any() or flat.all():
+            continue
+        blank = f"{channel}_blank"
+        clipped = flat & fields[blank].eq(0).to_numpy() if blank in fields else flat & False
+        if clipped.any():
+            yield {
+                "kind": "background cut off",
+                "where": f"channel {channel}: {places(fields[clipped])}",
+                "seen": f"one grey value ({_range(low[clipped])}) in {int(clipped.sum())} of "
+                f"{len(flat)} fields or frames; on most of this plate the ground between cells has "
+                "one grey value too",
+                "likely_cause": "wells without cells, of which the camera or an export cut the "
+                "background off; a shutter that was closed would look the same",
+                "do": "raise the camera's offset, or export without cutting: dim cells lose light "
+                "too; if these wells should hold cells, look at their images",
+            }
+        flat = flat & ~clipped
+        if flat.any():
             yield {
                 "kind": "blank image",
                 "where": f"channel {channel}: {places(fields[flat])}",

@@ -7,6 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.profiles.ground import usual
+from cellpipe.quality.fields import places
+
+FEWEST = 3  # movies, for most to be known
+SHORT = 0.05  # of the time: less changes a mean over time by little
 SHOWN = 20  # fields that get rows of their own
 ONLY_LOST = r"after \d+ lost frames?"  # they are named as missing or quarantined
 
@@ -37,6 +42,58 @@ def _row(where: str, seen: str, n_fields: int) -> dict[str, str]:
         "seen": seen,
         "likely_cause": cause if n_fields > 1 else f"{cause}; of one field alone, a real event too",
         "do": "look at these frames; see movie_flag in fields.parquet",
+    }
+
+
+def stage_not_sought(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """One row for movies whose spots are too few to report a jump of the stage."""
+    from cellpipe.track.spot_stage import FEW
+
+    fields = tables.get("fields", pd.DataFrame())
+    if "stage_from" not in fields:
+        return
+    rows = fields[fields["stage_from"].eq(FEW)]
+    if rows.empty:
+        return
+    n = len(rows[["well", "field"]].drop_duplicates())
+    yield {
+        "kind": "movie",
+        "where": places(rows),
+        "seen": f"jumps of the stage could not be looked for in {n} fields: {FEW}, and no cells"
+        " that are followed",
+        "likely_cause": "few spots",
+        "do": "look at the movies; a jump ends tracks, or adds a step to them",
+    }
+
+
+def cut_short(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """One row for movies that begin later or end earlier than those of the rest of the plate."""
+    fields = tables.get("fields", pd.DataFrame())
+    if not {"well", "field", "t", "n_nuclei"} <= set(fields):
+        return
+    seen = fields[fields["n_nuclei"].notna()]
+    ends = seen.groupby(["well", "field"])["t"].agg(["min", "max"])
+    if len(ends) < FEWEST or ends["max"].max() == 0:
+        return
+    first, last = (int(usual(ends[side])) for side in ("min", "max"))
+    least = SHORT * (last - first + 1)
+    odd = ends[(ends["min"] - first > least) | (last - ends["max"] > least)]
+    if odd.empty or last == first:
+        return
+    yield {
+        "kind": "movie",
+        "where": places(odd.reset_index()),
+        "seen": f"{len(odd)} of {len(ends)} movies cover frames {odd['min'].max()} to "
+        f"{odd['max'].min()} at worst, where most cover {first} to {last}",
+        "likely_cause": "an acquisition that was stopped or began late, or files that were not "
+        "copied",
+        "do": "copy the missing files; else set profile.min_imaged_share to 1 to keep such wells "
+        "out: their counts and medians over time are of another part of the time (a culture that "
+        "grows)",
     }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from cellpipe.units import in_words, is_square
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 POSSIBLE_UM = (2.0, 60.0)  # median diameter of nuclei: those of yeast, those of giant cells
 CAMERA_UM = 3.0  # pixels of cameras begin here; those in the sample are smaller above 2.5x

@@ -26,6 +26,7 @@ from cellpipe.quality.fields import (
     saturated_channels,
 )
 from cellpipe.quality.files import files_in_doubt, incomplete
+from cellpipe.quality.left_out import fields_left_out
 from cellpipe.quality.levels import (
     exchanged_channels,
     flat_images,
@@ -34,7 +35,7 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
-from cellpipe.quality.movies import frames_in_doubt, nothing_found
+from cellpipe.quality.movies import cut_short, frames_in_doubt, nothing_found, stage_not_sought
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
 
@@ -56,8 +57,11 @@ CHECKS: tuple[Check, ...] = (
     saturated_channels,
     nothing_found,
     frames_in_doubt,
+    stage_not_sought,
+    cut_short,
     blurred_fields,
     blank_parts,
+    fields_left_out,
     same_pixels,
     exchanged_channels,
     flat_images,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cellpipe.profiles.counts import incomplete_wells
 from cellpipe.profiles.hits import hit_counts, not_judged
+from cellpipe.profiles.left_out import OPTION, left_out_of_wells
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import MAX_ROWS, KeyNumber, Table, rows_of_kind
 from cellpipe.report.wording import count, plural, spoken
@@ -33,7 +34,7 @@ def judgement_table(content: ReportContent) -> Table | None:
     """What was left out or cannot be judged: what, which, why; None where there is nothing."""
     rows = [
         list(row)
-        for part in (_incomplete, _hits, _controls, _curves, _classes, _features)
+        for part in (_left_out, _incomplete, _hits, _controls, _curves, _classes, _features)
         for row in part(content)
     ]
     if not rows:
@@ -43,6 +44,16 @@ def judgement_table(content: ReportContent) -> Table | None:
 
 
 Rows = Iterator[tuple[str, str, str]]
+
+
+def _left_out(content: ReportContent) -> Rows:
+    if content.fields is None:
+        return
+    by_words: dict[str, list[str]] = {}
+    for well, words in left_out_of_wells(content.fields).items():
+        by_words.setdefault(words, []).append(well)
+    for words, names in by_words.items():
+        yield "fields left out of wells", named(names), f"{words} ({OPTION})"
 
 
 def _incomplete(content: ReportContent) -> Rows:

@@ -47,14 +47,25 @@ def grow_cells(
         )
     if not nuclei.any():
         return nuclei.copy()
-    distance, nearest = ndimage.distance_transform_edt(nuclei == 0, return_indices=True)
     if method == "ring":
-        return np.where(distance <= reach_px, nuclei[tuple(nearest)], 0).astype(np.uint32)
+        return _ring(nuclei, reach_px)
+    distance = ndimage.distance_transform_edt(nuclei == 0)
     _check_channel(pixels, nuclei)
     assert pixels is not None
     smooth = smoothed(pixels)
     levels = levels or levels_of(smooth, distance, reach_px)
     return _grow_on_signal(nuclei, smooth, distance / reach_px, levels)
+
+
+def _ring(nuclei: np.ndarray, reach_px: float) -> np.ndarray:
+    """Of each pixel (Y, X) the nearest nucleus, no farther away than that; else 0."""
+    y, x = ndimage.distance_transform_edt(nuclei == 0, return_distances=False, return_indices=True)
+    off_y = y - np.arange(len(y), dtype=y.dtype)[:, None]
+    off_x = x - np.arange(y.shape[1], dtype=x.dtype)
+    near = off_y * off_y + off_x * off_x <= reach_px**2 * (1 + 1e-12)
+    out = np.zeros(nuclei.shape, np.uint32)
+    out[near] = nuclei[y[near], x[near]]
+    return out
 
 
 def _check_channel(pixels: np.ndarray | None, nuclei: np.ndarray) -> None:

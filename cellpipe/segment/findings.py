@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from cellpipe.models.object_levels import BIN_PX, Shown, even_squares
 from cellpipe.segment.sorted_out import SortedOut
@@ -41,6 +40,8 @@ def signal_outside(shown: Shown, labels: Plane) -> tuple[float, float]:
     n = int(where.sum())
     if n == 0:
         return 0.0, 0.0
+    from scipy import ndimage  # here, because reports import this module for its names alone
+
     cut = even_squares(labels)[::BIN_PX, ::BIN_PX][: where.shape[0], : where.shape[1]] > 0
     near = ndimage.binary_dilation(cut, iterations=NEAR_BINS) if cut.any() else cut
     return float(n * BIN_PX**2), float((where & ~near).sum() / n)

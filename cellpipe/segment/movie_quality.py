@@ -179,8 +179,10 @@ def common_movement(fields: pd.DataFrame) -> list[str]:
     Far is more than `FAR_UM` over the movie, or, frame by frame, more than each cell by itself.
     Of fields with fewer than `MANY_CELLS` nothing is said: a few cells share a way by chance.
     """
-    if "stage_shift_y_um" not in fields or fields.empty:
+    if not {"stage_shift_y_um", "cell_step_um"} <= set(fields) or fields.empty:
         return []
+    if "stage_from" in fields:  # of spots, MSDs are freed of drift anyway
+        fields = fields[fields["stage_from"].eq("cells")]
     steady = fields[["well", "field", "cell_step_um", "n_nuclei"]].copy()
     for axis in "yx":
         steady[axis] = fields[f"stage_shift_{axis}_um"] - fields[f"stage_jump_{axis}_um"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from cellpipe.errors import BadImage
 from cellpipe.models.engines import Engine, find, load_engine, numbered
+from cellpipe.models.object_levels import Shown
 from cellpipe.segment.sorted_out import SortedOut, sort_out
 
 
@@ -16,12 +17,14 @@ class Segmentation(NamedTuple):
     """labels : uint32 (Y, X), values 1..n without gaps, 0 background.
     probability : float32 (n,), mean foreground probability of label i + 1; NaN if unknown.
     object_probability : float32 (n,), of being a real object; NaN if unknown.
-    sorted_out : what was found and then dropped"""
+    sorted_out : what was found and then dropped
+    shown : what the first channel shows, where the engine looked at that"""
 
     labels: np.ndarray
     probability: np.ndarray
     object_probability: np.ndarray
     sorted_out: SortedOut = SortedOut()
+    shown: Shown | None = None
 
 
 def segment_nuclei(
@@ -89,7 +92,8 @@ def segment_nuclei(
         keep_border=keep_border,
     )
     kept, old = numbered(labels, keep)
-    return Segmentation(kept, found.probability[old - 1], found.object_probability[old - 1], out)
+    of_kept = found.probability[old - 1], found.object_probability[old - 1]
+    return Segmentation(kept, *of_kept, out, found.shown)
 
 
 @lru_cache(maxsize=2)

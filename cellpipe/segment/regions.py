@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from cellpipe.models.engines import RegionEngine
+from cellpipe.models.object_levels import Shown
 from cellpipe.scratch import MakePlane
 from cellpipe.segment.cells import Levels, grow_cells, levels_of, smoothed
 from cellpipe.segment.nuclei import check_plane
@@ -32,6 +33,7 @@ class SegmentedRegions(NamedTuple):
     probability: np.ndarray
     object_probability: np.ndarray
     sorted_out: SortedOut = SortedOut()
+    shown: Shown | None = None
 
 
 def segment_by_region(
@@ -74,9 +76,8 @@ def segment_by_region(
         table[old] = np.arange(1, len(old) + 1)
         for place in blocks(shape):
             labels[place] = table[labels[place]]
-    return SegmentedRegions(
-        labels, found.probability[old - 1], found.object_probability[old - 1], out
-    )
+    of_kept = found.probability[old - 1], found.object_probability[old - 1]
+    return SegmentedRegions(labels, *of_kept, out, found.shown)
 
 
 def _checked_contrast(pixels: Plane) -> bool:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpipe.statistics.dose_curve import N_PARAMETERS
-from cellpipe.statistics.dose_response import fitted_responses
 from cellpipe.statistics.reference import controls_of, named
 
 if TYPE_CHECKING:
@@ -141,6 +140,8 @@ def _different(together: Points, separate: list[Points]) -> float:
 
 def _residual(dose: NDArray, response: NDArray) -> float:
     """Sum of squared residuals of the best curve, over wells with a dose."""
+    from cellpipe.statistics.dose_response import fitted_responses  # brings scipy.stats, as above
+
     if np.unique(dose[dose > 0]).size < 3 or np.ptp(response) == 0:
         predicted = np.full(dose.size, response.mean())
     else:

@@ -166,7 +166,7 @@ def _without_value(wells: pd.DataFrame, values: pd.Series, kind: str) -> str:
     said = []
     left = np.ones(len(lacking), bool)
     for column, is_so, words in (
-        ("n_fields", lambda v: v == 0, "not imaged"),
+        ("n_fields", lambda v: v == 0, "no usable image"),
         ("incomplete", lambda v: v.astype(bool), "incomplete"),
         ("n_cells", lambda v: v == 0, "no cells"),
     ):

@@ -60,7 +60,7 @@ def sweep(folders: Iterable[Path]) -> int:
 def _is_left(path: Path) -> bool:
     found = _NAME.fullmatch(path.name)
     if found and found[1] == _machine():
-        return _started(int(found[2])) != int(found[3])
+        return _started(int(found[2])) not in (int(found[3]), 0)
     return bool(found or _OF_ZARR.fullmatch(path.name)) and _is_old(path)
 
 
@@ -85,10 +85,10 @@ def _started(pid: int) -> int:
     """When a process began, in the kernel's ticks; -1 if it lives no more, 0 if not known."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return -1
-        return _lives(pid)
+    except (FileNotFoundError, ProcessLookupError):
+        return -1 if Path("/proc/self/stat").exists() else _lives(pid)
+    except OSError:  # such as too many open files: whoever writes may well live
+        return 0
     state, *rest = stat.rpartition(")")[2].split()
     return -1 if state in "ZX" else int(rest[18])
 

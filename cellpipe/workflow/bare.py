@@ -27,7 +27,8 @@ import pandas as pd
 
 from cellpipe.classify.cells import classify_cells
 from cellpipe.plate import Plate
-from cellpipe.workflow import chain, plate_chain
+from cellpipe.run.frames import denoise, detect, measure, segment
+from cellpipe.workflow import plate_chain
 from cellpipe.workflow.receipts import read_rows
 from cellpipe.workflow.tables import read_table
 
@@ -114,8 +115,9 @@ def _seconds_of(layout: Path, frames: Sequence[Frame], config: Mapping[str, Any]
     try:
         plate = Plate(layout)
         networks = {
-            **chain.load_networks(config["segment"], config["denoise"], config["device"], 1),
-            "spots": chain.load_spot_network(config["detect"], config["device"], 1),
+            **segment.load_networks(config["segment"], config["device"], 1),
+            "denoise": denoise.load_denoiser(config["denoise"], config["device"], 1),
+            "spots": detect.load_spot_network(config["detect"], config["device"], 1),
         }
         pixels = [plate.read_frame(*frame) for frame in frames]
         _stages(plate, pixels[0], config, networks)  # first calls allocate and compile
@@ -130,21 +132,21 @@ def _stages(
     plate: Plate, pixels: np.ndarray, config: Mapping[str, Any], networks: Mapping[str, Any]
 ) -> dict[str, float]:
     """Seconds of each stage on one frame (C, Y, X)."""
-    wanted = [plate.channel_index(c) for c in chain.segmented_channels(config["segment"])]
+    wanted = [plate.channel_index(c) for c in segment.segmented_channels(config["segment"])]
     size, objects = plate.scale.pixel_size, config["segment"]["objects"]
     spent: dict[str, float] = {}
-    denoise = _noting(spent, "denoise", chain.denoise_frame)
-    clean = denoise(pixels[wanted], config["denoise"], networks)
-    segment = _noting(spent, "segment", chain.segment_frame)
-    layers, _ = segment(clean, size, config["segment"], networks)
+    denoised = _noting(spent, "denoise", denoise.denoise_frame)
+    clean = denoised(pixels[wanted], config["denoise"], networks["denoise"])
+    segmented = _noting(spent, "segment", segment.segment_frame)
+    layers, _ = segmented(clean, size, config["segment"], networks)
     nuclei, cells = layers[objects], layers.get("cells")
-    measure = _noting(spent, "measure", chain.measure_frame)
-    measure(nuclei, cells, pixels, plate.channels, size, config["measure"], objects)
+    measured = _noting(spent, "measure", measure.measure_frame)
+    measured(nuclei, cells, pixels, plate.channels, size, config["measure"], objects)
     if config["detect"]["channel"]:
         spots = pixels[plate.channel_index(config["detect"]["channel"])]
-        detect = _noting(spent, "detect", chain.detect_frame)
+        detected = _noting(spent, "detect", detect.detect_frame)
         holders = nuclei if cells is None else cells
-        detect(spots, holders, size, config["detect"], networks["spots"])
+        detected(spots, holders, size, config["detect"], networks["spots"])
     return spent
 
 

@@ -11,14 +11,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cellpipe.errors import CellpipeError
 from cellpipe.workflow.publish import publish_text
 
 FOLDER = "digests"
+ATTEMPTS = 10  # at reading files that a twin writes
+_State = tuple[int, int, int] | None
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,59 @@ def write_record(
 ) -> None:
     """Note the sha256 of files, and of all files of folders, below a plate's folder `root`.
 
-    `also` are files and folders beside the rule's outputs. An output that is not there is no
-    fault here: the workflow asks for its outputs itself.
+    `also` are files and folders beside the rule's outputs. A twin of the job may write the same
+    files meanwhile (with other seconds in them): then they are read again, so that the last record
+    is of the files that are there.
+
+    Raises CellpipeError for an output that is gone since the job wrote it: the record would stand
+    for less than the twin that took it away writes.
     """
-    files, outputs = {}, list(outputs)
+    outputs, also = list(outputs), list(also)
+    for _ in range(ATTEMPTS):
+        files, states = _read_files(root, outputs, also)
+        named = [output.relative_to(root).as_posix() for output in outputs]
+        content: dict[str, Any] = {"rule": rule, "block": block, "files": files, "outputs": named}
+        if metadata is not None:
+            content["metadata"] = dict(metadata)
+        content["digest"] = _digest(content)
+        publish_text(_path(root, rule, block), json.dumps(content, indent=1) + "\n", synced=False)
+        if all(_state(path) == state for path, state in states.items()):
+            return
+    raise _taken(outputs[0] if outputs else root)
+
+
+def _read_files(
+    root: Path, outputs: Sequence[Path], also: Sequence[Path]
+) -> tuple[dict[str, str], dict[Path, _State]]:
+    """sha256 of each file, by its path below `root`, and the state in which it was read."""
+    files, states = {}, {}
     for output in (*outputs, *also):
+        if output in outputs and not output.exists():
+            raise _taken(output)
         for path in _files(output):
-            files[path.relative_to(root).as_posix()] = file_digest(path)
-    named = [output.relative_to(root).as_posix() for output in outputs]
-    content: dict[str, Any] = {"rule": rule, "block": block, "files": files, "outputs": named}
-    if metadata is not None:
-        content["metadata"] = dict(metadata)
-    content["digest"] = _digest(content)
-    publish_text(_path(root, rule, block), json.dumps(content, indent=1) + "\n", synced=False)
+            states[path] = _state(path)
+            try:
+                files[path.relative_to(root).as_posix()] = file_digest(path)
+            except FileNotFoundError as gone:
+                raise _taken(path) from gone
+    return files, states
+
+
+def _state(path: Path) -> _State:
+    """What changes when a file is replaced; None if there is none."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_ino, state.st_mtime_ns, state.st_size
+
+
+def _taken(path: Path) -> CellpipeError:
+    return CellpipeError(
+        seen=f"{path} was removed or replaced since this job wrote it",
+        wanted="one run at a time on a results folder",
+        do="end the other run (on a cluster, look for its jobs too), then run again",
+    )
 
 
 def receipts_of(root: Path, outputs: Iterable[Path]) -> list[Path]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from cellpipe.inputs.account import file_of
 from cellpipe.layouts.wells import row_and_column
+from cellpipe.segment.probabilities import OF_OBJECTS
 from cellpipe.workflow.receipts import Receipt
 from cellpipe.workflow.unexpected import FAILED
 
@@ -21,7 +22,6 @@ FRAME = ["well", "field", "t"]
 STAGE = [f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"]
 STAGE.append("cell_step_um")
 MISSING = "there is no file of"  # how the reason of a frame without files begins
-OF_OBJECTS = ("foreground_probability", "object_probability")  # of each object, by segmentation
 
 
 def join_cells(

@@ -23,6 +23,7 @@ from cellpipe.classify.cells import (
 from cellpipe.profiles import wells as profiles
 from cellpipe.profiles.counts import comparable
 from cellpipe.profiles.cytominer import account_of_features, feature_references
+from cellpipe.profiles.left_out import left_out_of_wells, tables_that_count
 from cellpipe.profiles.summary import imaging_plan, summarise_wells, with_absent_fractions
 
 Options = Mapping[str, Any]
@@ -102,6 +103,8 @@ def profile_plate(
     from cellpipe.statistics.plate import plate_statistics  # here: training a classifier needs none
 
     plan = imaging_plan(inspection, tables.get("quarantine"), options["min_imaged_share"])
+    plan = plan._replace(left_out=left_out_of_wells(tables["fields"]))
+    tables = tables_that_count(tables)
     wells = with_absent_fractions(
         summarise_wells(plate, tables, plate_map, options["readouts"], plan), readouts
     )

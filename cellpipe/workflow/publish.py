@@ -31,6 +31,7 @@ def published(path: str | Path, *, synced: bool = True) -> Iterator[Path]:
     (see `durable`); not asked for where there are many files, and a torn one is noticed.
     """
     path = Path(path)
+    _refuse_lost_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = aside_of(path)
     try:
@@ -43,6 +44,16 @@ def published(path: str | Path, *, synced: bool = True) -> Iterator[Path]:
             os.replace(aside, path)
     finally:
         remove_quietly(aside, path.parent)
+
+
+def _refuse_lost_folder(path: Path) -> None:
+    """Raise FileNotFoundError if `path` goes into a folder written aside that is gone.
+
+    To make that folder again would publish it without what it held before.
+    """
+    for folder in path.parents:
+        if is_aside(folder) and not folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, "removed while it was written", str(folder))
 
 
 def publish_text(path: str | Path, text: str, *, synced: bool = True) -> None:

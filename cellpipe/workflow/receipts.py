@@ -121,6 +121,16 @@ def read_receipts(path: Path | str) -> list[Receipt]:
     return [Receipt.from_dict(described) for described in json.loads(meta)]
 
 
+def good_frames(paths: Iterable[Path | str]) -> set[tuple[str, int, int]]:
+    """(well, field, t) of the frames that a stage finished, from its block tables.
+
+    Whether a frame was left out is known from here alone. A chunk that is not there says that it
+    was lost, or is not written yet, and never that its frame was left out.
+    """
+    receipts = (receipt for path in paths for receipt in read_receipts(path))
+    return {(r.unit.well, r.unit.field, t) for r in receipts for t in r.good_frames}
+
+
 def read_rows(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Rows of several files, in order. Files without rows still give their columns."""
     frames = [read_table(path) for path in paths]

@@ -52,10 +52,11 @@ def refuse_elsewhere(path: Path, owned: Path) -> None:
 
     `owned` itself may be a link, or be reached through links (results on another disk).
     """
-    inner = _below(path, owned)
-    real = Path(os.path.realpath(owned), inner).parent
-    if Path(os.path.realpath(path.parent)) != real:
-        raise _refused(path, owned, f"is reached through a link ({os.path.realpath(path.parent)})")
+    folder = os.fspath(owned)
+    for part in _below(path, owned).parts[:-1]:
+        folder = os.path.join(folder, part)
+        if os.path.islink(folder):
+            raise _refused(path, owned, f"is reached through a link ({os.path.realpath(folder)})")
 
 
 def _below(path: Path, owned: Path) -> Path:

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, Protocol, get_args, runtime_checkab
 import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.models.object_levels import Shown
 from cellpipe.tiles import Plane
 
 EngineName = Literal["cellpipe", "classical", "cellpose", "stardist", "bioimageio"]
@@ -37,6 +38,7 @@ class Found(NamedTuple):
     least_probability : what is less probably real is better dropped, where that is known
     known_px : diameters of the objects that the engine knows, at the scale of the image; where it
         knows objects of any size, or that is not known, None
+    shown : what the first channel shows, where the engine looked at that
 
     Probabilities that an engine does not know are NaN.
     """
@@ -46,6 +48,7 @@ class Found(NamedTuple):
     object_probability: np.ndarray
     least_probability: float | None = None
     known_px: tuple[float, float] | None = None
+    shown: Shown | None = None
 
     def probable(self, least: float | None = None) -> np.ndarray:
         """Objects that are at least so probably real, bool (n,); None: `least_probability`."""
