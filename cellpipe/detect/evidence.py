@@ -94,7 +94,8 @@ def _passed(
     fall = fall.reshape(len(top), len(DISTANCES), DIRECTIONS).max(axis=1)
     fall = np.minimum(fall, 1e6 * noise[:, None])
     if tests.touching:
-        least = _least_of_lines(fall, outside.reshape(len(top), -1, DIRECTIONS).any(axis=1))
+        beyond = outside.reshape(len(top), len(DISTANCES), DIRECTIONS)
+        least = _least_of_lines(fall, np.logical_or.reduce(beyond, axis=1))
     else:
         side = (fall + np.roll(fall, 1, axis=1) + np.roll(fall, -1, axis=1)) / 3
         least = side.min(axis=1)
