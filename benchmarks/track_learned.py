@@ -29,8 +29,8 @@ from skimage.io import imread
 from track import IMPERFECT, WHOLE, reach_um, show
 from track_scores import links, score, summed
 
-from cellpipe.formats.ctc import read_ctc
 from cellpipe.formats.trackmate import read_trackmate
+from cellpipe.layouts.ctc import read_ctc
 from cellpipe.models.linking import LinkNetwork, load_link_network
 from cellpipe.simulate import DIFFICULTIES, detect
 from cellpipe.track import link_cells

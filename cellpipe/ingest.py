@@ -121,10 +121,3 @@ def pixel_digest(frame: np.ndarray) -> str:
     digest = hashlib.sha256(f"{frame.shape} {frame.dtype.str} ".encode())
     digest.update(np.ascontiguousarray(frame).data)
     return digest.hexdigest()[:32]
-
-
-def contrast_window(samples: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Display range of a channel: darkest to all but the brightest 0.1 % of sampled planes."""
-    pixels = np.concatenate([plane.ravel()[::7] for plane in samples])
-    low, high = np.percentile(pixels, [0.5, 99.9])
-    return float(low), float(max(high, low + 1))

@@ -11,6 +11,7 @@ their plate, and by the digest of a channel those that stand in two places.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -79,3 +80,10 @@ def grey_step(ordered: np.ndarray) -> float:
             total = int(weights.sum())
             return float((gaps * weights).sum() / total) if total else float("nan")
     return float("nan")
+
+
+def contrast_window(samples: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Display range of a channel: darkest to all but the brightest 0.1 % of sampled planes."""
+    pixels = np.concatenate([plane.ravel()[::7] for plane in samples])
+    low, high = np.percentile(pixels, [0.5, 99.9])
+    return float(low), float(max(high, low + 1))

@@ -1,6 +1,8 @@
 rule train_classifier:
     input:
         tables=block_tables("measure"),
+        ingest_tables=block_tables("ingest"),
+        segment_tables=block_tables("segment"),
         inspection="<results>/{plate}/inspection.json",
         plate_map=of_plate("plate_map"),
         annotations=of_plate("annotations"),
@@ -21,6 +23,7 @@ rule train_classifier:
         runtime=60,
     params:
         options=config["classify"],
+        leave_out=config["profile"]["leave_out"],
         seed=config["seed"],
         code=code_digest("train_classifier"),
     script:

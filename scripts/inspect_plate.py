@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.errors import BadImage
-from cellpipe.ingest import contrast_window
 from cellpipe.inputs import account, manifest
 from cellpipe.inputs.doubles import same_bytes
 from cellpipe.inputs.places import refuse_overlap
@@ -14,6 +13,7 @@ from cellpipe.inputs.plate_map import read_plate_map
 from cellpipe.layouts import ome_zarr
 from cellpipe.layouts.reading import read_plane
 from cellpipe.layouts.wells import row_and_column
+from cellpipe.levels import contrast_window
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.workflow.job import log, speaking, warn
 from cellpipe.workflow.publish import publish_table, publish_text

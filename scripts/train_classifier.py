@@ -8,16 +8,37 @@ from safetensors.numpy import save_file
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.profiles.left_out import name_left_out, without_left_out
+from cellpipe.quality.blank import name_blank
+from cellpipe.quality.focus import name_blurred
 from cellpipe.units import Scale
-from cellpipe.workflow import plate_chain
+from cellpipe.workflow import gather, plate_chain
 from cellpipe.workflow.job import log, speaking
 from cellpipe.workflow.publish import publish_table, publish_text, published
 from cellpipe.workflow.receipts import read_rows
 
+
+def that_count(cells, channels):
+    """Cells of fields that count: those of controls out of focus, or cut, are no examples."""
+    stages = ("ingest", "segment")
+    fields = gather.join_fields({s: read_rows(snakemake.input[f"{s}_tables"]) for s in stages})
+    fields = name_blurred(name_blank(fields, channels))
+    fields = name_left_out(fields, channels, snakemake.params.leave_out)
+    counting = without_left_out(cells, fields).reset_index(drop=True)
+    if len(counting) < len(cells):
+        log.warning(
+            "%d of %d cells are no examples: their fields are left out (profile.leave_out)",
+            len(cells) - len(counting), len(cells),
+        )  # fmt: skip
+    return counting
+
+
 with speaking(snakemake):
     options = snakemake.params.options
     cells = read_rows(snakemake.input.tables)
+    inspection = json.loads(Path(snakemake.input.inspection).read_text())
     if options["training"] == "controls":
+        cells = that_count(cells, inspection["channels"])
         # not compared with the wells of `cells`: some have none, and the inspection has compared
         known = read_plate_map(snakemake.input.plate_map, [])
     else:
@@ -34,7 +55,7 @@ with speaking(snakemake):
         save_file(tensors, aside, metadata)
     with published(snakemake.output.confusion) as aside:
         judged.confusion.to_csv(aside, sep="\t")
-    scale = Scale.from_dict(json.loads(Path(snakemake.input.inspection).read_text()))
+    scale = Scale.from_dict(inspection)
     importance = classifier.importance()
     importance["feature"] = importance["feature"].map(scale.column)  # the names of cells.parquet
     publish_table(snakemake.output.importance, importance)

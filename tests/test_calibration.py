@@ -21,7 +21,8 @@ from cellpipe.inputs import sheets
 from cellpipe.metrics.calibration import brier_score, expected_calibration_error, reliability
 from cellpipe.models.calibration import FEATURES, Calibration, object_features
 from cellpipe.models.card import load_card
-from cellpipe.models.engines import Found, load_engine
+from cellpipe.models.engines import load_engine
+from cellpipe.models.found import Found
 from cellpipe.models.infer import find_objects
 from cellpipe.models.load import load_network
 from cellpipe.run.frames import measure, segment

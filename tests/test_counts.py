@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.inputs.plate_map import validate_plate_map, well_at
+from cellpipe.inputs.plate_map import validate_plate_map
+from cellpipe.layouts.wells import well_at
 from cellpipe.profiles.counts import comparable
 from cellpipe.profiles.ground import usable_frames, usual
 from cellpipe.profiles.summary import imaging_plan, summarise_wells

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.inputs.plate_map import well_at
+from cellpipe.layouts.wells import well_at
 from cellpipe.statistics.dose_response import fit_dose_response
 from cellpipe.statistics.plate import plate_statistics
 

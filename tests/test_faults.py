@@ -35,7 +35,14 @@ from cellpipe.workflow.metadata_record import (
     note_metadata,
 )
 from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
+from cellpipe.workflow.receipts import (
+    Frame,
+    Receipt,
+    read_receipts,
+    read_rows,
+    receipts_of,
+    write_receipts,
+)
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -160,7 +167,7 @@ class Small:
     def record(self, rule, block, outputs, also=None) -> None:
         paths = [self.root / name for name in outputs]
         more = [self.root / name for name in also or []]
-        more += digests.receipts_of(self.root, paths)
+        more += receipts_of(self.root, paths)
         digests.write_record(self.root, rule, block, paths, more)
 
     def state(self) -> dict[str, str]:

@@ -159,8 +159,12 @@ def test_it_is_named_in_warnings_and_report_and_whole_treatments_are() -> None:
 @pytest.mark.slow
 def test_a_run_leaves_a_blurred_and_a_cut_field_out(tmp_path) -> None:
     run = Run.drawn(tmp_path, "plate", PLATE)
+    plate_map = pd.read_csv(tmp_path / "plate_map.tsv", sep="\t").set_index("well")
+    control = plate_map["control"].fillna("")
     planes = sorted((tmp_path / "images").glob("*_w1.tif"))
-    for path, harm in ((planes[1], "blur"), (planes[5], "cut")):
+    of_controls = [p for p in planes if control[p.name.partition("_")[0]] == "negative"]
+    harmed = of_controls[0], next(p for p in planes if p not in of_controls)
+    for path, harm in zip(harmed, ("blur", "cut"), strict=True):
         image = tifffile.imread(path)
         if harm == "blur":
             noise = np.random.default_rng(0).normal(0, 4, image.shape)
@@ -172,7 +176,7 @@ def test_a_run_leaves_a_blurred_and_a_cut_field_out(tmp_path) -> None:
     fields = pd.read_parquet(run.plate / "fields.parquet")
     left = fields[fields["left_out"].ne("")]
     assert sorted(f"{w}_s{f}" for w, f in zip(left["well"], left["field"], strict=True)) == sorted(
-        path.name.split("_w")[0] for path in (planes[1], planes[5])
+        path.name.split("_w")[0] for path in harmed
     )
     wells = pd.read_parquet(run.plate / "wells.parquet").set_index("well")
     inspection = json.loads((run.plate / "inspection.json").read_text())
@@ -181,6 +185,12 @@ def test_a_run_leaves_a_blurred_and_a_cut_field_out(tmp_path) -> None:
     assert (wells["n_fields"].reindex(expected.index) == expected).all()
     warnings = pd.read_csv(run.plate / "warnings.tsv", sep="\t")
     assert "fields left out" in warnings["kind"].tolist()
+    cells = pd.read_parquet(run.plate / "cells.parquet")
+    examples = without_left_out(cells, fields)
+    examples = examples[examples["well"].map(control).ne("") & ~examples["touches_border"]]
+    scores = json.loads((run.plate / "classifier/scores.json").read_text())
+    assert scores["n_cells"] == len(examples)
+    assert len(examples) < (cells["well"].map(control).ne("") & ~cells["touches_border"]).sum()
 
 
 def test_controls_imaged_with_fewer_fields_on_purpose_say_how_to_keep_them() -> None:

@@ -12,7 +12,7 @@ from cellpipe.classify.cells import (
     training_set_from_controls,
 )
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.plate_map import well_at
+from cellpipe.layouts.wells import well_at
 from cellpipe.profiles.cytominer import (
     account_of_features,
     feature_references,

@@ -7,13 +7,8 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.plate_map import (
-    plate_shape,
-    read_plate_map,
-    row_column,
-    validate_plate_map,
-    well_at,
-)
+from cellpipe.inputs.plate_map import read_plate_map, validate_plate_map
+from cellpipe.layouts.wells import plate_shape, row_column, well_at
 from cellpipe.profiles.cytominer import compartment_name
 from cellpipe.profiles.wells import (
     aggregate_wells,

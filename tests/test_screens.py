@@ -13,8 +13,9 @@ import pytest
 
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.dose_units import dose_unit
-from cellpipe.inputs.plate_map import validate_plate_map, well_at
+from cellpipe.inputs.plate_map import validate_plate_map
 from cellpipe.inputs.readouts import refuse_odd_maps
+from cellpipe.layouts.wells import well_at
 from cellpipe.profiles.hits import call_hits, normalise_wells
 from cellpipe.profiles.wells import aggregate_wells, well_profiles
 from cellpipe.quality.warnings import plate_warnings

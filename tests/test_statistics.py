@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.plate_map import well_at
+from cellpipe.layouts.wells import well_at
 from cellpipe.statistics.plate import (
     b_score,
     cv,

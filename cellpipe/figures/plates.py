@@ -16,8 +16,7 @@ from cellpipe.figures.style import (
     new_figure,
     spoken,
 )
-from cellpipe.inputs.plate_map import plate_shape, row_column
-from cellpipe.layouts.wells import row_name
+from cellpipe.layouts.wells import plate_shape, row_column, row_name
 from cellpipe.statistics.controls import z_prime
 from cellpipe.statistics.position_effects import finite
 

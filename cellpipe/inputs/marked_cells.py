@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from cellpipe.errors import CellpipeError
-from cellpipe.formats.ctc import read_ctc
 from cellpipe.formats.geff import read_geff
 from cellpipe.formats.trackmate import read_trackmate
 from cellpipe.formats.true_movies import find_true_movie
+from cellpipe.layouts.ctc import read_ctc
 
 _NAMED = re.compile(r"(?P<well>[A-Za-z]{1,2}\d{1,2})_(?P<field>\d+)(_.+\.tiff?|_GT|\.geff|\.xml)")
 

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.dose_units import refuse_units
 from cellpipe.inputs.tables import WrittenTable, read_written
-from cellpipe.layouts.wells import row_and_column, row_name, row_number, well_name
+from cellpipe.layouts.wells import row_column, well_name
 
 if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN_COLUMNS = ("well", "condition", "dose", "control", "group")
 CONTROLS = ("negative", "positive", "")
-PLATE_SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))  # 6 to 1,536 wells
 DOSE_WANTED = "a number of 0 or more in one unit for the whole plate, or nothing"
 DOSE_REMEDY = "write the number alone and put the unit into the column 'condition'"
 CONTROL_WANTED = "'negative', 'positive' or nothing"
@@ -34,28 +33,6 @@ COMPUTED = (
     "imaged_share", "incomplete", "incomplete_reason", "n_cells", "cells_per_field",
     "cells_per_mm2", "hit", "hit_reason",
 )  # fmt: skip
-
-
-def row_column(well: str) -> tuple[int, int]:
-    """("B03") -> (2, 3): row and column of a well, both counted from 1; BadConfig for no well."""
-    row, column = row_and_column(well_name(well))
-    return row_number(row), column
-
-
-def well_at(row: int, column: int) -> str:
-    """(2, 3) -> "B03"; row 27 is "AA"."""
-    return f"{row_name(row)}{column:02d}"
-
-
-def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
-    """(rows, columns) of the smallest usual plate that holds all `wells`."""
-    places = [row_column(well) for well in wells]
-    rows = max((row for row, _ in places), default=1)
-    columns = max((column for _, column in places), default=1)
-    for shape in PLATE_SHAPES:
-        if rows <= shape[0] and columns <= shape[1]:
-            return shape
-    return rows, columns
 
 
 def read_plate_map(path: Any, wells: Iterable[str]) -> pd.DataFrame:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from cellpipe.errors import BadImage
-from cellpipe.formats.ctc import read_ctc, read_mask
 from cellpipe.formats.geff import related_labels
+from cellpipe.layouts.ctc import read_ctc, read_mask
 from cellpipe.layouts.ome_zarr import describe_labels, describe_source
 from cellpipe.layouts.whole_labels import as_labels
 from cellpipe.ngff.chunks import read_planes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from cellpipe.errors import BadConfig
 
@@ -11,6 +12,7 @@ _ROW_COLUMN = re.compile(r"^[Rr](\d{1,2})\s*[-_]?\s*[Cc](\d{1,2})$")  # Harmony:
 _QUARTER = re.compile(r"^([A-Ha-h])(\d{1,2})\.([A-Da-d])([1-4])$")  # Yokogawa: A01.a1
 _NUMBER = re.compile(r"^[Ww](\d{4,})$")  # ScanR: W00013, row by row
 MOST_ROWS, MOST_COLUMNS = 48, 99  # 3,456 wells have 48 × 72; "NA01" is no well
+PLATE_SHAPES = ((2, 3), (3, 4), (4, 6), (6, 8), (8, 12), (16, 24), (32, 48))  # 6 to 1,536 wells
 LEAST_COLUMNS = 12  # of a plate whose wells are numbered: up to here, numbers are row A
 
 
@@ -87,3 +89,25 @@ def row_number(row: str) -> int:
     for letter in row.upper():
         number = number * 26 + ord(letter) - ord("A") + 1
     return number
+
+
+def row_column(well: str) -> tuple[int, int]:
+    """("B03") -> (2, 3): row and column of a well, both counted from 1; BadConfig for no well."""
+    row, column = row_and_column(well_name(well))
+    return row_number(row), column
+
+
+def well_at(row: int, column: int) -> str:
+    """(2, 3) -> "B03"; row 27 is "AA"."""
+    return f"{row_name(row)}{column:02d}"
+
+
+def plate_shape(wells: Iterable[str]) -> tuple[int, int]:
+    """(rows, columns) of the smallest usual plate that holds all `wells`."""
+    places = [row_column(well) for well in wells]
+    rows = max((row for row, _ in places), default=1)
+    columns = max((column for _, column in places), default=1)
+    for shape in PLATE_SHAPES:
+        if rows <= shape[0] and columns <= shape[1]:
+            return shape
+    return rows, columns

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cellpipe.formats.ctc import Movie
+from cellpipe.layouts.ctc import Movie
 from cellpipe.metrics.libraries import number, quiet
 
 if TYPE_CHECKING:

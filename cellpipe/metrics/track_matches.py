@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from cellpipe.errors import BadImage, CellpipeError
-from cellpipe.formats.ctc import read_mask
+from cellpipe.layouts.ctc import read_mask
 from cellpipe.metrics.overlap import overlap
 
 # what py-ctcmetrics computes its scores from, each a list with an entry per frame

@@ -17,8 +17,8 @@ from cellpipe.models.diameter import (
     reachable_px,
     working_scale,
 )
-from cellpipe.models.engines import Found
 from cellpipe.models.exposures import objects_at_exposures
+from cellpipe.models.found import Found
 from cellpipe.models.load import Network
 from cellpipe.models.look import Look
 from cellpipe.models.memory import giving_back

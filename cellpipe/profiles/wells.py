@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cellpipe.inputs.plate_map import row_column, validate_plate_map
+from cellpipe.inputs.plate_map import validate_plate_map
+from cellpipe.layouts.wells import row_column
 from cellpipe.profiles.certainty import fraction_errors, median_errors
 from cellpipe.profiles.counts import CELL_COUNTS, objects_per_well
 from cellpipe.profiles.cytominer import (

@@ -13,8 +13,7 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cellpipe.figures.plates import colour_limits
-from cellpipe.inputs.plate_map import plate_shape, row_column
-from cellpipe.layouts.wells import row_name
+from cellpipe.layouts.wells import plate_shape, row_column, row_name
 from cellpipe.profiles.counts import RAW_COUNTS
 from cellpipe.report.wording import count, number, spoken
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.formats.ctc import read_ctc, read_mask
+from cellpipe.layouts.ctc import read_ctc, read_mask
 from cellpipe.measure.objects import measure_objects
 from cellpipe.simulate import Difficulty, Errors, detect
 

@@ -115,18 +115,6 @@ def _taken(path: Path) -> CellpipeError:
     )
 
 
-def receipts_of(root: Path, outputs: Iterable[Path]) -> list[Path]:
-    """Receipts that the block tables among `outputs` were joined from."""
-    found: list[Path] = []
-    for table in outputs:
-        folder = root / "receipts" / table.parent.name
-        if table.suffix == ".parquet" and table.parent.parent.name == "blocks" and folder.is_dir():
-            from cellpipe.workflow.receipts import read_receipts, receipt_path
-
-            found += [receipt_path(folder, receipt.unit) for receipt in read_receipts(table)]
-    return found
-
-
 def read_record(root: Path, rule: str, block: str | None = None) -> Record | None:
     """The record of a job; None if there is none, or one that was cut or altered."""
     return _read(_path(root, rule, block))

@@ -78,7 +78,10 @@ def _record(snakemake: Any, outputs: list[Path], also: list[Path]) -> None:
     if plate and found:
         root = Path(results, plate)
         block = snakemake.wildcards.get("block")
-        also = [*also, *digests.receipts_of(root, outputs)]
+        if block is not None:
+            from cellpipe.workflow.receipts import receipts_of  # here, because it brings pandas
+
+            also = [*also, *receipts_of(root, outputs)]
         digests.write_record(root, rule, block, outputs, also)
 
 

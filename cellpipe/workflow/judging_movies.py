@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import CellpipeError
-from cellpipe.formats.ctc import read_ctc
 from cellpipe.formats.true_movies import as_ctc, find_true_movie
+from cellpipe.layouts.ctc import read_ctc
 from cellpipe.metrics.tracks import score_tracking, why_empty
 
 log = logging.getLogger("cellpipe")

@@ -152,3 +152,13 @@ def kept_receipt(path: Path, key: str) -> Receipt | None:
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException, BadTable):
         return None
     return receipt if receipt.key == key else None
+
+
+def receipts_of(root: Path, outputs: Iterable[Path]) -> list[Path]:
+    """Receipts that the block tables among `outputs` were joined from."""
+    found: list[Path] = []
+    for table in outputs:
+        folder = root / "receipts" / table.parent.name
+        if table.suffix == ".parquet" and table.parent.parent.name == "blocks" and folder.is_dir():
+            found += [receipt_path(folder, receipt.unit) for receipt in read_receipts(table)]
+    return found

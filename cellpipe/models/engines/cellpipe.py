@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.models.engines import Found
+from cellpipe.models.found import Found
 from cellpipe.models.infer import find_objects
 from cellpipe.models.load import Network, load_network, torch_device
 from cellpipe.tiles import Plane

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from cellpipe.formats.ctc import Movie
+    from cellpipe.layouts.ctc import Movie
 
 
 def check_tracks(tracks: pd.DataFrame, path: Path, n_frames: int) -> None:
