@@ -46,7 +46,7 @@ PLATE: dict[str, Any] = {
         }
     },
     "classify": {"training": "controls", "positive": "translocated", "negative": "cytoplasmic"},
-    "detect": {"channel": "spots", "diameter_um": 1.5},
+    "detect": {"channel": "spots", "engine": "log", "diameter_um": 1.5},  # no torch
     "profile": {"readouts": ["translocation", "area_um2"], "hit_readout": "translocation"},
 }
 MOVIE: dict[str, Any] = {

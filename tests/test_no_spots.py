@@ -7,6 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from cellpipe.detect import detect_spots
+from cellpipe.detect.learned import least_heights, neighbours
 from cellpipe.detect.noise import least_height, photon_noise
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.sheets import refuse_small_spots
@@ -62,6 +63,58 @@ def test_spots_in_bright_cells_are_found(engine: str) -> None:
     near = cKDTree(found[["y_um", "x_um"]]).query(at)[0] <= 1.5
     assert near.mean() >= 0.95
     assert len(found) <= 104
+
+
+def test_by_default_cells_of_any_level_make_hardly_a_ghost() -> None:
+    y, x = np.mgrid[:512, :512]
+    n_cells, n_found = 0, 0
+    for level in (0, 50, 100, 400):
+        rng = np.random.default_rng([level, 3])
+        light = np.zeros((512, 512))
+        for place in [(row, column) for row in (80, 256, 430) for column in (80, 256, 430)]:
+            rim = (45 - np.hypot(y - place[0], x - place[1])) / 3
+            light += level / (1 + np.exp(-1.7 * rim))
+            n_cells += 1
+        found = detect_spots(camera(rng, light + 30), pixel_size_um=0.25, diameter_um=0.85)
+        assert "probability" in found  # a network found them
+        n_found += len(found)
+    assert n_found <= 0.05 * n_cells
+
+
+def test_touching_spots_are_found_and_the_end_of_a_fibre_at_the_border_is_none() -> None:
+    rng = np.random.default_rng(8)
+    y, x = np.mgrid[:256, :256]
+    light, sigma_px = np.full((256, 256), 30.0), 1.4
+    pairs = [(row, column) for row in range(24, 240, 32) for column in range(24, 150, 32)]
+    at = []
+    for row, column in pairs:  # two that nearly merge, and a third one nearby
+        angle = rng.uniform(0, np.pi)
+        step = 1.2 * sigma_px * np.array([np.sin(angle), np.cos(angle)])
+        middle = np.array([row, column]) + rng.uniform(-0.5, 0.5, 2)
+        at += [middle - step, middle + step, middle + 6 * step[::-1] * [1, -1]]
+    for row, column in at:
+        light += 300 * np.exp(-((y - row) ** 2 + (x - column) ** 2) / (2 * sigma_px**2))
+    for row in range(16, 256, 32):  # fibres that end at the right border
+        light += 150 * np.exp(-((y - row - 0.2 * (x - 200)) ** 2) / (2 * 1.3**2)) * (x > 190)
+    found = detect_spots(camera(rng, light), pixel_size_um=1, diameter_um=2.83 * sigma_px)
+    places = found[["y_um", "x_um"]].to_numpy()
+    assert (cKDTree(places).query(at)[0] <= 1.5).mean() >= 0.9
+    assert (places[:, 1] > 200).sum() <= 2
+
+
+def test_less_height_is_asked_near_sure_spots_of_its_like() -> None:
+    height, in_noise = (
+        np.array([100.0, 90.0, 60.0, 20.0, 60.0]),
+        np.array([9.0, 8.0, 5.0, 2.5, 3.0]),
+    )
+    found = np.column_stack([np.zeros((5, 2)), height, np.ones(5), in_noise, np.ones(5)])
+    sure = np.array([True, True, False, False, False])
+    near = np.array([True, False, True, True, False])
+    assert least_heights(found, sure, near).tolist() == [2, 4, 2, 4, 4]
+    assert least_heights(found, ~sure & False, near).tolist() == [4] * 5
+    at = np.array([[5.0, 5.0], [5.0, 9.0], [5.0, 40.0], [5.0, 13.0]])
+    found_near = neighbours(at, np.array([True, False, True, True]), sigma_px=1.0)
+    assert found_near.tolist() == [1, 2, 0, 1]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.02])

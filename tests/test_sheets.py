@@ -93,11 +93,13 @@ def test_layers_and_stages_follow_the_config():
 
 
 def test_a_network_for_spots_counts_where_spots_are_sought():
-    detect = {"channel": "dna", "engine": "learned"}
+    detect = {"channel": "dna"}  # by default, a network finds them
     config = sheets.checked_config({**LEAST, "detect": {**detect, "weights": "denoise"}}, SCHEMAS)
     with pytest.raises(BadConfig, match="kind 'denoise' in the section 'detect'"):
         sheets.networks(config)
     assert sheets.detect_environment(config) == "segment"
+    by_filter = {**LEAST, "detect": {**detect, "engine": "log"}}
+    assert sheets.detect_environment(sheets.checked_config(by_filter, SCHEMAS)) == "measure"
     config["detect"]["channel"] = None  # none are sought, so no weights are read
     assert [network["used_by"] for network in sheets.networks(config)] == ["segment"]
     assert sheets.weights_digest(config, "detect") == ""

@@ -15,7 +15,6 @@ from cellpipe.detect.filters import (
 )
 
 USUAL = Tests()
-WIDEST = 2.5  # times as wide as was asked for is something else
 
 
 def locate_by_log(
@@ -53,7 +52,7 @@ def looks_like_spots(
     good = are_spots(image, answer.pixel_noise, y, x, sigma_px, tests)
     width = measures(answer, y[good], x[good], sigma_px)[:, 1]
     # where no width explains the light, it may be one
-    good[good] = ~((width > WIDEST * sigma_px) | (width < tests.narrowest * sigma_px))
+    good[good] = ~((width > tests.widest * sigma_px) | (width < tests.narrowest * sigma_px))
     return good
 
 

@@ -4,6 +4,10 @@ An engine proposes places; here each is looked at with probes that are the same 
 The light of a spot falls off on every side, by more than noise, to the ground around it. On a rim
 or slope it does not fall towards the brighter side, on a fibre not along it, a hot pixel falls off
 faster than optics can, and a bump that is wider than a spot has hardly fallen where a spot ends.
+
+Of two spots that touch, the light of each does not fall towards the other. Where a network knows
+them, less is asked: that along each line through the place the light falls on one side at least.
+On a rim, slope or fibre there is still a line along which it falls on neither.
 """
 
 from __future__ import annotations
@@ -27,13 +31,16 @@ class Tests(NamedTuple):
     least_fall : deviations of noise by which the light falls towards the side where it falls least
     least_roundness : the smaller curvature over the larger: a fibre has 0, a spot 1
     least_share : the same fall over that towards the darkest side
-    narrowest : width over that of a spot: peaks of noise are narrow
+    narrowest, widest : width over that of a spot: peaks of noise are narrow
+    touching : of two opposite sides, the one counts on which the light falls more
     """
 
     least_fall: float = 2.5
     least_roundness: float = 0.25
     narrowest: float = 0.4
     least_share: float = LEAST_SHARE
+    widest: float = 2.5
+    touching: bool = False
 
 
 class Probes(NamedTuple):
@@ -86,8 +93,12 @@ def _passed(
     fall = np.where(outside, np.inf, top[:, None] - light)
     fall = fall.reshape(len(top), len(DISTANCES), DIRECTIONS).max(axis=1)
     fall = np.minimum(fall, 1e6 * noise[:, None])
-    side = (fall + np.roll(fall, 1, axis=1) + np.roll(fall, -1, axis=1)) / 3
-    least = side.min(axis=1)
+    if tests.touching:
+        beyond = outside.reshape(len(top), len(DISTANCES), DIRECTIONS)
+        least = _least_of_lines(fall, np.logical_or.reduce(beyond, axis=1))
+    else:
+        side = (fall + np.roll(fall, 1, axis=1) + np.roll(fall, -1, axis=1)) / 3
+        least = side.min(axis=1)
     falls = least >= tests.least_fall * fall_noise * noise
     # on the plateau of something bright there is more noise than near it
     ground_nearby = light[:, -DIRECTIONS:].min(axis=1)
@@ -97,6 +108,19 @@ def _passed(
     is_round = middle - spread >= tests.least_roundness * (middle + spread)
     ground = light[:, -DIRECTIONS:].mean(axis=1)
     return falls & is_round & ~_hot(patches, ground, noise, sigma_px)
+
+
+def _least_of_lines(fall: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """The fall on the better side of the line through a place that is worst, (S,).
+
+    fall, outside : (S, DIRECTIONS). What is beyond the image is not the better side; a line whose
+    two sides are beyond it, in a corner, tells nothing.
+    """
+    known = np.where(outside, 0, fall), (~outside).astype(float)
+    total, n = (of + np.roll(of, 1, axis=1) + np.roll(of, -1, axis=1) for of in known)
+    side = np.where(outside, -np.inf, total / np.maximum(n, 1))
+    better = np.maximum(side[:, : DIRECTIONS // 2], side[:, DIRECTIONS // 2 :])
+    return np.asarray(np.where(np.isneginf(better), np.inf, better).min(axis=1))
 
 
 def _read(patches: np.ndarray, weights: np.ndarray) -> np.ndarray:

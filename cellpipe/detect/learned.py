@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from cellpipe.detect.blobs import looks_like_spots, measures
 from cellpipe.detect.evidence import Tests
@@ -24,11 +25,20 @@ OUTPUTS = ("heat", "offset_y", "offset_x")
 GROUND_SIGMAS = 4  # light that changes over more than this is background
 SCALE = "heights over the ground in units of the noise of spots nearby, arcsinh"  # for the card
 TILE_PX = 2048
-# the network itself tells most rims from spots: less is asked than of the other engines' places
-TESTS = Tests(least_fall=1.5, least_roundness=0.15, narrowest=0.7)
-SURE = 0.7  # a place of this probability may be one of two spots that touch, and not round
-TESTS_OF_SURE = Tests(least_fall=1.5, least_roundness=-np.inf, narrowest=0.0)
-PROBABILITY = 0.4  # least probability of a spot, where nothing else is asked for
+SURE = 0.7  # noise and rims of smooth cells have not been seen to be so probable
+NEAR_DIAMETERS = 3  # sure spots so near are neighbours: the two may touch, and many are a crowd
+# Noise of bright light over that nearby: from here on, neighbours may be grain of one bright thing
+RAISED = 2.0
+# Least heights in deviations of noise, where none is asked for; the probability does the rest.
+# Among spots of its like, the spots themselves are most of what passes for noise.
+ALONE, AMONG_LIKE = 4.0, 2.0
+LIKE = 0.35  # of the typical height of sure spots: much lower ones are grain between them
+# The network itself tells most rims from spots: less is asked than of the other engines' places.
+TESTS = Tests(least_fall=1.5, least_roundness=0.15, narrowest=0.8)
+TESTS_OF_SURE = Tests(least_fall=1.5, least_roundness=-np.inf, narrowest=0.0, widest=np.inf)
+TESTS_NEAR = TESTS._replace(least_roundness=-np.inf, narrowest=0.4, touching=True)
+TESTS_OF_SURE_NEAR = TESTS_OF_SURE._replace(touching=True)
+PROBABILITY = 0.38  # least probability of a spot, where nothing else is asked for
 
 
 @lru_cache(maxsize=1)
@@ -39,13 +49,14 @@ def shipped_network() -> Network:
 def locate_by_network(
     image: np.ndarray,
     sigma_px: float,
-    threshold: float,
+    threshold: float | None,
     probability_threshold: float,
     network: Network,
 ) -> np.ndarray:
     """y, x, `measures` and probability of each spot, (S, 6).
 
     The network alone would take blots of correlated noise for spots: `threshold` keeps those out.
+    None: `ALONE` and `AMONG_LIKE`.
     Images whose spots are smaller or larger than those that the network knows are rescaled.
     """
     check_kind(network, "spots")
@@ -60,15 +71,45 @@ def locate_by_network(
         seen = _rescaled(image, shape, sigma_px)
     maps = tiled_maps(seen, network, TILE_PX)
     sigma_there = sigma_px * shape[0] / image.shape[0]
-    spots = spots_from_maps(maps, sigma_there, probability_threshold)
+    # sure spots tell where crowds are, also where only surer ones are asked for
+    spots = spots_from_maps(maps, sigma_there, min(probability_threshold, SURE))
     at = (spots[:, :2] + 0.5) * np.divide(image.shape, shape) - 0.5
     y, x = np.clip(np.rint(at), 0, np.array(image.shape) - 1).astype(np.intp).T
     found = np.column_stack([at, measures(answer, y, x, sigma_px), spots[:, 2]])
-    good = found[:, 4] >= threshold
-    for sure, tests in ((False, TESTS), (True, TESTS_OF_SURE)):
-        asked = good & ((spots[:, 2] >= SURE) == sure)
+    sure = spots[:, 2] >= SURE
+    near = neighbours(at, sure, sigma_px) > 0
+    near &= answer.noise[y, x] < RAISED * answer.roughness[y, x]
+    good = spots[:, 2] >= probability_threshold
+    good &= found[:, 4] >= (least_heights(found, sure, near) if threshold is None else threshold)
+    for kind, tests in (
+        (~sure & ~near, TESTS),
+        (sure & ~near, TESTS_OF_SURE),
+        (~sure & near, TESTS_NEAR),
+        (sure & near, TESTS_OF_SURE_NEAR),
+    ):
+        asked = good & kind
         good[asked] = looks_like_spots(image, answer, y[asked], x[asked], sigma_px, tests)
     return found[good]
+
+
+def neighbours(at: np.ndarray, sure: np.ndarray, sigma_px: float) -> np.ndarray:
+    """How many other places near each are sure, int (S,). at: (S, 2) in pixels; sure: bool (S,)."""
+    if not sure.any():
+        return np.zeros(len(at), np.intp)
+    reach_px = NEAR_DIAMETERS * DIAMETER_TO_SIGMA * sigma_px
+    near = cKDTree(at[sure]).query_ball_point(at, reach_px, return_length=True)
+    return np.asarray(near - sure, np.intp)
+
+
+def least_heights(found: np.ndarray, sure: np.ndarray, near: np.ndarray) -> np.ndarray:
+    """Deviations of noise that each place must be high, (S,).
+
+    found : (S, 6), height in column 2, in deviations of noise in column 4
+    sure, near : bool (S,), whether a place is sure, and whether sure ones are near it
+    """
+    typical = found[sure & (found[:, 4] >= ALONE), 2]
+    like = near & (found[:, 2] >= LIKE * np.median(typical)) if len(typical) else near & False
+    return np.where(like, AMONG_LIKE, ALONE)
 
 
 def _rescaled(image: np.ndarray, shape: tuple[int, int], sigma_px: float) -> np.ndarray:

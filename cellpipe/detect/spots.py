@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("y_um", "x_um", "intensity", "sigma_um", "signal_to_noise")
 ENGINES = ("learned", "log", "trackpy")
-LEAST_OF_LEARNED = 4.0  # deviations, where none is asked for: its probability does the rest
 
 
 def detect_spots(
@@ -33,10 +32,10 @@ def detect_spots(
     *,
     pixel_size_um: float,
     diameter_um: float,
-    engine: str = "log",
+    engine: str = "learned",
     threshold: float | None = None,
     false_per_mpx: float = 0.3,
-    probability_threshold: float = 0.4,
+    probability_threshold: float = 0.38,
     min_roundness: float = 0.2,
     polarity: str = "bright",
     network: Network | None = None,
@@ -49,11 +48,14 @@ def detect_spots(
     pixel_size_um : float
     diameter_um : float
         Of a spot as it looks in the image: 2.8 times the sigma of its Gaussian.
-    engine : "log", "trackpy" or "learned"
+    engine : "learned", "log" or "trackpy"
+        Of false spots, ``log`` and ``trackpy`` control the rate that noise makes, by
+        `false_per_mpx`. ``learned`` controls none by an option: it is measured, on simulated fields
+        without a spot (benchmarks/README.md).
     threshold : float or None
         Least height of a spot in standard deviations of the noise nearby. None: what
-        `false_per_mpx` says (5.2 for spots of 4 pixels), and 4 for ``learned``, whose probability
-        keeps out what is no spot.
+        `false_per_mpx` says (5.2 for spots of 4 pixels); for ``learned``, whose probability keeps
+        out what is no spot, 4, and 2 near sure spots of its like (`learned.least_heights`).
     false_per_mpx : float
         How many spots noise alone may make in a million pixels, where no threshold is given. Used
         by ``log`` and ``trackpy``.
@@ -94,13 +96,11 @@ def detect_spots(
     image = pixels.astype(np.float64) - np.median(pixels)
     image *= {"bright": 1, "dark": -1}[polarity]
     columns = list(COLUMNS)
-    if threshold is None:
-        by_noise = least_height(sigma_px, false_per_mpx)
-        threshold = LEAST_OF_LEARNED if engine == "learned" else by_noise
+    least = least_height(sigma_px, false_per_mpx) if threshold is None else threshold
     if engine == "log":
-        spots = locate_by_log(image, sigma_px, threshold, min_roundness)
+        spots = locate_by_log(image, sigma_px, least, min_roundness)
     elif engine == "trackpy":
-        spots = locate_by_trackpy(image, sigma_px, threshold)
+        spots = locate_by_trackpy(image, sigma_px, least)
     else:
         from cellpipe.detect.learned import locate_by_network, shipped_network  # torch
 
