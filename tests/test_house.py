@@ -1,0 +1,92 @@
+"""The house: rooms on floors, imports from a floor or below, and no circle of rooms."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import NamedTuple
+
+from running import ROOT
+
+PACKAGE = ROOT / "cellpipe"
+FLOORS = (  # from the ground; see CONTRIBUTING
+    {"errors", "wells"},
+    {"files"},
+    {"image", "simulate"},
+    {"readers", "plate"},
+    {"networks"},
+    {
+        *("quality", "correct", "restore", "segment", "detect", "measure", "classify", "track"),
+        *("dynamics", "profiles", "statistics"),
+    },
+    {"metrics"},
+    {"config"},
+    {"run"},
+    {"evaluate", "training", "exports", "figures"},
+    {"report"},
+    {"cli", "__main__"},
+)
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+class Import(NamedTuple):
+    """A line of a file of one room that imports from another."""
+
+    source: str
+    target: str
+    line: str  # path:number: statement
+
+
+def imports() -> Iterator[Import]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for name in _named(node):
+                target = name.split(".")[1]
+                if target in FLOOR and target != room:
+                    assert isinstance(node, ast.stmt)
+                    where = f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+                    yield Import(room, target, where)
+
+
+def _named(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        module = node.module or ""
+        names = (
+            [f"{module}.{each.name}" for each in node.names] if module == "cellpipe" else [module]
+        )
+    elif isinstance(node, ast.Import):
+        names = [each.name for each in node.names]
+    else:
+        return []
+    return [name for name in names if name.startswith("cellpipe.")]
+
+
+def test_every_room_stands_on_a_floor() -> None:
+    paths = [path for path in PACKAGE.iterdir() if path.name not in ("__init__.py", "__pycache__")]
+    assert {path.name.removesuffix(".py") for path in paths} - {"weights"} == set(FLOOR)
+
+
+def test_no_import_goes_up() -> None:
+    assert [one.line for one in imports() if FLOOR[one.target] > FLOOR[one.source]] == []
+
+
+def test_no_rooms_import_each_other() -> None:
+    """Neither two of them nor more in a circle."""
+    lines: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in imports():
+        lines[one.source, one.target].append(one.line)
+    graph: dict[str, set[str]] = defaultdict(set)
+    for source, target in lines:
+        graph[source].add(target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = error.args[1][::-1]  # each imports the next
+        raise AssertionError(
+            "\n".join(" -> ".join(circle[i : i + 2]) + ": " + lines[pair][0]
+                      for i, pair in enumerate(pairwise(circle)))
+        ) from None  # fmt: skip
