@@ -11,9 +11,10 @@ from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
 from cellpipe.inputs import account, remedies
 from cellpipe.plate import Plate
-from cellpipe.profiles.left_out import name_left_out, without_left_out
+from cellpipe.profiles.left_out import without_left_out
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
+from cellpipe.quality.left_out import name_left_out
 from cellpipe.segment import movie_quality
 from cellpipe.units import words_of
 from cellpipe.workflow import gather

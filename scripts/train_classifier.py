@@ -8,9 +8,10 @@ from safetensors.numpy import save_file
 from cellpipe.errors import BadConfig
 from cellpipe.inputs.objects import read_annotations
 from cellpipe.inputs.plate_map import read_plate_map
-from cellpipe.profiles.left_out import name_left_out, without_left_out
+from cellpipe.profiles.left_out import without_left_out
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
+from cellpipe.quality.left_out import name_left_out
 from cellpipe.units import Scale
 from cellpipe.workflow import gather, plate_chain
 from cellpipe.workflow.job import log, speaking

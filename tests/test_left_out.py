@@ -11,8 +11,8 @@ import tifffile
 from running import PLATE, Run
 from scipy import ndimage
 
-from cellpipe.profiles.left_out import left_out_of_wells, name_left_out, without_left_out
-from cellpipe.quality.left_out import fields_left_out
+from cellpipe.profiles.left_out import left_out_of_wells, without_left_out
+from cellpipe.quality.left_out import fields_left_out, name_left_out
 from cellpipe.report.content import ReportContent
 from cellpipe.report.judgement import judgement_table
 from cellpipe.workflow.plate_chain import profile_plate

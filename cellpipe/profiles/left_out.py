@@ -11,48 +11,14 @@ keep them; `left_out` in ``fields.parquet`` names them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
-
-from cellpipe.quality.focus import FLAG
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Doubt = Literal["focus", "blank"]
 OPTION = "profile.leave_out"
-# of a plane. Less changes counts by less than that, and registered images have such margins
-LEAST_BLANK = 0.05
 PLACE = ["well", "field"]
-
-
-def name_left_out(
-    fields: pd.DataFrame, channels: Sequence[str], leave_out: Collection[Doubt]
-) -> pd.DataFrame:
-    """`fields` with `left_out`: why a field (or frame) counts for nothing in wells; "" if it does.
-
-    Parameters
-    ----------
-    fields : one row per well, field and t, with `focus_flag` and `<channel>_blank`
-    leave_out : the option `profile.leave_out`
-
-    Where half of the planes of a channel are blank in part, it is what these images look like
-    (mosaics, turned images), and none is left out for it.
-    """
-    reasons: list[list[str]] = [[] for _ in range(len(fields))]
-    if "focus" in leave_out and "focus_flag" in fields:
-        blurred = fields["focus_flag"].fillna("").str.contains(FLAG, regex=False)
-        for said, here in zip(reasons, blurred, strict=True):
-            said += [FLAG] if here else []
-    for channel in channels if "blank" in leave_out else ():
-        if f"{channel}_blank" not in fields:
-            continue
-        share = fields[f"{channel}_blank"].astype("float64")
-        if share.median() > LEAST_BLANK:
-            continue
-        for said, part in zip(reasons, share, strict=True):
-            said += [f"{channel} {100 * part:.0f} % blank"] if part > LEAST_BLANK else []
-    return fields.assign(left_out=["; ".join(said) for said in reasons])
 
 
 def counted(fields: pd.DataFrame) -> pd.DataFrame:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe.profiles.counts import why_incomplete
 from cellpipe.statistics.controls import signal_to_background, ssmd, z_prime
 from cellpipe.statistics.position_effects import finite
 from cellpipe.statistics.reference import controls_of, named, reference_of, why_few
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def control_notes(wells: pd.DataFrame, readout: str) -> list[str]:
+def control_notes(wells: pd.DataFrame, readout: str, left_out: Sequence[str] = ()) -> list[str]:
     """Sentences: "no <scores>: <reason>", remarks on the controls, and incomplete wells.
 
     Parameters
     ----------
     wells : as `cellpipe.profiles.counts.comparable` makes them: values of incomplete wells are NaN
+    left_out : names of these wells
     """
     reference = reference_of(wells, readout)
     empty: dict[str, list[str]] = {}  # reason → scores
@@ -35,9 +36,8 @@ def control_notes(wells: pd.DataFrame, readout: str) -> list[str]:
     said = " ".join(notes)
     notes += [remark for remark in reference.remarks if remark not in said]
     notes += _ratios(wells, readout)
-    left = [str(well) for well in wells.loc[why_incomplete(wells, readout).ne(""), "well"]]
-    if left:
-        notes.append(f"{len(left)} incomplete wells left out: {named(left)}")
+    if left_out:
+        notes.append(f"{len(left_out)} incomplete wells left out: {named(list(left_out))}")
     return notes
 
 

@@ -9,6 +9,7 @@ Z′ and SSMD: controls; B-score and edge test: position_effects; curves: dose_r
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def plate_statistics(
     *,
     dose_column: str | None = "dose",
     group_column: str | None = None,
+    left_out: Mapping[str, Sequence[str]] | None = None,
 ) -> pd.DataFrame:
     """The plate's statistics.tsv: a row of kind "controls" per readout, then "dose_response" rows.
 
@@ -57,6 +59,9 @@ def plate_statistics(
         A curve is fitted per readout and group over wells that are no positive control;
         negative controls count as dose 0 (a group without its own shares the plate's).
 
+    left_out : of each readout
+        Names of wells that are incomplete and have no value for that.
+
     Raises
     ------
     BadConfig
@@ -67,7 +72,8 @@ def plate_statistics(
 
     has_doses = dose_column in wells and bool(wells[dose_column].gt(0).any())
     _require_columns(wells, readouts + [c for c in (dose_column, group_column) if c and has_doses])
-    rows = [_control_row(wells, readout, dose_column) for readout in readouts]
+    left = left_out or {}
+    rows = [_control_row(wells, name, dose_column, left.get(name, ())) for name in readouts]
     for readout in readouts if has_doses else ():
         for own in dose_groups(wells, str(dose_column), group_column, readout):
             head = {"readout": readout, "kind": "dose_response", "group": own.group}
@@ -90,7 +96,9 @@ def _curve(own: DoseGroup, readout: str) -> DoseResponse:
     return replace(fit, note="; ".join(filter(None, [fit.note, own.remark])))
 
 
-def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> dict:
+def _control_row(
+    wells: pd.DataFrame, readout: str, dose_column: str | None, left_out: Sequence[str]
+) -> dict:
     control, values = controls_of(wells), wells[readout].astype(float)
     positive, negative = (values[control == kind] for kind in ("positive", "negative"))
     edge = edge_test(values, *_positions(wells), strata=_treatments(wells, dose_column))
@@ -100,7 +108,7 @@ def _control_row(wells: pd.DataFrame, readout: str, dose_column: str | None) -> 
         "cv_negative": cv(negative), "cv_positive": cv(positive),
         "n_negative": finite(negative).size, "n_positive": finite(positive).size,
         "edge_p": edge.p, "edge_shift": edge.shift,
-        "note": "; ".join(control_notes(wells, readout)),
+        "note": "; ".join(control_notes(wells, readout, left_out)),
     }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from cellpipe.classify.cells import (
     training_set_from_controls,
 )
 from cellpipe.profiles import wells as profiles
-from cellpipe.profiles.counts import comparable
+from cellpipe.profiles.counts import comparable, why_incomplete
 from cellpipe.profiles.cytominer import account_of_features, feature_references
 from cellpipe.profiles.left_out import left_out_of_wells, tables_that_count
 from cellpipe.profiles.summary import imaging_plan, summarise_wells, with_absent_fractions
@@ -114,7 +114,11 @@ def profile_plate(
         why = (unmade or {}).get(name, "")
         wells = profiles.call_hits(wells, name, threshold=limit, unmade=why)
     compared = comparable(wells, readouts)
-    statistics = plate_statistics(compared, list(readouts), group_column=options["dose_group"])
+    left_out = {
+        name: list(wells.loc[why_incomplete(wells, name).ne(""), "well"]) for name in readouts
+    }
+    group = options["dose_group"]
+    statistics = plate_statistics(compared, list(readouts), group_column=group, left_out=left_out)
     for readout, reason in (unmade or {}).items():
         statistics.loc[statistics["readout"] == readout, "note"] = reason
     described = plate_map.merge(wells[["well", "incomplete"]], how="left", on="well")
