@@ -210,6 +210,13 @@ def dose_plate(seed=14, rows=(1, 2, 5, 6), noise=0.03):
     return pd.DataFrame(wells, columns=["well", "row", "column", "control", "dose", "ratio"])
 
 
+def test_incomplete_wells_are_named_in_the_note_of_the_controls():
+    wells = dose_plate()
+    table = plate_statistics(wells, ["ratio"], left_out={"ratio": ["B02", "C07"]})
+    assert "2 incomplete wells left out: B02, C07" in table["note"][0]
+    assert "incomplete" not in plate_statistics(wells, ["ratio"])["note"][0]
+
+
 def test_plate_statistics_hold_a_row_per_readout_and_a_curve_per_group():
     table = plate_statistics(dose_plate(), ["ratio"], group_column="row")
     control = table[table["kind"] == "controls"].iloc[0]

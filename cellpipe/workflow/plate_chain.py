@@ -114,11 +114,12 @@ def profile_plate(
         why = (unmade or {}).get(name, "")
         wells = profiles.call_hits(wells, name, threshold=limit, unmade=why)
     compared = comparable(wells, readouts)
-    left_out = {
-        name: list(wells.loc[why_incomplete(wells, name).ne(""), "well"]) for name in readouts
-    }
-    group = options["dose_group"]
-    statistics = plate_statistics(compared, list(readouts), group_column=group, left_out=left_out)
+    statistics = plate_statistics(
+        compared,
+        list(readouts),
+        group_column=options["dose_group"],
+        left_out={name: _incomplete_wells(wells, name) for name in readouts},
+    )
     for readout, reason in (unmade or {}).items():
         statistics.loc[statistics["readout"] == readout, "note"] = reason
     described = plate_map.merge(wells[["well", "incomplete"]], how="left", on="well")
@@ -128,3 +129,7 @@ def profile_plate(
     selected = profiles.select_profile_features(normalised)
     features = account_of_features(references, normalised)
     return Profile(wells, statistics, augmented, normalised, selected, features)
+
+
+def _incomplete_wells(wells: pd.DataFrame, readout: str) -> list[str]:
+    return [str(well) for well in wells.loc[why_incomplete(wells, readout).ne(""), "well"]]
