@@ -13,7 +13,6 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
 
 from cellpipe.tiles import Plane, blocks
 
@@ -149,6 +148,8 @@ def background(binned: np.ndarray, noise: float) -> np.ndarray:
         ],
         np.float32,
     )
+    from scipy import ndimage  # here: what asks for names alone need not wait for it
+
     # a square full of objects has the background of those around it
     middle = ndimage.median_filter(darkest, 3, mode="nearest")
     darkest = np.minimum(darkest, middle) + np.float32(NORMAL_10 * noise)
