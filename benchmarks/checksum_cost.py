@@ -16,10 +16,10 @@ from unittest import mock
 
 import numpy as np
 
-from cellpipe.ngff import trees
-from cellpipe.plate import Plate
-from cellpipe.plate_metadata import lay_out
-from cellpipe.workflow.durable import sync_disk
+from cellpipe.files.durable import sync_disk
+from cellpipe.plate import trees
+from cellpipe.plate.lay_out import lay_out
+from cellpipe.plate.plate import Plate
 
 ROUNDS, NEVER = 3, (np.inf, np.inf)
 

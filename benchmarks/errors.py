@@ -22,11 +22,11 @@ import pandas as pd
 from scipy import ndimage
 from segmentation import FOLDERS
 
+from cellpipe.image.tiles import widened
 from cellpipe.metrics.overlap import Overlap, overlap
-from cellpipe.models.card import load_card
-from cellpipe.models.engines import load_engine
+from cellpipe.networks.card import load_card
+from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
-from cellpipe.tiles import widened
 from cellpipe.training.pairs import read_pair
 
 SPECK_PX = 25

@@ -19,7 +19,7 @@ from scipy import ndimage
 from skimage.segmentation import expand_labels
 from torch import Tensor
 
-from cellpipe.models.instances import flood, labels_from_maps
+from cellpipe.networks.instances import flood, labels_from_maps
 from cellpipe.training.losses import segmentation_loss
 from cellpipe.training.targets import OFFSET_SCALE_PX, border_mask, centre_maps
 

@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import in_process
 from running import MOVIE, TABLES, Run, final_digests, with_changes
 
-from cellpipe.workflow.asides import is_aside
-from cellpipe.workflow.faults import find_faults
+from cellpipe.files.asides import is_aside
+from cellpipe.run.faults import find_faults
 
 TARGETS = (*TABLES, "results/P/ctc")
 STAGES = ("ingest", "segment", "measure")

@@ -20,8 +20,8 @@ import pandas as pd
 
 from cellpipe.metrics.labels import average_precision
 from cellpipe.metrics.overlap import overlap
-from cellpipe.models.card import load_card
-from cellpipe.models.engines import load_engine
+from cellpipe.networks.card import load_card
+from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.pairs import read_pair
 

@@ -28,7 +28,7 @@ from cellpipe.figures.style import figure_bytes
 from cellpipe.figures.training import worst_images
 from cellpipe.metrics.points import point_scores
 from cellpipe.metrics.segmentation import judge_labels
-from cellpipe.models.engines import load_engine
+from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.label_free import pairs
 from cellpipe.training.trained import Shown

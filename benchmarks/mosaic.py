@@ -20,14 +20,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellpipe.inputs import sheets
+from cellpipe.config import sheets
+from cellpipe.image.scratch import scratch_in
 from cellpipe.metrics.labels import overlap
-from cellpipe.models.infer import find_objects
-from cellpipe.models.load import load_network
-from cellpipe.plate import Plate
-from cellpipe.plate_metadata import lay_out
+from cellpipe.networks.infer import find_objects
+from cellpipe.networks.load import load_network
+from cellpipe.plate.lay_out import lay_out
+from cellpipe.plate.plate import Plate
 from cellpipe.run.frames import measure, segment
-from cellpipe.scratch import scratch_in
 from cellpipe.simulate import PlateDesign, draw_field
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"

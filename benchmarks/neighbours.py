@@ -18,8 +18,8 @@ import numpy as np
 from scipy import ndimage
 
 from cellpipe.metrics.labels import matches, overlap
-from cellpipe.models.card import load_card
-from cellpipe.models.engines import load_engine
+from cellpipe.networks.card import load_card
+from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.pairs import read_pair
 

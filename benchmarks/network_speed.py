@@ -22,11 +22,11 @@ import pandas as pd
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from cellpipe.models.calibration import object_features
-from cellpipe.models.instances import labels_from_maps
-from cellpipe.models.load import load_network
-from cellpipe.models.normalise import normalise
-from cellpipe.models.predict import image_maps
+from cellpipe.image.normalise import normalise
+from cellpipe.networks.calibration import object_features
+from cellpipe.networks.instances import labels_from_maps
+from cellpipe.networks.load import load_network
+from cellpipe.networks.predict import image_maps
 from cellpipe.simulate import PlateDesign, draw_field
 
 SHAPE = (512, 704)

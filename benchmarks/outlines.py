@@ -22,11 +22,11 @@ from scipy import ndimage
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
+from cellpipe.image.normalise import normalise
 from cellpipe.metrics.overlap import overlap
-from cellpipe.models.instances import labels_from_maps
-from cellpipe.models.load import load_network
-from cellpipe.models.normalise import normalise
-from cellpipe.models.predict import image_maps
+from cellpipe.networks.instances import labels_from_maps
+from cellpipe.networks.load import load_network
+from cellpipe.networks.predict import image_maps
 from cellpipe.training.pairs import read_pair
 
 FOLDER = "nuclei-bbbc039"

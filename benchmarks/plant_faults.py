@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellpipe.plate import Plate
-from cellpipe.workflow.faults import Found
+from cellpipe.plate.plate import Plate
+from cellpipe.run.faults import Found
 
 # what is compared byte by byte with the undisturbed results; block tables, receipts and records
 # hold seconds, and reports say when they were made
@@ -297,7 +297,7 @@ def digests(root: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    from cellpipe.workflow.faults import find_faults
+    from cellpipe.run.faults import find_faults
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished run")

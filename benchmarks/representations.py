@@ -31,11 +31,11 @@ import yaml
 from instance_maps import REPRESENTATIONS, Representation, contact_objects
 from safetensors.torch import load_file
 
+from cellpipe.image.normalise import normalise
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.card import load_card
-from cellpipe.models.normalise import normalise
-from cellpipe.models.predict import image_maps
-from cellpipe.models.unet import UNet, UNetConfig, channels_last
+from cellpipe.networks.card import load_card
+from cellpipe.networks.predict import image_maps
+from cellpipe.networks.unet import UNet, UNetConfig, channels_last
 from cellpipe.training.loop import fit
 from cellpipe.training.plan import Plan, read_plan
 from cellpipe.training.segmentation import Example, draw_batch, make_example

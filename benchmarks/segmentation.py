@@ -24,10 +24,10 @@ import pandas as pd
 import tifffile
 from scipy import ndimage
 
+from cellpipe.image.normalise import intensity_range
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.card import load_card
-from cellpipe.models.engines import load_engine
-from cellpipe.models.normalise import intensity_range
+from cellpipe.networks.card import load_card
+from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.pairs import read_pair
 

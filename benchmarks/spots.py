@@ -31,7 +31,7 @@ import pandas as pd
 
 from cellpipe.detect import DIAMETER_TO_SIGMA, detect_spots
 from cellpipe.metrics.points import point_scores
-from cellpipe.models.load import load_network
+from cellpipe.networks.load import load_network
 
 TOLERANCE_PX = 3.0
 Detector = Callable[..., np.ndarray]

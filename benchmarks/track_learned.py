@@ -29,11 +29,11 @@ from skimage.io import imread
 from track import IMPERFECT, WHOLE, reach_um, show
 from track_scores import links, score, summed
 
-from cellpipe.formats.trackmate import read_trackmate
-from cellpipe.layouts.ctc import read_ctc
-from cellpipe.models.linking import LinkNetwork, load_link_network
+from cellpipe.exports.trackmate import read_trackmate
+from cellpipe.readers.ctc import read_ctc
 from cellpipe.simulate import DIFFICULTIES, detect
 from cellpipe.track import link_cells
+from cellpipe.track.linking import LinkNetwork, load_link_network
 
 MAX_GAP_FRAMES = 2
 DETECTED = {"every cell detected": WHOLE, "2.5 % missed, 1 % false": IMPERFECT}

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import tifffile
 
-from cellpipe.formats.ctc import write_ctc, write_seg
+from cellpipe.exports.ctc import write_ctc, write_seg
 from cellpipe.simulate import DIFFICULTIES, draw_movie
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.workflow.job import stopped
+from cellpipe.run.job import stopped
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -69,8 +69,8 @@ def _refuse_other(folder: Path) -> None:
 
 
 def _verify_plate(root: Path, options: argparse.Namespace) -> int:
-    from cellpipe.workflow import mend
-    from cellpipe.workflow.faults import METADATA, find_faults
+    from cellpipe.run import mend
+    from cellpipe.run.faults import METADATA, find_faults
 
     found = find_faults(root)
     _print_found(root, found)
@@ -111,7 +111,7 @@ def _verify_plate(root: Path, options: argparse.Namespace) -> int:
 
 def _source(root: Path, configfiles: Sequence[str]):  # type: ignore[no-untyped-def]
     """The record of the run, and the folder of the images if it is known."""
-    from cellpipe.workflow.run_record import read_run
+    from cellpipe.run.run_record import read_run
 
     record = read_run(root, configfiles)
     return record, Path(record.images) if record.images else None

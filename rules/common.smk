@@ -10,20 +10,22 @@ import pandas as pd
 from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, workflow.basedir)
-from cellpipe.inputs import lines, places, sheets, watch
-from cellpipe.inputs.config import refuse_doubles
-from cellpipe.inputs.readouts import (
+from cellpipe.config import lines, sheets
+from cellpipe.files import places
+from cellpipe.readers import watch
+from cellpipe.config.files import refuse_doubles
+from cellpipe.config.readouts import (
     refuse_missing_controls,
     refuse_odd_maps,
     refuse_unknown_readouts,
 )
-from cellpipe.workflow.blocks import cut_blocks, cut_field_blocks
+from cellpipe.run.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
-from cellpipe.workflow.contents import incomplete, lost_stores
-from cellpipe.workflow.limits import say_killed
-from cellpipe.workflow.run_record import note_run
+from cellpipe.run.contents import incomplete, lost_stores
+from cellpipe.run.limits import say_killed
+from cellpipe.run.run_record import note_run
 from cellpipe.run.code import code_digest, keep_parsed
-from cellpipe.workflow.summary import end_of_run
+from cellpipe.run.summary import end_of_run
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
 OF_JOBS = f"export PYTHONPATH={shlex.quote(workflow.basedir)}; "
@@ -350,9 +352,9 @@ def pixels_layout(wildcards):
 # engines are imported by the names that the config gives
 SEGMENT_CODE = code_digest(
     "segment_block",
-    f"models.engines.{config['segment']['nuclei']['engine']}",
+    f"segment.engines.{config['segment']['nuclei']['engine']}",
     *(
-        ["models.engines.cellpipe"]
+        ["segment.engines.cellpipe"]
         if config["segment"]["cells"]["method"] == "network"
         else []
     ),

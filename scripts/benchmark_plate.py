@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe.inputs.objects import read_annotations
-from cellpipe.inputs.plate_map import read_plate_map
-from cellpipe.plate import Plate
-from cellpipe.workflow import bare
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.receipts import read_receipts
-from cellpipe.workflow.tables import read_table
+from cellpipe.config.objects import read_annotations
+from cellpipe.config.plate_map import read_plate_map
+from cellpipe.files.publish import publish_table
+from cellpipe.files.tables import read_table
+from cellpipe.plate.plate import Plate
+from cellpipe.run import bare
+from cellpipe.run.job import log, speaking
+from cellpipe.run.receipts import read_receipts
 
 SAMPLED_FRAMES = 48  # for the bare computation; the rest is scaled up
 

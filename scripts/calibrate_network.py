@@ -20,8 +20,8 @@ import torch
 import yaml
 
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.models.card import Card
-from cellpipe.models.load import load_network
+from cellpipe.networks.card import Card
+from cellpipe.networks.load import load_network
 from cellpipe.training import calibration
 from cellpipe.training.outputs import mean_scores
 from cellpipe.training.plan import read_plan

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.publish import publish_text
-from cellpipe.workflow.summary import not_whole
+from cellpipe.files.publish import publish_text
+from cellpipe.run.job import speaking
+from cellpipe.run.summary import not_whole
 
 with speaking(snakemake):
     summary = json.loads(Path(snakemake.input.summary).read_text(encoding="utf-8"))

@@ -3,8 +3,8 @@
 from safetensors import safe_open
 
 from cellpipe.classify.cells import Classifier, classify_cells
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.receipts import read_receipts, read_rows, write_receipts
+from cellpipe.run.job import speaking
+from cellpipe.run.receipts import read_receipts, read_rows, write_receipts
 
 PLACE = ["plate", "well", "field", "t", "label"]
 

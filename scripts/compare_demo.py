@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellpipe.workflow.tables import read_table
+from cellpipe.files.tables import read_table
 
 
 def plate_rows(demo: Path, results: Path):

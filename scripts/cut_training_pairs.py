@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from cellpipe.errors import CellpipeError
+from cellpipe.run.job import speaking
 from cellpipe.training.label_free import COLUMNS, cut
-from cellpipe.workflow.job import speaking
 
 if "snakemake" in globals():
     job = globals()["snakemake"]

@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 
-from cellpipe.plate import Plate
+from cellpipe.plate.plate import Plate
+from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.denoise import denoise_frame, load_denoiser
-from cellpipe.stream import Work
-from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.job import speaking
+from cellpipe.run.job import speaking
+from cellpipe.run.stream import Work
 
 
 def stored_as(clean, dtype):

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.detect import detect_frame, load_spot_network
-from cellpipe.stream import Work
-from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.job import speaking
+from cellpipe.run.job import speaking
+from cellpipe.run.stream import Work
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "detect")

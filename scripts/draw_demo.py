@@ -22,8 +22,8 @@ import pandas as pd
 import tifffile
 
 from cellpipe import simulate
+from cellpipe.files.removal import remove
 from cellpipe.simulate import MovieDesign, PlateDesign
-from cellpipe.workflow.removal import remove
 
 PLATES = {
     "full": PlateDesign(),

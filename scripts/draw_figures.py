@@ -4,22 +4,22 @@ from functools import partial
 from pathlib import Path
 
 from cellpipe import figures
+from cellpipe.config.dose_units import dose_unit
 from cellpipe.dynamics.stage import without_stage
-from cellpipe.inputs.dose_units import dose_unit
-from cellpipe.plate import Plate
+from cellpipe.files.publish import published
+from cellpipe.files.tables import read_confusion, read_statistics, read_table
+from cellpipe.image.units import words_of
+from cellpipe.plate.plate import Plate
 from cellpipe.profiles.counts import comparable
-from cellpipe.units import words_of
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.not_made import NotMade, file_name
-from cellpipe.workflow.publish import published
-from cellpipe.workflow.tables import read_confusion, read_statistics, read_table
+from cellpipe.run.job import log, speaking
+from cellpipe.run.not_made import NotMade, file_name
 
 LIVES = ["well", "field", "track_id", "parent_track_id", "t_start", "t_end"]
 POSITIONS = ["well", "field", "t", "y_um", "x_um", "track_id"]
 
 
 def read_computed(path, columns=None):
-    """A table with the names with which figures compute (see `cellpipe.units`)."""
+    """A table with the names with which figures compute (see `cellpipe.image.units`)."""
     return scale.computed(read_table(path, columns and [scale.column(name) for name in columns]))
 
 

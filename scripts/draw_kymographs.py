@@ -6,17 +6,17 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from cellpipe.config.lines import LINE, read_lines
 from cellpipe.dynamics.kymograph import band, line_profile
 from cellpipe.errors import BadConfig
 from cellpipe.figures.kymographs import kymograph_figure
 from cellpipe.figures.style import figure_bytes
-from cellpipe.inputs.lines import LINE, read_lines
-from cellpipe.plate import Plate
-from cellpipe.units import words_of
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.not_made import NotMade
-from cellpipe.workflow.publish import publish_table, published
-from cellpipe.workflow.receipts import good_frames
+from cellpipe.files.publish import publish_table, published
+from cellpipe.image.units import words_of
+from cellpipe.plate.plate import Plate
+from cellpipe.run.job import log, speaking
+from cellpipe.run.not_made import NotMade
+from cellpipe.run.receipts import good_frames
 
 
 def taken(line, corners_um):

@@ -12,16 +12,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.judged_folders import judged_folders
-from cellpipe.workflow.judging import (
+from cellpipe.evaluate.judged_folders import judged_folders
+from cellpipe.evaluate.judging import (
     draw_curve,
     draw_worst,
     judge_images,
     score_notes,
     score_table,
 )
-from cellpipe.workflow.publish import publish_table
+from cellpipe.files.publish import publish_table
+from cellpipe.run.job import log, speaking
 
 
 def evaluate(folders, outputs, pixel_size_um, n_worst, sparse):

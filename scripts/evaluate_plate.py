@@ -9,14 +9,9 @@ import itertools
 from functools import partial
 from pathlib import Path
 
+from cellpipe.config.objects import read_true_places
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.inputs.marked_cells import Completeness, completeness, unused_truth
-from cellpipe.inputs.objects import read_true_places
-from cellpipe.inputs.truth import true_frames
-from cellpipe.metrics.points import class_scores
-from cellpipe.plate import Plate
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.judging import (
+from cellpipe.evaluate.judging import (
     JudgedImage,
     draw_curve,
     draw_worst,
@@ -24,12 +19,17 @@ from cellpipe.workflow.judging import (
     score_notes,
     score_table,
 )
-from cellpipe.workflow.judging_movies import Movie, judge_movies, summarise_movies
-from cellpipe.workflow.judging_spots import judge_spots
-from cellpipe.workflow.not_made import read_not_made
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.receipts import good_frames
-from cellpipe.workflow.tables import read_table
+from cellpipe.evaluate.judging_movies import Movie, judge_movies, summarise_movies
+from cellpipe.evaluate.judging_spots import judge_spots
+from cellpipe.evaluate.marked_cells import Completeness, completeness, unused_truth
+from cellpipe.evaluate.truth import true_frames
+from cellpipe.files.publish import publish_table
+from cellpipe.files.tables import read_table
+from cellpipe.metrics.points import class_scores
+from cellpipe.plate.plate import Plate
+from cellpipe.run.job import log, speaking
+from cellpipe.run.not_made import read_not_made
+from cellpipe.run.receipts import good_frames
 
 SPOT_TOLERANCE_UM = 1.0
 CELL_TOLERANCE_UM = 5.0

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from cellpipe.formats.ctc import write_ctc
-from cellpipe.plate import Plate
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.not_made import NotMade
-from cellpipe.workflow.publish import published
-from cellpipe.workflow.receipts import good_frames
-from cellpipe.workflow.tables import read_table
+from cellpipe.exports.ctc import write_ctc
+from cellpipe.files.publish import published
+from cellpipe.files.tables import read_table
+from cellpipe.plate.plate import Plate
+from cellpipe.run.job import speaking
+from cellpipe.run.not_made import NotMade
+from cellpipe.run.receipts import good_frames
 
 
 def labels_of(well, field, where):

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe.formats.geff import write_geff
-from cellpipe.plate import Plate
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.not_made import NotMade
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.removal import remove
-from cellpipe.workflow.tables import read_table
+from cellpipe.exports.geff import write_geff
+from cellpipe.files.publish import publish_table
+from cellpipe.files.removal import remove
+from cellpipe.files.tables import read_table
+from cellpipe.plate.plate import Plate
+from cellpipe.run.job import speaking
+from cellpipe.run.not_made import NotMade
 
 with speaking(snakemake) as also:
     plate, not_made = Plate(snakemake.input.layout), NotMade()

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from cellpipe.formats.bioimage_io import write_package
-from cellpipe.models.load import load_network
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.publish import published
+from cellpipe.exports.bioimage_io import write_package
+from cellpipe.files.publish import published
+from cellpipe.networks.load import load_network
+from cellpipe.run.job import speaking
 
 with speaking(snakemake):
     network = load_network(snakemake.input.weights)

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from cellpipe.formats.napari import write_napari
-from cellpipe.plate import Plate
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.not_made import NotMade
-from cellpipe.workflow.publish import published
-from cellpipe.workflow.tables import read_table
+from cellpipe.exports.napari import write_napari
+from cellpipe.files.publish import published
+from cellpipe.files.tables import read_table
+from cellpipe.plate.plate import Plate
+from cellpipe.run.job import speaking
+from cellpipe.run.not_made import NotMade
 
 with speaking(snakemake):
     plate, not_made = Plate(snakemake.input.layout), NotMade()

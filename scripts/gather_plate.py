@@ -5,23 +5,23 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import saturation
 from cellpipe.dynamics.diffusion import subtract_drift
 from cellpipe.dynamics.msd import ensemble_msd, track_msd
 from cellpipe.dynamics.stage import without_stage
-from cellpipe.inputs import account, remedies
-from cellpipe.plate import Plate
+from cellpipe.files.publish import publish_table
+from cellpipe.files.tables import read_table
+from cellpipe.image import saturation
+from cellpipe.image.units import words_of
+from cellpipe.plate.plate import Plate
 from cellpipe.profiles.left_out import without_left_out
+from cellpipe.quality import movie_quality
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
 from cellpipe.quality.left_out import name_left_out
-from cellpipe.segment import movie_quality
-from cellpipe.units import words_of
-from cellpipe.workflow import gather
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.receipts import read_receipts, read_rows
-from cellpipe.workflow.tables import read_table
+from cellpipe.readers import account, remedies
+from cellpipe.run.job import log, speaking
+from cellpipe.run.plates import gather
+from cellpipe.run.receipts import read_receipts, read_rows
 
 MSD_COLUMNS = [
     *("plate", "well", "kind", "lag_frames", "lag_s", "msd_um2", "se_um2", "n_tracks", "n_pairs")

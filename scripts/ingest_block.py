@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import ingest
-from cellpipe.inputs.holes import stack_sizes
-from cellpipe.layouts.reading import read_plane
-from cellpipe.stream import Work
-from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.provenance import fingerprint
-from cellpipe.workflow.tables import read_table
+from cellpipe.files.tables import read_table
+from cellpipe.readers.holes import stack_sizes
+from cellpipe.readers.reading import read_plane
+from cellpipe.run.block_job import BlockJob
+from cellpipe.run.frames import ingest
+from cellpipe.run.job import speaking
+from cellpipe.run.provenance import fingerprint
+from cellpipe.run.stream import Work
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "ingest")

@@ -5,18 +5,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import BadImage
-from cellpipe.inputs import account, manifest
-from cellpipe.inputs.doubles import same_bytes
-from cellpipe.inputs.places import refuse_overlap
-from cellpipe.inputs.plate_map import read_plate_map
-from cellpipe.layouts import ome_zarr
-from cellpipe.layouts.reading import read_plane
-from cellpipe.layouts.wells import row_and_column
-from cellpipe.levels import contrast_window
+from cellpipe.files.places import refuse_overlap
+from cellpipe.files.publish import publish_table, publish_text
+from cellpipe.image.levels import contrast_window
 from cellpipe.quality.scale import facts_of_scale
-from cellpipe.workflow.job import log, speaking, warn
-from cellpipe.workflow.publish import publish_table, publish_text
+from cellpipe.readers import account, manifest, ome_zarr
+from cellpipe.readers.doubles import same_bytes
+from cellpipe.readers.reading import read_plane
+from cellpipe.run.job import log, speaking, warn
+from cellpipe.wells import row_and_column
 
 SAMPLES = 6
 

@@ -3,16 +3,18 @@
 import json
 from pathlib import Path
 
-from cellpipe.plate import Plate
-from cellpipe.plate_metadata import lay_out
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.metadata_record import note_metadata
+from cellpipe.plate.lay_out import lay_out
+from cellpipe.plate.metadata_record import note_metadata
+from cellpipe.plate.plate import Plate
+from cellpipe.run.job import speaking
 
 with speaking(snakemake):
     options = snakemake.params
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     if options.own_pixels:
-        from cellpipe.inputs.manifest import flat_copy  # brings pandas, which no other layout needs
+        from cellpipe.readers.manifest import (
+            flat_copy,  # brings pandas, which no other layout needs
+        )
 
         inspection = flat_copy(inspection)
     own = {channel: spec["color"] for channel, spec in options.channels.items()}

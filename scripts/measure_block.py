@@ -2,13 +2,13 @@
 
 import numpy as np
 
+from cellpipe.image.tiles import is_large
+from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.measure import measure_frame
+from cellpipe.run.job import speaking
+from cellpipe.run.receipts import read_rows
+from cellpipe.run.stream import Work
 from cellpipe.segment.probabilities import OF_OBJECTS, with_probabilities
-from cellpipe.stream import Work
-from cellpipe.tiles import is_large
-from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.receipts import read_rows
 
 FRAME = ["well", "field", "t"]
 NO_FIGURES = dict.fromkeys(OF_OBJECTS, b"")

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.config.plate_map import read_plate_map
+from cellpipe.files.publish import publish_table
+from cellpipe.files.tables import read_table
+from cellpipe.image.units import Scale
 from cellpipe.profiles.counts import incomplete_wells
 from cellpipe.profiles.hits import hit_counts, not_judged
 from cellpipe.quality.warnings import plate_warnings
+from cellpipe.run.job import log, speaking
+from cellpipe.run.plates import chain as plate_chain
 from cellpipe.statistics.reference import named
-from cellpipe.units import Scale
-from cellpipe.workflow import plate_chain
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.tables import read_table
 
 
 def report_wells(wells):
@@ -69,7 +69,7 @@ def imaged_wells(inspection):
 
 
 def with_computed_names(options, scale):
-    """Options whose readouts have the names with which stages compute (see `cellpipe.units`)."""
+    """Options whose readouts have the names with which stages compute (see `image.units`)."""
     hit = options["hit_readout"]
     return {
         **options,

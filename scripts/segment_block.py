@@ -2,13 +2,13 @@
 
 import pandas as pd
 
-from cellpipe.plate import Plate
+from cellpipe.image.scratch import scratch_in
+from cellpipe.image.tiles import is_large
+from cellpipe.plate.plate import Plate
+from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames import denoise, segment
-from cellpipe.scratch import scratch_in
-from cellpipe.stream import Work
-from cellpipe.tiles import is_large
-from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.job import speaking
+from cellpipe.run.job import speaking
+from cellpipe.run.stream import Work
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "segment")

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe.inputs.tables import read_written
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.not_made import read_not_made
-from cellpipe.workflow.publish import publish_text
-from cellpipe.workflow.summary import summarise, told
-from cellpipe.workflow.tables import read_table
+from cellpipe.files.publish import publish_text
+from cellpipe.files.tables import read_table
+from cellpipe.files.written_tables import read_written
+from cellpipe.run.job import log, speaking
+from cellpipe.run.not_made import read_not_made
+from cellpipe.run.summary import summarise, told
 
 
 def text_table(path):

@@ -4,15 +4,15 @@ import numpy as np
 import pandas as pd
 
 from cellpipe import track
-from cellpipe.segment.movie_quality import lost_frames, spans
-from cellpipe.workflow import gather
-from cellpipe.workflow.block_job import BlockJob
-from cellpipe.workflow.durable import sync_disk
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.not_made import NotMade
-from cellpipe.workflow.provenance import fingerprint
-from cellpipe.workflow.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
-from cellpipe.workflow.unexpected import FAILED, WHAT
+from cellpipe.files.durable import sync_disk
+from cellpipe.quality.movie_quality import lost_frames, spans
+from cellpipe.run.block_job import BlockJob
+from cellpipe.run.job import log, speaking
+from cellpipe.run.not_made import NotMade
+from cellpipe.run.plates import gather
+from cellpipe.run.provenance import fingerprint
+from cellpipe.run.receipts import Frame, Receipt, read_receipts, read_rows, write_receipts
+from cellpipe.run.unexpected import FAILED, WHAT
 
 COLUMNS = ["plate", *gather.OBJECT, "track_id", "parent_track_id", *gather.STAGE]
 
@@ -54,7 +54,7 @@ def load_judge(weights):
     """The network that judges links; None, and no torch imported, where none is asked for."""
     if weights is None:
         return None
-    from cellpipe.models.linking import load_link_network
+    from cellpipe.track.linking import load_link_network
 
     return load_link_network(weights, snakemake.threads)
 

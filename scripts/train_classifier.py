@@ -5,18 +5,19 @@ from pathlib import Path
 
 from safetensors.numpy import save_file
 
+from cellpipe.config.objects import read_annotations
+from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.objects import read_annotations
-from cellpipe.inputs.plate_map import read_plate_map
+from cellpipe.files.publish import publish_table, publish_text, published
+from cellpipe.image.units import Scale
 from cellpipe.profiles.left_out import without_left_out
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
 from cellpipe.quality.left_out import name_left_out
-from cellpipe.units import Scale
-from cellpipe.workflow import gather, plate_chain
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.publish import publish_table, publish_text, published
-from cellpipe.workflow.receipts import read_rows
+from cellpipe.run.job import log, speaking
+from cellpipe.run.plates import chain as plate_chain
+from cellpipe.run.plates import gather
+from cellpipe.run.receipts import read_rows
 
 
 def that_count(cells, channels):

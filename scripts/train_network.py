@@ -9,9 +9,9 @@ import torch
 import yaml
 
 from cellpipe.errors import CellpipeError
+from cellpipe.run.job import speaking
 from cellpipe.training.plan import read_plan
 from cellpipe.training.run import train
-from cellpipe.workflow.job import speaking
 
 
 def main(config: str, data: str, out: str, work: str, threads: int) -> None:

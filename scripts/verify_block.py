@@ -1,11 +1,11 @@
 """Look for everything that the tables of a block state, and list what is not there."""
 
-from cellpipe.plate import Plate
-from cellpipe.workflow.job import log, say, speaking, title
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.receipts import read_receipts
-from cellpipe.workflow.tables import read_table
-from cellpipe.workflow.verify import verify_frames
+from cellpipe.files.publish import publish_table
+from cellpipe.files.tables import read_table
+from cellpipe.plate.plate import Plate
+from cellpipe.run.job import log, say, speaking, title
+from cellpipe.run.receipts import read_receipts
+from cellpipe.run.verify import verify_frames
 
 
 def remove_leftovers(plate, denoised, receipts):

@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe import plate_metadata
 from cellpipe.errors import BadImage
-from cellpipe.plate import Plate
-from cellpipe.workflow import block_files
-from cellpipe.workflow.job import log, speaking
-from cellpipe.workflow.metadata_record import (
+from cellpipe.files.publish import publish_table
+from cellpipe.plate import lay_out as plate_metadata
+from cellpipe.plate.metadata_record import (
     metadata_faults,
     metadata_faults_but_provenance,
     note_metadata,
 )
-from cellpipe.workflow.provenance import versions
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.receipts import read_receipts
+from cellpipe.plate.plate import Plate
+from cellpipe.run import block_files
+from cellpipe.run.job import log, speaking
+from cellpipe.run.provenance import versions
+from cellpipe.run.receipts import read_receipts
 
 
 def refuse_faults(faults, edited):

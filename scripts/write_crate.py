@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 from cellpipe import __version__
-from cellpipe.formats.ro_crate import write_crate
+from cellpipe.exports.ro_crate import write_crate
 from cellpipe.quality.scale import facts_of_scale
-from cellpipe.workflow import provenance
-from cellpipe.workflow.job import speaking
+from cellpipe.run import provenance
+from cellpipe.run.job import speaking
 
 with speaking(snakemake):
     write_crate(

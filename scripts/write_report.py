@@ -7,20 +7,21 @@ import numpy as np
 import pandas as pd
 
 from cellpipe import figures
+from cellpipe.config.dose_units import dose_unit
 from cellpipe.errors import BadImage
-from cellpipe.inputs import account
-from cellpipe.inputs.dose_units import dose_unit
-from cellpipe.plate import Plate
+from cellpipe.files.publish import publish_text
+from cellpipe.files.tables import read_confusion, read_statistics, read_table
+from cellpipe.image.units import words_of
+from cellpipe.plate.plate import Plate
 from cellpipe.quality.scale import facts_of_scale
+from cellpipe.readers import account
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import StageRecord, WeightsRecord, WorstImage
-from cellpipe.units import words_of
-from cellpipe.workflow import gather, provenance
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.not_made import read_not_made
-from cellpipe.workflow.publish import publish_text
-from cellpipe.workflow.receipts import read_receipts
-from cellpipe.workflow.tables import read_confusion, read_statistics, read_table
+from cellpipe.run import provenance
+from cellpipe.run.job import speaking
+from cellpipe.run.not_made import read_not_made
+from cellpipe.run.plates import gather
+from cellpipe.run.receipts import read_receipts
 
 THUMBNAIL_PX = 320
 
@@ -96,7 +97,7 @@ def worst_images():
     """The gallery of the evaluation, each picture with what went wrong in it."""
     if not snakemake.input.worst:
         return
-    from cellpipe.workflow.judging import gallery  # here, because few plates have a truth
+    from cellpipe.evaluate.judging import gallery  # here, because few plates have a truth
 
     judged = pd.read_csv(snakemake.input.judged, sep="\t")
     for picture in gallery(judged, snakemake.input.worst):

@@ -32,8 +32,8 @@ def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shipped():
-    """The shipped network of nuclei, a `cellpipe.models.load.Network`."""
-    from cellpipe.models.load import load_network
+    """The shipped network of nuclei, a `cellpipe.networks.load.Network`."""
+    from cellpipe.networks.load import load_network
 
     return load_network("nuclei")
 
@@ -41,7 +41,7 @@ def shipped():
 @pytest.fixture(scope="session")
 def package(shipped, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """It as a package of bioimage.io."""
-    from cellpipe.formats.bioimage_io import write_package
+    from cellpipe.exports.bioimage_io import write_package
 
     path = tmp_path_factory.mktemp("package") / "nuclei.zip"
     write_package(path, shipped)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cellpipe.plate import Plate
-from cellpipe.plate_metadata import lay_out
+from cellpipe.plate.lay_out import lay_out
+from cellpipe.plate.plate import Plate
 
 
 def inspected(

@@ -12,11 +12,11 @@ import pandas as pd
 from scipy.special import expit
 
 from cellpipe.classify.cells import cross_validate, fit_classifier, training_set_from_controls
-from cellpipe.inputs.plate_map import validate_plate_map
-from cellpipe.layouts.wells import well_at
+from cellpipe.config.plate_map import validate_plate_map
 from cellpipe.profiles.wells import aggregate_wells, call_hits, normalise_wells
 from cellpipe.statistics.plate import plate_statistics
 from cellpipe.track import track_table
+from cellpipe.wells import well_at
 
 ROWS = (1, 2, 5, 6)
 DOSES = np.geomspace(0.98, 250, 9)

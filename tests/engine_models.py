@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cellpipe.models.engines import FOREIGN
+from cellpipe.segment.engines import FOREIGN
 
 DIAMETER_PX = 18
 PACKAGES = {name: distribution.partition(".")[0] for name, (distribution, _) in FOREIGN.items()}

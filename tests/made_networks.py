@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from cellpipe.models.card import Card
-from cellpipe.models.normalise import DESCRIPTION
-from cellpipe.models.unet import UNet, UNetConfig
+from cellpipe.image.normalise import DESCRIPTION
+from cellpipe.networks.card import Card
+from cellpipe.networks.unet import UNet, UNetConfig
 
 STEEP = 20.0  # logit per unit of the normalised intensity
 

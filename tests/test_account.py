@@ -17,11 +17,11 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs import account, manifest, remedies
-from cellpipe.inputs.doubles import same_bytes
-from cellpipe.layouts import files as listing
-from cellpipe.layouts.files import find_files
-from cellpipe.workflow import gather
+from cellpipe.readers import account, manifest, remedies
+from cellpipe.readers import files as listing
+from cellpipe.readers.doubles import same_bytes
+from cellpipe.readers.files import find_files
+from cellpipe.run.plates import gather
 
 CHANNELS = {"dna": {"source": "1"}}
 

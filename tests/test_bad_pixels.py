@@ -11,10 +11,10 @@ import pytest
 from made_networks import threshold_network
 from test_channels import DNA, PHASE, settled
 
+from cellpipe.config import sheets
 from cellpipe.errors import BadConfig, BadImage, CellpipeError
-from cellpipe.inputs import sheets
-from cellpipe.models.card import load_card
-from cellpipe.models.load import load_network
+from cellpipe.networks.card import load_card
+from cellpipe.networks.load import load_network
 from cellpipe.run.frames import segment
 
 ENGINES = ("classical", "cellpipe")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from drawn_plate import inspected, laid_out
 
+from cellpipe.config.sheets import checked_config
 from cellpipe.errors import CellpipeError
-from cellpipe.inputs.sheets import checked_config
-from cellpipe.plate import Plate
-from cellpipe.workflow import bare
+from cellpipe.plate.plate import Plate
+from cellpipe.run import bare
 
 SCHEMAS = Path(__file__).parent.parent / "config/schemas"
 

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from test_focus import field
 
-from cellpipe.ingest import frame_figures
 from cellpipe.quality.blank import blank_share, name_blank
 from cellpipe.quality.warnings import plate_warnings
+from cellpipe.run.frames.ingest import frame_figures
 
 IMAGE = field(40)  # (384, 384)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cellpipe.workflow.blocks import Unit, cut_blocks, cut_field_blocks, cut_units
+from cellpipe.run.blocks import Unit, cut_blocks, cut_field_blocks, cut_units
 
 
 def plate(n_wells: int, n_fields: int = 1, n_t: int = 1) -> list[dict]:

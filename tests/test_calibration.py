@@ -16,16 +16,16 @@ from made_networks import threshold_network
 from scipy.ndimage import gaussian_filter
 from test_channels import settled
 
+from cellpipe.config import sheets
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.inputs import sheets
 from cellpipe.metrics.calibration import brier_score, expected_calibration_error, reliability
-from cellpipe.models.calibration import FEATURES, Calibration, object_features
-from cellpipe.models.card import load_card
-from cellpipe.models.engines import load_engine
-from cellpipe.models.found import Found
-from cellpipe.models.infer import find_objects
-from cellpipe.models.load import load_network
+from cellpipe.networks.calibration import FEATURES, Calibration, object_features
+from cellpipe.networks.card import load_card
+from cellpipe.networks.found import Found
+from cellpipe.networks.infer import find_objects
+from cellpipe.networks.load import load_network
 from cellpipe.run.frames import measure, segment
+from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.segment.probabilities import with_probabilities
 from cellpipe.segment.regions import segment_by_region

@@ -13,7 +13,7 @@ from running import Run
 from test_channels import CELLS, PHASE
 
 from cellpipe.metrics.labels import average_precision
-from cellpipe.plate import Plate
+from cellpipe.plate.plate import Plate
 
 CONFIG = {
     "plates": "plates.tsv",

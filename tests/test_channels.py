@@ -15,13 +15,13 @@ import pytest
 from made_networks import threshold_network
 from scipy.ndimage import gaussian_filter
 
+from cellpipe.config import sheets
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.inputs import sheets
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.engines import load_engine
 from cellpipe.profiles.cytominer import compartment_name
 from cellpipe.run.frames.segment import load_networks, segment_frame, segmented_channels
 from cellpipe.segment.cells import cells_of_nuclei
+from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"

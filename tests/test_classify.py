@@ -17,7 +17,7 @@ from cellpipe.classify.cells import (
     training_set_from_controls,
 )
 from cellpipe.errors import BadConfig
-from cellpipe.layouts.wells import well_at
+from cellpipe.wells import well_at
 
 
 def blobs(seed=0, n=300, distance=4.0, n_classes=2):

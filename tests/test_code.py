@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from running import PLATE, ROOT, Run
 
-from cellpipe.models.engines import NAMES
 from cellpipe.run.code import PACKAGE, code_digest, code_of, parsed
+from cellpipe.segment.engines import NAMES
 
 READS = "        return np.stack(planes)\n\n    def open_frame("
 HALVES = READS.replace("(planes)", "(planes) // 2")
@@ -65,7 +65,7 @@ def test_comments_docstrings_and_formatting_change_no_digest(copy: Path) -> None
     ("module", "old", "new", "changed", "kept"),
     [
         pytest.param(
-            "plate.py",
+            "plate/plate.py",
             READS,
             HALVES,
             {"segment_block", "measure_block", "detect_block", "denoise_block"},
@@ -118,7 +118,7 @@ def test_a_template_beside_a_module_counts(copy: Path) -> None:
     [
         ("def f(x):\n    return (x +\n            1)  # one more\n", True),
         ('def f(x):\n    """One more."""\n    return x + 1\n', True),
-        ("if TYPE_CHECKING:\n    import cellpipe.plate\ndef f(x):\n    return x + 1\n", True),
+        ("if TYPE_CHECKING:\n    import cellpipe.plate.plate\ndef f(x):\n    return x + 1\n", True),
         ("def f(x):\n    return x + 2\n", False),
         ("def f(x):\n    return x + 1.0\n", False),
         ("def f(x, y=None):\n    return x + 1\n", False),
@@ -131,20 +131,20 @@ def test_what_counts_of_a_source(other: str, same: bool) -> None:
 
 def test_imports_are_followed_inside_functions_and_through_packages() -> None:
     """Of `headers`: `layouts.reading`, and what that imports; `verify` is imported by none."""
-    source = "def f():\n    from cellpipe.inputs import headers\n"
-    assert parsed(source).imported == ("cellpipe.inputs", "cellpipe.inputs.headers")
+    source = "def f():\n    from cellpipe.readers import headers\n"
+    assert parsed(source).imported == ("cellpipe.readers", "cellpipe.readers.headers")
     of_ingest = code_of("ingest_block")
-    assert {"scripts/ingest_block", "cellpipe.layouts.tags", "cellpipe.ngff.chunks"} <= set(
+    assert {"scripts/ingest_block", "cellpipe.readers.tags", "cellpipe.plate.chunks"} <= set(
         of_ingest
     )
-    assert "cellpipe.workflow.verify" not in of_ingest
+    assert "cellpipe.run.verify" not in of_ingest
 
 
 def test_what_is_not_there_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match="segmnt"):
         code_digest("segmnt_block")
-    with pytest.raises(ModuleNotFoundError, match=r"models\.engines\.cellpse"):
-        code_digest("segment_block", "models.engines.cellpse")
+    with pytest.raises(ModuleNotFoundError, match=r"segment\.engines\.cellpse"):
+        code_digest("segment_block", "segment.engines.cellpse")
 
 
 def test_only_engines_are_imported_by_a_name_that_the_config_gives() -> None:
@@ -155,10 +155,10 @@ def test_only_engines_are_imported_by_a_name_that_the_config_gives() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
                 if isinstance(node.args[0], ast.Name):
                     continue  # packages of other projects
-                assert ast.unparse(node.args[0]).startswith("f'cellpipe.models.engines."), path
+                assert ast.unparse(node.args[0]).startswith("f'cellpipe.segment.engines."), path
                 places.add(path.relative_to(PACKAGE).as_posix())
-    assert places == {"models/engines/__init__.py"}
-    digests = {code_digest("segment_block", f"models.engines.{name}") for name in NAMES}
+    assert places == {"segment/engines/__init__.py"}
+    digests = {code_digest("segment_block", f"segment.engines.{name}") for name in NAMES}
     assert len(digests) == len(NAMES)
 
 
@@ -168,7 +168,7 @@ def checkout(here: Path, change: Callable[[str], str]) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, here / part, ignore=ignored)
     shutil.copy(ROOT / "Snakefile", here)
-    path = here / "cellpipe/plate.py"
+    path = here / "cellpipe/plate/plate.py"
     path.write_text(change(path.read_text()))
     return here
 

@@ -24,8 +24,8 @@ from engine_models import DIAMETER_PX, disc_image
 from running import PLATE, ROOT, Run, quiet_environment
 
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.load import load_network
-from cellpipe.plate import Plate
+from cellpipe.networks.load import load_network
+from cellpipe.plate.plate import Plate
 
 pytestmark = [pytest.mark.conda, pytest.mark.slow]
 TABLE = "results/P/blocks/segment/0000.parquet"

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from cellpipe.config.files import load_yaml, refuse_doubles, validated
+from cellpipe.config.segmentation import settle
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.config import load_yaml, refuse_doubles, validated
-from cellpipe.inputs.segmentation import settle
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 SCHEMA = load_yaml(SCHEMAS / "config.schema.yaml")

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.inputs.plate_map import validate_plate_map
-from cellpipe.layouts.wells import well_at
+from cellpipe.config.plate_map import validate_plate_map
 from cellpipe.profiles.counts import comparable
 from cellpipe.profiles.ground import usable_frames, usual
 from cellpipe.profiles.summary import imaging_plan, summarise_wells
 from cellpipe.profiles.wells import call_hits, normalise_wells
-from cellpipe.workflow.gather import join_cells
+from cellpipe.run.plates.gather import join_cells
+from cellpipe.wells import well_at
 
 SIDE_PX, PIXEL_UM, N_FIELDS = 400, 0.5, 4
 WELLS = [well_at(row, column) for row in range(1, 5) for column in range(1, 5)]

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cellpipe.denoise import METHODS, denoise, restored, stabilised
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.models.normalise import intensity_range
-from cellpipe.segment.quality import noise_model
+from cellpipe.image.normalise import intensity_range
+from cellpipe.image.quality import noise_model
+from cellpipe.restore.denoise import METHODS, denoise, restored, stabilised
 from cellpipe.training.denoising import noisy_copy, psnr
 
 WORKING = [method for method in METHODS if method != "off"]
@@ -122,7 +122,7 @@ def test_bad_input_is_refused():
 def test_learned_beats_gaussian_and_nlm_on_held_out_images(real_data):
     import imageio.v3 as iio
 
-    from cellpipe.models.card import load_card
+    from cellpipe.networks.card import load_card
     from cellpipe.training.split import read_split
 
     split = read_split(load_card("denoise"))

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import yaml
 
-from cellpipe.inputs import sheets
-from cellpipe.inputs.config import load_yaml
-from cellpipe.layouts.pattern import BUILT_IN, list_planes
+from cellpipe.config import sheets
+from cellpipe.config.files import load_yaml
+from cellpipe.readers.pattern import BUILT_IN, list_planes
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "config" / "schemas"

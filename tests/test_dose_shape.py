@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.layouts.wells import well_at
 from cellpipe.statistics.dose_response import fit_dose_response
 from cellpipe.statistics.plate import plate_statistics
+from cellpipe.wells import well_at
 
 # four untreated wells and eight doses of one well each; three of each; two-fold, nine doses
 DESIGNS = {

@@ -34,10 +34,12 @@ from engine_models import (
     there,
 )
 
+from cellpipe.config.files import load_yaml, validated
 from cellpipe.errors import BadConfig, BadImage, CellpipeError
-from cellpipe.inputs.config import load_yaml, validated
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.engines import (
+from cellpipe.networks.infer import find_objects
+from cellpipe.networks.load import Network
+from cellpipe.segment.engines import (
     FOREIGN,
     NAMES,
     Engine,
@@ -46,12 +48,10 @@ from cellpipe.models.engines import (
     numbered,
     scaled,
 )
-from cellpipe.models.engines.bioimageio import DECODE, _guessed
-from cellpipe.models.engines.cellpipe import CellpipeEngine
-from cellpipe.models.engines.scale import at_diameter, brought_back
-from cellpipe.models.engines.weights import weights_card
-from cellpipe.models.infer import find_objects
-from cellpipe.models.load import Network
+from cellpipe.segment.engines.bioimageio import DECODE, _guessed
+from cellpipe.segment.engines.cellpipe import CellpipeEngine
+from cellpipe.segment.engines.scale import at_diameter, brought_back
+from cellpipe.segment.engines.weights import weights_card
 from cellpipe.segment.nuclei import segment_nuclei
 
 ROOT = Path(__file__).parents[1]
@@ -124,7 +124,7 @@ def test_options_of_an_engine_reach_it(shipped: Network) -> None:
 def test_loading_an_engine_imports_no_other() -> None:
     code = (
         "import sys; from cellpipe.segment.nuclei import segment_nuclei;"
-        "from cellpipe.models.engines import load_engine; load_engine('classical');"
+        "from cellpipe.segment.engines import load_engine; load_engine('classical');"
         "print([m for m in ('torch', 'cellpose', 'tensorflow', 'bioimageio') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
@@ -195,7 +195,7 @@ def test_weights_that_would_be_fetched_or_run_code_are_refused(weights, said, tm
 
 
 def checked(nuclei: dict) -> dict:
-    from cellpipe.inputs.sheets import checked_config
+    from cellpipe.config.sheets import checked_config
 
     config = {"plates": "p.tsv", "channels": {"dna": {"source": "1"}}}
     return checked_config(

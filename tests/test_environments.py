@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cellpipe.models.engines import FOREIGN
+from cellpipe.segment.engines import FOREIGN
 
 ROOT = Path(__file__).parents[1]
 RULES = sorted((ROOT / "rules").glob("*.smk"))
@@ -170,7 +170,7 @@ def scripts_of(environment_name: str) -> list[Path]:
 
 def engine_module(environment_name: str) -> Path:
     engine = ENGINES.get(environment_name, "cellpipe")
-    return ROOT / f"cellpipe/models/engines/{engine}.py"
+    return ROOT / f"cellpipe/segment/engines/{engine}.py"
 
 
 # They look at a finished plate whenever they are asked for: nothing is made, nothing is waited for.

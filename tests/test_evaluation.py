@@ -15,13 +15,8 @@ from drawn_plate import inspected, laid_out
 from PIL import Image
 
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.figures.evaluation import BOTH, FOUND, TRUTH, picture_of_errors, worst_window
-from cellpipe.formats.ctc import write_ctc
-from cellpipe.inputs.label_folders import paired_files, read_labels
-from cellpipe.inputs.truth import true_frames
-from cellpipe.report import ReportContent, WorstImage, render_report
-from cellpipe.workflow.judged_folders import judged_folders
-from cellpipe.workflow.judging import (
+from cellpipe.evaluate.judged_folders import judged_folders
+from cellpipe.evaluate.judging import (
     JudgedImage,
     draw_curve,
     draw_worst,
@@ -29,6 +24,11 @@ from cellpipe.workflow.judging import (
     judge_images,
     score_table,
 )
+from cellpipe.evaluate.label_folders import paired_files, read_labels
+from cellpipe.evaluate.truth import true_frames
+from cellpipe.exports.ctc import write_ctc
+from cellpipe.figures.evaluation import BOTH, FOUND, TRUTH, picture_of_errors, worst_window
+from cellpipe.report import ReportContent, WorstImage, render_report
 
 ROOT = Path(__file__).parents[1]
 

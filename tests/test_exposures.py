@@ -8,9 +8,9 @@ from scipy import ndimage
 from test_object_levels import nuclei
 
 from cellpipe.metrics.labels import matches, overlap
-from cellpipe.models.infer import find_objects
-from cellpipe.models.load import load_network
-from cellpipe.models.look import Look
+from cellpipe.networks.infer import find_objects
+from cellpipe.networks.load import load_network
+from cellpipe.networks.look import Look
 from cellpipe.segment.nuclei import segment_nuclei
 
 NETWORK = load_network("nuclei")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cellpipe.segment.movie_quality import summary
+from cellpipe.quality.movie_quality import summary
 from cellpipe.track.far_steps import far_steps, few_followed, name_far_steps
 
 

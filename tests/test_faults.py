@@ -20,22 +20,22 @@ import tifffile
 from drawn_plate import inspected
 
 from cellpipe.errors import BadImage
-from cellpipe.ngff.chunks import MEND
-from cellpipe.plate import Plate
-from cellpipe.plate_metadata import lay_out
-from cellpipe.stream import Work, run_block
-from cellpipe.workflow import digests, mend
-from cellpipe.workflow.asides import aside_of
-from cellpipe.workflow.blocks import Unit
-from cellpipe.workflow.faults import find_faults
-from cellpipe.workflow.kept import units_to_keep
-from cellpipe.workflow.metadata_record import (
+from cellpipe.files import digests
+from cellpipe.files.asides import aside_of
+from cellpipe.files.publish import publish_table
+from cellpipe.plate.chunks import MEND
+from cellpipe.plate.lay_out import lay_out
+from cellpipe.plate.metadata_record import (
     metadata_faults,
     metadata_faults_but_provenance,
     note_metadata,
 )
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.receipts import (
+from cellpipe.plate.plate import Plate
+from cellpipe.run import mend
+from cellpipe.run.blocks import Unit
+from cellpipe.run.faults import find_faults
+from cellpipe.run.kept import units_to_keep
+from cellpipe.run.receipts import (
     Frame,
     Receipt,
     read_receipts,
@@ -43,6 +43,7 @@ from cellpipe.workflow.receipts import (
     receipts_of,
     write_receipts,
 )
+from cellpipe.run.stream import Work, run_block
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "benchmarks"))

@@ -8,12 +8,12 @@ import pytest
 from test_object_levels import nuclei
 from test_regions import OnDisk
 
-from cellpipe.models.engines.cellpipe import CellpipeEngine
-from cellpipe.models.load import load_network
-from cellpipe.models.object_levels import shown_in
+from cellpipe.image.object_levels import shown_in
+from cellpipe.image.scratch import scratch_in
+from cellpipe.networks.load import load_network
 from cellpipe.quality.warnings import plate_warnings
-from cellpipe.scratch import scratch_in
 from cellpipe.segment import findings
+from cellpipe.segment.engines.cellpipe import CellpipeEngine
 from cellpipe.segment.findings import object_findings, signal_outside
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.segment.regions import segment_by_region

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
-from cellpipe.models.object_levels import shown_in
+from cellpipe.image.object_levels import shown_in
+from cellpipe.image.quality import noise_sigma
 from cellpipe.quality.focus import name_blurred
 from cellpipe.quality.warnings import plate_warnings
-from cellpipe.segment.quality import noise_sigma
 from cellpipe.segment.sharpness import sharpness
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cellpipe.workflow import gather
-from cellpipe.workflow.blocks import Unit
-from cellpipe.workflow.receipts import Frame, Receipt
+from cellpipe.run.blocks import Unit
+from cellpipe.run.plates import gather
+from cellpipe.run.receipts import Frame, Receipt
 
 PLACES = [("B02", 1, 0, 1), ("B02", 1, 0, 2), ("B02", 1, 1, 1), ("AA03", 2, 0, 1)]
 TYPES = {"field": "int32", "t": "int32", "label": "uint32"}

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadImage
-from cellpipe.formats.geff import read_geff, write_geff
+from cellpipe.exports.geff import read_geff, write_geff
 
 # one letter is one object; a track is a row of letters
 #   t   0 1 2 3 4 5

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cellpipe.illumination import above_background, background_level
+from cellpipe.correct.illumination import above_background, background_level
 
 
 def drawn(background: float) -> tuple[np.ndarray, np.ndarray]:

@@ -13,10 +13,10 @@ import pytest
 import zarr
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.inputs.manifest import inspect_source
-from cellpipe.layouts.ome_zarr import describe_source
-from cellpipe.plate import Plate
-from cellpipe.plate_metadata import lay_out
+from cellpipe.plate.lay_out import lay_out
+from cellpipe.plate.plate import Plate
+from cellpipe.readers.manifest import inspect_source
+from cellpipe.readers.ome_zarr import describe_source
 
 CHANNELS = {"nuclear": {"source": "DAPI"}}
 

@@ -20,10 +20,10 @@ import pytest
 import tifffile
 from running import PLATE, Run
 
-from cellpipe import ingest
 from cellpipe.errors import BadImage
-from cellpipe.inputs.holes import stack_sizes
-from cellpipe.workflow.receipts import read_receipts, read_rows
+from cellpipe.readers.holes import stack_sizes
+from cellpipe.run.frames import ingest
+from cellpipe.run.receipts import read_receipts, read_rows
 
 TABLE = "results/P/blocks/ingest/0000.parquet"
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.workflow.job import speaking
+from cellpipe.run.job import speaking
 
 
 @pytest.fixture

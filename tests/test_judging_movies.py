@@ -19,10 +19,10 @@ from test_true_movies import (
 )
 
 from cellpipe.errors import CellpipeError
-from cellpipe.formats.ctc import write_ctc
-from cellpipe.inputs.truth import true_frames
-from cellpipe.workflow.judging import draw_curve, judge_images, score_table
-from cellpipe.workflow.judging_movies import Movie, judge_movies, summarise_movies
+from cellpipe.evaluate.judging import draw_curve, judge_images, score_table
+from cellpipe.evaluate.judging_movies import Movie, judge_movies, summarise_movies
+from cellpipe.evaluate.truth import true_frames
+from cellpipe.exports.ctc import write_ctc
 
 MOVIES = [Movie(well, 1, N_FRAMES, SHAPE) for well in ("B03", "B04", "C05")]
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cellpipe.config.lines import COLUMNS, plates_with_lines, read_lines
 from cellpipe.dynamics.kymograph import band, kymograph
 from cellpipe.errors import BadConfig
 from cellpipe.figures.kymographs import kymograph_figure
 from cellpipe.figures.style import figure_bytes
-from cellpipe.inputs.lines import COLUMNS, plates_with_lines, read_lines
 
 START, STOP = np.array([12.0, 8.0]), np.array([52.0, 88.0])  # y, x in pixels
 SPEED_PX = 1.7  # pixels a frame

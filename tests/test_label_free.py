@@ -8,12 +8,12 @@ from conftest import ROOT
 from scipy import ndimage
 from test_channels import settled
 
+from cellpipe.config import sheets
+from cellpipe.config.files import load_yaml
 from cellpipe.errors import BadConfig
-from cellpipe.inputs import sheets
-from cellpipe.inputs.config import load_yaml
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.card import load_card
-from cellpipe.models.engines import load_engine
+from cellpipe.networks.card import load_card
+from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.label_free import COLUMNS, cut, pairs
 from cellpipe.training.plan import read_plan

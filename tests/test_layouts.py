@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.layouts import ONLY, csv, ome_tiff, pattern
-from cellpipe.layouts.reading import read_header, read_plane
-from cellpipe.layouts.wells import row_and_column, row_name, row_number, well_name
+from cellpipe.readers import ONLY, csv, ome_tiff, pattern
+from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.wells import row_and_column, row_name, row_number, well_name
 
 
 def listed(layout: str, folder: Path) -> pd.DataFrame:

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.ingest import frame_figures
-from cellpipe.levels import grey_step, level_figures
+from cellpipe.image.levels import grey_step, level_figures
 from cellpipe.quality import levels
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.conditions import wells_without_condition
 from cellpipe.quality.sizes import odd_sizes
 from cellpipe.quality.warnings import plate_warnings
+from cellpipe.run.frames.ingest import frame_figures
 
 CHANNELS = ("dna", "gfp")
 WELLS = [f"{row}{column:02d}" for row in "BCDE" for column in range(2, 6)]

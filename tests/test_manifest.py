@@ -10,8 +10,8 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.inputs import manifest
-from cellpipe.layouts.reading import Header
+from cellpipe.readers import manifest
+from cellpipe.readers.reading import Header
 
 CHANNELS = {"dna": {"source": "1"}, "gfp": {"source": "2"}}
 PLACE = ["well", "field", "t", "channel", "z"]

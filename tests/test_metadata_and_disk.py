@@ -15,11 +15,10 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.inputs import account, manifest
-from cellpipe.layouts import csv, ome_tiff, reach, zarr_wells
-from cellpipe.layouts.files import NOT_LISTED, find_files
-from cellpipe.layouts.ome_zarr import describe_source
-from cellpipe.layouts.reading import read_plane
+from cellpipe.readers import account, csv, manifest, ome_tiff, reach, zarr_wells
+from cellpipe.readers.files import NOT_LISTED, find_files
+from cellpipe.readers.ome_zarr import describe_source
+from cellpipe.readers.reading import read_plane
 
 CHANNELS = {"dna": {"source": "DAPI"}}
 

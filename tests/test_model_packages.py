@@ -17,21 +17,21 @@ import yaml
 from engine_models import DIAMETER_PX, disc_image, only_with
 
 from cellpipe.errors import CellpipeError
-from cellpipe.formats.bioimage_io import (
+from cellpipe.exports.bioimage_io import (
     drawn_image,
     portable_scale,
     preprocessed,
     preprocessing,
     write_package,
 )
+from cellpipe.image.normalise import GreyScale
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.engines import load_engine
-from cellpipe.models.engines.bioimageio import DECODE
-from cellpipe.models.engines.cellpipe import CellpipeEngine
-from cellpipe.models.infer import find_objects
-from cellpipe.models.load import Network, load_network
-from cellpipe.models.normalise import GreyScale
-from cellpipe.models.torchscript import Portable, traced
+from cellpipe.networks.infer import find_objects
+from cellpipe.networks.load import Network, load_network
+from cellpipe.networks.torchscript import Portable, traced
+from cellpipe.segment.engines import load_engine
+from cellpipe.segment.engines.bioimageio import DECODE
+from cellpipe.segment.engines.cellpipe import CellpipeEngine
 
 ROOT = Path(__file__).parents[1]
 PIXELS, _ = disc_image(100)

@@ -14,14 +14,14 @@ import zarr
 from safetensors.torch import save_file
 
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.image.normalise import intensity_range, normalise
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.card import Card, load_card, shipped, weights_path
-from cellpipe.models.infer import find_objects, network_denoised
-from cellpipe.models.instances import flood, labels_from_maps, object_probability
-from cellpipe.models.load import Network, load_network
-from cellpipe.models.normalise import intensity_range, normalise
-from cellpipe.models.predict import averaged_maps, image_maps
-from cellpipe.models.unet import UNet, UNetConfig
+from cellpipe.networks.card import Card, load_card, shipped, weights_path
+from cellpipe.networks.infer import find_objects, network_denoised
+from cellpipe.networks.instances import flood, labels_from_maps, object_probability
+from cellpipe.networks.load import Network, load_network
+from cellpipe.networks.predict import averaged_maps, image_maps
+from cellpipe.networks.unet import UNet, UNetConfig
 from cellpipe.simulate import PlateDesign, draw_field
 
 TINY = UNetConfig(outputs=("foreground", "distance"), widths=(8, 12), stem=2)
@@ -299,10 +299,10 @@ def test_weights_of_the_wrong_kind_are_refused():
 
 def test_cards_are_read_without_torch():
     code = (
-        "import sys; from cellpipe.models.card import load_card, shipped;"
+        "import sys; from cellpipe.networks.card import load_card, shipped;"
         "[load_card(name) for name in shipped()];"
-        "import cellpipe.segment.nuclei, cellpipe.segment.cells, cellpipe.segment.quality;"
-        "import cellpipe.denoise;"
+        "import cellpipe.segment.nuclei, cellpipe.segment.cells, cellpipe.image.quality;"
+        "import cellpipe.restore.denoise;"
         "sys.exit('torch' in sys.modules or 'skimage' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -22,14 +22,14 @@ from scipy.ndimage import gaussian_filter
 from tifffile import imread, imwrite
 
 from cellpipe import simulate, track
-from cellpipe.formats.ctc import write_ctc
-from cellpipe.formats.geff import read_geff
-from cellpipe.formats.napari import read_napari
-from cellpipe.formats.trackmate import read_trackmate
-from cellpipe.layouts.ctc import read_ctc
+from cellpipe.exports.ctc import write_ctc
+from cellpipe.exports.geff import read_geff
+from cellpipe.exports.napari import read_napari
+from cellpipe.exports.trackmate import read_trackmate
+from cellpipe.readers.ctc import read_ctc
+from cellpipe.run.plates.gather import quarantine
+from cellpipe.run.receipts import read_receipts, read_rows
 from cellpipe.simulate import MovieDesign
-from cellpipe.workflow.gather import quarantine
-from cellpipe.workflow.receipts import read_receipts, read_rows
 
 pytestmark = pytest.mark.slow
 

@@ -10,15 +10,15 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from tifffile import imread
 
-from cellpipe.report.record import doubted_frames, quality
-from cellpipe.segment.movie_quality import (
+from cellpipe.image.quality import image_quality
+from cellpipe.quality.movie_quality import (
     common_movement,
     movie_quality,
     name_jumps,
     shared_jumps,
     summary,
 )
-from cellpipe.segment.quality import image_quality
+from cellpipe.report.record import doubted_frames, quality
 
 N_FRAMES = 24
 

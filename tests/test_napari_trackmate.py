@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadImage
-from cellpipe.formats.geff import read_geff
-from cellpipe.formats.napari import read_napari, write_napari
-from cellpipe.formats.trackmate import read_trackmate, write_trackmate
+from cellpipe.exports.geff import read_geff
+from cellpipe.exports.napari import read_napari, write_napari
+from cellpipe.exports.trackmate import read_trackmate, write_trackmate
 from cellpipe.track.lineage import links_of
 
 

@@ -12,7 +12,6 @@ from cellpipe.classify.cells import (
     training_set_from_controls,
 )
 from cellpipe.errors import BadConfig
-from cellpipe.layouts.wells import well_at
 from cellpipe.profiles.cytominer import (
     account_of_features,
     feature_references,
@@ -23,10 +22,11 @@ from cellpipe.profiles.hits import call_hits, hit_counts, normalise_wells, not_j
 from cellpipe.profiles.summary import with_absent_fractions
 from cellpipe.report.judgement import hit_number
 from cellpipe.report.plate_view import describe_well, is_hit
+from cellpipe.run.plates.chain import untrained
 from cellpipe.statistics.controls import cv, signal_to_background, ssmd, z_prime
 from cellpipe.statistics.plate import plate_statistics
 from cellpipe.statistics.spread import spread_of
-from cellpipe.workflow.plate_chain import untrained
+from cellpipe.wells import well_at
 
 NEGATIVE = [9.0, 9.5, 10.0, 10.5, 11.0, 10.2, 9.8, 10.1]
 
@@ -65,8 +65,8 @@ def test_sample_wells_are_hits_or_not_and_controls_are_neither():
 
 
 def test_nullable_hits_survive_a_file(tmp_path):
-    from cellpipe.workflow.publish import publish_table
-    from cellpipe.workflow.tables import read_table
+    from cellpipe.files.publish import publish_table
+    from cellpipe.files.tables import read_table
 
     wells = call_hits(normalise_wells(plate(NEGATIVE, [10.0, 18.0]), ["ratio"]), "ratio")
     publish_table(tmp_path / "wells.parquet", wells)

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import CellpipeError
-from cellpipe.formats.ctc import write_ctc
+from cellpipe.exports.ctc import write_ctc
 from cellpipe.report import ReportContent, render_report
-from cellpipe.workflow.not_made import NotMade, file_name, read_not_made
+from cellpipe.run.not_made import NotMade, file_name, read_not_made
 
 
 def make_three(not_made: NotMade, folder: Path, fault: Exception) -> None:

@@ -15,12 +15,12 @@ import pytest
 from drawn_plate import inspected, laid_out
 
 from cellpipe.errors import BadConfig
+from cellpipe.image.square import from_square, to_square
+from cellpipe.image.units import Scale
 from cellpipe.measure.objects import measure_cells, measure_objects
 from cellpipe.measure.regions import measure_by_region
 from cellpipe.measure.shape import CROFTON, crofton
 from cellpipe.run.frames import detect, segment
-from cellpipe.segment.square import from_square, to_square
-from cellpipe.units import Scale
 
 EDGES = [(1.0, 0.5), (0.5, 1.0)]
 SEMI_AXES_UM = (14.0, 8.0)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cellpipe.models.normalise import GreyScale, intensity_range, object_range
-from cellpipe.models.object_levels import even_squares, object_levels, shown_in
+from cellpipe.image.normalise import GreyScale, intensity_range, object_range
+from cellpipe.image.object_levels import even_squares, object_levels, shown_in
 
 SHAPE = (512, 512)
 BACKGROUND, NOISE = 130.0, 6.0
@@ -94,7 +94,7 @@ def test_flat_images_and_single_rows_have_no_objects() -> None:
 def test_of_a_large_image_even_squares_are_taken(monkeypatch) -> None:
     pixels = np.arange(1024 * 1536).reshape(1024, 1536)
     assert even_squares(pixels).shape == (1024, 1536)
-    monkeypatch.setattr("cellpipe.models.object_levels.MOST_PX", pixels.size // 2)
+    monkeypatch.setattr("cellpipe.image.object_levels.MOST_PX", pixels.size // 2)
     squares = even_squares(pixels)
     assert squares.shape == (512, 768)
     assert np.array_equal(squares[256:512, :256], pixels[512:768, :256])

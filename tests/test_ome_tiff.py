@@ -10,8 +10,8 @@ import tifffile
 from test_layouts import sets
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.layouts import ome_tiff
-from cellpipe.layouts.reading import read_plane
+from cellpipe.readers import ome_tiff
+from cellpipe.readers.reading import read_plane
 
 
 def ome_plate(folder: Path, files: list[str]) -> Path:

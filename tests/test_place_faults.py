@@ -13,13 +13,14 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from cellpipe.stream import Work, run_block
-from cellpipe.workflow import asides, durable, publish, receipts
-from cellpipe.workflow.asides import aside_of, remove_leftovers
-from cellpipe.workflow.blocks import Unit
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.limits import in_words, killed_in_words, say_killed
-from cellpipe.workflow.publish import publish_text
+from cellpipe.files import asides, durable, publish
+from cellpipe.files.asides import aside_of, remove_leftovers
+from cellpipe.files.publish import publish_text
+from cellpipe.run import receipts
+from cellpipe.run.blocks import Unit
+from cellpipe.run.job import speaking
+from cellpipe.run.limits import in_words, killed_in_words, say_killed
+from cellpipe.run.stream import Work, run_block
 
 ROOT = Path(__file__).parents[1]
 
@@ -57,8 +58,8 @@ def test_the_fault_behind_another_counts_and_other_errors_are_not_of_the_place()
 LIMITED = """
 import resource, sys
 from types import SimpleNamespace
-from cellpipe.workflow.job import speaking
-from cellpipe.workflow.publish import publish_text
+from cellpipe.run.job import speaking
+from cellpipe.files.publish import publish_text
 
 limit, folder = sys.argv[1:3]
 rule = SimpleNamespace(log=[folder + "/job.log"], rule="r", wildcards={}, output=[])
@@ -181,7 +182,7 @@ def a_block(tmp_path: Path) -> None:
 
 def test_chunks_are_on_disk_before_a_receipt_says_so(tmp_path, monkeypatch):
     steps: list[str] = []
-    monkeypatch.setattr("cellpipe.stream.sync_disk", lambda folder: steps.append("chunks"))
+    monkeypatch.setattr("cellpipe.run.stream.sync_disk", lambda folder: steps.append("chunks"))
     written = receipts.pq.write_table
 
     def write(table, aside, **options):

@@ -20,7 +20,7 @@ from ome_zarr_models.v04 import hcs, image, image_label, well
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from cellpipe.plate_metadata import write_provenance
+from cellpipe.plate.lay_out import write_provenance
 
 RAGGED = {
     "B02": [(1, 2, 1, 700, 513), (1, 2, 1, 64, 64)],

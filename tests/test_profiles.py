@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cellpipe.config.plate_map import read_plate_map, validate_plate_map
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.plate_map import read_plate_map, validate_plate_map
-from cellpipe.layouts.wells import plate_shape, row_column, well_at
 from cellpipe.profiles.cytominer import compartment_name
 from cellpipe.profiles.wells import (
     aggregate_wells,
@@ -18,6 +17,7 @@ from cellpipe.profiles.wells import (
     select_profile_features,
     well_profiles,
 )
+from cellpipe.wells import plate_shape, row_column, well_at
 
 #      A01 negative  A02 negative  A03 negative  A04 sample  A05 positive  A06 positive  A07 empty
 LEVELS = {"A01": 9.0, "A02": 10.0, "A03": 11.0, "A04": 15.0, "A05": 20.0, "A06": 20.0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cellpipe.workflow.provenance import fingerprint, versions
+from cellpipe.run.provenance import fingerprint, versions
 
 BASE = {"code": "c", "params": {"a": 1, "b": [2, 3]}, "inputs": ["x", "y"], "weights": "w"}
 

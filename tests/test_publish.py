@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from cellpipe.workflow.publish import publish_table, publish_text, published
+from cellpipe.files.publish import publish_table, publish_text, published
 
 
 def test_a_file_appears_whole_and_alone(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.layouts.reading import read_header, read_plane
+from cellpipe.readers.reading import read_header, read_plane
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2", "int16", "float32", "bool"])

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cellpipe.errors import BadConfig
-from cellpipe.inputs.readouts import (
+from cellpipe.config.readouts import (
     later_columns,
     measured_columns,
     refuse_missing_controls,
     refuse_unknown_readouts,
 )
-from cellpipe.inputs.sheets import checked_config, readouts
+from cellpipe.config.sheets import checked_config, readouts
+from cellpipe.errors import BadConfig
 from cellpipe.measure.objects import measure_cells
 
 SCHEMAS = Path(__file__).parent.parent / "config/schemas"

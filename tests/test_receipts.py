@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from cellpipe.workflow.blocks import Unit
-from cellpipe.workflow.receipts import (
+from cellpipe.run.blocks import Unit
+from cellpipe.run.receipts import (
     Frame,
     Receipt,
     kept_receipt,

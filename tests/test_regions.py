@@ -19,21 +19,21 @@ from made_networks import threshold_network
 from scipy.ndimage import gaussian_filter
 from test_channels import settled
 
-from cellpipe.denoise import denoise, denoise_by_region
+from cellpipe.correct.illumination import background_level
 from cellpipe.errors import BadImage
-from cellpipe.illumination import background_level
+from cellpipe.image.quality import image_quality, quality_by_region
+from cellpipe.image.rescale import nearest, resize
+from cellpipe.image.scratch import Scratch, scratch_in
+from cellpipe.image.tiles import every_nth, is_large
 from cellpipe.measure.regions import background_levels, measure_by_region
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.infer import find_objects
-from cellpipe.models.load import load_network
-from cellpipe.models.rescale import nearest, resize
+from cellpipe.networks.infer import find_objects
+from cellpipe.networks.load import load_network
+from cellpipe.restore.denoise import denoise, denoise_by_region
 from cellpipe.run.frames import measure, segment
-from cellpipe.scratch import Scratch, scratch_in
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import filter_labels
-from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.segment.regions import grow_by_region
-from cellpipe.tiles import every_nth, is_large
 
 SHAPE = (700, 900)
 RATIOS = {"translocation": {"numerator": "gfp_mean", "denominator": "cytoplasm_gfp_mean"}}
@@ -130,8 +130,8 @@ def test_cells_grow_and_ring_as_in_the_whole_frame():
 
 
 def test_cells_of_a_network_are_shared_across_blocks(monkeypatch):
+    from cellpipe.image.tiles import blocks
     from cellpipe.segment import cells as module
-    from cellpipe.tiles import blocks
 
     coarse = np.where(NUCLEI > 0, 1, 0).astype(np.uint32)
     coarse[:] = 1 + np.arange(SHAPE[0])[:, None] // 230 * 4 + np.arange(SHAPE[1]) // 230
@@ -222,7 +222,7 @@ def test_a_plane_on_disk_is_read_and_written_like_an_array(tmp_path):
 
 THREADS = """
 import ctypes, re, sys, threading
-from cellpipe.models.memory import keep_freed_memory
+from cellpipe.networks.memory import keep_freed_memory
 
 libc = ctypes.CDLL(None)
 libc.fopen.restype, libc.fclose.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
@@ -251,7 +251,7 @@ print(heaps() - before)
 
 TILES = """
 import re, sys
-from cellpipe.models.memory import giving_back, keep_freed_memory
+from cellpipe.networks.memory import giving_back, keep_freed_memory
 
 def resident_mb():
     return int(re.search(r"RssAnon:\\s+(\\d+)", open("/proc/self/status").read())[1]) // 1024

@@ -18,12 +18,12 @@ from drawn_plate import inspected, laid_out
 from running import PLATE, Run
 
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.inputs.manifest import inspect_source
-from cellpipe.inputs.places import refuse_overlaps
-from cellpipe.layouts.ome_zarr import describe_source
-from cellpipe.plate import Plate
-from cellpipe.plate_metadata import lay_out
-from cellpipe.workflow.removal import Refused, remove, remove_quietly
+from cellpipe.files.places import refuse_overlaps
+from cellpipe.files.removal import Refused, remove, remove_quietly
+from cellpipe.plate.lay_out import lay_out
+from cellpipe.plate.plate import Plate
+from cellpipe.readers.manifest import inspect_source
+from cellpipe.readers.ome_zarr import describe_source
 
 ROOT = Path(__file__).parents[1]
 DELETERS = {"rmtree", "unlink", "rmdir", "removedirs", "remove_tree"}

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import ndimage
 
+from cellpipe.image.saturation import plate_wide, shares_of_objects, top_of
 from cellpipe.quality.warnings import plate_warnings
-from cellpipe.saturation import plate_wide, shares_of_objects, top_of
 
 
 def exposed(height: float, top: int = 4095, offset: int = 40, seed: int = 0) -> np.ndarray:

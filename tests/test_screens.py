@@ -11,20 +11,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cellpipe.config.dose_units import dose_unit
+from cellpipe.config.plate_map import validate_plate_map
+from cellpipe.config.readouts import refuse_odd_maps
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.dose_units import dose_unit
-from cellpipe.inputs.plate_map import validate_plate_map
-from cellpipe.inputs.readouts import refuse_odd_maps
-from cellpipe.layouts.wells import well_at
+from cellpipe.files.publish import publish_table
+from cellpipe.files.tables import read_confusion, read_statistics
 from cellpipe.profiles.hits import call_hits, normalise_wells
 from cellpipe.profiles.wells import aggregate_wells, well_profiles
 from cellpipe.quality.warnings import plate_warnings
+from cellpipe.run.plates import chain as plate_chain
 from cellpipe.statistics.dose_groups import WITHOUT_GROUP
 from cellpipe.statistics.dose_response import fit_dose_response
 from cellpipe.statistics.plate import plate_statistics
-from cellpipe.workflow import plate_chain
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.tables import read_confusion, read_statistics
+from cellpipe.wells import well_at
 
 OPTIONS = {
     "readouts": ["area_um2"], "dose_group": None, "hit_readout": "area_um2", "hit_threshold": 3,

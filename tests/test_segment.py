@@ -7,12 +7,12 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.image.quality import image_quality
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.card import load_card
-from cellpipe.models.engines.classical import classical_nuclei
+from cellpipe.networks.card import load_card
 from cellpipe.segment.cells import cytoplasm, grow_cells
+from cellpipe.segment.engines.classical import classical_nuclei
 from cellpipe.segment.nuclei import filter_labels, segment_nuclei
-from cellpipe.segment.quality import image_quality
 from cellpipe.training.pairs import read_pair
 from cellpipe.training.split import read_split
 

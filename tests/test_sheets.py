@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from test_config import LEAST, SCHEMAS
 
+from cellpipe.config import sheets
 from cellpipe.errors import BadConfig
-from cellpipe.inputs import sheets
 
 
 @pytest.mark.parametrize(

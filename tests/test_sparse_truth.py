@@ -11,13 +11,8 @@ import tifffile
 from test_evaluation import squares
 
 from cellpipe.errors import CellpipeError
-from cellpipe.formats.ctc import write_ctc
-from cellpipe.inputs.marked_cells import completeness, unused_truth
-from cellpipe.metrics.overlap import overlap
-from cellpipe.metrics.truths import why_markers, why_no_labels
-from cellpipe.report import ReportContent, render_report
-from cellpipe.workflow.judged_folders import judged_folders
-from cellpipe.workflow.judging import (
+from cellpipe.evaluate.judged_folders import judged_folders
+from cellpipe.evaluate.judging import (
     JudgedImage,
     draw_curve,
     draw_worst,
@@ -25,7 +20,12 @@ from cellpipe.workflow.judging import (
     score_notes,
     score_table,
 )
-from cellpipe.workflow.judging_spots import judge_spots
+from cellpipe.evaluate.judging_spots import judge_spots
+from cellpipe.evaluate.marked_cells import completeness, unused_truth
+from cellpipe.exports.ctc import write_ctc
+from cellpipe.metrics.overlap import overlap
+from cellpipe.metrics.truths import why_markers, why_no_labels
+from cellpipe.report import ReportContent, render_report
 
 ALL = squares((3, 4), (30, 40), (45, 60), (10, 60))
 SOME = np.where(ALL == 2, 0, ALL)

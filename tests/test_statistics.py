@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.layouts.wells import well_at
 from cellpipe.statistics.plate import (
     b_score,
     cv,
@@ -20,6 +19,7 @@ from cellpipe.statistics.plate import (
     z_prime,
     z_prime_robust,
 )
+from cellpipe.wells import well_at
 
 DOSES = np.r_[0, 0, np.geomspace(1, 256, 9)]
 

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from cellpipe.errors import BadImage, CellpipeError
-from cellpipe.stream import AHEAD, Work, run_block
-from cellpipe.workflow.blocks import Unit
-from cellpipe.workflow.receipts import read_receipts, read_rows, receipt_path
+from cellpipe.run.blocks import Unit
+from cellpipe.run.receipts import read_receipts, read_rows, receipt_path
+from cellpipe.run.stream import AHEAD, Work, run_block
 
 UNITS = [Unit("B02", 1, 0, 3), Unit("B02", 2, 0, 3), Unit("B03", 1, 0, 3), Unit("C01", 1, 0, 3)]
 

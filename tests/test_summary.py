@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 from drawn_plate import inspected, laid_out
 
-from cellpipe.workflow import digests
-from cellpipe.workflow.contents import incomplete, lost_stores
-from cellpipe.workflow.limits import story_of
-from cellpipe.workflow.removal import remove
-from cellpipe.workflow.summary import end_of_run, left_out, not_whole, summarise, told
+from cellpipe.files import digests
+from cellpipe.files.removal import remove
+from cellpipe.run.contents import incomplete, lost_stores
+from cellpipe.run.limits import story_of
+from cellpipe.run.summary import end_of_run, left_out, not_whole, summarise, told
 
 PLACES = [("B02", 1), ("B02", 2), ("B03", 1), ("B03", 2)]
 QUARANTINE = ["well", "field", "t", "stage", "status", "reason", "remedy"]

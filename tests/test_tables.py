@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.workflow.publish import publish_table
-from cellpipe.workflow.tables import read_table
+from cellpipe.files.publish import publish_table
+from cellpipe.files.tables import read_table
 
 HOUSE = Path(__file__).parents[1]
 COUNT_THREADS = """
 import os, sys
-from cellpipe.workflow.tables import read_table
+from cellpipe.files.tables import read_table
 def threads(): return len(os.listdir("/proc/self/task"))
 before = threads()
 read_table(sys.argv[1])

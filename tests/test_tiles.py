@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from cellpipe.errors import BadConfig
-from cellpipe.tiles import stitch, tile_grid
+from cellpipe.image.tiles import stitch, tile_grid
 
 
 @pytest.mark.parametrize("shape", [(300, 301), (64, 500), (257, 129)])

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe import ingest
 from cellpipe.errors import BadImage
-from cellpipe.inputs import holes
-from cellpipe.inputs.holes import stack_sizes
-from cellpipe.layouts.numbers import frames_of, lost_planes, planes_of
+from cellpipe.readers import holes
+from cellpipe.readers.holes import stack_sizes
+from cellpipe.readers.numbers import frames_of, lost_planes, planes_of
+from cellpipe.run.frames import ingest
 
 
 def frames(tokens, count=False):

@@ -14,13 +14,13 @@ from drawn_cells import STEADY, cells_in
 from made_networks import threshold_network
 from running import MOVIE, Run, with_changes
 
+from cellpipe.config import sheets
 from cellpipe.errors import BadConfig, CellpipeError
-from cellpipe.inputs import sheets
-from cellpipe.models.card import load_card, weights_path
-from cellpipe.models.linking import LinkNetwork, LinkNetworkConfig, load_link_network
+from cellpipe.networks.card import load_card, weights_path
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track import link_cells
 from cellpipe.track.clues import DIVISION_CLUES, LINK_CLUES
+from cellpipe.track.linking import LinkNetwork, LinkNetworkConfig, load_link_network
 
 
 class Opinion:

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadImage, CellpipeError
-from cellpipe.formats.ctc import write_ctc, write_seg
+from cellpipe.exports.ctc import write_ctc, write_seg
 from cellpipe.metrics.tracks import CTC_SCORES, score_tracking, why_empty
 
 N_FRAMES = 12

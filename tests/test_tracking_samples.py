@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from tifffile import imread
 
-from cellpipe.formats.trackmate import read_trackmate
-from cellpipe.layouts.ctc import read_ctc
+from cellpipe.exports.trackmate import read_trackmate
+from cellpipe.readers.ctc import read_ctc
 from cellpipe.track import link_cells
 from cellpipe.track.lineage import links_of
 

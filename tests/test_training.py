@@ -19,12 +19,12 @@ from drawn_pairs import CONFIG, PLAIN, disc_field, labelled_plate, write_set
 from safetensors.torch import load_file
 
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.image.normalise import GreyScale
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.engines.cellpipe import CellpipeEngine
-from cellpipe.models.infer import find_objects
-from cellpipe.models.load import load_network
-from cellpipe.models.normalise import GreyScale
-from cellpipe.models.unet import UNet, UNetConfig
+from cellpipe.networks.infer import find_objects
+from cellpipe.networks.load import load_network
+from cellpipe.networks.unet import UNet, UNetConfig
+from cellpipe.segment.engines.cellpipe import CellpipeEngine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.loop import Progress, fit
 from cellpipe.training.losses import segmentation_loss

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from test_docs import rows
 
 from cellpipe.errors import BadConfig
-from cellpipe.models.card import weights_path
+from cellpipe.networks.card import weights_path
 from cellpipe.training.pairs import PairSet
 from cellpipe.training.plan import SECTIONS, Plan, read_plan
 from cellpipe.training.plates import PlateSet

@@ -16,10 +16,10 @@ from safetensors.torch import load_file
 from test_docs import rows
 
 from cellpipe.errors import BadConfig
-from cellpipe.formats.ctc import write_ctc
-from cellpipe.models.linking import LinkNetwork, LinkNetworkConfig, load_link_network
+from cellpipe.exports.ctc import write_ctc
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track.lineage import links_of
+from cellpipe.track.linking import LinkNetwork, LinkNetworkConfig, load_link_network
 from cellpipe.training.linking import Candidates, Told, train_linking, verdict
 from cellpipe.training.linking_plan import SECTIONS, LinkingPlan
 from cellpipe.training.plan import read_plan

@@ -13,7 +13,7 @@ import tifffile
 from drawn_pairs import CONFIG, disc_field, labelled_plate, write_set
 
 from cellpipe.errors import BadConfig
-from cellpipe.models.normalise import DESCRIPTION, GreyScale
+from cellpipe.image.normalise import DESCRIPTION, GreyScale
 from cellpipe.training.pairs import PairSet, list_pairs, read_all, read_pair
 from cellpipe.training.plan import read_plan
 from cellpipe.training.plates import PlateSet, list_frames

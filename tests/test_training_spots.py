@@ -17,8 +17,8 @@ from cellpipe.detect.filters import blob_answer
 from cellpipe.detect.learned import OUTPUTS, in_noise_units, spots_from_maps
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.metrics.points import point_scores
-from cellpipe.models.load import load_network
-from cellpipe.models.unet import UNet, UNetConfig
+from cellpipe.networks.load import load_network
+from cellpipe.networks.unet import UNet, UNetConfig
 from cellpipe.simulate.spots import MIN_DISTANCE_SIGMAS, SpotDesign, draw_spots
 from cellpipe.training.drawn_spots import list_drawn_spots
 from cellpipe.training.loop import fit

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadImage
-from cellpipe.formats.ctc import write_ctc, write_seg
-from cellpipe.formats.geff import related_labels, write_geff
-from cellpipe.formats.trackmate import write_trackmate
-from cellpipe.formats.true_movies import as_ctc, find_true_movie
-from cellpipe.layouts.ctc import read_ctc
+from cellpipe.evaluate.true_movies import as_ctc, find_true_movie
+from cellpipe.exports.ctc import write_ctc, write_seg
+from cellpipe.exports.geff import related_labels, write_geff
+from cellpipe.exports.trackmate import write_trackmate
 from cellpipe.metrics.tracks import score_tracking
+from cellpipe.readers.ctc import read_ctc
 
 SHAPE, N_FRAMES, PIXEL_UM = (20, 60), 6, 0.5
 # track: first frame, last, parent

@@ -20,12 +20,12 @@ from running import MOVIE, Run
 from running import digests as digests_of
 
 from cellpipe.errors import CellpipeError
-from cellpipe.ngff import disk
-from cellpipe.plate import Plate
-from cellpipe.workflow import asides, digests
-from cellpipe.workflow.asides import aside_of, is_aside, remove_leftovers
-from cellpipe.workflow.not_made import read_not_made
-from cellpipe.workflow.publish import publish_text, published
+from cellpipe.files import asides, digests
+from cellpipe.files.asides import aside_of, is_aside, remove_leftovers
+from cellpipe.files.publish import publish_text, published
+from cellpipe.plate import disk
+from cellpipe.plate.plate import Plate
+from cellpipe.run.not_made import read_not_made
 
 CTC = "results/P/ctc"
 FIELDS = {"B02": [(2, 1, 1, 64, 64)]}

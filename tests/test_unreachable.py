@@ -15,13 +15,12 @@ import pandas as pd
 import pytest
 import tifffile
 
-from cellpipe import stream
 from cellpipe.errors import BadImage, Unreachable
-from cellpipe.inputs import watch
-from cellpipe.layouts import reach, reading
-from cellpipe.layouts.files import find_files
-from cellpipe.layouts.reading import read_header, read_plane
-from cellpipe.workflow.blocks import Unit
+from cellpipe.readers import reach, reading, watch
+from cellpipe.readers.files import find_files
+from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.run import stream
+from cellpipe.run.blocks import Unit
 
 FAULTS = [errno.EACCES, errno.EIO, errno.ESTALE, errno.ETIMEDOUT]
 

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from drawn_plate import inspected, laid_out
 
-from cellpipe.workflow.blocks import Unit
-from cellpipe.workflow.receipts import Frame, Receipt
-from cellpipe.workflow.verify import verify_frames
+from cellpipe.run.blocks import Unit
+from cellpipe.run.receipts import Frame, Receipt
+from cellpipe.run.verify import verify_frames
 
 LABELS = np.zeros((64, 64), np.uint32)
 LABELS[5:20, 5:20] = 1

@@ -9,10 +9,10 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadImage
-from cellpipe.inputs.label_folders import read_labels
-from cellpipe.inputs.truth import true_frames
-from cellpipe.layouts.ctc import read_mask
-from cellpipe.layouts.whole_labels import as_labels
+from cellpipe.evaluate.label_folders import read_labels
+from cellpipe.evaluate.truth import true_frames
+from cellpipe.readers.ctc import read_mask
+from cellpipe.readers.whole_labels import as_labels
 
 LABELS = np.array([[0, 1, 1], [0, 70000, 2]])
 

@@ -9,16 +9,16 @@ import pytest
 from made_networks import threshold_network
 from scipy import ndimage
 
+from cellpipe.image.rescale import nearest, resize
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.diameter import (
+from cellpipe.networks.diameter import (
     estimated_scale,
     prevailing_diameter_px,
     stepped_scale,
     working_scale,
 )
-from cellpipe.models.infer import described_objects, find_objects
-from cellpipe.models.load import Network, load_network
-from cellpipe.models.rescale import nearest, resize
+from cellpipe.networks.infer import described_objects, find_objects
+from cellpipe.networks.load import Network, load_network
 from cellpipe.simulate import PlateDesign, draw_field
 
 KNOWN = (14.0, 60.0)

@@ -15,13 +15,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cellpipe.config.lines import read_lines
+from cellpipe.config.objects import read_annotations, read_true_places
+from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.decimals import Doubtful, decimal_mark, readings
-from cellpipe.inputs.lines import read_lines
-from cellpipe.inputs.objects import read_annotations, read_true_places
-from cellpipe.inputs.plate_map import read_plate_map
-from cellpipe.inputs.tables import local_path, read_written
-from cellpipe.layouts.csv import list_planes
+from cellpipe.files.decimals import Doubtful, decimal_mark, readings
+from cellpipe.files.written_tables import local_path, read_written
+from cellpipe.readers.csv import list_planes
 
 WELLS = ["B02", "B03", "B04"]
 GERMAN = "well;condition;dose\r\nB02;DMSO;0\r\nB03;Compound µ;0,1\r\nB04;Compound µ;1,5\r\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cellpipe.units import PixelSize, edges
+from cellpipe.image.units import PixelSize, edges
 
 
 def assign_spots(spots: pd.DataFrame, labels: np.ndarray, pixel_size_um: PixelSize) -> pd.DataFrame:

@@ -16,10 +16,10 @@ from scipy.spatial import cKDTree
 from cellpipe.detect.blobs import looks_like_spots, measures
 from cellpipe.detect.evidence import Tests
 from cellpipe.detect.filters import DIAMETER_TO_SIGMA, Answer, blob_answer, peaks
-from cellpipe.models.diameter import scaled_shape, working_scale
-from cellpipe.models.infer import check_kind, tiled_maps
-from cellpipe.models.load import Network, load_network
-from cellpipe.models.rescale import resize
+from cellpipe.image.rescale import resize
+from cellpipe.networks.diameter import scaled_shape, working_scale
+from cellpipe.networks.infer import check_kind, tiled_maps
+from cellpipe.networks.load import Network, load_network
 
 OUTPUTS = ("heat", "offset_y", "offset_x")
 GROUND_SIGMAS = 4  # light that changes over more than this is background

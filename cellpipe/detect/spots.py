@@ -21,7 +21,7 @@ from cellpipe.detect.noise import least_height
 from cellpipe.errors import BadConfig
 
 if TYPE_CHECKING:
-    from cellpipe.models.load import Network
+    from cellpipe.networks.load import Network
 
 COLUMNS = ("y_um", "x_um", "intensity", "sigma_um", "signal_to_noise")
 ENGINES = ("learned", "log", "trackpy")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe import units
 from cellpipe.figures.motion import time_unit
 from cellpipe.figures.style import COLUMN_INCHES, house_style, new_figure, plain_text
+from cellpipe.image import units
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe import units
 from cellpipe.dynamics.msd import pool_msd
 from cellpipe.dynamics.msd_fits import fit_line, fit_power_law
 from cellpipe.figures.style import (
@@ -17,6 +16,7 @@ from cellpipe.figures.style import (
     new_figure,
     plain_text,
 )
+from cellpipe.image import units
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,9 +16,9 @@ from cellpipe.figures.style import (
     new_figure,
     spoken,
 )
-from cellpipe.layouts.wells import plate_shape, row_column, row_name
 from cellpipe.statistics.controls import z_prime
 from cellpipe.statistics.position_effects import finite
+from cellpipe.wells import plate_shape, row_column, row_name
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cellpipe import units
 from cellpipe.figures.style import COLUMN_INCHES, PALETTE, house_style, new_figure, plain_text
+from cellpipe.image import units
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.image.units import PixelSize
 from cellpipe.measure import shape
-from cellpipe.units import PixelSize
 
 STATISTICS = ("mean", "std", "min", "max", "sum")
 SHAPE_COLUMNS = (

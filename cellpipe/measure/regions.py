@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from cellpipe.illumination import MARGIN_PX, MIN_SHARE
+from cellpipe.correct.illumination import MARGIN_PX, MIN_SHARE
+from cellpipe.image.tiles import Place, Plane, blocks, boxes_of, widened
+from cellpipe.image.units import PixelSize, edges
 from cellpipe.measure.objects import measure_cells
-from cellpipe.tiles import Place, Plane, blocks, boxes_of, widened
-from cellpipe.units import PixelSize, edges
 
 SAMPLE_PX = 1 << 22  # pixels that background levels are taken from
 
@@ -63,7 +63,7 @@ def measure_by_region(
 
 
 def background_levels(pixels: Plane, labels: Plane) -> np.ndarray:
-    """`cellpipe.illumination.background_level` of each channel (C, Y, X), from an even sample."""
+    """`background_level` of each channel (C, Y, X), from an even sample."""
     step = max(1, int(np.sqrt(labels.shape[0] * labels.shape[1] / SAMPLE_PX)))
     values, outside = [], []
     for place in blocks(labels.shape, 2048 // step * step):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.image.units import Scale
 from cellpipe.profiles import dynamics
 from cellpipe.profiles.counts import (
     COUNTS,
@@ -16,7 +17,6 @@ from cellpipe.profiles.counts import (
 )
 from cellpipe.profiles.ground import OF_CELLS, listed_fields, usable_frames, well_ground
 from cellpipe.profiles.wells import Plan, aggregate_wells
-from cellpipe.units import Scale
 
 _NEVER = float("nan")
 OF_SPOTS = (*OF_CELLS, "detect")

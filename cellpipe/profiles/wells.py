@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from cellpipe.layouts.wells import row_column
 from cellpipe.profiles.certainty import fraction_errors, median_errors
 from cellpipe.profiles.counts import CELL_COUNTS, objects_per_well
 from cellpipe.profiles.cytominer import (
@@ -24,6 +23,7 @@ from cellpipe.profiles.cytominer import (
 )
 from cellpipe.profiles.ground import usable_frames, well_ground
 from cellpipe.profiles.hits import call_hits, normalise_wells, refuse_readout
+from cellpipe.wells import row_column
 
 if TYPE_CHECKING:
     import pandas as pd

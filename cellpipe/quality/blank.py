@@ -92,7 +92,7 @@ def _corners(mask: np.ndarray) -> int:
 def name_blank(fields: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
     """Fields with "34 % blank" in <channel>_flag, where more than 1 % of a plane is.
 
-    fields : one row per field and frame, with the columns of `cellpipe.ingest.frame_figures`, of
+    fields : one row per field and frame, with the columns of `run.frames.ingest.frame_figures`, of
         which <channel>_equal is used up. A plane of one value is blank if most others have noise.
     """
     fields = fields.copy()

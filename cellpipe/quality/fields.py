@@ -101,7 +101,7 @@ def dropped_objects(
 def saturated_channels(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[Row]:
-    """Channels with fields that the camera's scale cuts (`cellpipe.saturation`)."""
+    """Channels with fields that the camera's scale cuts (`cellpipe.image.saturation`)."""
     for channel, fields, rows in _flagged_channels(tables, "saturated"):
         share = rows[f"{channel}_saturated"]
         yield {

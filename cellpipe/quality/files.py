@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.inputs.account import warnings
+from cellpipe.readers.account import warnings
 
 
 def files_in_doubt(

@@ -3,7 +3,7 @@
 Cells that are out of focus are missed, merged and measured too large, and the image by itself may
 look like one of other cells. Against the fields of the same plate it stands out: whatever was done
 to the wells, how sharp their nuclei are (`cellpipe.segment.sharpness`) hardly changes. Frames of a
-movie are held against each other by `cellpipe.segment.movie_quality`; here, movies as wholes are.
+movie are held against each other by `cellpipe.quality.movie_quality`; here, movies as wholes are.
 """
 
 from __future__ import annotations

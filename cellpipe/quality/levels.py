@@ -1,8 +1,8 @@
 """Fields whose grey values are unlike those of the rest of their plate, or stand in two places.
 
 A field that was exposed, amplified or exported in another way gives objects, areas and means like
-any other. What it cannot hide is its level, the steps between its grey values (`cellpipe.levels`),
-and that no two exposures have the same pixels.
+any other. What it cannot hide is its level, the steps between its grey values (`image.levels`), and
+that no two exposures have the same pixels.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellpipe.layouts.wells import row_and_column
 from cellpipe.quality.fields import places
+from cellpipe.wells import row_and_column
 
 Row = dict[str, str]
 FEWEST = 4  # fields, for one to be held against the others

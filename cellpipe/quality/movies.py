@@ -20,7 +20,7 @@ def frames_in_doubt(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, str]]:
     """A row per field with frames that repeat others, jump, are blurred or out of order."""
-    from cellpipe.segment.movie_quality import summary
+    from cellpipe.quality.movie_quality import summary
 
     fields = tables.get("fields", pd.DataFrame())
     if "movie_flag" not in fields:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellpipe.units import in_words, is_square
+from cellpipe.image.units import in_words, is_square
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup, escape
 
-from cellpipe import units
 from cellpipe.dynamics.msd import pool_msd
 from cellpipe.dynamics.msd_fits import fit_line, fit_power_law
 from cellpipe.figures.motion import FREE_WITHIN, LEAST_TRACKS, time_unit, well_groups
+from cellpipe.image import units
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import Chart, Table

@@ -13,9 +13,9 @@ from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
 from cellpipe.figures.plates import colour_limits
-from cellpipe.layouts.wells import plate_shape, row_column, row_name
 from cellpipe.profiles.counts import RAW_COUNTS
 from cellpipe.report.wording import count, number, spoken
+from cellpipe.wells import plate_shape, row_column, row_name
 
 if TYPE_CHECKING:
     import pandas as pd

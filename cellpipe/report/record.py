@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from cellpipe import units
 from cellpipe.figures.tracks import first_families
+from cellpipe.image import units
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import MAX_ROWS, Chart, Table
@@ -110,7 +110,7 @@ def quality(fields: pd.DataFrame) -> tuple[list[tuple[str, Markup, str]], Table 
 
 def doubted_frames(fields: pd.DataFrame | None) -> list[str]:
     """A line per field whose movie has frames to doubt; few of many fields; jumps of all first."""
-    from cellpipe.segment.movie_quality import shared_jumps, summary
+    from cellpipe.quality.movie_quality import shared_jumps, summary
 
     if fields is None:
         return []
@@ -122,7 +122,7 @@ def doubted_frames(fields: pd.DataFrame | None) -> list[str]:
 
 def common_movement(fields: pd.DataFrame | None) -> list[str]:
     """Whether cells go far together, in words."""
-    from cellpipe.segment import movie_quality
+    from cellpipe.quality import movie_quality
 
     return [] if fields is None else movie_quality.common_movement(fields)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cellpipe import units
+from cellpipe.image import units
 
 NOTHING = "–"
 UNITS = {

@@ -1,8 +1,8 @@
 """Digests of code: of everything in the package that a script can come to run.
 
-    scripts/segment_block.py ──► run/frames/segment ──► segment/nuclei ──► models/… ─┐
+    scripts/segment_block.py ──► run/frames/segment ──► segment/nuclei ──► image/… ──┐
               │                                                                       ├─► 16 digits
-              └──► stream, plate ──► ngff/…  (reading and writing pixels included) ───┘
+              └──► run/stream, plate/…  (reading and writing pixels included) ───────┘
 
 Nothing is listed by hand: a script's imports are followed through the package, those inside of
 functions too. What cannot change a result does not count: comments, docstrings, formatting,
@@ -190,7 +190,7 @@ def _cached() -> dict[str, Source]:
 
 def keep_parsed() -> None:
     """Keep what was parsed, for the next process; where that cannot be written, it is not."""
-    from cellpipe.workflow.publish import publish_text
+    from cellpipe.files.publish import publish_text
 
     if not _parsed_now:
         return

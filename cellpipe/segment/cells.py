@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.tiles import Box, Place, Plane, blocks, boxes_of
+from cellpipe.image.tiles import Box, Place, Plane, blocks, boxes_of
 
 SMOOTH_PX = 1.5  # takes noise out of the cytoplasm
 

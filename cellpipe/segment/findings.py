@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.models.object_levels import BIN_PX, Shown, even_squares
+from cellpipe.image.object_levels import BIN_PX, Shown, even_squares
+from cellpipe.image.tiles import Plane
 from cellpipe.segment.sorted_out import SortedOut
-from cellpipe.tiles import Plane
 
 SIGNAL_PX = 150  # less is debris
 OUTSIDE = 0.5  # share of the signal that no object covers

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from cellpipe.errors import BadImage
-from cellpipe.models.engines import Engine, find, load_engine, numbered
-from cellpipe.models.object_levels import Shown
+from cellpipe.image.object_levels import Shown
+from cellpipe.segment.engines import Engine, find, load_engine, numbered
 from cellpipe.segment.sorted_out import SortedOut, sort_out
 
 
@@ -46,7 +46,7 @@ def segment_nuclei(
     ----------
     pixels : (Y, X), any integer or float type; or (C, Y, X) for an engine of several channels
     pixel_size_um : edge of a pixel
-    engine : what `cellpipe.models.engines.load_engine` returned; or the name of an engine that
+    engine : what `cellpipe.segment.engines.load_engine` returned; or the name of an engine that
         needs nothing more: "cellpipe" (the shipped weights "nuclei"), "classical"
     diameter_um : typical nucleus; engines that know one scale only rescale the image by it, and
         the classical one estimates it when it is None

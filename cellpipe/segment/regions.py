@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from cellpipe.models.engines import RegionEngine
-from cellpipe.models.object_levels import Shown
-from cellpipe.scratch import MakePlane
+from cellpipe.image.object_levels import Shown
+from cellpipe.image.scratch import MakePlane
+from cellpipe.image.tiles import Channel, Plane, blocks, widened
 from cellpipe.segment.cells import Levels, grow_cells, levels_of, smoothed
+from cellpipe.segment.engines import RegionEngine
 from cellpipe.segment.nuclei import check_plane
 from cellpipe.segment.sorted_out import SortedOut, sort_out
-from cellpipe.tiles import Channel, Plane, blocks, widened
 
 SAMPLE_PX = 1 << 22  # pixels that grey levels are taken from
 BLOCK_PX = 1792  # with the halo, no more than a tile

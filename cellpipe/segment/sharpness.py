@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from cellpipe.models.object_levels import BIN_PX, Shown
-from cellpipe.tiles import blocks
+from cellpipe.image.object_levels import BIN_PX, Shown
+from cellpipe.image.tiles import blocks
 
 SCALES = 5  # means of 2, 4, 8, 16 and 32 pixels
 SQUARE_PX = 128

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cellpipe.models.found import Found
+from cellpipe.networks.found import Found
 
 FILTERS = ("improbable", "small", "large", "border")
 UNDECIDED = (0.2, 0.8)  # object probabilities between: neither real nor not

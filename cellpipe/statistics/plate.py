@@ -125,7 +125,7 @@ def _separation(
 
 
 def _positions(wells: pd.DataFrame) -> tuple[NDArray, NDArray]:
-    from cellpipe.layouts.wells import row_column
+    from cellpipe.wells import row_column
 
     places = [row_column(well) for well in wells["well"]]
     return np.array([r for r, _ in places]), np.array([c for _, c in places])

@@ -55,7 +55,7 @@ def link_cells(
         Whether cells may divide.
     judge : Judge or None
         What weighs candidate links beside the statistics of the movie, such as a network
-        (`cellpipe.models.linking`); None: nothing does.
+        (`cellpipe.track.linking`); None: nothing does.
 
     Returns
     -------

@@ -20,7 +20,7 @@ from cellpipe.track.frames import Choices, Laws, Links, choices, choose, gone_at
 
 
 class Judge(Protocol):
-    """What weighs candidates; `cellpipe.models.linking.LinkNetwork` is one."""
+    """What weighs candidates; `cellpipe.track.linking.LinkNetwork` is one."""
 
     def links(self, clues: np.ndarray, gain: np.ndarray) -> np.ndarray:
         """Gains (E,) of candidate links, in nats, from `link_clues` and the gains so far."""

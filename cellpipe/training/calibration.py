@@ -21,9 +21,9 @@ from threadpoolctl import threadpool_limits
 from cellpipe.errors import BadConfig
 from cellpipe.metrics.calibration import brier_score, expected_calibration_error
 from cellpipe.metrics.labels import matches, overlap
-from cellpipe.models.calibration import FEATURES, Calibration
-from cellpipe.models.infer import described_objects
-from cellpipe.models.load import Network
+from cellpipe.networks.calibration import FEATURES, Calibration
+from cellpipe.networks.infer import described_objects
+from cellpipe.networks.load import Network
 
 log = logging.getLogger(__name__)
 PENALTY = 1.0  # on squared coefficients of standardised features

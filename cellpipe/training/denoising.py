@@ -15,9 +15,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from cellpipe.models.normalise import GreyScale, intensity_range, normalise
-from cellpipe.models.predict import image_maps
-from cellpipe.models.unet import channels_last
+from cellpipe.image.normalise import GreyScale, intensity_range, normalise
+from cellpipe.networks.predict import image_maps
+from cellpipe.networks.unet import channels_last
 from cellpipe.training.augment import Augmentation, crop, random_affine, random_bend
 from cellpipe.training.loop import fit
 from cellpipe.training.pairs import read_all

@@ -20,13 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cellpipe.errors import BadConfig
-from cellpipe.models.linking import SCALE, LinkNetwork, load_link_network
 from cellpipe.track.cells import add_events, linked_frames
 from cellpipe.track.clues import DIVISION_CLUES, LINK_CLUES
 from cellpipe.track.detections import Detections, from_table
 from cellpipe.track.frames import Laws, Links
 from cellpipe.track.learned import link_again, told_choices
 from cellpipe.track.lineage import links_of
+from cellpipe.track.linking import SCALE, LinkNetwork, load_link_network
 from cellpipe.training.linking_plan import LinkingPlan
 from cellpipe.training.loop import fit
 from cellpipe.training.schedule import Schedule

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.models.linking import LinkNetworkConfig
+from cellpipe.track.linking import LinkNetworkConfig
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.settings import build, top_level
 from cellpipe.training.true_links import (

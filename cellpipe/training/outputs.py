@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 
 from cellpipe.figures.style import figure_bytes
 from cellpipe.figures.training import learning_curves, worst_images
-from cellpipe.models.card import Card
+from cellpipe.files.publish import publish_table, published
+from cellpipe.networks.card import Card
 from cellpipe.training.linking_plan import LinkingPlan
 from cellpipe.training.plan import Plan
 from cellpipe.training.trained import Trained
-from cellpipe.workflow.publish import publish_table, published
 
 KEPT = ("kind", "initial", "normalisation", "simulation", "freeze", "weighting", "augmentation")
 

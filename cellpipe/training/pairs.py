@@ -15,8 +15,8 @@ import pandas as pd
 import tifffile
 
 from cellpipe.errors import BadConfig
-from cellpipe.inputs.tables import read_written
-from cellpipe.layouts.whole_labels import as_labels
+from cellpipe.files.written_tables import read_written
+from cellpipe.readers.whole_labels import as_labels
 
 TIFF = (".tif", ".tiff")
 LABEL_SUFFIXES = (".png", *TIFF)

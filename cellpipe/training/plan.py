@@ -11,9 +11,9 @@ import pandas as pd
 
 from cellpipe.detect.learned import OUTPUTS as SPOT_OUTPUTS
 from cellpipe.errors import BadConfig
-from cellpipe.models.card import load_card
-from cellpipe.models.normalise import GreyScale
-from cellpipe.models.unet import UNetConfig
+from cellpipe.image.normalise import GreyScale
+from cellpipe.networks.card import load_card
+from cellpipe.networks.unet import UNetConfig
 from cellpipe.simulate.spots import SpotDesign
 from cellpipe.training.augment import Augmentation
 from cellpipe.training.drawn_spots import list_drawn_spots

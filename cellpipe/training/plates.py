@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.layouts.ome_zarr import describe_labels, describe_source
-from cellpipe.ngff.chunks import chunk_files, read_planes
-from cellpipe.plate import open_in_place
+from cellpipe.plate.chunks import chunk_files, read_planes
+from cellpipe.plate.plate import open_in_place
+from cellpipe.readers.ome_zarr import describe_labels, describe_source
 from cellpipe.training.pairs import compact
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cellpipe.inputs.config import load_yaml
+from cellpipe.config.files import load_yaml
 
 
 def initial_file(config: str | Path) -> list[str]:

@@ -13,7 +13,8 @@ import pandas as pd
 import torch
 
 from cellpipe.errors import BadConfig
-from cellpipe.models.load import torch_device
+from cellpipe.files.publish import publish_text
+from cellpipe.networks.load import torch_device
 from cellpipe.training.denoising import train_denoising
 from cellpipe.training.linking import train_linking
 from cellpipe.training.linking_plan import LinkingPlan
@@ -22,7 +23,6 @@ from cellpipe.training.plan import Plan
 from cellpipe.training.segmentation import train_segmentation
 from cellpipe.training.spots import train_spots
 from cellpipe.training.trained import Trained
-from cellpipe.workflow.publish import publish_text
 
 log = logging.getLogger(__name__)
 TRAININGS: dict[str, Callable[[Any, pd.DataFrame, Path], Trained]] = {

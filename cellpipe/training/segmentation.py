@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from cellpipe.errors import BadConfig
+from cellpipe.image.normalise import GreyScale
 from cellpipe.metrics.labels import average_precision
-from cellpipe.models.calibration import Calibration
-from cellpipe.models.card import Card
-from cellpipe.models.diameter import typical_diameter_px
-from cellpipe.models.engines.cellpipe import CellpipeEngine
-from cellpipe.models.load import Network
-from cellpipe.models.normalise import GreyScale
-from cellpipe.models.unet import UNet, channels_last
+from cellpipe.networks.calibration import Calibration
+from cellpipe.networks.card import Card
+from cellpipe.networks.diameter import typical_diameter_px
+from cellpipe.networks.load import Network
+from cellpipe.networks.unet import UNet, channels_last
+from cellpipe.segment.engines.cellpipe import CellpipeEngine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training import calibration
 from cellpipe.training.augment import (

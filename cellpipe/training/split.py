@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.models.card import Card
+from cellpipe.networks.card import Card
 
 SIDES = ("train", "validation", "test")
 GOLDEN = 0.6180339887  # its multiples fill 0..1 evenly, however many there are

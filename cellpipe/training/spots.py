@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from cellpipe.detect.filters import DIAMETER_TO_SIGMA, blob_answer
 from cellpipe.detect.learned import SCALE, in_noise_units, spots_from_maps
 from cellpipe.metrics.points import point_scores
-from cellpipe.models.predict import image_maps
-from cellpipe.models.unet import channels_last
+from cellpipe.networks.predict import image_maps
+from cellpipe.networks.unet import channels_last
 from cellpipe.simulate.spots import SpotDesign, SpotField, draw_spots
 from cellpipe.training.drawn_spots import STEPS
 from cellpipe.training.loop import fit

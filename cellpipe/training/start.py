@@ -5,8 +5,8 @@ from __future__ import annotations
 from safetensors.torch import load_file
 
 from cellpipe.errors import BadConfig
-from cellpipe.models.card import load_card, weights_path
-from cellpipe.models.unet import UNet
+from cellpipe.networks.card import load_card, weights_path
+from cellpipe.networks.unet import UNet
 from cellpipe.training.plan import Plan
 
 

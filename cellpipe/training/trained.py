@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cellpipe.models.calibration import Calibration
-from cellpipe.models.linking import LinkNetwork
-from cellpipe.models.normalise import GreyScale
-from cellpipe.models.unet import UNet
+from cellpipe.image.normalise import GreyScale
+from cellpipe.networks.calibration import Calibration
+from cellpipe.networks.unet import UNet
+from cellpipe.track.linking import LinkNetwork
 from cellpipe.training.loop import Progress
 
 WORST = 8  # images that are shown

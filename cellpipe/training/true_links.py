@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.layouts.ctc import read_ctc, read_mask
 from cellpipe.measure.objects import measure_objects
+from cellpipe.readers.ctc import read_ctc, read_mask
 from cellpipe.simulate import Difficulty, Errors, detect
 
 SIDES = ("train", "validation", "test")

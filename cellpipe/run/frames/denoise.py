@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellpipe.denoise import denoise
-from cellpipe.denoise import denoise_by_region as blockwise
-from cellpipe.scratch import MakePlane
-from cellpipe.tiles import Channel, Plane
+from cellpipe.image.scratch import MakePlane
+from cellpipe.image.tiles import Channel, Plane
+from cellpipe.restore.denoise import denoise
+from cellpipe.restore.denoise import denoise_by_region as blockwise
 
 if TYPE_CHECKING:
-    from cellpipe.models.load import Network
+    from cellpipe.networks.load import Network
 
 Options = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def load_denoiser(denoising: Options, device: str, threads: int) -> Network | No
         return None
     import torch
 
-    from cellpipe.models.load import load_network
+    from cellpipe.networks.load import load_network
 
     torch.set_num_threads(threads)
     return load_network("denoise", device)

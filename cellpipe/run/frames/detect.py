@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.detect import assign_spots, detect_spots
-from cellpipe.segment import square
-from cellpipe.units import PixelSize
+from cellpipe.image import square
+from cellpipe.image.units import PixelSize
 
 if TYPE_CHECKING:
-    from cellpipe.models.load import Network
+    from cellpipe.networks.load import Network
 
 Options = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ def load_spot_network(detecting: Options, device: str, threads: int) -> Network 
     """The network that finds spots; None, and no torch imported, for the other engines."""
     if detecting["engine"] != "learned":
         return None
-    from cellpipe.models.load import load_network, torch_device
+    from cellpipe.networks.load import load_network, torch_device
 
     torch_device(device, threads)
     return load_network(detecting["weights"], device)

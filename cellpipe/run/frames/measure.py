@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellpipe.illumination import above_background
+from cellpipe.correct.illumination import above_background
+from cellpipe.image.saturation import shares_of_objects, top_of
+from cellpipe.image.tiles import Channel, Plane
+from cellpipe.image.units import PixelSize
 from cellpipe.measure.objects import measure_cells
 from cellpipe.measure.regions import measure_by_region
-from cellpipe.saturation import shares_of_objects, top_of
-from cellpipe.tiles import Channel, Plane
-from cellpipe.units import PixelSize
 
 Options = Mapping[str, Any]
 

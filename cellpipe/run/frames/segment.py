@@ -7,18 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.models.engines import NAMES, RegionEngine, load_engine
-from cellpipe.models.object_levels import shown_in
-from cellpipe.scratch import MakePlane
-from cellpipe.segment import regions, square
+from cellpipe.image import square
+from cellpipe.image.object_levels import shown_in
+from cellpipe.image.quality import image_quality, quality_by_region
+from cellpipe.image.scratch import MakePlane
+from cellpipe.image.tiles import Channel, Plane, Selected
+from cellpipe.image.units import PixelSize, square_edge
+from cellpipe.segment import regions
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
+from cellpipe.segment.engines import NAMES, RegionEngine, load_engine
 from cellpipe.segment.findings import object_findings, signal_outside
 from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.probabilities import OF_OBJECTS
-from cellpipe.segment.quality import image_quality, quality_by_region
 from cellpipe.segment.sharpness import sharpness
-from cellpipe.tiles import Channel, Plane, Selected
-from cellpipe.units import PixelSize, square_edge
 
 Options = Mapping[str, Any]
 

@@ -1,0 +1,153 @@
+"""What a config asks of segmentation: channels, weights and engines that fit together.
+
+objects   nuclei.channel + beside        cells.method      layers of labels
+nuclei    what shows nuclei              ring, grow, off   nuclei, cells
+nuclei    what shows nuclei              network           nuclei, cells (drawn by a network)
+cells     what shows cells               -                 cells
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cellpipe.errors import BadConfig
+from cellpipe.networks.card import Card, load_card
+from cellpipe.segment.engines import FOREIGN, NAMES
+from cellpipe.segment.engines.weights import channel_counts, foreign_path
+
+
+def refuse_unknown_channels(config: Mapping[str, Any]) -> None:
+    """Raise BadConfig for a channel that the section `channels` does not have."""
+    channels, segment = config["channels"], config["segment"]
+    named = [("detect: channel", config["detect"]["channel"])]
+    for part in ("nuclei", "cells"):
+        named.append((f"segment: {part}: channel", segment[part]["channel"]))
+        named += [(f"segment: {part}: beside", channel) for channel in segment[part]["beside"]]
+    for where, channel in named:
+        if channel is not None and channel not in channels:
+            raise BadConfig(
+                seen=f"'{channel}' for '{where}' in the config",
+                wanted=f"one of the channels: {', '.join(channels)}",
+                do=f"correct '{where}', or add the channel under 'channels'",
+            )
+
+
+def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    """Check the section `segment`, filled with defaults, and drop what is not in use.
+
+    What is not in use cannot alter a result, so it must not stand in a fingerprint.
+
+    Parameters
+    ----------
+    segment : the section with its defaults; changed in place
+    asked : the section as the user wrote it
+
+    Raises
+    ------
+    BadConfig : parts that do not fit together, or weights that are missing
+    """
+    _settle_cells(segment, asked)
+    nuclei = segment["nuclei"]
+    used = nuclei["engine"]
+    for name in NAMES:
+        if name != used:
+            nuclei.pop(name, None)
+    _refuse_crossed_areas(nuclei)
+    if used in FOREIGN:
+        foreign_path(used, nuclei["weights"])
+    if nuclei["min_object_probability"]:
+        _refuse_uncalibrated(used, nuclei["weights"])
+    _refuse_count("nuclei", nuclei, channel_counts(used, nuclei["weights"]), f"engine '{used}'")
+
+
+def _refuse_uncalibrated(engine: str, weights: str) -> None:
+    if engine == "cellpipe" and load_card(weights).calibration is not None:
+        return
+    raise BadConfig(
+        seen=f"'segment: nuclei: min_object_probability' with the engine '{engine}' and "
+        f"weights '{weights}'",
+        wanted="the engine 'cellpipe' with weights whose card has a calibration",
+        do="calibrate them (scripts/calibrate_network.py), or remove 'min_object_probability'",
+    )
+
+
+def _refuse_crossed_areas(nuclei: Mapping[str, Any]) -> None:
+    """Of a least area above the largest every object would be dropped, by one filter or the other.
+
+    A floor of null (debris of a few pixels is dropped) fits any limit.
+    """
+    least, most = nuclei["min_area_um2"], nuclei["max_area_um2"]
+    if least is not None and most is not None and least >= most:
+        raise BadConfig(
+            seen=f"min_area_um2: {least:g} and max_area_um2: {most:g} under 'segment: nuclei'",
+            wanted="a least area below the largest",
+            do="exchange them, or set one to null",
+        )
+
+
+def _settle_cells(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
+    cells, method = segment["cells"], segment["cells"]["method"]
+    if segment["objects"] == "cells":
+        if asked.get("cells", {}).get("method", "off") != "off":
+            raise BadConfig(
+                seen=f"'segment: objects: cells' together with 'cells: method: {method}'",
+                wanted="cells found directly, or cells around nuclei",
+                do="remove the section 'segment: cells', or 'segment: objects'",
+            )
+        cells["method"] = method = "off"
+    if method in ("grow", "network") and not cells["channel"]:
+        raise BadConfig(
+            seen=f"'segment: cells: method: {method}' without a channel in the config",
+            wanted="the channel that shows the cytoplasm",
+            do="add 'channel' under 'segment: cells', or use 'method: ring'",
+        )
+    if method == "network":
+        _check_network_of_cells(segment)
+
+
+def _check_network_of_cells(segment: Mapping[str, Any]) -> None:
+    cells, engine = segment["cells"], segment["nuclei"]["engine"]
+    if engine in FOREIGN:
+        raise BadConfig(
+            seen=f"'segment: cells: method: network' beside the engine '{engine}'",
+            wanted="nuclei from 'cellpipe' or 'classical', whose environment has our networks",
+            do="use another engine or method; or find cells alone, with 'segment: objects: cells'",
+        )
+    if cells["weights"] is None:
+        raise BadConfig(
+            seen="'segment: cells: method: network' without weights",
+            wanted="the .safetensors file of a network that was trained on cells",
+            do="train one (config/training/README.md) and name it in 'segment: cells: weights'",
+        )
+    card = load_card(cells["weights"])
+    _refuse_count("cells", cells, (_inputs(card),), f"weights '{card.name}'")
+
+
+def refuse_other_kind(card: Card, kind: str = "segmentation", section: str = "segment") -> Card:
+    """The card, if it is that of a network of the kind. Raises BadConfig for another one."""
+    if card.kind != kind:
+        raise BadConfig(
+            seen=f"weights '{card.name}' of kind '{card.kind}' in the section '{section}'",
+            wanted=f"weights of kind '{kind}'",
+            do="correct 'weights': they are those of another network",
+        )
+    return card
+
+
+def _inputs(card: Card) -> int:
+    return int(refuse_other_kind(card).architecture.get("inputs", 1))
+
+
+def _refuse_count(
+    part: str, options: Mapping[str, Any], counts: tuple[int, ...], sees: str
+) -> None:
+    """Raise BadConfig where the channels are more or fewer than the network sees."""
+    channels = [options["channel"], *options["beside"]]
+    if counts and len(channels) not in counts:
+        wanted = " or ".join(map(str, counts))
+        raise BadConfig(
+            seen=f"{len(channels)} channel(s) for 'segment: {part}' ({', '.join(channels)})",
+            wanted=f"{wanted} channel(s), which {sees} sees",
+            do=f"correct 'channel' and 'beside' of 'segment: {part}', or use other weights",
+        )

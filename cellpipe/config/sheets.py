@@ -1,0 +1,237 @@
+"""The config and the sheet of plates as the workflow uses them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cellpipe.config.files import load_yaml, validated
+from cellpipe.config.objects import read_annotations
+from cellpipe.config.plate_map import read_plate_map
+from cellpipe.config.segmentation import refuse_other_kind, refuse_unknown_channels, settle
+from cellpipe.errors import BadConfig
+from cellpipe.files.written_tables import local_path, on_windows, read_written
+from cellpipe.networks.card import Card, load_card, weights_path
+from cellpipe.readers.names import refuse_unknown_layout
+from cellpipe.segment.engines import FOREIGN
+from cellpipe.segment.engines.weights import weights_card
+
+PATHS = ("images", "plate_map", "annotations", "truth")  # columns of the sheet of plates
+
+
+def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
+    """The config with its defaults. Raises BadConfig for a fault, also between sections."""
+    filled = validated(config, load_yaml(schemas / "config.schema.yaml"), source="the config")
+    refuse_unknown_channels(filled)
+    settle(filled["segment"], config["segment"])
+    refuse_small_spots(filled)
+    return filled
+
+
+def refuse_small_spots(config: Mapping[str, Any]) -> None:
+    """Refuse spots too small for the engine, where the config gives the size of pixels."""
+    detect, pixel_size_um = config["detect"], config["ingest"]["pixel_size_um"]
+    if detect["channel"] and pixel_size_um:
+        from cellpipe.detect.limits import refuse_diameter  # few plates have spots
+
+        edges = pixel_size_um if isinstance(pixel_size_um, list) else [pixel_size_um]
+        refuse_diameter(detect["engine"], detect["diameter_um"], min(edges))
+
+
+def read_plates(
+    sheet: str | Path, schemas: Path, layouts: Iterable[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """Rows of the sheet of plates, by plate. Environment variables in paths are expanded.
+
+    Plate maps are checked as far as they can be before it is known what was imaged; so are the
+    names of layouts, if `layouts` gives those of the config.
+
+    Raises BadConfig for a sheet that is not there, a fault in a row, or a plate named twice.
+    """
+    path = Path(sheet)
+    if not path.is_file():
+        raise BadConfig(
+            seen=f"no file {path}",
+            wanted="a sheet of plates (TSV: plate, images, layout, plate_map)",
+            do="write it, or correct 'plates' in the config",
+        )
+    schema = load_yaml(schemas / "plates.schema.yaml")
+    plates: dict[str, dict[str, Any]] = {}
+    for line, row in _rows(path):
+        checked = validated(row, schema, source=f"{path} row {line}")
+        if checked["plate"] in plates:
+            raise BadConfig(
+                seen=f"the plate '{checked['plate']}' twice in {path}",
+                wanted="one row per plate",
+                do=f"rename or remove row {line}",
+            )
+        for key in PATHS:
+            checked[key] = local_path(os.path.expandvars(checked[key]))
+        refuse_odd_paths({f"{sheet} row {line}, {key}": checked[key] for key in PATHS})
+        _refuse_absent_files(checked, path, line)
+        if layouts is not None:
+            refuse_unknown_layout(checked["layout"], layouts)
+        if checked["plate_map"]:
+            read_plate_map(checked["plate_map"], [])
+        if checked["annotations"]:
+            read_annotations(checked["annotations"])
+        plates[checked["plate"]] = checked
+    if not plates:
+        raise BadConfig(seen=f"no plate in {path}", wanted="a row per plate", do="add one")
+    return plates
+
+
+def _rows(sheet: Path) -> list[tuple[int, dict[str, str]]]:
+    """Rows of the sheet with their numbers."""
+    written = read_written(sheet, "sheet of plates", header=("plate", "images", "layout"))
+    rows = zip(written.cells.index, written.cells.to_dict("records"), strict=True)
+    return [(int(number), {str(key): cell for key, cell in row.items()}) for number, row in rows]
+
+
+def _refuse_absent_files(row: Mapping[str, Any], sheet: Path, line: int) -> None:
+    for key in PATHS:
+        if row[key] and not Path(row[key]).exists():
+            unset = " (an environment variable in it is not set)" if "$" in row[key] else ""
+            windows = on_windows(row[key])
+            raise BadConfig(
+                seen=f"no {key.replace('_', ' ')} at {row[key]}{unset} ({sheet} row {line})",
+                wanted="a path that is there, seen from the folder where you run",
+                do=f"correct '{key}'"
+                + (", a path of Windows, to the one that this machine has" if windows else ""),
+            )
+
+
+def refuse_odd_paths(paths: Mapping[str, Any], odd: str = "{}") -> None:
+    """Raise BadConfig for a path with a character that Snakemake, or PYTHONPATH, cannot take.
+
+    Snakemake takes braces for its own wildcards. Blanks, quotes, ``;``, ``$`` are only names.
+    """
+    for what, path in paths.items():
+        if found := [character for character in odd if character in str(path)]:
+            raise BadConfig(
+                seen=f"'{found[0]}' in the path {path} ({what})",
+                wanted=f"a path without {' '.join(odd)}",
+                do="rename the folder or file, or name it by a link",
+            )
+
+
+def label_names(config: Mapping[str, Any]) -> list[str]:
+    """Label layers that a plate gets; the first holds the objects that the rows of tables are."""
+    names = [config["segment"]["objects"]]
+    if config["segment"]["cells"]["method"] != "off":
+        names.append("cells")
+    if config["track"]["enabled"] and config["track"]["keep_labels"]:
+        names.append("tracks")
+    return names
+
+
+def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The weights that the config asks for: name, sha256, licence, trained_on, used_by.
+
+    Raises CellpipeError for weights that are missing or do not match their card.
+    """
+    return [
+        {
+            "name": card.name,
+            "sha256": card.sha256,
+            "licence": card.licence,
+            "trained_on": card.trained_on,
+            "used_by": use,
+        }
+        for use, card in _cards(config).items()
+    ]
+
+
+def _cards(config: Mapping[str, Any]) -> dict[str, Card]:
+    """Cards of the weights that the config asks for, by what uses them."""
+    nuclei, cards = config["segment"]["nuclei"], {}
+    cells = config["segment"]["cells"]
+    if nuclei["engine"] != "classical":
+        cards["segment"] = refuse_other_kind(weights_card(nuclei["engine"], nuclei["weights"]))
+    if cells["method"] == "network":
+        cards["segment cells"] = load_card(cells["weights"])
+    if config["denoise"]["method"] == "learned":
+        cards["denoise"] = weights_card("cellpipe", "denoise")
+    if finds_spots_by_network(config):
+        card = load_card(config["detect"]["weights"])
+        cards["detect"] = refuse_other_kind(card, "spots", "detect")
+    if judges_links_by_network(config):
+        card = load_card(config["track"]["weights"])
+        cards["track"] = refuse_other_kind(card, "linking", "track")
+    return cards
+
+
+def finds_spots_by_network(config: Mapping[str, Any]) -> bool:
+    """Whether spots are sought, and by a network."""
+    detect = config["detect"]
+    return detect["channel"] is not None and detect["engine"] == "learned"
+
+
+def judges_links_by_network(config: Mapping[str, Any]) -> bool:
+    """Whether cells are linked over time, and a network has a say in it."""
+    track = config["track"]
+    return track["enabled"] and track["weights"] is not None
+
+
+def weights_digest(config: Mapping[str, Any], stage: str | None = None) -> str:
+    """Digests of the weights in use, so that other weights mean other results.
+
+    Those of a late stage, "detect" or "track"; or, together, those of all stages before.
+    """
+    cards = _cards(config)
+    alone = [card.digest for use, card in cards.items() if use == stage]
+    early = [card.digest for use, card in cards.items() if use not in ("detect", "track")]
+    return " ".join(early if stage is None else alone)
+
+
+def exported_weights(config: Mapping[str, Any]) -> Path:
+    """Weights of ours that can be exported as a package: those in use, or the shipped ones."""
+    nuclei = config["segment"]["nuclei"]
+    return weights_path(nuclei["weights"] if nuclei["engine"] == "cellpipe" else "nuclei")
+
+
+def segment_environment(config: Mapping[str, Any]) -> str:
+    """Name of the environment that segmentation runs in: engines of other projects have theirs."""
+    engine = config["segment"]["nuclei"]["engine"]
+    return f"segment_{engine}" if engine in FOREIGN else "segment"
+
+
+def detect_environment(config: Mapping[str, Any]) -> str:
+    """Name of the environment that spots are sought in: a network needs torch."""
+    return "segment" if finds_spots_by_network(config) else "measure"
+
+
+def track_environment(config: Mapping[str, Any]) -> str:
+    """Name of the environment that cells are linked in: a network needs torch."""
+    return "segment" if judges_links_by_network(config) else "track"
+
+
+def readouts(config: Mapping[str, Any]) -> list[str]:
+    """Columns of the table of wells that are judged and shown.
+
+    Those asked for, the fraction of cells of the positive class, and the readout of hits; else the
+    number of cells.
+    """
+    wanted = list(config["profile"]["readouts"])
+    if config["classify"]["training"] == "controls":
+        wanted.append(f"fraction_{config['classify']['positive']}")
+    if config["profile"]["hit_readout"]:
+        wanted.append(config["profile"]["hit_readout"])
+    return list(dict.fromkeys(wanted)) or ["n_cells"]
+
+
+def stages(config: Mapping[str, Any]) -> list[str]:
+    """Block stages that the config asks for, in the order in which they run."""
+    denoised = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
+    asked = {
+        "ingest": True,
+        "denoise": denoised,
+        "segment": True,
+        "measure": True,
+        "classify": config["classify"]["training"] != "off",
+        "detect": config["detect"]["channel"] is not None,
+        "track": config["track"]["enabled"],
+    }
+    return [stage for stage, wanted in asked.items() if wanted]

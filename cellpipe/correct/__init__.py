@@ -1,0 +1,1 @@
+"""Corrections of pixels before anything is measured."""

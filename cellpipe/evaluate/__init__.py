@@ -1,0 +1,1 @@
+"""Results beside a truth: what is compared, and where a truth is read from."""

@@ -1,0 +1,134 @@
+"""Images brought to the grey scale that a network knows, channel by channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from cellpipe.image.object_levels import Levels, object_levels
+from cellpipe.image.tiles import Plane, every_nth
+
+LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
+SAMPLE_PX = 1 << 18  # percentiles of a large image are read from an even sample of its pixels
+NOISE_SPAN = 5.2  # standard deviations between the 1st and the 99.8th percentile of normal noise
+BRIGHTEST = 4.0  # a speck of dust is not allowed to blind the network
+
+Limits = tuple[float, float]  # the grey values that become 0 and 1
+
+DESCRIPTION = (
+    f"percentiles {LOW_PERCENTILE} and {HIGH_PERCENTILE} of the image to 0 and 1, "
+    f"cut at -1 and {BRIGHTEST}"
+)
+
+
+def intensity_range(
+    pixels: np.ndarray, percentiles: tuple[float, float] = (LOW_PERCENTILE, HIGH_PERCENTILE)
+) -> Limits:
+    """Two percentiles (1 and 99.8) of an image (Y, X), from at most about 2^18 pixels."""
+    low, high = np.percentile(even_sample(pixels), percentiles)
+    return float(low), float(high)
+
+
+def even_sample(pixels: np.ndarray) -> np.ndarray:
+    """Every n-th pixel of an image (Y, X) in y and x, at most about 2^18 of them."""
+    step = max(1, int(np.sqrt(pixels.size / SAMPLE_PX)))
+    return pixels[::step, ::step]
+
+
+def normalise(pixels: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
+    """(pixels - low) / (high - low) as float32 (Y, X), cut at 4; a flat image becomes zeros."""
+    low, high = limits or intensity_range(pixels)
+    if not high > low:
+        return np.zeros(pixels.shape, np.float32)
+    scaled = (pixels.astype(np.float32) - np.float32(low)) / np.float32(high - low)
+    return np.clip(scaled, -1.0, BRIGHTEST)
+
+
+def object_range(pixels: Plane, seen: Levels, low_percentile: float = LOW_PERCENTILE) -> Limits:
+    """A low percentile of an image (Y, X), and the bright end of its objects.
+
+    Neither noise nor uneven background is stretched to the scale of objects where there are few or
+    none. The image may be read by slices; `seen` are its levels.
+    """
+    step = max(1, int(np.sqrt(pixels.shape[0] * pixels.shape[1] / SAMPLE_PX)))
+    low = float(np.percentile(every_nth(pixels, step), low_percentile))
+    span = (
+        seen.background + seen.object - low,
+        seen.background_top - low,
+        NOISE_SPAN * seen.noise,
+    )
+    return low, low + max(span)
+
+
+@dataclass(frozen=True)
+class GreyScale:
+    """How a network's images are brought to about 0 to 1, each channel by itself.
+
+    method : "percentiles" brings two percentiles to 0 and 1; "objects" the first of them to 0 and
+        the bright end of the objects to 1, however few they are; "mean_std" one standard deviation
+        below the mean, and three above it (nearly the same for images that are mostly background)
+    per : "image" takes the limits from each image; "data" fits them once to the training images,
+        for grey values that are comparable between images, and keeps them in the card
+    fitted : the limits of each channel, once they are fitted
+    """
+
+    method: Literal["percentiles", "objects", "mean_std"] = "percentiles"
+    per: Literal["image", "data"] = "image"
+    percentiles: tuple[float, float] = (LOW_PERCENTILE, HIGH_PERCENTILE)
+    fitted: tuple[Limits, ...] | None = None
+
+    @classmethod
+    def of_card(cls, normalisation: str | Mapping[str, Any]) -> GreyScale:
+        """From a card, where words stand for the usual scale and a mapping for another one."""
+        if isinstance(normalisation, str):
+            return cls()
+        fitted = normalisation["fitted"]
+        return cls(
+            method=normalisation["method"],
+            per=normalisation["per"],
+            percentiles=tuple(normalisation["percentiles"]),
+            fitted=None if fitted is None else tuple((low, high) for low, high in fitted),
+        )
+
+    @property
+    def of_objects(self) -> bool:
+        """Whether each image's own objects give the scale."""
+        return self.method == "objects" and self.fitted is None
+
+    def for_card(self) -> str | dict[str, Any]:
+        return DESCRIPTION if self == GreyScale() else asdict(self)
+
+    def limits(self, planes: np.ndarray) -> list[Limits]:
+        """The limits of each channel of an image (C, Y, X)."""
+        if self.fitted is not None:
+            return list(self.fitted)
+        return [self._limits_of(plane) for plane in planes]
+
+    def bring(self, planes: np.ndarray) -> np.ndarray:
+        """An image (C, Y, X) on this scale, float32."""
+        return normalise_channels(planes, self.limits(planes))
+
+    def fit(self, images: Sequence[np.ndarray]) -> GreyScale:
+        """The same scale with limits from all pixels of the images (C, Y, X), if it is per data."""
+        if self.per == "image":
+            return self
+        channels = range(len(images[0]))
+        pooled = [np.concatenate([even_sample(i[c]).ravel() for i in images]) for c in channels]
+        return replace(self, fitted=tuple(self._limits_of(sample[None]) for sample in pooled))
+
+    def _limits_of(self, plane: np.ndarray) -> Limits:
+        if self.method == "percentiles":
+            return intensity_range(plane, self.percentiles)
+        if self.method == "objects":
+            return object_range(plane, object_levels(plane), self.percentiles[0])
+        mean, std = float(np.mean(plane, dtype=float)), float(np.std(plane, dtype=float))
+        return mean - std, mean + 3 * std
+
+
+def normalise_channels(planes: np.ndarray, limits: Sequence[Limits]) -> np.ndarray:
+    """Each channel of an image (C, Y, X) by its own limits; float32."""
+    pairs = zip(planes, limits, strict=True)
+    return np.stack([normalise(plane, own) for plane, own in pairs])

@@ -1,1 +1,0 @@
-"""What a user hands in: config, sheets, plate maps, and what a plate holds."""

@@ -1,0 +1,134 @@
+"""How large objects are in an image, and the scale at which a network should see them.
+
+A network knows objects of some diameters (its card's `diameter_px`). An image whose objects are
+smaller or larger is brought to another scale first. Where nobody gave the diameter, it is that of
+what the network finds in a few squares of the image as it is, as Cellpose does with a network of
+its own (Stringer et al. 2021, doi:10.1038/s41592-020-01018-x).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from cellpipe.image.tiles import Place
+
+# objects that are too small are brought well into the range: at its lower end a network is weak
+ENLARGED_TO = 1.75
+MOST_ENLARGED = 3.0  # small objects may be dirt, and the work grows with the square
+STEPS = 4  # scales are quarters: a pixel more or less changes nothing
+WHOLE_PX = 1024  # an image of up to this edge is looked at as a whole: seldom is it looked at again
+SQUARE_PX = 192
+MUCH_LARGER = 1.2  # than the largest known: until then objects are found as they are
+LEAST_SCALE = 1 / 16
+LEAST_OBJECTS = 8  # for an estimate
+
+Range = tuple[float, float]
+
+
+def working_scale(
+    diameter_px: float | None, known_px: Range | None, enlarged_to: float = 1.0
+) -> float:
+    """Factor that brings objects of a diameter to those that a network knows.
+
+    1 where either is not known. Smaller objects are brought to `enlarged_to` times the least
+    diameter, larger ones to the largest.
+    """
+    if diameter_px is None or known_px is None:
+        return 1.0
+    low, high = known_px
+    if diameter_px < low:
+        return enlarged_to * low / diameter_px
+    return min(1.0, high / diameter_px)
+
+
+def reachable_px(known_px: Range | None) -> Range | None:
+    """Diameters in an image that can be brought to those that a network knows."""
+    if known_px is None:
+        return None
+    return ENLARGED_TO * known_px[0] / MOST_ENLARGED, known_px[1] / LEAST_SCALE
+
+
+def scaled_shape(shape: tuple[int, ...], scale: float) -> tuple[int, int]:
+    """(Y, X) at another scale, at least one pixel."""
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def typical_diameter_px(areas_px: np.ndarray) -> float:
+    """Diameter of a disc of the median area."""
+    return float(2 * np.sqrt(np.median(areas_px) / np.pi))
+
+
+def prevailing_diameter_px(areas_px: np.ndarray) -> float:
+    """Median diameter, of objects that count by their diameter.
+
+    So neither many crumbs nor a few huge things say how large the others are.
+    """
+    diameters = np.sort(2 * np.sqrt(areas_px / np.pi))
+    half = np.searchsorted(np.cumsum(diameters), diameters.sum() / 2)
+    return float(diameters[half])
+
+
+def estimated_scale(
+    shape: tuple[int, int],
+    known_px: Range | None,
+    areas_in: Callable[[Place], np.ndarray],
+    islands_px: Callable[[], float] = lambda: 0.0,
+) -> float:
+    """The scale that objects ask for which are found in a part of the image as it is.
+
+    Where hardly any are found, they may be too large to be seen as objects: then what is bright
+    says how large they are.
+
+    Parameters
+    ----------
+    shape : of the image
+    known_px : diameters that the network knows
+    areas_in : areas in pixels of the objects in a part of the image
+    islands_px : diameter of bright islands; 0 for none
+    """
+    if known_px is None:
+        return 1.0
+    areas = np.zeros(0)
+    for place in _squares(shape):
+        areas = np.concatenate([areas, areas_in(place)])
+        if len(areas) >= LEAST_OBJECTS:
+            return stepped_scale(prevailing_diameter_px(areas), known_px)
+    diameter = islands_px()
+    if diameter > MUCH_LARGER * known_px[1]:
+        return max(known_px[1] / diameter, LEAST_SCALE)
+    return 1.0
+
+
+def island_diameter_px(mask: np.ndarray, pixel_px: float = 1.0) -> float:
+    """Diameter of the largest disc within an island of a mask (Y, X), of those that prevail.
+
+    pixel_px : edge of the mask's pixels in those of the image. Returns 0 for an empty mask.
+    """
+    from scipy import ndimage  # here, because most images do not need it
+
+    distance = ndimage.distance_transform_edt(np.pad(ndimage.binary_fill_holes(mask), 1))
+    islands, n = ndimage.label(distance > 0)
+    if n == 0:
+        return 0.0
+    radius = np.asarray(ndimage.maximum(distance, islands, np.arange(1, n + 1)))
+    return pixel_px * prevailing_diameter_px(np.pi * radius**2)
+
+
+def stepped_scale(diameter_px: float, known_px: Range | None) -> float:
+    """As `working_scale`, in steps and within limits: for diameters that are not quite certain."""
+    scale = min(working_scale(diameter_px, known_px, ENLARGED_TO), MOST_ENLARGED)
+    return scale if scale < 1 else round(scale * STEPS) / STEPS
+
+
+def _squares(shape: tuple[int, int]) -> Iterator[Place]:
+    """Parts of an image to look at: its middle, then those of its quarters, where they differ."""
+    edge = WHOLE_PX if max(shape) <= WHOLE_PX else SQUARE_PX
+    seen = set()
+    for y, x in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
+        top = round(min(max(0.0, y * shape[0] - edge / 2), max(0, shape[0] - edge)))
+        left = round(min(max(0.0, x * shape[1] - edge / 2), max(0, shape[1] - edge)))
+        if (top, left) not in seen:
+            seen.add((top, left))
+            yield slice(top, min(top + edge, shape[0])), slice(left, min(left + edge, shape[1]))

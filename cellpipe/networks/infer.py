@@ -1,0 +1,209 @@
+"""A network over a plane of any size: one grey scale, one working scale, tiles, labels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from cellpipe.errors import BadImage, CellpipeError
+from cellpipe.image.normalise import (
+    SAMPLE_PX,
+    GreyScale,
+    Limits,
+    intensity_range,
+    normalise,
+    object_range,
+)
+from cellpipe.image.object_levels import BIN_PX, Shown, shown_in
+from cellpipe.image.tiles import Channel, Place, Plane, every_nth, stitch, tile_grid
+from cellpipe.networks.calibration import Calibration
+from cellpipe.networks.diameter import (
+    ENLARGED_TO,
+    estimated_scale,
+    island_diameter_px,
+    reachable_px,
+    working_scale,
+)
+from cellpipe.networks.exposures import objects_at_exposures
+from cellpipe.networks.found import Found
+from cellpipe.networks.load import Network
+from cellpipe.networks.look import Look
+from cellpipe.networks.memory import giving_back
+from cellpipe.networks.predict import Precision, image_maps
+
+STRIDE_PX = 16
+HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
+
+
+def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
+    """Objects of an image: labels uint32 (Y, X), and how sure the network is of each.
+
+    Options are those of `described_objects`.
+    """
+    labels, features, shown = described_objects(pixels, network, **options)
+    stored, reach = network.card.calibration, reachable_px(network.card.diameter_px)
+    if stored is None:
+        unknown = np.full(len(features), np.nan, np.float32)
+        return Found(labels, features[:, 0], unknown, known_px=reach, shown=shown)
+    known = Calibration.of_card(stored)
+    return Found(labels, features[:, 0], known.probability(features), known.least, reach, shown)
+
+
+def described_objects(
+    pixels: Plane,
+    network: Network,
+    *,
+    diameter_px: float | None = None,
+    probability_threshold: float = 0.5,
+    tile_px: int = 2048,
+    precision: Precision = "float32",
+    augment: bool = False,
+    into: Plane | None = None,
+) -> tuple[Plane, np.ndarray, Shown | None]:
+    """Labels uint32 (Y, X), 1..n, and the `object_features` (n, F) of what the network drew.
+
+    And what the first channel shows, where the network's grey scale is taken from that.
+
+    `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
+    `diameter_px` is typical of the objects; without it, it is estimated from the image. Where the
+    network knows no objects of that size, it sees the image at another scale.
+    `augment` averages over the eight turns and mirrorings of a tile, for eight times the work.
+    An image larger than memory: `pixels` (C, Y, X) and `into` (Y, X), of zeros, on disk; they are
+    read and written tile by tile, and percentiles come from a sample of the pixels.
+    """
+    check_kind(network, "segmentation")
+    image = _check_channels(pixels, network)
+    shape = (image.shape[1], image.shape[2])
+    limits, shown = grey_scale(image, network)
+    look = Look(
+        network,
+        limits,
+        probability_threshold=probability_threshold,
+        precision=precision,
+        augment=augment,
+        levels=None if shown is None else shown.levels,
+    )
+    seen: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
+
+    def areas_in(place: Place) -> np.ndarray:
+        found = look.objects(image, place)
+        seen[found[0].shape] = found
+        areas = np.bincount(found[0].ravel(), minlength=len(found[1]) + 1)[1:]
+        return areas[_probable(network, found[1])]  # pieces do not tell how large a whole is
+
+    def islands_px() -> float:
+        return 0.0 if shown is None else island_diameter_px(shown.signal(), BIN_PX)
+
+    known_px = network.card.diameter_px
+    if diameter_px is None:
+        scale = estimated_scale(shape, known_px, areas_in, islands_px)
+    else:
+        scale = working_scale(diameter_px, known_px, ENLARGED_TO)
+    if scale == 1 and shape in seen:  # a small image was looked at as a whole
+        whole = tile_grid(shape, max(shape), HALO_PX)
+        labels, features = stitch(
+            shape, whole, lambda t: objects_at_exposures(look, image, t.outer, seen[shape]), into
+        )
+        return labels, features, shown
+    look = replace(look, scale=scale)
+    halo_px = math.ceil(HALO_PX / scale / STRIDE_PX) * STRIDE_PX
+    # what the network sees, and what it is brought back to, is no larger than a tile
+    edge_px = max(round(tile_px / max(scale, 1.0)), 4 * halo_px)
+    tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
+    if into is not None:
+        tiles = giving_back(tiles)
+    labels, features = stitch(
+        shape, tiles, lambda tile: objects_at_exposures(look, image, tile.outer), into
+    )
+    return labels, features, shown
+
+
+def _probable(network: Network, features: np.ndarray) -> np.ndarray:
+    """Objects that are real rather than not, bool (n,); all, where nothing is known of that."""
+    if network.card.calibration is None:
+        return np.ones(len(features), bool)
+    known = Calibration.of_card(network.card.calibration)
+    return known.probability(features) >= (known.least or 0.0)
+
+
+def network_denoised(
+    pixels: np.ndarray, network: Network, *, tile_px: int = 2048, limits: Limits | None = None
+) -> np.ndarray:
+    """The plane less the noise that the network sees in it; float32 (Y, X), same scale.
+
+    limits : the grey values that become 0 and 1; None takes them from these pixels
+    """
+    check_kind(network, "denoise")
+    low, high = limits or grey_limits(pixels)
+    noise = tiled_maps(normalise(pixels, (low, high)), network, tile_px)[0]
+    return pixels - noise * np.float32(high - low)
+
+
+def tiled_maps(plane: np.ndarray, network: Network, tile_px: int) -> np.ndarray:
+    """Maps (outputs, Y, X) float32 of a plane (Y, X) on the network's scale, tile by tile."""
+    out = np.empty((len(network.module.config.outputs), *plane.shape), np.float32)
+    for tile in tile_grid((plane.shape[0], plane.shape[1]), tile_px, HALO_PX):
+        inner = tuple(
+            slice(c.start - o.start, c.stop - o.start)
+            for c, o in zip(tile.core, tile.outer, strict=True)
+        )
+        out[:, *tile.core] = image_maps(network.module, plane[tile.outer])[:, *inner]
+    return out
+
+
+def grey_limits(pixels: np.ndarray) -> tuple[float, float]:
+    """Percentile range, or the full range where only a few pixels differ from one grey value."""
+    low, high = intensity_range(pixels)
+    return (low, high) if high > low else (float(pixels.min()), float(pixels.max()))
+
+
+def grey_scale(image: Plane, network: Network) -> tuple[list[Limits], Shown | None]:
+    """The grey values that become 0 and 1 in each channel of (C, Y, X), as the card says.
+
+    And what the first channel shows, where that was looked at: then dim and bright objects can be
+    told from those that the scale fits.
+    """
+    scale = GreyScale.of_card(network.card.normalisation)
+    if scale.of_objects:
+        channels = [Channel(image, c) for c in range(image.shape[0])]
+        shown = [shown_in(channel) for channel in channels]
+        pairs = zip(channels, shown, strict=True)
+        low = scale.percentiles[0]
+        return [object_range(channel, own.levels, low) for channel, own in pairs], shown[0]
+    planes = _in_memory(image)
+    if scale == GreyScale():
+        return [grey_limits(plane) for plane in planes], None
+    return scale.limits(planes), None
+
+
+def _in_memory(planes: Plane) -> np.ndarray:
+    """Pixels (C, Y, X) themselves, or an even sample of those that lie on disk."""
+    if type(planes) is np.ndarray:
+        return planes
+    step = max(1, int(np.sqrt(planes.shape[1] * planes.shape[2] / SAMPLE_PX)))
+    return np.stack([every_nth(Channel(planes, c), step) for c in range(planes.shape[0])])
+
+
+def _check_channels(pixels: Plane, network: Network) -> Plane:
+    """The image as (C, Y, X), with as many channels as the network sees."""
+    planes = pixels if len(pixels.shape) == 3 else np.asarray(pixels)[None]
+    wanted = network.module.config.inputs
+    if planes.shape[0] != wanted:  # an array on disk has no len
+        raise BadImage(
+            seen=f"an image of {planes.shape[0]} channel(s)",
+            wanted=f"{wanted} channel(s), which weights {network.card.name!r} were trained on",
+            do="give the channels that the network's card names, or use other weights",
+        )
+    return planes
+
+
+def check_kind(network: Network, kind: str) -> None:
+    if network.card.kind != kind:
+        raise CellpipeError(
+            seen=f"weights {network.card.name!r} of kind {network.card.kind!r}",
+            wanted=f"weights of kind {kind!r}",
+            do="correct the name of the weights in the config",
+        )

@@ -1,0 +1,1 @@
+"""The OME-Zarr plate: laid out, filled, read, its metadata kept."""

@@ -1,0 +1,351 @@
+"""Pixels and labels of an OME-Zarr plate, frame by frame.
+
+`plate_metadata` lays a plate out; this module fills and reads what was laid out. Every write is
+of whole chunks that one job alone owns, and zarr writes a chunk aside and renames it, so a chunk
+is there or it is not, never half. All-zero chunks are written too: a chunk that is missing was
+never computed.
+
+Axes are T, C, Z, Y, X, or the subset that a plate read in place has.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellpipe.errors import BadImage, CellpipeError
+from cellpipe.files.asides import sweep
+from cellpipe.files.removal import refuse_elsewhere, remove
+from cellpipe.image.tiles import Channel, Plane
+from cellpipe.image.units import Scale, square_edge
+from cellpipe.plate.chunks import (
+    MEND,
+    altered_chunks,
+    chunk_files,
+    chunk_places,
+    digest_chunks,
+    missing_chunks,
+    read_planes,
+    refuse_missing,
+    refuse_torn,
+    scaled,
+    torn_chunks,
+)
+from cellpipe.plate.regions import StoredFrame, write_sampled
+
+if TYPE_CHECKING:
+    import zarr  # and where an array is opened: some jobs ask a plate for its fields alone
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of one well: where its image lies in the plate and how it is shaped."""
+
+    well: str
+    field: int
+    path: str  # below the plate, "B/03/1"
+    axes: str  # of the image, "tczyx"
+    shape: tuple[int, ...]
+    dtype: str
+    levels: tuple[str, ...]  # array names, full resolution first
+
+    def size(self, axis: str) -> int:
+        return self.shape[self.axes.index(axis)] if axis in self.axes else 1
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            **self.__dict__,
+            "shape": list(self.shape),
+            "levels": list(self.levels),
+            "n_t": self.size("t"),
+        }
+
+    @staticmethod
+    def from_dict(described: Mapping[str, Any]) -> Field:
+        known = {name: described[name] for name in Field.__dataclass_fields__}
+        return Field(**{**known, "shape": tuple(known["shape"]), "levels": tuple(known["levels"])})
+
+
+class Plate:
+    """A plate that has been laid out, described by its ``layout.json``.
+
+    Parameters
+    ----------
+    layout : path
+        The file written by `plate_metadata.lay_out`.
+    """
+
+    def __init__(self, layout: str | Path) -> None:
+        self.layout = Path(layout)
+        self._described: dict[str, Any] = json.loads(self.layout.read_text(encoding="utf-8"))
+        self.path = self.layout.parent / self._described["store"]
+        self.name: str = self._described["plate"]
+        self.channels: list[str] = self._described["channels"]
+        self.colors: list[str] = self._described["colors"]
+        self.scale: Scale = Scale.from_dict(self._described)
+        self.time_step_s: float = self.scale.step  # 1 frame where unknown
+        self.label_names: list[str] = self._described["labels"]
+        self.in_place: bool = bool(self._described.get("source"))
+        # kept per plate, not per process: a plate that is laid out anew has new arrays
+        self._open = lru_cache(maxsize=512)(partial(_opened, owned=self.layout.parent))
+
+    @cached_property
+    def fields(self) -> dict[tuple[str, int], Field]:
+        """Fields by (well, field)."""
+        described = (Field.from_dict(f) for f in self._described["fields"])
+        return {(f.well, f.field): f for f in described}
+
+    @property
+    def pixel_size_um(self) -> float:
+        """Edge of a pixel; 1 where unknown, so that lengths are in pixels (`image.units`).
+
+        Raises BadConfig where pixels are not square: `scale.pixel_size` has both edges.
+        """
+        return square_edge(self.scale.pixel_size, "this step")
+
+    @property
+    def objects(self) -> str:
+        """The label layer that holds what the rows of the tables are: "nuclei", or "cells"."""
+        return self.label_names[0]
+
+    def channel_index(self, channel: str) -> int:
+        return self.channels.index(channel)
+
+    def read_frame(
+        self, well: str, field: int, t: int, channels: list[str] | None = None, level: int = 0
+    ) -> np.ndarray:
+        """Pixels of one frame, shape (C, Y, X), the maximum over z, in the stored dtype.
+
+        Raises BadImage where a chunk was never written, because zarr would give zeros.
+        """
+        where = self.fields[well, field]
+        array = self._open(self.path / where.path / where.levels[level])
+        what = f"{self.name} {well} field {field} frame {t}"
+        planes = []
+        for c in [self.channel_index(name) for name in channels or self.channels]:
+            index = _index(where.axes, t=t, c=c)
+            refuse_missing(self._missing(where, level, index), what)
+            stack = read_planes(array, index, what)
+            planes.append(stack[0] if len(stack) == 1 else stack.max(axis=0))
+        return np.stack(planes)
+
+    def open_frame(
+        self, well: str, field: int, t: int, channels: list[str] | None = None
+    ) -> StoredFrame:
+        """Like `read_frame`, but read by slices: for frames that are too large to be held."""
+        where = self.fields[well, field]
+        what = f"{self.name} {well} field {field} frame {t}"
+        wanted = [self.channel_index(name) for name in channels or self.channels]
+        indices = [_index(where.axes, t=t, c=c) for c in wanted]
+        for index in indices:
+            refuse_missing(self._missing(where, 0, index), what)
+        return StoredFrame(self._open(self.path / where.path / where.levels[0]), indices, what)
+
+    def write_plane(
+        self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray
+    ) -> None:
+        """Write one plane (Y, X) and its pyramid: means over 2 × 2, 4 × 4 … pixels of it."""
+        if self.in_place:
+            raise ValueError("a plate that is read in place is never written to")
+        where = self.fields[well, field]
+        for level, coarse in zip(where.levels, _means(pixels), strict=False):
+            array = self._open(self.path / where.path / level)
+            coarse = coarse[: array.shape[-2], : array.shape[-1]]
+            array[_index(where.axes, t=t, c=c, z=z)] = _as_plane(coarse, array)
+
+    def read_labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> np.ndarray:
+        """Labels of one frame, shape (Y, X), uint32. Raises BadImage where they are missing."""
+        array, index = self._label_array(well, field, t, name, level)
+        what = f"{name} of {self.name} {well} field {field} frame {t}"
+        refuse_missing(missing_chunks(array, index), what)
+        return read_planes(array, index, what)[0]
+
+    def open_labels(self, well: str, field: int, t: int, name: str) -> Channel:
+        """Like `read_labels`, but read by slices: for frames that are too large to be held."""
+        array, index = self._label_array(well, field, t, name, 0)
+        what = f"{name} of {self.name} {well} field {field} frame {t}"
+        refuse_missing(missing_chunks(array, index), what)
+        return Channel(StoredFrame(array, [index], what))
+
+    def write_labels(
+        self, well: str, field: int, t: int, name: str, labels: np.ndarray | Plane
+    ) -> None:
+        """Write the labels (Y, X) of one frame and their pyramid (pixels of level 0).
+
+        Labels that are no array, but lie on disk, are written chunk by chunk.
+        """
+        for level in range(len(self.fields[well, field].levels)):
+            array, index = self._label_array(well, field, t, name, level)
+            if not isinstance(labels, np.ndarray):
+                write_sampled(labels, array, index)
+                continue
+            rows, columns = (
+                np.minimum(np.arange(coarse) * round(full / coarse), full - 1)
+                for full, coarse in zip(labels.shape, array.shape[-2:], strict=True)
+            )
+            nearest = labels if level == 0 else labels[np.ix_(rows, columns)]
+            array[index] = _as_plane(nearest.astype(np.uint32, copy=False), array)
+
+    def has_frame(self, well: str, field: int, t: int, name: str | None = None) -> bool:
+        """Whether every chunk of a frame (or of its labels) has been written, and is whole."""
+        try:
+            self.check_frame(well, field, t, name)
+        except BadImage:
+            return False
+        return True
+
+    def check_frame(self, well: str, field: int, t: int, name: str | None = None) -> None:
+        """Raise BadImage if a chunk of a frame (or of its labels) is missing or cut short."""
+        where = self.fields[well, field]
+        what = f"{name or 'pixels'} of {self.name} {well} field {field} frame {t}"
+        for level, array_name in enumerate(where.levels):
+            if name:
+                array, index = self._label_array(well, field, t, name, level)
+                missing = missing_chunks(array, index)
+            else:
+                array = self._open(self.path / where.path / array_name)
+                index = _index(where.axes, t=t)
+                missing = self._missing(where, level, index)
+            refuse_missing(missing, what)
+            refuse_torn(torn_chunks(array, index), what)
+
+    def stored_digest(self, well: str, field: int, t: int, name: str | None = None) -> str:
+        """Digest of the files that hold a frame (or its labels), at every level."""
+        whole = hashlib.sha256()
+        for array, index in self._arrays(well, field, t, name):
+            whole.update(digest_chunks(array, index).encode())
+        return whole.hexdigest()[:32]
+
+    def altered_chunks(self, well: str, field: int, t: int, name: str | None = None) -> list[Path]:
+        """Chunks of a frame (or of its labels) that do not match the checksum that they bear."""
+        arrays = self._arrays(well, field, t, name)
+        return [path for array, index in arrays for path in altered_chunks(array, index)]
+
+    def remove_leftovers(self, well: str, field: int, t: int, name: str | None = None) -> int:
+        """Remove what killed jobs have left aside where they wrote a frame (or its labels)."""
+        if name is None and self.in_place:
+            return 0
+        arrays = self._arrays(well, field, t, name)
+        return sweep(path.parent for array, index in arrays for path in chunk_files(array, index))
+
+    def states(self, well: str, field: int, t_start: int, t_stop: int) -> list[tuple[int, int]]:
+        """Size and time of change of the full-resolution chunks of frames; (-1, -1) if missing."""
+        where = self.fields[well, field]
+        array = self._open(self.path / where.path / where.levels[0])
+        found = []
+        for t in range(t_start, t_stop):
+            for path in chunk_files(array, _index(where.axes, t=t)):
+                state = path.stat() if path.is_file() else None
+                found.append((state.st_size, state.st_mtime_ns) if state else (-1, -1))
+        return found
+
+    def erase_frame(self, well: str, field: int, t: int, name: str | None = None) -> None:
+        """Remove what an earlier run stored of a frame (or of its labels), at every level."""
+        if name is None and self.in_place:
+            return
+        for array, index in self._arrays(well, field, t, name):
+            for chunk in chunk_files(array, index):
+                remove(chunk, self.layout.parent)
+
+    def _arrays(
+        self, well: str, field: int, t: int, name: str | None
+    ) -> Iterator[tuple[zarr.Array, tuple[slice, ...]]]:
+        """Each level of an image (or of its labels), and where a frame lies in it."""
+        where = self.fields[well, field]
+        for level, array_name in enumerate(where.levels):
+            if name:
+                yield self._label_array(well, field, t, name, level)
+            else:
+                yield self._open(self.path / where.path / array_name), _index(where.axes, t=t)
+
+    def _missing(self, where: Field, level: int, index: tuple[slice, ...]) -> list[Path]:
+        """Missing chunks of an image under `index`.
+
+        Other writers leave out chunks that are all zero. In a plate that is read in place, a
+        chunk is therefore missing only if its coarsest level says that there was something.
+        """
+        array = self._open(self.path / where.path / where.levels[level])
+        missing = missing_chunks(array, index)
+        if not missing or not self.in_place or len(where.levels) == 1:
+            return missing
+        coarsest = self._open(self.path / where.path / where.levels[-1])
+        places = zip(chunk_files(array, index), chunk_places(array, index), strict=True)
+        lost = []
+        for path, place in places:
+            if path in missing and np.asarray(coarsest[scaled(place, array, coarsest)]).any():
+                lost.append(path)
+        return lost
+
+    def _label_array(
+        self, well: str, field: int, t: int, name: str, level: int
+    ) -> tuple[zarr.Array, tuple[slice, ...]]:
+        where = self.fields[well, field]
+        array = self._open(self.path / where.path / "labels" / name / str(level))
+        return array, _index(where.axes.replace("c", ""), t=t)
+
+
+def open_in_place(array: Path) -> zarr.Array:
+    """An array of a plate of others, to read only."""
+    import zarr
+
+    return zarr.open_array(str(array), mode="r")
+
+
+def _index(axes: str, **at: int) -> tuple[slice, ...]:
+    """Slices along `axes`; slices, not integers, so that every reader takes the same path."""
+    return tuple(
+        slice(at[axis], at[axis] + 1) if axis in at and axis not in "yx" else slice(None)
+        for axis in axes
+    )
+
+
+def _opened(path: Path, owned: Path) -> zarr.Array:
+    """An array: read only where it is a link, for then it is another's."""
+    import zarr
+
+    if path.is_symlink():
+        return open_in_place(path)
+    refuse_elsewhere(path / "c", owned)
+    from cellpipe.plate.store import OwnStore
+
+    try:
+        array = zarr.open_array(store=OwnStore(path), mode="r+")
+    except Exception as fault:  # metadata that were altered can fail in any way
+        raise CellpipeError(
+            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
+            wanted="the metadata as they were written",
+            do=MEND,
+        ) from fault
+    # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards
+    return array.with_config({"write_empty_chunks": True})
+
+
+def _as_plane(pixels: np.ndarray, array: zarr.Array) -> np.ndarray:
+    return pixels.reshape((1,) * (array.ndim - 2) + pixels.shape)
+
+
+def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:
+    """The plane, then its means over 2 × 2, 4 × 4 … pixels, each from the full resolution.
+
+    Sums are carried along, so that rounding is done once; a rim that is left over is repeated.
+    """
+    yield pixels
+    integer = pixels.dtype.kind in "ui"
+    wide = np.uint64 if pixels.dtype.itemsize > 2 else np.uint32
+    total: Any = pixels.astype(wide) if integer else pixels
+    for level in itertools.count(1):
+        y, x = total.shape
+        even = np.pad(total, ((0, y % 2), (0, x % 2)), mode="edge") if y % 2 or x % 2 else total
+        total = even[::2, ::2] + even[1::2, ::2]
+        total += even[::2, 1::2]
+        total += even[1::2, 1::2]
+        mean = (total + 2 ** (2 * level - 1)) >> (2 * level) if integer else total / 4**level
+        yield mean.astype(pixels.dtype)

@@ -1,0 +1,72 @@
+"""Frames of an array region by region: read without holding a plane, written chunk by chunk."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from cellpipe.image.tiles import Plane
+from cellpipe.plate.chunks import Array, read_planes
+
+BLOCK_PX = 2048  # edge of what is held at once
+
+
+class StoredFrame:
+    """Channels (C, Y, X) of one frame, the maximum over z; slices read what they ask for.
+
+    indices : where each channel lies in the array, full in y and x
+    """
+
+    def __init__(self, array: Array, indices: Sequence[tuple[slice, ...]], what: str) -> None:
+        self.array, self.indices, self.what = array, list(indices), what
+        self.shape = (len(self.indices), *array.shape[-2:])
+        self.dtype = np.dtype(array.dtype)
+        self.ndim = 3
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        """Slices of channels, y and x. Raises BadImage for a chunk that is torn."""
+        c, y, x = place
+        stacks = [read_planes(self.array, (*i[:-2], y, x), self.what) for i in self.indices[c]]
+        return np.stack([stack[0] if len(stack) == 1 else stack.max(axis=0) for stack in stacks])
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        raise TypeError("stored pixels are never written to by region")
+
+
+def write_sampled(labels: Plane, array: Array, index: tuple[slice, ...]) -> None:
+    """Fill a level (Y', X') of an array with every n-th pixel of labels (Y, X), chunk by chunk."""
+    full, coarse = labels.shape, array.shape[-2:]
+    rows, columns = (
+        np.minimum(np.arange(short) * round(long / short), long - 1)
+        for long, short in zip(full, coarse, strict=True)
+    )
+    edges = (array.shards or array.chunks)[-2:]
+    for y, x in itertools.product(_steps(coarse[0], edges[0]), _steps(coarse[1], edges[1])):
+        chunk = np.zeros((y.stop - y.start, x.stop - x.start), np.uint32)
+        _gather(labels, rows[y], columns[x], chunk)
+        array[(*index[:-2], y, x)] = chunk.reshape((1,) * (array.ndim - 2) + chunk.shape)
+
+
+def _gather(labels: Plane, rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+    """Labels at rows × columns, ascending, into `out`; a block of the plane at a time."""
+    for a, b in itertools.product(_within(rows), _within(columns)):
+        y, x = rows[a], columns[b]
+        block = np.asarray(labels[y[0] : y[-1] + 1, x[0] : x[-1] + 1])
+        out[a, b] = block[np.ix_(y - y[0], x - x[0])]
+
+
+def _within(places: np.ndarray) -> Iterator[slice]:
+    """Runs of ascending places that lie less than a block apart."""
+    start = 0
+    while start < len(places):
+        stop = int(np.searchsorted(places, places[start] + BLOCK_PX))
+        yield slice(start, stop)
+        start = stop
+
+
+def _steps(size: int, step: int) -> Iterator[slice]:
+    for start in range(0, size, step):
+        yield slice(start, min(start + step, size))

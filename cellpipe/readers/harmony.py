@@ -1,0 +1,171 @@
+"""Harmony's index (Opera Phenix, Operetta): sizes that its TIFF files do not hold.
+
+The resolution in Harmony's TIFF is the camera's pixel. That of the sample stands in the index
+beside the images, Index.idx.xml or Index.xml, per image or, in newer versions, per channel:
+
+    <Image> <URL>r01c01f01p01-ch1sk1fk1fl1.tiff</URL> <ChannelID>1</ChannelID>
+            <ImageResolutionX Unit="m">5.98E-07</ImageResolutionX> …
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from cellpipe.image.units import is_square, micrometres, seconds
+from cellpipe.readers import xml_text
+from cellpipe.readers.reading import Header
+
+NAMES = ("Index.idx.xml", "Index.xml")
+MAX_IMAGES = 50_000  # what the first of them say holds for all
+_CHANNEL = re.compile(r"-ch(\d+)")
+_HEAD_BYTES = 4096
+
+Read = Callable[[str, int], Header]
+Size = tuple[float, float]  # y, x in µm
+
+
+@dataclass
+class Index:
+    """Sizes of pixels by file name and by channel, step in z (µm) and in time (s), as found."""
+
+    name: str
+    by_file: dict[str, Size] = field(default_factory=dict)
+    by_channel: dict[str, Size] = field(default_factory=dict)
+    z_um: float | None = None
+    step_s: float | None = None
+    fault: str = ""
+
+    def size_of(self, file: str) -> Size | None:
+        """Size of a pixel of a file: its own, its channel's, or that of all images."""
+        channel = _CHANNEL.search(file)
+        own = self.by_file.get(file) or (channel and self.by_channel.get(channel[1]))
+        return own or self._common
+
+    @cached_property
+    def _common(self) -> Size | None:
+        """The size on which all images agree."""
+        sizes = [*self.by_file.values(), *self.by_channel.values()]
+        alike = all(is_square(a, b) for s in sizes for a, b in zip(s, sizes[0], strict=True))
+        return sizes[0] if sizes and alike else None
+
+
+def with_index(read: Read, folder: Path) -> Read:
+    """`read` for a folder whose files may lie beside an index, which is then believed."""
+
+    def read_header(path: str, page: int) -> Header:
+        header = read(path, page)
+        index = _index_beside(str((folder / path).parent))
+        if index is None:
+            return header
+        size = index.size_of(Path(path).name)
+        if size is None:
+            reason = index.fault or "no ImageResolutionX for this file"
+            return replace(header, scale_doubt=f"{header.scale_doubt}; {index.name}: {reason}")
+        if index.step_s:
+            source = f"{index.name} time offsets"
+            header = replace(header, time_step_s=index.step_s, time_source=source)
+        return replace(
+            header,
+            pixel_size_um=size[1],
+            pixel_size_y_um=size[0],
+            z_step_um=index.z_um or header.z_step_um,
+            scale_source=f"{index.name} ImageResolutionX",
+        )
+
+    return read_header
+
+
+@lru_cache(maxsize=64)
+def _index_beside(folder: str) -> Index | None:
+    """The index in a folder or above it, where exports keep images in a folder of their own."""
+    for parent in (Path(folder), Path(folder).parent):
+        for name in NAMES:
+            if (parent / name).is_file():
+                return read_index(parent / name)
+    return None
+
+
+def read_index(path: Path) -> Index:
+    """Read an index of any version of Harmony; one that cannot be read is empty, with its fault."""
+    index = Index(path.name)
+    planes: dict[str, dict[int, float]] = {}
+    times: dict[str, dict[int, float]] = {}
+    try:
+        with open(path, "rb") as file:
+            xml_text.refuse_entities(file.read(_HEAD_BYTES))
+            file.seek(0)
+            n = 0
+            for _, element in ElementTree.iterparse(file):
+                if xml_text.local(element) not in ("Image", "Entry"):
+                    continue
+                _note(index, element, planes, times)
+                element.clear()
+                n += 1
+                if n > MAX_IMAGES:
+                    break
+    except (ElementTree.ParseError, xml_text.BadXml, OSError, ValueError) as fault:
+        index.fault = f"cannot be read ({fault})"
+    index.z_um, index.step_s = _step(planes), _step(times)
+    return index
+
+
+def _note(
+    index: Index,
+    element: xml_text.Element,
+    planes: dict[str, dict[int, float]],
+    times: dict[str, dict[int, float]],
+) -> None:
+    """What one image, or one channel, says."""
+    parts = {xml_text.local(child): child for child in element}
+    text = {name: (child.text or "").strip() for name, child in parts.items()}
+    channel = text.get("ChannelID") or element.get("ChannelID", "")
+    y, x = (_um(parts.get(f"ImageResolution{axis}")) for axis in "YX")
+    if x and text.get("URL"):
+        index.by_file[text["URL"]] = (y or x, x)
+    elif x and channel:
+        index.by_channel[channel] = (y or x, x)
+    if not text.get("URL"):
+        return
+    place = " ".join(text.get(name, "") for name in ("Row", "Col", "FieldID", "ChannelID"))
+    plane, time = text.get("PlaneID", ""), text.get("TimepointID", "")
+    z = _signed(parts.get("PositionZ"), micrometres)
+    offset = _signed(parts.get("MeasurementTimeOffset"), seconds)
+    if plane.isdigit() and z is not None:
+        planes.setdefault(f"{place} {time}", {})[int(plane)] = z
+    if time.isdigit() and offset is not None:
+        times.setdefault(f"{place} {plane}", {})[int(time)] = offset
+
+
+def _um(element: xml_text.Element | None) -> float | None:
+    if element is None:
+        return None
+    size, unit = xml_text.number(element.text), micrometres(element.get("Unit", "m"))
+    return size * unit if size and unit else None
+
+
+def _signed(element: xml_text.Element | None, unit: Callable[[str], float | None]) -> float | None:
+    if element is None:
+        return None
+    factor = unit(element.get("Unit", ""))
+    try:
+        return float(element.text or "") * factor if factor else None
+    except ValueError:
+        return None
+
+
+def _step(series: Mapping[str, Mapping[int, float]]) -> float | None:
+    """Typical distance between neighbours of the longest series; None where there is none."""
+    longest = max(series.values(), key=len, default={})
+    numbers = sorted(longest)
+    if len(numbers) < 2:
+        return None
+    steps = np.diff([longest[n] for n in numbers]) / np.diff(numbers)
+    step = abs(float(np.median(steps)))
+    return step if step > 0 else None

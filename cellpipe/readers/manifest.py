@@ -1,0 +1,343 @@
+"""What is in a plate: found once, before any pixel is read.
+
+The inspection says which wells, fields, channels and frames there are, and which planes are
+missing (holes). Everything after it reads the inspection, never the microscope's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+from cellpipe.files.reach import file_state
+from cellpipe.readers import csv, ome_tiff, pattern
+from cellpipe.readers.doubles import PLACE, settle_doubles
+from cellpipe.readers.files import Files, find_files
+from cellpipe.readers.harmony import with_index
+from cellpipe.readers.headers import (
+    dtypes_of_channels,
+    headers_of_fields,
+    most_common,
+)
+from cellpipe.readers.holes import (
+    FIELD,
+    expected_frames,
+    missing_fields,
+    missing_planes,
+    other_sizes,
+    refuse_uneven_stacks,
+    stack_sizes,
+    wells_within,
+)
+from cellpipe.readers.names import refuse_unknown_layout
+from cellpipe.readers.reading import Header, read_header
+from cellpipe.readers.scales import (
+    NGFF,
+    Given,
+    described_step,
+    plate_scale,
+    scale_of_source,
+    time_step,
+)
+
+
+def list_planes(
+    layout: str,
+    folder: Path,
+    own_layouts: Mapping[str, Mapping[str, Any]],
+    files: Files | None = None,
+    columns: int | None = None,
+) -> pd.DataFrame:
+    """List the planes of a folder by a layout's name (see `cellpipe.readers`).
+
+    `columns` of the plate place wells whose names are running numbers. What the layout passes
+    over is noted in `files`, from `listing`.
+
+    Raises BadConfig for a layout that is not known or a folder that is not there.
+    """
+    files = files or listing(folder)
+    refuse_unknown_layout(layout, own_layouts)
+    patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
+    if layout in own_layouts or layout in pattern.BUILT_IN:
+        planes = pattern.list_planes(folder, patterns[layout], files, columns)
+    else:
+        planes = (csv if layout == "csv" else ome_tiff).list_planes(folder, files)
+    return _with_file_state(planes, folder)
+
+
+def listing(folder: Path, follow_links: bool = False) -> Files:
+    """Every file below the folder of a plate. Raises BadConfig, or Unreachable."""
+    if not folder.is_dir():
+        raise BadConfig(
+            seen=f"no folder {folder}",
+            wanted="the folder that holds the images of the plate",
+            do="correct 'images' in the sheet of plates (environment variables are expanded)",
+        )
+    return find_files(folder, follow_links)
+
+
+def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Add size and time of change of each file, by which a changed file is noticed.
+
+    Raises Unreachable where a file cannot be looked at.
+    """
+    states = {}
+    for path in planes["path"].unique():
+        states[path] = file_state(folder / path) if path else (-1, -1)
+    return planes.assign(
+        bytes=[states[p][0] for p in planes["path"]],
+        modified_ns=[states[p][1] for p in planes["path"]],
+    )
+
+
+def inspect_planes(
+    planes: pd.DataFrame,
+    channels: Mapping[str, Mapping[str, str]],
+    *,
+    plate: str,
+    read: Callable[[str, int], Header],
+    pixel_size_um: Given,
+    time_step_s: float | None,
+    project_z: bool,
+    same: Callable[[str, str], bool] = lambda one, other: False,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Describe a plate by its planes.
+
+    Parameters
+    ----------
+    planes : from `list_planes`
+    channels : name → ``{"source": token}``, in the order of the plate's channel axis
+    read : header of one plane, by path and page; raises BadImage
+    same : whether two files are equal byte for byte
+
+    Returns
+    -------
+    inspection : dict
+        ``plate, channels, fields, holes, faults, other_channels, copies, notes``, and its scale,
+        see `cellpipe.readers.scales.plate_scale` and `time_step`
+    planes : DataFrame
+        the planes of the wanted channels, with the channel's name in place of its token, and the
+        ``dtype`` that a plane of the channel should have
+    """
+    read, pixel_notes = _noting(read)
+    names = {spec["source"]: name for name, spec in channels.items()}
+    tokens = set(planes["channel"])
+    _refuse_absent_channels(names, tokens)
+    counted = planes[planes["channel"].isin(list(names))].copy()
+    counted["channel"] = counted["channel"].map(names)
+    counted = counted.sort_values([*PLACE, "path"], ignore_index=True)
+    planes, copies, doubled = settle_doubles(counted[counted["path"] != ""], same)
+    clear = planes[~_of_fields(planes, doubled)]
+    headers, faults = headers_of_fields(clear, read)
+    scale, odd = plate_scale(headers, pixel_size_um)
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
+    dtypes = dtypes_of_channels(clear, read)
+    stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
+    groups = dict(tuple(planes.groupby(FIELD)))
+    n_t, n_z = expected_frames(counted), stack_sizes(planes)
+    repeated = [] if project_z else refuse_uneven_stacks(n_z)
+    stack = 1 if project_z else max(n_z.values(), default=1)
+    step, late = time_step(groups, headers, read, time_step_s)
+    fields = [
+        _field(*place, [n_t[place], len(channels), stack, *header.shape], stored, n_z)
+        for place, header in headers.items()
+        if place not in odd_places
+    ]
+    faults += [*odd, *doubled, *_without_files(counted, groups)]
+    _refuse_nothing(fields, faults)
+    inspection = {
+        "plate": plate,
+        "channels": list(channels),
+        **scale,
+        **step,
+        "fields": fields,
+        "holes": missing_planes(planes, list(channels), n_t, n_z),
+        "faults": [*faults, *missing_fields(counted)],
+        "other_channels": sorted(tokens - set(names)),
+        "copies": copies,
+        "notes": [
+            *wells_within(set(counted["well"])),
+            *(f"channel '{c}' has one plane: it is repeated in every z" for c in repeated),
+            *other_sizes({(f["well"], f["field"]): f["shape"][-2:] for f in fields}),
+            *late,
+            *(f"{files}: {note}" for note, files in pixel_notes().items()),
+        ],
+    }
+    return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
+
+
+def _noting(
+    read: Callable[[str, int], Header],
+) -> tuple[Callable[[str, int], Header], Callable[[], dict[str, str]]]:
+    """`read`, and what the headers it has read by then noted of their pixels: note → files."""
+    noted: dict[str, set[str]] = {}
+
+    def noting(path: str, page: int) -> Header:
+        header = read(path, page)
+        if header.pixel_note:
+            noted.setdefault(header.pixel_note, set()).add(path)
+        return header
+
+    def notes() -> dict[str, str]:
+        return {
+            note: f"{min(files)} (and {len(files) - 1} more of the files that were looked at)"
+            if len(files) > 1
+            else min(files)
+            for note, files in noted.items()
+        }
+
+    return noting, notes
+
+
+def _of_fields(planes: pd.DataFrame, faults: Iterable[Mapping[str, Any]]) -> pd.Series:
+    """(N,) whether a plane is of a field that has a fault."""
+    places = {(fault["well"], fault["field"]) for fault in faults}
+    own = zip(planes["well"], planes["field"], strict=True)
+    return pd.Series([place in places for place in own], planes.index, dtype="bool")
+
+
+def _without_files(
+    counted: pd.DataFrame, groups: Mapping[tuple[str, int], pd.DataFrame]
+) -> list[dict[str, Any]]:
+    """Faults for fields that the metadata count and to which they give no file."""
+    places = counted[FIELD].drop_duplicates().itertuples(index=False, name=None)
+    return [
+        {
+            "well": str(well),
+            "field": int(field),
+            "file": "metadata",
+            "status": "missing",
+            "reason": "they count the planes of this field and name no file that holds them",
+            "remedy": "copy the missing files from the microscope, then run again",
+        }
+        for well, field in places
+        if (well, field) not in groups
+    ]
+
+
+def wells_without_images(mapped: Iterable[str], imaged: Iterable[str]) -> list[dict[str, Any]]:
+    """Faults for wells that the plate map names and of which there are no files.
+
+    A map of a whole plate of which a part was imaged is no fault: nothing is said if most of its
+    wells are without images.
+    """
+    mapped, imaged = list(mapped), set(imaged)
+    empty = [well for well in mapped if well not in imaged]
+    if 2 * len(empty) >= len(mapped):
+        return []
+    return [
+        {
+            "well": well,
+            "field": 0,
+            "file": "plate map",
+            "status": "missing",
+            "reason": f"there are no images of well {well}",
+            "remedy": "copy its files from the microscope, or take it out of the plate map",
+        }
+        for well in empty
+    ]
+
+
+def inspect_source(
+    source: Mapping[str, Any],
+    channels: Mapping[str, Mapping[str, str]],
+    *,
+    plate: str,
+    pixel_size_um: Given,
+    time_step_s: float | None,
+) -> dict[str, Any]:
+    """The same description of an OME-Zarr plate that is read in place.
+
+    `source` comes from `layouts.ome_zarr.describe_source`. Channels keep the plate's own order;
+    those of its channels that the config does not name keep their own names.
+    """
+    labels = list(most_common(tuple(field["channels"]) for field in source["fields"]))
+    names = {spec["source"]: name for name, spec in channels.items()}
+    _refuse_absent_channels(names, set(labels))
+    fields = [field for field in source["fields"] if list(field["channels"]) == labels]
+    scale, odd = scale_of_source(fields, pixel_size_um)
+    faults = [
+        {
+            "well": field["well"],
+            "field": field["field"],
+            "file": field["source_path"],
+            "reason": f"channels {field['channels']}, unlike the rest of the plate ({labels})",
+            "remedy": "leave the field out, or name its channels like the others",
+        }
+        for field in source["fields"]
+        if field not in fields
+    ]
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
+    fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
+    step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
+    return {
+        "plate": plate,
+        "source": source["source"],
+        "ngff_version": source["ngff_version"],
+        "channels": [names.get(label, label) for label in labels],
+        **scale,
+        **described_step(step_s, "config" if time_step_s else NGFF),
+        "fields": fields,
+        "holes": [],
+        "faults": [*source["faults"], *faults, *odd],
+        "other_channels": [label for label in labels if label not in names],
+    }
+
+
+def _refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
+    absent = [token for token in names if token not in tokens]
+    if absent:
+        raise BadConfig(
+            seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
+            wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
+            do="correct 'source' under 'channels' in the config",
+        )
+
+
+def _refuse_nothing(fields: list[dict[str, Any]], faults: list[dict[str, Any]]) -> None:
+    if not fields:
+        raise BadConfig(
+            seen=f"no field that can be used; of the {len(faults)}, the first: "
+            f"{faults[0]['file']}: {faults[0]['reason']}",
+            wanted="a plate with at least one field",
+            do=faults[0]["remedy"],
+        )
+
+
+def _field(
+    well: str, field: int, shape: list[int], dtype: str, n_z: Mapping[str, int]
+) -> dict[str, Any]:
+    return {
+        "well": well,
+        "field": field,
+        "axes": "tczyx",
+        "shape": shape,
+        "dtype": dtype,
+        "n_t": shape[0],
+        "n_z": max(n_z.values(), default=1),
+    }
+
+
+def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
+    """The inspection of a plate of the same fields with pixels of its own, one plane in z.
+
+    Even if the plate itself is read in place: what is made of it never goes to the original.
+    """
+    fields = []
+    for field in inspection["fields"]:
+        sizes = dict(zip(field["axes"], field["shape"], strict=True))
+        shape = [sizes.get("t", 1), sizes.get("c", 1), 1, sizes["y"], sizes["x"]]
+        kept = {name: field[name] for name in ("well", "field", "dtype", "n_t")}
+        fields.append({**kept, "axes": "tczyx", "shape": shape, "n_z": 1})
+    rest = {key: value for key, value in inspection.items() if key not in ("source", "fields")}
+    return {**rest, "fields": fields}
+
+
+def read_header_below(folder: Path) -> Callable[[str, int], Header]:
+    """`read_header` for paths below `folder`, with the scale of an index beside the files."""
+    return with_index(lambda path, page: read_header(folder / path, page), folder)

@@ -1,0 +1,235 @@
+"""Read one plane of a microscope's file, and refuse what is no plane, in words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
+from cellpipe.files.reach import is_regular, reached
+from cellpipe.readers import ONLY, tags
+from cellpipe.readers.decoding import (
+    refuse_broken_file,
+    refuse_broken_streams,
+    refuse_disproportion,
+    refuse_truncated,
+)
+from cellpipe.readers.files import IMAGE_SUFFIXES
+from cellpipe.readers.photometric import grey_values, pixel_note
+
+MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is a lie in a header, not an image
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are said here, in words
+_TIFF = {".tif", ".tiff", ".stk", ".c01", ".lsm", ".flex", ".btf", ".tf8"}
+_OTHERS = IMAGE_SUFFIXES - _TIFF
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of its plane, before its pixels are read.
+
+    pixel_size_um : in x; pixel_size_y_um : in y, None where it is that of x
+    scale_source, time_source : where in the file sizes and the time step stand
+    scale_doubt : a pixel size that was seen and is not believed, and why
+    pixel_note : how its numbers were read as grey values, where that is not plain
+    """
+
+    shape: tuple[int, int]
+    dtype: str
+    pixel_size_um: float | None = None
+    time_step_s: float | None = None
+    acquired_s: float | None = None
+    pixel_size_y_um: float | None = None
+    z_step_um: float | None = None
+    scale_source: str = "metadata"
+    time_source: str = "metadata"
+    scale_doubt: str = ""
+    pixel_note: str = ""
+
+
+def read_header(path: Path, page: int = ONLY) -> Header:
+    """Read shape, dtype, scale and time of one plane. Raises BadImage, or Unreachable."""
+    if path.suffix.lower() not in _TIFF:
+        plane = read_plane(path, page)
+        return Header((plane.shape[0], plane.shape[1]), str(plane.dtype))
+    return _tried(lambda: _header(path, page), path)
+
+
+def _header(path: Path, page: int) -> Header:
+    with _open(path) as tiff:
+        plane = _page(tiff, page, path)
+        voxel, (step_s, time_source) = tags.scale(tiff), tags.time_step_s(tiff)
+        return Header(
+            _plane_shape(tuple(plane.shape), path),
+            str(plane.dtype),
+            voxel.x_um,
+            step_s,
+            tags.acquired_s(tiff),
+            voxel.y_um,
+            voxel.z_um,
+            f"{voxel.source} of {path.name}",
+            f"{time_source} of {path.name}",
+            voxel.doubt,
+            pixel_note(plane, is_imagej=tiff.is_imagej),
+        )
+
+
+def read_plane(path: Path, page: int = ONLY, *, as_stored: bool = False) -> np.ndarray:
+    """Read one grey plane, shape (Y, X), in the file's own dtype.
+
+    `as_stored`: numbers are names (labels), so that neither white as zero nor a palette of colours
+    (see `cellpipe.readers.photometric`) says anything of them.
+
+    Raises BadImage, Unreachable where the file cannot be reached now, or BadConfig where a package
+    for reading is missing.
+
+    `page` is the plane within the file; with `ONLY`, a file of more than one is refused, because
+    the others would be lost without a word.
+    """
+    tiff = path.suffix.lower() in _TIFF
+    pixels = _tried(lambda: _read_tiff(path, page, as_stored) if tiff else _read_other(path), path)
+    return _one_plane(pixels, path)
+
+
+def _tried(read: Callable[[], T], path: Path) -> T:
+    """What `read` returns, tried again where the place is at fault; else its error in words."""
+    _refuse_absent(path)
+    try:
+        return reached(read, path)
+    except CellpipeError:
+        raise
+    except MemoryError as fault:  # of this machine, not of the file
+        raise Unreachable(
+            seen=f"not enough memory to read {path}",
+            wanted="memory for one plane of the plate and its stack",
+            do="run fewer jobs at once, or give the rule more (--set-resources), then run again",
+        ) from fault
+    except Exception as fault:  # decoders raise errors of many kinds on broken files
+        raise _unreadable(path, fault) from fault
+
+
+def _open(path: Path) -> Any:
+    import tifffile
+
+    return tifffile.TiffFile(path)
+
+
+def _read_tiff(path: Path, page: int, as_stored: bool) -> np.ndarray:
+    with _open(path) as tiff:
+        plane = _page(tiff, page, path)
+        _plane_shape(tuple(plane.shape), path)  # refuse a false size before it is allocated
+        refuse_disproportion(plane, path)
+        refuse_truncated(plane, path)
+        pixels = plane.asarray()
+        refuse_broken_streams(tiff, plane, pixels, path)
+        if as_stored:
+            return pixels
+        return grey_values(pixels, plane, path, is_imagej=tiff.is_imagej)
+
+
+def _page(tiff: Any, page: int, path: Path) -> Any:
+    """The wanted page; of `ONLY`, the first, if the file has no other of its size."""
+    first = tiff.pages[max(page, 0)]
+    if page == ONLY and len(tiff.pages) > 1:
+        others = [other for other in tiff.pages[1:] if not _is_of_other_kind(other)]
+        if others:
+            sizes = {tuple(other.shape) for other in others} - {tuple(first.shape)}
+            raise BadImage(
+                seen=f"{path} holds {len(others) + 1} planes" + (" of several sizes" * bool(sizes)),
+                wanted="one plane per file",
+                do="list its planes by page in a CSV manifest, or use the layout ome-tiff",
+            )
+    return first
+
+
+def _is_of_other_kind(page: Any) -> bool:
+    """Whether a page is a smaller copy of another, or a mask: no plane that could be lost."""
+    return bool(page.is_reduced or page.is_mask)
+
+
+def _refuse_absent(path: Path) -> None:
+    if not is_regular(path):
+        raise BadImage(
+            seen=f"no file {path}",
+            wanted="every file that belongs to the plate",
+            do="bring the file back, then run again",
+        )
+
+
+def _read_other(path: Path) -> np.ndarray:
+    import imageio.v3
+
+    if path.suffix.lower() not in _OTHERS:  # for unknown names imageio would try every plugin
+        raise ValueError(f"its name does not end in one of {', '.join(sorted(_TIFF | _OTHERS))}")
+    refuse_broken_file(path)
+    return imageio.v3.imread(path)
+
+
+def _plane_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
+    if len(shape) == 3 and shape[-1] in (3, 4):
+        shape = shape[:2]  # colour; read_plane tells whether it is grey stored as colour
+    sides = [side for side in shape if side != 1] if len(shape) > 2 else list(shape)
+    sides += [1] * (2 - len(sides))
+    if len(sides) != 2 or min(sides) < 1 or sides[0] * sides[1] > MAX_PLANE_PX:
+        raise BadImage(
+            seen=f"{path} claims a plane of shape {shape}",
+            wanted="one plane of rows and columns",
+            do="leave the file out, or list its planes by page in a CSV manifest",
+        )
+    return int(sides[0]), int(sides[1])
+
+
+def _one_plane(pixels: np.ndarray, path: Path) -> np.ndarray:
+    plane = _grey(pixels, path)
+    if plane.ndim > 2:
+        plane = plane.reshape([side for side in plane.shape if side != 1] or [1])
+        plane = plane.reshape(plane.shape + (1,) * (2 - plane.ndim))
+    if plane.ndim != 2 or not plane.size or plane.dtype.kind not in "buif":
+        raise BadImage(
+            seen=f"{path} holds an array of shape {pixels.shape}, {pixels.dtype}",
+            wanted="one plane (Y, X) of numbers",
+            do="list its planes by page in a CSV manifest",
+        )
+    if plane.dtype == bool:
+        plane = plane.astype(np.uint8)
+    if plane.dtype.kind == "f" and not np.isfinite(plane).all():
+        raise BadImage(
+            seen=f"{path} holds NaN or infinite pixels",
+            wanted="finite pixels",
+            do="export the file again",
+        )
+    return np.ascontiguousarray(plane.astype(plane.dtype.newbyteorder("="), copy=False))
+
+
+def _grey(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """The plane of a grey image that was stored as red, green and blue."""
+    if pixels.ndim != 3 or pixels.shape[-1] not in (3, 4):
+        return pixels
+    grey = pixels[..., 0]
+    if not all(np.array_equal(grey, pixels[..., i]) for i in (1, 2)):
+        raise BadImage(
+            seen=f"{path} is a colour image",
+            wanted="one grey plane per file",
+            do="export the channels one by one",
+        )
+    return grey
+
+
+def _unreadable(path: Path, fault: Exception) -> CellpipeError:
+    if isinstance(fault, ImportError):  # no image can be read: not this one's fault
+        return BadConfig(
+            seen=f"{fault}, while reading {path}",
+            wanted="the packages that envs/ingest.yaml names",
+            do="install them (any make target does), or run with --sdm conda",
+        )
+    words = str(fault).splitlines()[0][:200] if str(fault) else "no reason given"
+    return BadImage(
+        seen=f"{path} cannot be read ({type(fault).__name__}: {words})",
+        wanted="an image file of this layout",
+        do="copy the file again from the microscope, then run again; or leave it out",
+    )

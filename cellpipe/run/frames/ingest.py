@@ -1,0 +1,113 @@
+"""Put the planes of one frame together, and say what they look like.
+
+Arrays in, arrays out: reading files is the script's, storing is `plate`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from cellpipe.errors import BadImage
+from cellpipe.image.levels import level_figures
+from cellpipe.image.saturation import top_of
+from cellpipe.quality.blank import blank_share
+
+
+def assemble(
+    planes: Mapping[tuple[str, int], np.ndarray],
+    channels: Sequence[str],
+    *,
+    dtype: str,
+    n_z: Mapping[str, int],
+    project_z: bool,
+) -> np.ndarray:
+    """Stack planes of one shape into a frame.
+
+    Parameters
+    ----------
+    planes : (channel, z) → plane (Y, X)
+    channels : in the order of the channel axis
+    dtype : of the frame
+    n_z : planes that each channel should have
+    project_z : give the maximum over z
+
+    Returns
+    -------
+    array, shape (C, Z, Y, X); Z is 1 if `project_z`. A channel of one plane beside stacks is
+    repeated in every z.
+
+    Raises
+    ------
+    BadImage
+        If the frame, a channel or a plane is missing.
+    """
+    if not planes:
+        raise BadImage(
+            seen="there is no file of this frame",
+            wanted=f"its channels: {', '.join(channels)}",
+            do="copy the missing files from the microscope, then run again",
+        )
+    depth = 1 if project_z else max(n_z.values(), default=1)
+    stacks = []
+    for channel in channels:
+        stack = [plane for (name, _), plane in sorted(planes.items()) if name == channel]
+        _refuse_holes(channel, len(stack), n_z.get(channel, 1))
+        whole = np.max(stack, axis=0)[None] if project_z else np.stack(stack)
+        # one plane beside a stack: the same in every z, so that its maximum is itself
+        stacks.append(np.repeat(whole, depth, axis=0) if len(whole) == 1 < depth else whole)
+    return np.stack(stacks).astype(dtype, copy=False)
+
+
+def _refuse_holes(channel: str, found: int, wanted: int) -> None:
+    if found != wanted:
+        raise BadImage(
+            seen=f"channel '{channel}' is missing"
+            if not found
+            else f"{found} plane(s) of channel '{channel}'",
+            wanted=f"{wanted} plane(s) of it, as in the rest of the plate",
+            do="copy the missing files from the microscope, then run again",
+        )
+
+
+def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str) -> np.ndarray:
+    """The plane itself, if it is as it was laid out; else BadImage. `name` names its file."""
+    if plane.shape == tuple(shape) and plane.dtype == np.dtype(dtype):
+        return plane
+    raise BadImage(
+        seen=f"{name} is {plane.shape[0]} × {plane.shape[1]}, {plane.dtype}",
+        wanted=f"{shape[0]} × {shape[1]}, {dtype}, like the rest of the plate",
+        do="export the field again with the camera settings of the others",
+    )
+
+
+def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float | str]:
+    """Mean, level, saturation and blank parts of each channel of a frame (C, Z, Y, X).
+
+    <channel>_saturated is the share of saturated pixels, as far as this frame can tell;
+    <channel>_top its largest grey value and <channel>_at_top the share of pixels there, by which
+    `cellpipe.image.saturation.plate_wide` knows saturation that only the plate shows.
+    <channel>_background, _noise, _step and _digest are those of `cellpipe.image.levels`.
+    <channel>_blank is the share of pixels in bands or tiles of one value, of the plane in z that
+    has most; by <channel>_equal `cellpipe.quality.blank.name_blank` knows where that is usual.
+    """
+    figures: dict[str, float | str] = {}
+    for channel, stack in zip(channels, frame, strict=True):
+        figures[f"{channel}_mean"] = float(stack.mean())
+        top = top_of(stack)
+        figures[f"{channel}_saturated"] = top.saturated
+        figures[f"{channel}_top"], figures[f"{channel}_at_top"] = top.value, top.share
+        blank, equal = zip(*(blank_share(plane) for plane in stack), strict=True)
+        figures[f"{channel}_blank"], figures[f"{channel}_equal"] = max(blank), min(equal)
+        levels = level_figures(stack)
+        figures |= {f"{channel}_{name}": value for name, value in levels.items()}
+    return figures
+
+
+def pixel_digest(frame: np.ndarray) -> str:
+    """sha256 of a frame's shape, dtype and pixels, wherever they lie."""
+    digest = hashlib.sha256(f"{frame.shape} {frame.dtype.str} ".encode())
+    digest.update(np.ascontiguousarray(frame).data)
+    return digest.hexdigest()[:32]

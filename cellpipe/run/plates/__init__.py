@@ -1,0 +1,1 @@
+"""The computation of each stage on a whole plate."""

@@ -1,1 +1,0 @@
-"""What jobs are made of: blocks, receipts, fingerprints, and the joining of results."""
