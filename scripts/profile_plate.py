@@ -13,7 +13,7 @@ from cellpipe.profiles.counts import incomplete_wells
 from cellpipe.profiles.hits import hit_counts, not_judged
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.run.job import log, speaking
-from cellpipe.run.plates import chain as plate_chain
+from cellpipe.run.plates.profile import profile_plate
 from cellpipe.statistics.reference import named
 
 
@@ -100,7 +100,7 @@ with speaking(snakemake):
     imaged = imaged_wells(inspection)
     mapped = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = mapped[mapped["well"].isin(imaged)].reset_index(drop=True)
-    made = plate_chain.profile_plate(
+    made = profile_plate(
         snakemake.wildcards.plate, tables, plate_map, options, readouts,
         inspection, unmade_readouts(readouts),
     )  # fmt: skip

@@ -15,8 +15,8 @@ from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
 from cellpipe.quality.left_out import name_left_out
 from cellpipe.run.job import log, speaking
-from cellpipe.run.plates import chain as plate_chain
 from cellpipe.run.plates import gather
+from cellpipe.run.plates.classify import train_classifier, untrained
 from cellpipe.run.receipts import read_rows
 
 
@@ -46,9 +46,9 @@ with speaking(snakemake):
     else:
         known = read_annotations(snakemake.input.annotations)
     try:
-        trained = plate_chain.train_classifier(cells, known, options, snakemake.params.seed)
+        trained = train_classifier(cells, known, options, snakemake.params.seed)
     except BadConfig as fault:  # known only now that cells are measured: the rest is still made
-        trained = plate_chain.untrained(f"no classifier: {fault.seen}; {fault.do}")
+        trained = untrained(f"no classifier: {fault.seen}; {fault.do}")
         log.warning("%s. No cell gets a class", trained.judged.note)
     classifier, judged = trained.classifier, trained.judged
     log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)

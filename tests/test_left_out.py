@@ -15,7 +15,7 @@ from cellpipe.profiles.left_out import left_out_of_wells, without_left_out
 from cellpipe.quality.left_out import fields_left_out, name_left_out
 from cellpipe.report.content import ReportContent
 from cellpipe.report.judgement import judgement_table
-from cellpipe.run.plates.chain import profile_plate
+from cellpipe.run.plates.profile import profile_plate
 
 WELLS = [f"{row}{column:02d}" for row in "BCD" for column in range(2, 8)]
 OPTIONS = {

@@ -22,7 +22,7 @@ from cellpipe.profiles.hits import call_hits, hit_counts, normalise_wells, not_j
 from cellpipe.profiles.summary import with_absent_fractions
 from cellpipe.report.judgement import hit_number
 from cellpipe.report.plate_view import describe_well, is_hit
-from cellpipe.run.plates.chain import untrained
+from cellpipe.run.plates.classify import untrained
 from cellpipe.statistics.controls import cv, signal_to_background, ssmd, z_prime
 from cellpipe.statistics.plate import plate_statistics
 from cellpipe.statistics.spread import spread_of

@@ -20,7 +20,7 @@ from cellpipe.files.tables import read_confusion, read_statistics
 from cellpipe.profiles.hits import call_hits, normalise_wells
 from cellpipe.profiles.wells import aggregate_wells, well_profiles
 from cellpipe.quality.warnings import plate_warnings
-from cellpipe.run.plates import chain as plate_chain
+from cellpipe.run.plates.profile import profile_plate
 from cellpipe.statistics.dose_groups import WITHOUT_GROUP
 from cellpipe.statistics.dose_response import fit_dose_response
 from cellpipe.statistics.plate import plate_statistics
@@ -61,7 +61,7 @@ def screen(n_negative=8, n_samples=24, n_positive=4, n_cells=40, of_samples=None
 def profiled(plate, judged=("area_um2",), **options):
     tables, plate_map, inspection = plate
     asked = {**OPTIONS, **options}
-    return plate_chain.profile_plate("P", tables, plate_map, asked, list(judged), inspection)
+    return profile_plate("P", tables, plate_map, asked, list(judged), inspection)
 
 
 def samples(wells):

@@ -29,7 +29,8 @@ from cellpipe.classify.cells import classify_cells
 from cellpipe.files.tables import read_table
 from cellpipe.plate.plate import Plate
 from cellpipe.run.frames import denoise, detect, measure, segment
-from cellpipe.run.plates import chain as plate_chain
+from cellpipe.run.plates.classify import train_classifier
+from cellpipe.run.plates.profile import profile_plate
 from cellpipe.run.receipts import read_rows
 
 Frame = tuple[str, int, int]  # well, field, t
@@ -75,14 +76,14 @@ def plate_seconds(
     Parameters
     ----------
     results : folder of the plate's results
-    plate_map, known : as `plate_chain` takes them
+    plate_map, known : as `run.plates` takes them
     config : the sections ``classify`` and ``profile``, ``seed`` and the list ``readouts``
     """
     spent: dict[str, float] = {}
     if config["classify"]["training"] != "off":
         cells = read_rows(sorted((results / "blocks/measure").glob("*.parquet")))
         given = cells, known, config["classify"], config["seed"]
-        spent["train_classifier"], trained = _timed(plate_chain.train_classifier, *given)
+        spent["train_classifier"], trained = _timed(train_classifier, *given)
         spent["classify_block"], _ = _timed(classify_cells, trained.classifier, cells)
     names = ("cells", "fields", "tracks", "spots", "spot_tracks", "msd")
     scale = Plate(results / "layout.json").scale
@@ -90,7 +91,7 @@ def plate_seconds(
     tables["quarantine"] = pd.read_csv(results / "quarantine.tsv", sep="\t")
     inspection = json.loads((results / "inspection.json").read_text())
     profiling = plate, tables, plate_map, config["profile"], config["readouts"], inspection
-    spent["profile_plate"], _ = _timed(plate_chain.profile_plate, *profiling)
+    spent["profile_plate"], _ = _timed(profile_plate, *profiling)
     return spent
 
 

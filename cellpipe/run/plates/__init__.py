@@ -1,1 +1,5 @@
-"""The computation of each stage on a whole plate."""
+"""The computation of a stage on a whole plate, as the config asks for it: a module per stage.
+
+Scripts read tables, pass them through these functions and write what comes back, and the benchmark
+times them on tables in memory; stages that go frame by frame are in `run.frames`.
+"""

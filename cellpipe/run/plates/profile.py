@@ -1,8 +1,4 @@
-"""The computation of each stage on a whole plate, as the config asks for it.
-
-Scripts read tables, pass them through these functions and write what comes back, and the benchmark
-times them on tables in memory; stages that go frame by frame are in `chain`.
-"""
+"""Wells, hits, curves and profiles of a plate."""
 
 from __future__ import annotations
 
@@ -11,15 +7,6 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from cellpipe.classify.cells import (
-    Classifier,
-    CrossValidation,
-    cross_validate,
-    fit_classifier,
-    no_classifier,
-    training_set_from_annotations,
-    training_set_from_controls,
-)
 from cellpipe.profiles import wells as profiles
 from cellpipe.profiles.counts import comparable, why_incomplete
 from cellpipe.profiles.cytominer import account_of_features, feature_references
@@ -27,45 +14,6 @@ from cellpipe.profiles.left_out import left_out_of_wells, tables_that_count
 from cellpipe.profiles.summary import imaging_plan, summarise_wells, with_absent_fractions
 
 Options = Mapping[str, Any]
-
-
-class Trained(NamedTuple):
-    """A classifier, how it does on wells that it has not seen, and how many cells it learned of."""
-
-    classifier: Classifier
-    judged: CrossValidation
-    n_cells: int
-
-
-def train_classifier(
-    cells: pd.DataFrame, known: pd.DataFrame, options: Options, seed: int
-) -> Trained:
-    """Train a plate's classifier of cells, and cross-validate it by well.
-
-    Parameters
-    ----------
-    cells : one row per cell, as measured
-    known : the plate map, if the config trains on controls; else the annotations
-    options : the section `classify` of the config
-    """
-    if options["training"] == "controls":
-        classes = {kind: options[kind] for kind in ("positive", "negative")}
-        training = training_set_from_controls(cells, known, **classes)
-    else:
-        training = training_set_from_annotations(cells, known, options["max_distance_um"])
-    classifier = fit_classifier(training.features, training.classes, seed=seed)
-    judged = cross_validate(
-        training.features, training.classes, training.groups, seed=seed, n_folds=options["folds"]
-    )
-    return Trained(classifier, judged, len(training.classes))
-
-
-def untrained(reason: str) -> Trained:
-    """What stands for a classifier that could not be trained on a plate: no class, and why."""
-    empty = pd.DataFrame(index=pd.Index([], name="truth"))
-    never = float("nan")
-    scores = CrossValidation(empty, never, never, never, never, empty, empty, note=reason)
-    return Trained(no_classifier(reason), scores, 0)
 
 
 class Profile(NamedTuple):
