@@ -17,7 +17,7 @@ import tifffile
 import yaml
 from running import ROOT, quiet_environment
 
-PARTS = ("cellpipe", "config", "envs", "profiles", "rules", "scripts", "benchmarks", "tests")
+PARTS = ("cellpipe", "config", "envs", "profiles", "rules", "scripts", "studies", "tests")
 FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "README.md")
 
 

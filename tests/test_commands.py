@@ -161,7 +161,7 @@ def test_options_of_a_script_are_those_it_has(command: str, checkout: Path) -> N
 
 
 def test_studies_are_there() -> None:
-    text = (ROOT / "benchmarks/README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"python\s+((?:benchmarks|scripts)/\w+\.py)", text))
+    text = (ROOT / "studies/README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"python\s+((?:studies|scripts)/\w+\.py)", text))
     assert named
     assert all((ROOT / path).is_file() for path in named)

@@ -1,4 +1,4 @@
-"""Damaged plates give no number that is silently wrong; more of them: benchmarks/damage.py."""
+"""Damaged plates give no number that is silently wrong; more of them: studies/damage.py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from accounting import faults_of_account
 from running import ROOT, whole_movie, whole_plate
 
 # the harness forks: it needs a process of its own, without the threads of other tests
-HARNESS = [sys.executable, str(ROOT / "benchmarks/damage.py")]
+HARNESS = [sys.executable, str(ROOT / "studies/damage.py")]
 
 
 @pytest.mark.slow

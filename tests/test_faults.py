@@ -46,7 +46,7 @@ from cellpipe.run.receipts import (
 from cellpipe.run.stream import Work, run_block
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.insert(0, str(ROOT / "studies"))
 
 from plant_faults import Planter, reported  # noqa: E402
 from test_in_place import draw_source, laid_out_beside  # noqa: E402

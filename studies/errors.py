@@ -1,6 +1,6 @@
 """What is wrong with what the shipped network finds: errors by kind, and what each costs.
 
-CELLPIPE_DATA=path/to/data python benchmarks/errors.py [--side test]
+CELLPIPE_DATA=path/to/data python studies/errors.py [--side test]
 
 A true nucleus without a partner at IoU 0.5 is a "speck" (below 25 pixels), "unseen" (less than a
 third of it is found), "merged" (what covers it holds most of another one too), "split" (two pieces

@@ -1,6 +1,6 @@
 """Speed of the network and of what makes objects of its maps, on one thread, beside the floor.
 
-python benchmarks/network_speed.py [--onnx]
+python studies/network_speed.py [--onnx]
 
 The floor is the product of two large matrices (GEMM), measured between the other rounds of the same
 run; FLOPs of the network are counted by torch. Runtimes that could stand in its place are measured

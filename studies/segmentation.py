@@ -1,6 +1,6 @@
 """Nuclei on the recorded split: accuracy and speed of engines, on clean and on degraded images.
 
-CELLPIPE_DATA=path/to/data python benchmarks/segmentation.py [--side test]
+CELLPIPE_DATA=path/to/data python studies/segmentation.py [--side test]
     [--engines cellpipe classical] [--levels clean noise blur …] [--labels stardist=folder …]
 
 The split is the one in the card of the shipped weights. Labels of programs that live in

@@ -1,6 +1,6 @@
 """Kill runs at random moments, and twins of them; compare the end with an undisturbed run.
 
-    python benchmarks/kills.py --n 200 --twins 20 --seed 1 --out /tmp/kills
+    python studies/kills.py --n 200 --twins 20 --seed 1 --out /tmp/kills
 
 Each run is of the simulated movies (`tests/running.py`), a unit per frame. It is started, killed
 after a random time with SIGKILL, unlocked, and started again, until it comes to its end. Then

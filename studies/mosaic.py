@@ -1,6 +1,6 @@
 """A mosaic with more nuclei than 16 bits can number: the same objects with tiles as without?
 
-python benchmarks/mosaic.py [--side 8192] [--tiles 1024 2048] [--memory 4096 8192] [--folder .]
+python studies/mosaic.py [--side 8192] [--tiles 1024 2048] [--memory 4096 8192] [--folder .]
 
 Draws a field, segments it untiled and with several tile sizes, and matches the objects: how many
 have a partner with IoU of 0.99 or more, and how many were cut or merged. Then, for several sizes,

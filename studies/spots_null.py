@@ -1,6 +1,6 @@
 """False spots of each engine in fields without a spot: simulated light and camera faults.
 
-    python benchmarks/spots_null.py --fields 2
+    python studies/spots_null.py --fields 2
 
 One row per kind of field: spots that each engine reports, all fields together; and per cell, where
 there are cells. 512 × 512 pixels each, spots of 3.4 pixels sought, defaults.

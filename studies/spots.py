@@ -1,6 +1,6 @@
 """F1 of spot detectors at 3 pixels, image by image, on spots-insta-smfish, and CPU seconds.
 
-python benchmarks/spots.py path/to/spots-insta-smfish [--diameter-px 4] [--weights path]
+python studies/spots.py path/to/spots-insta-smfish [--diameter-px 4] [--weights path]
 
 cellpipe's three engines, trackpy.locate and scikit-image's blob_log, all at their defaults: nothing
 is tuned to an image. A diameter is asked for by all but blob_log; one is given for all images (4

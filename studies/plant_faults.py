@@ -3,7 +3,7 @@
     a finished plate ── a copy ── faults of every kind ──► verify: each of them, and no other
                                                       └──► verify --mend ──► the undisturbed bytes
 
-    python benchmarks/plant_faults.py --run FOLDER --faults 200 --rounds 5
+    python studies/plant_faults.py --run FOLDER --faults 200 --rounds 5
 
 FOLDER holds a config.yaml and finished results of the plate P in results/ (tests/running.py makes
 such folders; movies with `denoise.keep`, `track.keep_labels` and exports have every kind). A round

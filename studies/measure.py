@@ -1,6 +1,6 @@
 """Objects measured per second, beside scikit-image's regionprops_table on the same labels.
 
-python benchmarks/measure.py [--side 2048] [--repeats 3]
+python studies/measure.py [--side 2048] [--repeats 3]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Damage a simulated plate and movies in many ways, and look for numbers that are silently wrong.
 
-    python benchmarks/damage.py --n 300 --seed 1 --out /tmp/damage
+    python studies/damage.py --n 300 --seed 1 --out /tmp/damage
 
 Half of the damages are of the plate, half of the movies (`tests/damage.py`); each goes through the
 whole workflow up to its tables. Prints a line per damage, and at the end how many stopped with a

@@ -1,6 +1,6 @@
 """How far two sets of labels agree on the same fields: how much of a score is convention.
 
-CELLPIPE_DATA=path/to/data python benchmarks/label_agreement.py
+CELLPIPE_DATA=path/to/data python studies/label_agreement.py
 
 Some fields of BBBC039 also stand in DSB 2018, with labels that were edited from one drawing: most
 objects are the same pixel by pixel. One row per field: AP of one label set against the other, and

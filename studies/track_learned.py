@@ -1,7 +1,7 @@
 """Does a network that judges candidate links track better? The same movies with it and without.
 
-    CELLPIPE_DATA=… python benchmarks/track_learned.py
-    CELLPIPE_DATA=… python benchmarks/track_learned.py --weights path/to/own.safetensors
+    CELLPIPE_DATA=… python studies/track_learned.py
+    CELLPIPE_DATA=… python studies/track_learned.py --weights path/to/own.safetensors
 
 Drawn movies of two difficulties (seeds by which nothing was chosen) and, where CELLPIPE_DATA
 names the folder of real images, real movies: HeLa cells as another tracker linked them and T98G

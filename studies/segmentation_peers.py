@@ -4,12 +4,12 @@ Runs in the peer's own environment, which needs nothing of cellpipe:
 
     python -m venv stardist-env && stardist-env/bin/pip install stardist==0.9.2 \
         tensorflow-cpu==2.21.0 imageio
-    stardist-env/bin/python benchmarks/segmentation_peers.py stardist --data path/to/data \
+    stardist-env/bin/python studies/segmentation_peers.py stardist --data path/to/data \
         --out peers/stardist --cpu-minutes 120
 
     python -m venv cellpose-env && cellpose-env/bin/pip install torch==2.13.0 && \
         cellpose-env/bin/pip install cellpose==3.1.1.3 imageio
-    cellpose-env/bin/python benchmarks/segmentation_peers.py cellpose --data path/to/data \
+    cellpose-env/bin/python studies/segmentation_peers.py cellpose --data path/to/data \
         --out peers/cellpose --cpu-minutes 120
 
 Each peer trains from fresh weights with the settings of its own documentation, for as many CPU

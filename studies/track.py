@@ -1,7 +1,7 @@
 """Linkers side by side: the same detections, one thread, one table per question.
 
-    python benchmarks/track.py --btrack-python BIN --btrack-config JSON
-    python benchmarks/track.py --only speed --sizes 1000 50000 --linkers cellpipe trackpy
+    python studies/track.py --btrack-python BIN --btrack-config JSON
+    python studies/track.py --only speed --sizes 1000 50000 --linkers cellpipe trackpy
 
 Accuracy: drawn movies of the three difficulties of `cellpipe.simulate` (40 frames, some 180 to
 450 cells a frame), first with every cell detected, then with 2.5 % missed and 1 % false

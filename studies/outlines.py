@@ -1,6 +1,6 @@
 """How far outlines of nuclei lie from those that people drew, and whether the image tells why.
 
-CELLPIPE_DATA=path/to/data python benchmarks/outlines.py
+CELLPIPE_DATA=path/to/data python studies/outlines.py
 
 BBBC039, on the sides of the split in the card of the shipped weights. Of the objects that are found
 (IoU of 0.5 or more): the error of their radius, and how many have an IoU of 0.9 or more; how many

@@ -1,6 +1,6 @@
 """What checksums, digests and bringing data to disk cost, in seconds of processor and of clock.
 
-    python benchmarks/checksum_cost.py --side 1024 --frames 24
+    python studies/checksum_cost.py --side 1024 --frames 24
 
 Planes of shot noise are written as ingest writes them (a pyramid, Zstandard), then read.
 """

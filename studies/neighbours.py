@@ -1,8 +1,8 @@
 """Whether a nucleus measures the same whatever else its image holds.
 
-    python benchmarks/neighbours.py simulated
-    python benchmarks/neighbours.py alone --data path/to/data --most 12
-    python benchmarks/neighbours.py exposures
+    python studies/neighbours.py simulated
+    python studies/neighbours.py alone --data path/to/data --most 12
+    python studies/neighbours.py exposures
 
 `simulated` puts 1 to 160 nuclei into fields of 2048²; `alone` sets nuclei of BBBC039's test side,
 that touch no other, one by one into a field of their own background; `exposures` puts bright nuclei

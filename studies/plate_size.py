@@ -1,6 +1,6 @@
 """Efficiency of a run against the size of the plate: what a job's start costs, and when it fades.
 
-CELLPIPE_DATA=path/to/data python benchmarks/plate_size.py [--fields 1 4 16] [--cores 2]
+CELLPIPE_DATA=path/to/data python studies/plate_size.py [--fields 1 4 16] [--cores 2]
 
 The plate is BBBC013 (see README), once as it is and then with every image as several fields of its
 well (copies, so pixels and cells per frame stay real). Each size is run from nothing by the target

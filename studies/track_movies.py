@@ -1,6 +1,6 @@
 """Write a drawn movie as a Cell Tracking Challenge data set with its truth.
 
-    python benchmarks/track_movies.py --difficulty middle --seed 1 --out movies
+    python studies/track_movies.py --difficulty middle --seed 1 --out movies
 
     movies/middle/01/t000.tif …                 images, 16 bit
     movies/middle/01_GT/TRA/man_track000.tif …  masks in which a cell keeps its value, man_track.txt

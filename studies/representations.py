@@ -1,9 +1,9 @@
 """Which maps a network should draw so that objects can be told apart, measured.
 
-CELLPIPE_DATA=path/to/data python benchmarks/representations.py train --work folder [--only flows]
-CELLPIPE_DATA=path/to/data python benchmarks/representations.py judge --work folder
-CELLPIPE_DATA=path/to/data python benchmarks/representations.py ideal
-CELLPIPE_DATA=path/to/data python benchmarks/representations.py train --work other --only both
+CELLPIPE_DATA=path/to/data python studies/representations.py train --work folder [--only flows]
+CELLPIPE_DATA=path/to/data python studies/representations.py judge --work folder
+CELLPIPE_DATA=path/to/data python studies/representations.py ideal
+CELLPIPE_DATA=path/to/data python studies/representations.py train --work other --only both
     --initial training/nuclei_start/nuclei_start.safetensors --threads 2
 
 One network per representation (`instance_maps.py`), of the same body, from fresh weights, on the

@@ -1,6 +1,6 @@
 """Label images judged per second, and how time and memory grow with the number of objects.
 
-python benchmarks/judge.py [--sides 1024 2048 4096 8192]
+python studies/judge.py [--sides 1024 2048 4096 8192]
 
 CPU seconds of one thread, the least of three; memory beyond the two label images themselves.
 Discs on a grid of 26 pixels; what was found is smaller and moved, and one in twenty is missed.

@@ -1,6 +1,6 @@
 """Label-free cells: how well engines find them on the sides held out.
 
-python benchmarks/label_free.py --data path/to/data [--gallery worst.png]
+python studies/label_free.py --data path/to/data [--gallery worst.png]
 
 Sides are those of `cellpipe.training.label_free`: columns of three fields, and another field. Of
 yeast in bright field three frames of another movie test, where a person marked the middles.
