@@ -27,7 +27,7 @@ FLOORS = (  # from the ground; see CONTRIBUTING
     {"run"},
     {"evaluate", "training", "exports", "figures"},
     {"report"},
-    {"cli", "__main__"},
+    {"cli", "__main__", "__init__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
@@ -66,7 +66,7 @@ def _named(node: ast.AST) -> list[str]:
 
 
 def test_every_room_stands_on_a_floor() -> None:
-    paths = [path for path in PACKAGE.iterdir() if path.name not in ("__init__.py", "__pycache__")]
+    paths = [path for path in PACKAGE.iterdir() if path.name != "__pycache__"]
     assert {path.name.removesuffix(".py") for path in paths} - {"weights"} == set(FLOOR)
 
 

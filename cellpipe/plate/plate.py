@@ -127,12 +127,12 @@ class Plate:
         Raises BadImage where a chunk was never written, because zarr would give zeros.
         """
         where = self.fields[well, field]
-        array = self._open(self.path / where.path / where.levels[level])
+        array = self.array(where, level)
         what = f"{self.name} {well} field {field} frame {t}"
         planes = []
         for c in [self.channel_index(name) for name in channels or self.channels]:
             index = _index(where.axes, t=t, c=c)
-            refuse_missing(self._missing(where, level, index), what)
+            refuse_missing(self.missing(where, level, index), what)
             stack = read_planes(array, index, what)
             planes.append(stack[0] if len(stack) == 1 else stack.max(axis=0))
         return np.stack(planes)
@@ -146,8 +146,8 @@ class Plate:
         wanted = [self.channel_index(name) for name in channels or self.channels]
         indices = [_index(where.axes, t=t, c=c) for c in wanted]
         for index in indices:
-            refuse_missing(self._missing(where, 0, index), what)
-        return StoredFrame(self._open(self.path / where.path / where.levels[0]), indices, what)
+            refuse_missing(self.missing(where, 0, index), what)
+        return StoredFrame(self.array(where, 0), indices, what)
 
     def write_plane(
         self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray
@@ -213,7 +213,7 @@ class Plate:
             else:
                 array = self._open(self.path / where.path / array_name)
                 index = _index(where.axes, t=t)
-                missing = self._missing(where, level, index)
+                missing = self.missing(where, level, index)
             refuse_missing(missing, what)
             refuse_torn(torn_chunks(array, index), what)
 
@@ -239,7 +239,7 @@ class Plate:
     def states(self, well: str, field: int, t_start: int, t_stop: int) -> list[tuple[int, int]]:
         """Size and time of change of the full-resolution chunks of frames; (-1, -1) if missing."""
         where = self.fields[well, field]
-        array = self._open(self.path / where.path / where.levels[0])
+        array = self.array(where, 0)
         found = []
         for t in range(t_start, t_stop):
             for path in chunk_files(array, _index(where.axes, t=t)):
@@ -255,6 +255,11 @@ class Plate:
             for chunk in chunk_files(array, index):
                 remove(chunk, self.layout.parent)
 
+    def array(self, where: Field, level: int, name: str | None = None) -> zarr.Array:
+        """The array of an image at a level, or of its labels; written only by who computes it."""
+        inner = Path("labels", name, str(level)) if name else Path(where.levels[level])
+        return self._open(self.path / where.path / inner)
+
     def _arrays(
         self, well: str, field: int, t: int, name: str | None
     ) -> Iterator[tuple[zarr.Array, tuple[slice, ...]]]:
@@ -266,17 +271,17 @@ class Plate:
             else:
                 yield self._open(self.path / where.path / array_name), _index(where.axes, t=t)
 
-    def _missing(self, where: Field, level: int, index: tuple[slice, ...]) -> list[Path]:
+    def missing(self, where: Field, level: int, index: tuple[slice, ...]) -> list[Path]:
         """Missing chunks of an image under `index`.
 
         Other writers leave out chunks that are all zero. In a plate that is read in place, a
         chunk is therefore missing only if its coarsest level says that there was something.
         """
-        array = self._open(self.path / where.path / where.levels[level])
+        array = self.array(where, level)
         missing = missing_chunks(array, index)
         if not missing or not self.in_place or len(where.levels) == 1:
             return missing
-        coarsest = self._open(self.path / where.path / where.levels[-1])
+        coarsest = self.array(where, -1)
         places = zip(chunk_files(array, index), chunk_places(array, index), strict=True)
         lost = []
         for path, place in places:
@@ -288,8 +293,7 @@ class Plate:
         self, well: str, field: int, t: int, name: str, level: int
     ) -> tuple[zarr.Array, tuple[slice, ...]]:
         where = self.fields[well, field]
-        array = self._open(self.path / where.path / "labels" / name / str(level))
-        return array, _index(where.axes.replace("c", ""), t=t)
+        return self.array(where, level, name), _index(where.axes.replace("c", ""), t=t)
 
 
 def open_in_place(array: Path) -> zarr.Array:

@@ -1,0 +1,215 @@
+"""A plate of results, as a notebook reads it: images and labels that are read when they are needed,
+tables, wells with what was done to them.
+
+    plate = cellpipe.open_plate("results/P")
+    plate.wells                                  a row per well: condition, dose, control, readouts
+    plate.image("B03", 1).channel("dna")[0]      dask, read chunk by chunk
+    plate.labels("B03", 1, "nuclei").data[0].compute()
+    plate.table("cells")                         pandas
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellpipe.errors import BadConfig
+from cellpipe.files.tables import read_table
+from cellpipe.plate.chunks import missing_chunks, read_planes, refuse_missing
+from cellpipe.plate.plate import Field, Plate
+from cellpipe.wells import well_name
+
+if TYPE_CHECKING:
+    import dask.array
+    import pandas as pd
+
+Index = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class LazyImage:
+    """An image, or labels, of one field, which is read chunk by chunk when it is computed.
+
+    data : dask array, its axes as in `axes`
+    axes : of the data, "tczyx" for pixels, "tzyx" for labels, or the subset that there is
+    scale : of the axes whose unit is known: seconds between frames, µm between pixels
+    channels : names along "c"; none for labels
+
+    A chunk that is missing or torn raises BadImage when it is read: zeros are no pixels.
+    """
+
+    data: dask.array.Array
+    axes: str
+    scale: dict[str, float]
+    channels: tuple[str, ...] = ()
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Of the axes in `scale`: "s" or "µm"."""
+        return {axis: "s" if axis == "t" else "µm" for axis in self.scale}
+
+    def channel(self, name: str) -> dask.array.Array:
+        """Data of one channel, without the axis "c". Raises BadConfig for a name that is none."""
+        at = self.channels.index(_named(name, self.channels, "a channel"))
+        return self.data[(slice(None),) * self.axes.index("c") + (at,)]
+
+
+class OpenPlate:
+    """What `open_plate` returns.
+
+    name : of the plate; channels, label_names : of its images and labels
+    path : folder of its results
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._plate = Plate(path / "layout.json")
+        self.name, self.channels = self._plate.name, tuple(self._plate.channels)
+        self.label_names = tuple(self._plate.label_names)
+
+    def __repr__(self) -> str:
+        fields = len(self._plate.fields)
+        return f"<plate {self.name}: {fields} fields, channels {', '.join(self.channels)}>"
+
+    @property
+    def fields(self) -> list[tuple[str, int]]:
+        """(well, field) of every image, as they were laid out."""
+        return list(self._plate.fields)
+
+    @cached_property
+    def wells(self) -> pd.DataFrame:
+        """A row per well: what was done to it (condition, dose, control …), and its readouts."""
+        return self.table("wells")
+
+    @property
+    def tables(self) -> list[str]:
+        """Names of the tables that there are."""
+        return sorted(path.stem for path in self.path.glob("*.parquet"))
+
+    def table(self, name: str) -> pd.DataFrame:
+        """A table of the plate: "cells", "fields", "wells", "tracks" …
+
+        Raises BadConfig for one that is not there, BadTable for one that is torn.
+        """
+        return read_table(self.path / f"{_named(name, self.tables, 'a table')}.parquet")
+
+    def image(self, well: str, field: int, level: int = 0) -> LazyImage:
+        """The pixels of a field, in the stored type. Raises BadConfig for one that is not there.
+
+        level : 0 is the full resolution, 1 half of it along y and x …
+        """
+        where = self._plate.fields[self._place(well, field)]
+        array = self._plate.array(where, _level(level, where))
+
+        def refuse(index: Index) -> None:
+            refuse_missing(self._plate.missing(where, level, index), f"{where.well} {where.field}")
+
+        return LazyImage(
+            _lazy(array, refuse, f"{self.name} {where.well} field {where.field}"),
+            where.axes,
+            self._scale(where, array),
+            self.channels if "c" in where.axes else (),
+        )
+
+    def labels(self, well: str, field: int, name: str | None = None, level: int = 0) -> LazyImage:
+        """The labels of a field, uint32; 0 is background, other values are `label` of the tables.
+
+        name : "nuclei", "cells", "tracks"; None takes what the rows of the tables are
+        """
+        where = self._plate.fields[self._place(well, field)]
+        known = _named(name or self._plate.objects, self.label_names, "labels")
+        array = self._plate.array(where, _level(level, where), known)
+        what = f"{known} of {self.name} {where.well} field {where.field}"
+
+        def refuse(index: Index) -> None:
+            refuse_missing(missing_chunks(array, index), what)
+
+        axes = where.axes.replace("c", "")
+        return LazyImage(_lazy(array, refuse, what), axes, self._scale(where, array))
+
+    def _place(self, well: str, field: int) -> tuple[str, int]:
+        place = well_name(well), field
+        if place not in self._plate.fields:
+            own = [number for name, number in self._plate.fields if name == place[0]]
+            imaged = dict.fromkeys(name for name, _ in self._plate.fields)
+            fields, wells = ", ".join(map(str, own)), ", ".join(imaged)
+            raise BadConfig(
+                seen=f"field {field} of well {place[0]}",
+                wanted=f"field {fields} of it" if own else f"a well that was imaged: {wells}",
+                do="look at `plate.fields`",
+            )
+        return place
+
+    def _scale(self, where: Field, array: Any) -> dict[str, float]:
+        """Seconds and µm per step of an array, which may be coarser than the field."""
+        own, known = self._plate.scale, {}
+        if own.time_known and "t" in where.axes:
+            known["t"] = own.step
+        if own.length_known:
+            y, x = (round(where.size(a) / n) for a, n in zip("yx", array.shape[-2:], strict=True))
+            known |= {"y": own.y * y, "x": own.x * x}
+        return known
+
+
+def open_plate(results: str | Path) -> OpenPlate:
+    """The results of a plate, for notebooks and scripts of one's own.
+
+    results : the plate's folder below the results, ``results/P``
+
+    Raises BadConfig where no plate was laid out there.
+    """
+    path = Path(results)
+    if not (path / "layout.json").is_file():
+        near = sorted(found.parent.name for found in path.glob("*/layout.json"))
+        raise BadConfig(
+            seen=f"{path}, which holds no layout.json",
+            wanted="the folder of a plate's results, such as results/P",
+            do=f"open one of: {', '.join(near)}" if near else "give the folder of a finished run",
+        )
+    return OpenPlate(path)
+
+
+def _level(level: int, where: Field) -> int:
+    if level in range(len(where.levels)):
+        return level
+    raise BadConfig(
+        seen=f"level {level} of {where.well} field {where.field}",
+        wanted=f"a level from 0 to {len(where.levels) - 1}",
+        do="small images have no coarser levels: take 0",
+    )
+
+
+def _named(name: str, known: Any, what: str) -> str:
+    if name in known:
+        return name
+    near = difflib.get_close_matches(name, known, 1)
+    raise BadConfig(
+        seen=f"{what} '{name}'",
+        wanted=f"one of: {', '.join(known)}",
+        do=f"did you mean '{near[0]}'?" if near else "give one of these names",
+    )
+
+
+def _lazy(array: Any, refuse: Callable[[Index], None], what: str) -> dask.array.Array:
+    """An array on disk as dask, a block per chunk; each chunk is checked when it is read."""
+    import dask.array
+
+    def read(block_info: Any) -> np.ndarray:
+        index = tuple(slice(*ends) for ends in block_info[None]["array-location"])
+        refuse(index)
+        planes = read_planes(array, index, what)
+        return planes.reshape([cut.stop - cut.start for cut in index])
+
+    return dask.array.map_blocks(
+        read,
+        name=f"cellpipe-{dask.base.tokenize(str(array.store_path))}",
+        chunks=dask.array.core.normalize_chunks(array.chunks, array.shape),
+        dtype=array.dtype,
+        meta=np.empty((0,) * array.ndim, array.dtype),
+    )
