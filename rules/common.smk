@@ -363,16 +363,20 @@ SEGMENT_CODE = code_digest(
 # what decides links; how the stage's movement enters speeds is another matter
 LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
 
-# what each stage is made of, for the report: digest of its code, and its options
+# what each stage that runs is made of, for the report: digest of its code, and its options
 MADE = {
     "ingest": (code_digest("ingest_block"), config["ingest"]),
     "denoise": (code_digest("denoise_block"), config["denoise"]),
-    "segment": (SEGMENT_CODE, config["segment"]),
+    "segment": (
+        SEGMENT_CODE,
+        {**config["segment"], "denoise": DENOISE_ON_THE_WAY},
+    ),
     "measure": (code_digest("measure_block"), config["measure"]),
     "classify": (code_digest("classify_block"), config["classify"]),
     "detect": (code_digest("detect_block"), config["detect"]),
     "track": (code_digest("track_block"), config["track"]),
 }
+MADE = {stage: made for stage, made in MADE.items() if stage in STAGES}
 
 
 def memory(megabytes):

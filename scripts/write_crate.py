@@ -16,10 +16,7 @@ with speaking(snakemake):
         plate=snakemake.wildcards.plate,
         images=snakemake.params.images,
         stages=snakemake.params.made,
-        weights={
-            network["name"]: {"sha256": network["sha256"], "license": network["licence"]}
-            for network in snakemake.params.networks
-        },
+        networks=snakemake.params.networks,
         scale=facts_of_scale(json.loads(Path(snakemake.input.inspection).read_text())),
         versions={"cellpipe": __version__, **provenance.versions()},
     )

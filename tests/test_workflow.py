@@ -6,6 +6,7 @@ rule, and receipts (inode and time of each file) say which frames were computed 
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -92,7 +93,10 @@ def test_the_plate_ends_verified_and_reported(whole: Run) -> None:
     assert pd.read_csv(whole.plate / "verified.tsv", sep="\t").empty
     assert pd.read_csv(whole.plate / "quarantine.tsv", sep="\t").empty
     assert "</html>" in (whole.plate / "report.html").read_text(encoding="utf-8")
-    assert (whole.plate / "ro-crate-metadata.json").is_file()
+    crate = json.loads((whole.plate / "ro-crate-metadata.json").read_text())["@graph"]
+    named = {entity["name"] for entity in crate if entity["@type"] == "CreateAction"}
+    ran = {path.name for path in (whole.plate / "blocks").iterdir()} - {"verify"}
+    assert named == ran  # neither denoising nor tracking was asked for
 
 
 def test_every_rule_left_a_log_and_a_benchmark(whole: Run) -> None:

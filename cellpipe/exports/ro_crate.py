@@ -6,7 +6,7 @@ Specification: RO-Crate 1.1, https://w3id.org/ro/crate/1.1
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -32,7 +32,7 @@ def write_crate(
     plate: str,
     images: str,
     stages: Mapping[str, tuple[str, Mapping[str, Any]]],
-    weights: Mapping[str, Mapping[str, str]],
+    networks: Sequence[Mapping[str, str]],
     versions: Mapping[str, str],
     scale: Mapping[str, str] | None = None,
 ) -> None:
@@ -42,7 +42,8 @@ def write_crate(
     ----------
     files : name → path, of results in the folder of `path`
     stages : stage → (digest of its code, its options)
-    weights : name → ``sha256``, ``licence``
+    networks : ``name``, ``sha256``, ``licence`` and ``used_by`` ("segment", "segment cells" …);
+        one that denoises on the way belongs to the stage that asks for it, "segment"
     versions : library → version
     scale : "pixel size" … → size with its source, in words
     """
@@ -53,21 +54,26 @@ def write_crate(
     crate.name = f"Plate {plate}, analysed with cellpipe"
     crate.description = f"Cells, wells and statistics of the images in {images}"
     software = {name: _software(crate, ContextEntity, name, v) for name, v in versions.items()}
-    for name, weight in weights.items():
+    used: dict[str, list[Any]] = {stage: [] for stage in stages}
+    for network in networks:
         facts: dict[str, Any] = {
             "@type": "SoftwareApplication",
-            "name": f"weights {name}",
-            **weight,
+            "name": f"weights {network['name']}",
+            "sha256": network["sha256"],
+            "license": network["licence"],
         }
-        place = f"#weights-{quote(name)}"
-        software[name] = crate.add(ContextEntity(crate, place, properties=facts))
+        place = f"#weights-{quote(network['name'])}"
+        user = network["used_by"].split()[0]
+        entity = crate.add(ContextEntity(crate, place, properties=facts))
+        used["segment" if user == "denoise" and user not in stages else user].append(entity)
     for stage, (code, options) in stages.items():
+        instruments = [*software.values(), *used[stage]]
         facts = {
             "@type": "CreateAction",
             "name": stage,
             "description": f"options: {dict(options)}",
             "identifier": code,
-            "instrument": [{"@id": entity.id} for entity in software.values()],
+            "instrument": [{"@id": entity.id} for entity in instruments],
         }
         crate.root_dataset.append_to(
             "mentions", crate.add(ContextEntity(crate, f"#{stage}", properties=facts))
