@@ -15,7 +15,8 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.readers import account, csv, manifest, ome_tiff, reach, zarr_wells
+from cellpipe.files import reach
+from cellpipe.readers import account, csv, manifest, ome_tiff, zarr_wells
 from cellpipe.readers.files import NOT_LISTED, find_files
 from cellpipe.readers.ome_zarr import describe_source
 from cellpipe.readers.reading import read_plane

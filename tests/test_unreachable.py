@@ -16,7 +16,8 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadImage, Unreachable
-from cellpipe.readers import reach, reading, watch
+from cellpipe.files import reach
+from cellpipe.readers import reading, watch
 from cellpipe.readers.files import find_files
 from cellpipe.readers.reading import read_header, read_plane
 from cellpipe.run import stream
