@@ -101,6 +101,9 @@ def environment(name: str) -> dict[str, str]:
     return pins
 
 
+FACE = ROOT / "cellpipe/__init__.py"
+
+
 @cache
 def imports_of(path: Path, lazily: bool) -> tuple[frozenset[str], frozenset[Path]]:
     """Third-party packages that a file imports, and cellpipe's own files; lazily: in functions."""
@@ -123,7 +126,8 @@ def imports_of(path: Path, lazily: bool) -> tuple[frozenset[str], frozenset[Path
         for name in names:
             top = name.partition(".")[0]
             if top == "cellpipe":
-                files |= {file for file in sources(name) if file.is_file()}
+                # what `open_plate` imports is for notebooks
+                files |= {file for file in sources(name) if file.is_file() and file != FACE}
             elif top not in sys.stdlib_module_names:
                 packages.add(DISTRIBUTIONS.get(top, top))
     return frozenset(packages), frozenset(files)
