@@ -193,3 +193,22 @@ def test_an_empty_well_whose_background_is_cut_off_is_not_called_a_blank_image()
     closed = plate(only("C03", 1, lambda image: np.zeros_like(image)))["fields"]
     rows = list(levels.flat_images({}, {"fields": name_blank(closed, CHANNELS)}))
     assert {row["kind"] for row in rows} == {"blank image"}
+
+
+def test_a_field_of_two_objects_tells_another_objective_and_no_less() -> None:
+    """Two nuclei of twice the diameter beside eight of the usual one; 1.5 times may be chance."""
+    fields = pd.DataFrame(
+        {
+            "well": np.repeat([f"B{n:02d}" for n in range(1, 9)], 2),
+            "field": [1, 2] * 8,
+            "n_nuclei": 8,
+            "object_diameter_px": 28.0 + np.arange(16) % 3,
+        }
+    )
+    fields.loc[5, ["n_nuclei", "object_diameter_px"]] = 2, 42.0
+    assert not list(odd_sizes({}, {"fields": fields}))
+    fields.loc[5, "object_diameter_px"] = 58.0
+    (row,) = odd_sizes({}, {"fields": fields})
+    assert row["where"].startswith("B03 field 2 (2")
+    fields.loc[4, "n_nuclei"] = 3  # the rest of the well tells nothing either
+    assert not list(odd_sizes({}, {"fields": fields}))

@@ -11,7 +11,8 @@ import pandas as pd
 TIMES = 1.4  # medians of fields of one well differ by less, if they hold many objects;
 DEVIATIONS = 6.0  # of few, by as much as they do in other wells
 LEAST = 8  # fields, to know how much that is
-FEWEST = 4  # objects of a field
+FEWEST = 4  # objects of a field;
+PAIR, PAIR_TIMES = 2, 1.7  # two or three tell no more than that: another objective
 COLUMNS = {"object_diameter_px", "n_nuclei"}
 
 
@@ -25,13 +26,17 @@ def odd_sizes(
     fields = tables.get("fields")
     if fields is None or not COLUMNS.issubset(fields):
         return
-    known = fields[(fields["n_nuclei"] >= FEWEST) & (fields["object_diameter_px"] > 0)]
-    size = np.log(known.groupby(["well", "field"])["object_diameter_px"].median())
-    apart = size - _of_the_others(size)
+    known = fields[(fields["n_nuclei"] >= PAIR) & (fields["object_diameter_px"] > 0)]
+    of_fields = known.groupby(["well", "field"])
+    size = np.log(of_fields["object_diameter_px"].median())
+    many = of_fields["n_nuclei"].median() >= FEWEST
+    apart = size - _of_the_others(size, many)
     apart = apart[apart.notna()]
-    if len(apart) < LEAST:
+    if many[apart.index].sum() < LEAST:
         return
-    limit = max(np.log(TIMES), DEVIATIONS * 1.4826 * float(apart.abs().median()))
+    usual = 1.4826 * float(apart[many[apart.index]].abs().median())
+    least = np.where(many[apart.index], np.log(TIMES), np.log(PAIR_TIMES))
+    limit = np.maximum(least, DEVIATIONS * usual)
     far = (size - size.median()).abs()
     odd = [
         f"{well} field {field} ({np.exp(times):.2g} times)"
@@ -49,7 +54,13 @@ def odd_sizes(
         }
 
 
-def _of_the_others(size: pd.Series) -> pd.Series:
-    """Median of the other fields of the same well, by well and field; NaN where there is none."""
-    others = {place: size[place[0]].drop(place[1]).median() for place in size.index}
+def _of_the_others(size: pd.Series, many: pd.Series) -> pd.Series:
+    """Median of the other fields of the same well that hold `many` objects, by well and field; NaN
+    where there is none."""
+    telling = dict(tuple(size[many].groupby(level=0)))
+    none = size.iloc[:0]
+    others = {
+        place: telling.get(place[0], none).drop([place], errors="ignore").median()
+        for place in size.index
+    }
     return pd.Series(others, index=size.index, dtype=float)
