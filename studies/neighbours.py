@@ -3,10 +3,11 @@
     python studies/neighbours.py simulated
     python studies/neighbours.py alone --data path/to/data --most 12
     python studies/neighbours.py exposures
+    python studies/neighbours.py crowd
 
 `simulated` puts 1 to 160 nuclei into fields of 2048²; `alone` sets nuclei of BBBC039's test side,
 that touch no other, one by one into a field of their own background; `exposures` puts bright nuclei
-beside dim ones. Each prints areas and means as ratios to the truth, or to those in the whole image.
+beside dim ones, `crowd` a few bright ones among as many dim ones as there is room for. Each prints areas and means as ratios to the truth, or to those in the whole image.
 """
 
 from __future__ import annotations
@@ -93,6 +94,30 @@ def exposures(engine, seed: int) -> None:
             print(f"{times:3d} times: {'; '.join(parts)}; {found.max()} found", flush=True)
 
 
+def crowd(engine, seed: int) -> None:
+    for radius, pitch in ((4, 14), (6, 16), (8, 19), (8, 24), (12, 27)):
+        for times, n_bright in ((30, 3), (100, 20)):
+            rng = np.random.default_rng([seed, radius, pitch, times])
+            y, x = np.mgrid[:512, :512]
+            rows = np.arange(pitch, 512 - pitch / 2, pitch)
+            places = rng.uniform(-0.15, 0.15, (len(rows) ** 2, 2)) * pitch
+            places += np.stack(np.meshgrid(rows, rows, indexing="ij"), -1).reshape(-1, 2)
+            heights = np.full(len(places), 300.0)
+            heights[rng.choice(len(places), n_bright, replace=False)] *= times
+            sharp, truth = np.zeros((512, 512)), np.zeros((512, 512), np.uint16)
+            for k, (v, u) in enumerate(places):
+                inside = np.hypot(y - v, x - u) <= radius
+                sharp[inside], truth[inside] = heights[k], k + 1
+            light = ndimage.gaussian_filter(sharp, 1.2) + BACKGROUND
+            pixels = rng.poisson(light) + rng.normal(OFFSET, READ_NOISE, light.shape)
+            pixels = np.clip(np.round(pixels), 0, 65535).astype(np.uint16)
+            found = segment_nuclei(pixels, 1.0, engine=engine).labels
+            true, _, _ = ratios(pixels, truth, found)
+            dim = int((heights[true - 1] == 300).sum())
+            print(f"radius {radius}, {pitch} apart, {n_bright} of them {times} times as bright: "
+                  f"{dim} of {len(places) - n_bright} dim ones found", flush=True)  # fmt: skip
+
+
 def alone(engine, data: Path, most: int, edge: int, seed: int) -> None:
     rng, found = np.random.default_rng(seed), []
     folder = data / "nuclei-bbbc039"
@@ -148,7 +173,7 @@ def _alone(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("what", choices=("simulated", "alone", "exposures"))
+    parser.add_argument("what", choices=("simulated", "alone", "exposures", "crowd"))
     parser.add_argument("--data", type=Path, help="folder of real images, for `alone`")
     parser.add_argument("--most", type=int, default=24, help="nuclei, for `alone`")
     parser.add_argument("--edge", type=int, default=2048, help="of the field, for `alone`")
@@ -160,7 +185,9 @@ def main() -> None:
             parser.error("alone needs --data")
         alone(engine, options.data, options.most, options.edge, options.seed)
     else:
-        {"simulated": simulated, "exposures": exposures}[options.what](engine, options.seed)
+        {"simulated": simulated, "exposures": exposures, "crowd": crowd}[options.what](
+            engine, options.seed
+        )
 
 
 if __name__ == "__main__":

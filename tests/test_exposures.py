@@ -79,6 +79,33 @@ def test_an_ordinary_field_is_looked_at_once(monkeypatch) -> None:
     assert len(looks) == 1
 
 
+@pytest.mark.parametrize(("radius", "pitch"), [(6, 16), (12, 27)])
+def test_a_few_bright_nuclei_hide_no_crowd_of_dim_ones(radius: int, pitch: int) -> None:
+    """Where objects reach into every part of an image, its noise is that of the darkest.
+
+    Those right beside a bright one lie in its light.
+    """
+    y, x = np.mgrid[:512, :512]
+    rows = np.arange(pitch, 512 - pitch, pitch)
+    centres = [(v, u) for v in rows for u in rows]
+    truth = np.zeros((512, 512), np.uint16)
+    for value, (v, u) in enumerate(centres, start=1):
+        truth[np.hypot(y - v, x - u) <= radius] = value
+    rng = np.random.default_rng(3)
+    bright = rng.choice(len(centres), 6, replace=False)
+    heights = np.full(len(centres) + 1, 300.0)
+    heights[0], heights[bright + 1] = 0, 30000.0
+    light = ndimage.gaussian_filter(heights[truth], 1.2)
+    pixels = np.round(rng.poisson(30 + light) + rng.normal(100, 3, light.shape)).astype(np.uint16)
+    found = np.isfinite(areas(pixels, truth))
+    away = [
+        min(np.hypot(*np.subtract(centres[k], centres[b])) for b in bright) > 2.3 * pitch
+        for k in range(len(centres))
+    ]
+    assert found[bright].all()
+    assert found[np.array(away)].mean() > 0.95
+
+
 def test_light_around_bright_nuclei_is_no_nucleus_and_wants_no_second_look(monkeypatch) -> None:
     """Stained cytoplasm, and the glare of a lens: up to a tenth as bright as the nucleus beside."""
     looks = []

@@ -27,13 +27,16 @@ OBJECT_PERCENTILE = 95.0  # of pixels of objects: their bright end, without a fe
 HEADROOM = 1.25  # and what lies above it: together about the 99.8th percentile of a crowded image
 RANGE = 8.0  # dimmer ones do not say how bright objects are
 LEAST_BINS = 3  # fewer are no object
+DARK = 0.1  # share of the image that is taken for its darkest part
 
 
 class Levels(NamedTuple):
     """Grey values of an image (Y, X).
 
     background : typical of the image; background_top : of its brightest squares
-    noise : standard deviation of a pixel's noise, in the background
+    noise : standard deviation of a pixel's noise, in the quieter half of the image
+    dark_noise : the same where the image is darkest, for crowded images, in which objects reach
+        into every part; never above `noise`
     object : above the background, the bright end of objects; 0 where there are none
     """
 
@@ -41,6 +44,7 @@ class Levels(NamedTuple):
     background_top: float
     noise: float
     object: float
+    dark_noise: float
 
 
 class Shown(NamedTuple):
@@ -77,6 +81,7 @@ def shown_in(pixels: Plane) -> Shown:
         float(np.percentile(ground, 99)),
         BIN_PX * noise,
         bright_end(seen),
+        BIN_PX * min(noise, _dark_noise(binned, pixels.dtype)),
     )
     return Shown(levels, above)
 
@@ -190,3 +195,18 @@ def _noise(binned: np.ndarray) -> float:
     strips = np.array_split(steps.ravel(), max(1, steps.size // 2048))
     middles = [float(np.median(strip)) for strip in strips]
     return float(np.percentile(middles, 25)) / 0.6745 / np.sqrt(2)
+
+
+def _dark_noise(binned: np.ndarray, dtype: np.dtype) -> float:
+    """Standard deviation of the noise of means of 2 × 2, from the tenth of neighbours whose sum is
+    lowest: sums tell nothing of differences that are noise.
+
+    Of whole numbers it is not below one step, for where a camera cuts off there is none.
+    """
+    pairs = binned[:, 1::2], binned[:, : binned.shape[1] // 2 * 2 : 2]
+    total = pairs[0] + pairs[1]
+    if total.size == 0:
+        return 0.0
+    dark = total <= np.percentile(total, 100 * DARK)
+    found = float(np.median(np.abs(pairs[0] - pairs[1])[dark])) / 0.6745 / np.sqrt(2)
+    return max(found, 1 / BIN_PX) if dtype.kind in "bui" else found

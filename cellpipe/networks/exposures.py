@@ -32,6 +32,7 @@ SURE = 0.8  # least object probability of dim objects
 LEAST_PX = 64  # of something dim, at the network's scale: smaller is debris
 BESIDE_PX = 6  # beside a found object there is its own halo
 THICK = 0.75  # of the edge of a square of that area: thinner strings and arcs are haze
+CROWD = 48.0  # times that area is more than the spread light of one object
 RIM_BINS = 4  # around something dim,
 DARKER_RIM = 0.5  # where most is less than so many times as bright: else it is haze,
 BRIGHTER_RIM, RIM_SHARE = 1.5, 0.03  # and hardly anything as much brighter: else spread light
@@ -108,19 +109,20 @@ def _merged(
 def with_dim(look: Look, image: Plane, place: Place, found: Objects) -> Objects:
     """And objects that are too dim for the exposure: those that it missed, or hardly shows.
 
-    Only where something dim stands alone: beside a bright object there is its spread light.
+    Only those that stand out from dark ground: beside a bright object there is its spread light.
     """
     low, high = look.limits[0]
     assert look.levels is not None
-    least, most = CLEAR * look.levels.noise, DIM * (high - low)
+    least, most = CLEAR * look.levels.dark_noise, DIM * (high - low)
     if least >= most:
         return found
     labels, features = found
     least_px = LEAST_PX / look.scale**2
     contrast = features[:, CONTRAST] * (high - low)
     dim = (contrast > least) & (contrast < most)  # found, but at the end of what can be seen
-    pixels = np.asarray(image[0:1, *place])[0]
-    there = _dim_things(pixels, labels, dim, (least, most), least_px)
+    binned = binned_means(np.asarray(image[0:1, *place])[0])
+    above = supported(binned - background(binned, 0.0))
+    there = _dim_things(above, labels, dim, (least, most), least_px / BIN_PX**2)
     if not there.any():
         return found
     part, inner = _around(there, place, look.scale)
@@ -140,40 +142,59 @@ def with_dim(look: Look, image: Plane, place: Place, found: Objects) -> Objects:
     stored = look.network.card.calibration
     if stored is not None:  # haze and reflections are dim too
         taken &= Calibration.of_card(stored).probability(own_features) >= SURE
+    in_bins = tuple(slice(cut.start // BIN_PX, cut.stop // BIN_PX) for cut in inner)
+    bins = _in_bins(np.where(np.concatenate([[False], taken])[own], own, 0), above[in_bins].shape)
+    clear = np.unique(bins[_standing_out(above[in_bins], bins, bins > 0, 1)])
+    taken &= np.isin(np.arange(1, n + 1), clear)
     if not taken.any():
         return found
     return _merged(found, inner, dim, seen, taken)
 
 
 def _dim_things(
-    pixels: np.ndarray, labels: np.ndarray, dim: np.ndarray, limits: Limits, least_px: float
+    above: np.ndarray, labels: np.ndarray, dim: np.ndarray, limits: Limits, least: float
 ) -> np.ndarray:
-    """Where dim things stand alone, bool (Y, X): objects `dim` (n,), and what no object covers.
+    """Where there may be dim objects, bool (Y, X).
 
-    limits : grey values above the background between which something is dim
-    least_px : its least area
+    Where objects `dim` (n,) or what no object covers stand out from dark ground, or where that is
+    as large as a crowd.
+
+    above : means of 2 × 2 pixels, above the background
+    limits : of these, between which something is dim
+    least : its least area, in bins
     """
-    binned = binned_means(pixels)
-    above = supported(binned - background(binned, 0.0))
-    by_bins = labels[: BIN_PX * len(above) : BIN_PX, : BIN_PX * above.shape[1] : BIN_PX]
+    by_bins = _in_bins(labels, above.shape)
     left = (above > limits[0]) & (above < limits[1])
     near = ndimage.maximum_filter(by_bins > 0, 2 * (BESIDE_PX // BIN_PX) + 1)
     left &= ~near
-    thick = max(1, round(THICK * np.sqrt(least_px) / BIN_PX))
+    thick = max(1, round(THICK * np.sqrt(least)))
     left = ndimage.binary_opening(left, np.ones((thick, thick), bool))
-    found, least = np.concatenate([[False], dim])[by_bins], least_px / BIN_PX**2
-    lone = _alone(above, ndimage.label(left)[0], least)
+    found = np.concatenate([[False], dim])[by_bins]
+    parts, n = ndimage.label(left)
+    crowd = np.bincount(parts.ravel(), minlength=n + 1) >= CROWD * least
+    crowd[0] = False
+    there = crowd[parts] | _standing_out(above, parts, left | found, least)
     if found.any():
-        lone |= _alone(above, np.where(found, by_bins, 0), least)
+        there |= _standing_out(above, np.where(found, by_bins, 0), left | found, least)
     rows, columns = (
         np.minimum(np.arange(n) // BIN_PX, k - 1)
-        for n, k in zip(labels.shape, lone.shape, strict=True)
+        for n, k in zip(labels.shape, there.shape, strict=True)
     )
-    return lone[np.ix_(rows, columns)]
+    return there[np.ix_(rows, columns)]
 
 
-def _alone(above: np.ndarray, parts: np.ndarray, least: float) -> np.ndarray:
-    """Parts (Y, X), of at least that many bins, that stand out from a dark rim; bool."""
+def _in_bins(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Labels (Y, X) at every second pixel, of that shape."""
+    return labels[: BIN_PX * shape[0] : BIN_PX, : BIN_PX * shape[1] : BIN_PX]
+
+
+def _standing_out(
+    above: np.ndarray, parts: np.ndarray, things: np.ndarray, least: float
+) -> np.ndarray:
+    """Parts (Y, X), of at least that many bins, that stand out from a dark rim; bool.
+
+    Other `things` (Y, X) are no rim: dim objects may stand in a crowd.
+    """
     out = np.zeros(parts.shape, bool)
     for i, box in enumerate(ndimage.find_objects(parts), start=1):
         if box is None:
@@ -182,10 +203,10 @@ def _alone(above: np.ndarray, parts: np.ndarray, least: float) -> np.ndarray:
         own = parts[y, x] == i
         if own.sum() < least:
             continue
-        rim = above[y, x][ndimage.binary_dilation(own, iterations=RIM_BINS) & ~own]
-        mean = above[y, x][own].mean()
+        around = ndimage.binary_dilation(own, iterations=RIM_BINS) & ~things[y, x]
+        rim, mean = above[y, x][around], above[y, x][own].mean()
         darker = rim < DARKER_RIM * mean
-        if darker.mean() > 0.5 and (rim > BRIGHTER_RIM * mean).mean() < RIM_SHARE:
+        if rim.size and darker.mean() > 0.5 and (rim > BRIGHTER_RIM * mean).mean() < RIM_SHARE:
             out[y, x] |= own
     return out
 
