@@ -7,7 +7,8 @@
 
 `simulated` puts 1 to 160 nuclei into fields of 2048²; `alone` sets nuclei of BBBC039's test side,
 that touch no other, one by one into a field of their own background; `exposures` puts bright nuclei
-beside dim ones, `crowd` a few bright ones among as many dim ones as there is room for. Each prints areas and means as ratios to the truth, or to those in the whole image.
+beside dim ones, `crowd` a few bright ones among as many dim ones as there is room for. Each prints
+areas and means as ratios to the truth, or to those in the whole image; `crowd` what was found.
 """
 
 from __future__ import annotations
