@@ -61,7 +61,7 @@ RUN = [
 ]
 OF_CELLPIPE = ["cellpipe verify results/P"]
 OF_CONDA = ["snakemake --sdm conda", "snakemake benchmark --sdm conda"]
-OF_MAKE = ["make demo", "make test", "make lint", "make format", "make pictures"]
+OF_MAKE = ["make demo", "make test", "make lint", "make format", "make pictures", "make options"]
 # the archive is put there by the test, so that it needs no network
 OF_ARCHIVE = [
     "curl -LO https://data.broadinstitute.org/bbbc/BBBC013/BBBC013_v1_images_bmp.zip",
@@ -151,7 +151,7 @@ def test_a_target_of_make_is_there(command: str, checkout: Path) -> None:
     done = run_line(command.replace("make", "make -n"), checkout)
     assert done.returncode == 0, done.stderr
     wanted = {"demo": "-- all", "test": "-m pytest", "lint": "--lint", "format": "snakefmt"}
-    wanted["pictures"] = "scripts/make_pictures.py"
+    wanted |= {"pictures": "scripts/make_pictures.py", "options": "scripts/write_options.py"}
     assert wanted[command.split()[1]] in done.stdout
 
 
