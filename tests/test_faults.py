@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from small_plate import Small
+from small_plate import SIDE, Small
 
 from cellpipe.errors import BadImage
 from cellpipe.files import digests
