@@ -17,7 +17,12 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.quality.conditions import doses_of_another_name, wells_without_condition
+from cellpipe.quality.conditions import (
+    cells_one_column_on,
+    controls_of_another_name,
+    doses_of_another_name,
+    wells_without_condition,
+)
 from cellpipe.quality.fields import (
     blank_parts,
     blurred_fields,
@@ -49,6 +54,8 @@ CHECKS: tuple[Check, ...] = (
     incomplete,
     wells_without_condition,
     doses_of_another_name,
+    controls_of_another_name,
+    cells_one_column_on,
     unknown_units,
     odd_scale,
     impossible_objects,
