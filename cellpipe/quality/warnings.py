@@ -40,7 +40,7 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
-from cellpipe.quality.movies import cut_short, frames_in_doubt, nothing_found, stage_not_sought
+from cellpipe.quality.movies import cut_short, cut_tracks, frames_in_doubt, nothing_found, stage_not_sought
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
 
@@ -66,6 +66,7 @@ CHECKS: tuple[Check, ...] = (
     frames_in_doubt,
     stage_not_sought,
     cut_short,
+    cut_tracks,
     blurred_fields,
     blank_parts,
     fields_left_out,
