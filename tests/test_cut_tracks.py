@@ -44,9 +44,7 @@ def movies(cut, crossed=()):
 
 
 def judged(tables, share=0.8):
-    listed = [
-        {"well": w, "field": 1, "axes": "tczyx", "shape": [12, 1, 1, 99, 99]} for w in WELLS
-    ]
+    listed = [{"well": w, "field": 1, "axes": "tczyx", "shape": [12, 1, 1, 99, 99]} for w in WELLS]
     inspection = {"fields": listed, "faults": [], "pixel_size_um": 0.5, "time_step_s": 300.0}
     plate_map = validate_plate_map(pd.DataFrame({"well": WELLS, "control": CONTROL}), WELLS)
     plan = imaging_plan(inspection, None, share)

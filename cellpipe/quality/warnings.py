@@ -40,7 +40,13 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
-from cellpipe.quality.movies import cut_short, cut_tracks, frames_in_doubt, nothing_found, stage_not_sought
+from cellpipe.quality.movies import (
+    cut_short,
+    cut_tracks,
+    frames_in_doubt,
+    nothing_found,
+    stage_not_sought,
+)
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
 
