@@ -9,6 +9,7 @@ So counts, lifetimes and displacements of such a movie cannot be compared with t
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,7 +92,7 @@ def _ends_all(start: np.ndarray, end: np.ndarray, frames: np.ndarray, t: int) ->
     if int(alive.sum()) < FEWEST or (end[alive] >= t).any() or not (start >= t).any():
         return False
     kept, all_ = 0, 0
-    for one, after in zip(frames[:-1], frames[1:], strict=True):
+    for one, after in pairwise(frames):
         if after != t and after - one == 1:
             here = (start <= one) & (end >= one)
             kept, all_ = kept + int((here & (end >= after)).sum()), all_ + int(here.sum())

@@ -64,7 +64,7 @@ def doses_of_another_name(
 def controls_of_another_name(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, str]]:
-    """A column of "negative" and "positive", where no well is a control: nothing is judged by it."""
+    """A column of "negative" and "positive", where no well is a control: none is judged by it."""
     plate_map = tables.get("plate_map")
     if plate_map is None or plate_map["control"].fillna("").ne("").any():
         return
