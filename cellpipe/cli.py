@@ -1,5 +1,6 @@
-"""The command `cellpipe`: look at finished results, and mend them.
+"""The command `cellpipe`: run the workflow, check finished results, and mend them.
 
+cellpipe run --configfile my.yaml   snakemake with cellpipe's Snakefile; other words go to it too
 cellpipe verify results/P           every fault, with its place and block
 cellpipe verify results/P --mend    and make exactly those again
 """
@@ -20,7 +21,12 @@ from cellpipe.run.job import stopped
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 all is well, 1 there are faults, 2 misuse."""
-    options = _parser().parse_args(words)
+    parser = _parser()
+    options, others = parser.parse_known_args(words)
+    if options.run is _run:
+        options.words = others
+    elif others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
         return options.run(options)
     except CellpipeError as fault:
@@ -31,6 +37,12 @@ def main(words: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cellpipe", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="command")
+    run = commands.add_parser(
+        "run",
+        add_help=False,
+        help="run the workflow: arguments are those of snakemake (`cellpipe run --help`)",
+    )
+    run.set_defaults(run=_run)
     verify = commands.add_parser(
         "verify",
         help="compare every file and chunk of a plate's results with what was recorded",
@@ -46,6 +58,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.set_defaults(run=_verify)
     return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Become snakemake with the Snakefile of this package: of the checkout, or of the wheel."""
+    from cellpipe.run.workflow import IS_CHECKOUT, SNAKEFILE
+
+    conda = {"--sdm", "--software-deployment-method", "--use-conda"} & {
+        word.partition("=")[0] for word in options.words
+    }
+    if conda and not IS_CHECKOUT:
+        raise BadConfig(
+            seen=f"{conda.pop()} with a package that pip installed",
+            wanted="a checkout of cellpipe, whose code environments of conda can import",
+            do="clone the repository and run snakemake in it, or leave the option out",
+        )
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), *options.words]
+    os.execv(sys.executable, command)
 
 
 def _verify(options: argparse.Namespace) -> int:
