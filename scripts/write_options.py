@@ -1,11 +1,11 @@
-"""Write docs/options.md and docs/training_options.md from the schemas (make options)."""
+"""Write the pages of options in docs/ from the schemas (make options)."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from cellpipe.config.files import load_yaml
+from cellpipe.config.files import load_schema
 from cellpipe.config.options import table
 
 ROOT = Path(__file__).parents[1]
@@ -23,18 +23,29 @@ Defaults are written as they are typed; text that YAML would read as something e
 """
 PAGES = {
     "options.md": (
-        "config/schemas/config.schema.yaml",
+        "config",
         "# Options of a run",
         "Examples and explanations: [config/README.md](../config/README.md).",
+    ),
+    "training_options.md": (
+        "training",
+        "# Options of a training",
+        "Of every kind but `linking`, which has [its own](linking_options.md). Explanations:"
+        " [config/training/README.md](../config/training/README.md).",
+    ),
+    "linking_options.md": (
+        "linking",
+        "# Options of a training of `kind: linking`",
+        "Explanations: [config/training/linking.md](../config/training/linking.md).",
     ),
 }
 
 
 def page(name: str) -> str:
     """The whole page, as it must be in docs/."""
-    source, title, first = PAGES[name]
-    schema = load_yaml(ROOT / source)
-    return "\n".join([title, "", NOTE.format(source), "", first, "", TIERS, table(schema)])
+    schema, title, first = PAGES[name]
+    note = NOTE.format(f"config/schemas/{schema}.schema.yaml")
+    return "\n".join([title, "", note, "", first, "", TIERS, table(load_schema(schema))])
 
 
 if __name__ == "__main__":
