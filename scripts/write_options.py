@@ -22,30 +22,28 @@ Defaults are written as they are typed; text that YAML would read as something e
 `_s` seconds. `<name>` stands for a name of your choice.
 """
 PAGES = {
-    "options.md": (
-        "config",
-        "# Options of a run",
-        "Examples and explanations: [config/README.md](../config/README.md).",
-    ),
-    "training_options.md": (
-        "training",
-        "# Options of a training",
-        "Of every kind but `linking`, which has [its own](linking_options.md). Explanations:"
-        " [config/training/README.md](../config/training/README.md).",
-    ),
-    "linking_options.md": (
-        "linking",
-        "# Options of a training of `kind: linking`",
+    "options.md": {
+        "config": "# Options of a run\n\n"
+        "Examples and explanations: [config/README.md](../config/README.md)."
+    },
+    "training_options.md": {
+        "training": "# Options of a training\n\n"
+        "Explanations: [config/training/README.md](../config/training/README.md). A training of"
+        " `kind: linking` has [its own](#options-of-a-training-of-kind-linking).",
+        "linking": "# Options of a training of kind linking\n\n"
         "Explanations: [config/training/linking.md](../config/training/linking.md).",
-    ),
+    },
 }
 
 
 def page(name: str) -> str:
     """The whole page, as it must be in docs/."""
-    schema, title, first = PAGES[name]
-    note = NOTE.format(f"config/schemas/{schema}.schema.yaml")
-    return "\n".join([title, "", note, "", first, "", TIERS, table(load_schema(schema))])
+    parts = []
+    for schema, opening in PAGES[name].items():
+        parts.append(f"{opening}\n\n{NOTE.format(f'config/schemas/{schema}.schema.yaml')}\n")
+        parts += [TIERS] if len(parts) == 1 else []
+        parts.append(table(load_schema(schema)))
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":

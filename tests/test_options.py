@@ -17,7 +17,7 @@ from cellpipe.config.files import load_schema
 from cellpipe.config.options import TIERS, Option, options, typed
 
 WRITING = runpy.run_path(str(ROOT / "scripts/write_options.py"))
-SCHEMAS = {name: load_schema(name) for name, *_ in WRITING["PAGES"].values()}
+SCHEMAS = {name: load_schema(name) for page in WRITING["PAGES"].values() for name in page}
 OPTIONS = [
     pytest.param(option, id=f"{name}-{option.name}")
     for name, schema in SCHEMAS.items()
