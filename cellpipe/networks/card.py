@@ -6,6 +6,7 @@ working scale, data, split and scores.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
@@ -59,10 +60,13 @@ def weights_path(name_or_path: str | Path) -> Path:
     else:
         path = Path(str(resources.files("cellpipe"))) / "weights" / f"{text}.safetensors"
     if not path.is_file():
+        near = difflib.get_close_matches(text, shipped(), n=1)
         raise CellpipeError(
-            seen=f"weights {text!r}",
+            seen=f"no weights {text!r}",
             wanted=f"one of {', '.join(shipped()) or 'no shipped weights'}, or a .safetensors file",
-            do="correct weights in the config, or train them (snakemake train)",
+            do=f"did you mean '{near[0]}'?"
+            if near
+            else "correct 'weights' in the config, or train them (snakemake train)",
         )
     return path
 
