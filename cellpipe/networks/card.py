@@ -34,7 +34,7 @@ class Card:
     def trained_on(self) -> str:
         """The sets of images that it was trained on, in words."""
         data = self.extra.get("data", "")
-        return data if isinstance(data, str) else ", ".join(map(str, data))
+        return data if isinstance(data, str) else ", ".join(map(_named, data))
 
     @property
     def digest(self) -> str:
@@ -45,6 +45,11 @@ class Card:
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
+
+
+def _named(data: dict | str) -> str:
+    """A set of images by its name, with its licence."""
+    return data if isinstance(data, str) else f"{data.get('set', data)} ({data.get('licence')})"
 
 
 def weights_path(name_or_path: str | Path) -> Path:
