@@ -1,4 +1,3 @@
-import json
 import os
 import shlex
 import sys
@@ -19,7 +18,7 @@ from cellpipe.config.readouts import (
     refuse_odd_maps,
     refuse_unknown_readouts,
 )
-from cellpipe.run.blocks import cut_blocks, cut_field_blocks
+from cellpipe.run.blocks import Cut
 from cellpipe.errors import CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
 from cellpipe.run.limits import say_killed
@@ -115,37 +114,24 @@ def inspected(wildcards):
     return watch.last_token(Path(RESULTS, wildcards.plate))
 
 
-def fields(plate):
-    """Fields of a plate, with their numbers of frames; asks for the plate to be laid out first."""
-    layout = checkpoints.lay_out_plate.get(plate=plate).output.layout
-    return json.loads(Path(layout).read_text())["fields"]
-
-
 def blocks(plate):
-    """Blocks of a plate: name → units, for stages that go frame by frame."""
-    return cut_blocks(fields(plate), **config["blocks"])
+    """How a plate is cut into blocks; asks for the plate to be laid out first."""
+    path = checkpoints.lay_out_plate.get(plate=plate).output.blocks
+    return read_cut(path, Path(path).stat().st_mtime_ns)
 
 
-def field_blocks(plate):
-    """Blocks of whole fields, for stages that need a whole movie."""
-    wanted = config["blocks"]["frames_per_block"]
-    return cut_field_blocks(fields(plate), frames_per_block=wanted)
-
-
-def block_units(wildcards):
-    return [unit.as_dict() for unit in blocks(wildcards.plate)[wildcards.block]]
-
-
-def field_block_units(wildcards):
-    return [unit.as_dict() for unit in field_blocks(wildcards.plate)[wildcards.block]]
+@cache
+def read_cut(path, changed_ns):
+    """Read once, not for each job; and again when the plate has been laid out anew."""
+    return Cut.read(path)
 
 
 def block_tables(stage):
     """Block tables of a stage, for a rule that gathers a plate."""
 
     def tables(wildcards):
-        cut = field_blocks if stage == "track" else blocks
-        names = cut(wildcards.plate)
+        cut = blocks(wildcards.plate)
+        names = cut.field_blocks if stage == "track" else cut.blocks
         return [
             f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet"
             for name in names
@@ -162,7 +148,7 @@ def all_block_tables(wildcards):
 def faults_of_blocks(wildcards):
     """Lists of what is missing from each block of a plate."""
     of_plate = f"{RESULTS}/{wildcards.plate}/blocks/verify"
-    return [f"{of_plate}/{name}.tsv" for name in blocks(wildcards.plate)]
+    return [f"{of_plate}/{name}.tsv" for name in blocks(wildcards.plate).blocks]
 
 
 def denoised_of(path):
@@ -174,12 +160,8 @@ def track_tables(wildcards):
     """Block tables of the tracks of a block's fields, where labels of tracks are kept."""
     if "tracks" not in LABELS:
         return []
-    wanted = {(u["well"], u["field"]) for u in block_units(wildcards)}
-    return [
-        f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet"
-        for name, units in field_blocks(wildcards.plate).items()
-        if wanted & {(u.well, u.field) for u in units}
-    ]
+    names = blocks(wildcards.plate).field_blocks_of(wildcards.block)
+    return [f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet" for name in names]
 
 
 def covering_tables(stage):
@@ -188,16 +170,9 @@ def covering_tables(stage):
     def tables(wildcards):
         if stage not in STAGES:
             return []
-        wanted = {(u["well"], u["field"]) for u in field_block_units(wildcards)}
-        names = [
-            name
-            for name, units in blocks(wildcards.plate).items()
-            if wanted & {(u.well, u.field) for u in units}
-        ]
-        return [
-            f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet"
-            for name in names
-        ]
+        names = blocks(wildcards.plate).blocks_of(wildcards.block)
+        of_plate = f"{RESULTS}/{wildcards.plate}/blocks/{stage}"
+        return [f"{of_plate}/{name}.parquet" for name in names]
 
     return tables
 

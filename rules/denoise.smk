@@ -21,6 +21,7 @@ if KEEP_DENOISED:
             labels=[],
             store="{plate}_denoised.ome.zarr",
             own_pixels=True,
+            blocks=None,
             code=code_digest("lay_out_plate"),
         script:
             "../scripts/lay_out_plate.py"
@@ -28,6 +29,7 @@ if KEEP_DENOISED:
     rule denoise_block:
         input:
             layout="<results>/{plate}/layout_denoised.json",
+            blocks="<results>/{plate}/blocks.json",
             raw="<results>/{plate}/layout.json",
             ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
         output:
@@ -44,7 +46,6 @@ if KEEP_DENOISED:
             runtime=60,
             gpu=GPUS,
         params:
-            units=block_units,
             options=config["denoise"],
             device=config["device"],
             weights=WEIGHTS,

@@ -1,6 +1,7 @@
 rule detect_block:
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
         segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
     output:
@@ -17,7 +18,6 @@ rule detect_block:
         runtime=60,
         gpu=SPOT_GPUS,
     params:
-        units=block_units,
         options=config["detect"],
         device=config["device"],
         weights=SPOT_WEIGHTS,

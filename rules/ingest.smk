@@ -35,6 +35,7 @@ checkpoint lay_out_plate:
         inspection="<results>/{plate}/inspection.json",
     output:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
     log:
         "<logs>/lay_out_plate/{plate}.log",
     benchmark:
@@ -51,6 +52,7 @@ checkpoint lay_out_plate:
         labels=LABELS,
         store="{plate}.ome.zarr",
         own_pixels=False,
+        blocks=config["blocks"],
         code=code_digest("lay_out_plate"),
     script:
         "../scripts/lay_out_plate.py"
@@ -59,6 +61,7 @@ checkpoint lay_out_plate:
 rule ingest_block:
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         manifest="<results>/{plate}/manifest.parquet",
     output:
         table="<results>/{plate}/blocks/ingest/{block}.parquet",
@@ -73,7 +76,6 @@ rule ingest_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        units=block_units,
         images=of_plate("images"),
         in_place=in_place,
         inspected=inspected,

@@ -1,6 +1,7 @@
 rule measure_block:
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
         segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
     output:
@@ -16,7 +17,6 @@ rule measure_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        units=block_units,
         options=config["measure"],
         labels=LABELS,
         whole_frame_mpx=config["segment"]["whole_frame_mpx"],

@@ -1,6 +1,7 @@
 rule segment_block:
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         pixels=pixels_layout,
         pixels_table=pixels_table,
     output:
@@ -17,7 +18,6 @@ rule segment_block:
         runtime=60,
         gpu=GPUS,
     params:
-        units=block_units,
         options=config["segment"],
         denoise=DENOISE_ON_THE_WAY,
         device=config["device"],

@@ -1,6 +1,7 @@
 rule track_block:
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         cells=covering_tables("measure"),
         classes=covering_tables("classify"),
     output:
@@ -16,7 +17,6 @@ rule track_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        units=field_block_units,
         options=LINKING,
         weights=LINK_WEIGHTS,
         code=code_digest("track_block"),
