@@ -1,11 +1,12 @@
 # make demo   draw two plates, run the whole chain on them, compare with what is true
 # make test   pass the tests
+# make options   write docs/options.md from the schemas
 PYTHON ?= python3
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
 READY := .venv/.ready
 
-.PHONY: demo test lint format clean
+.PHONY: demo test options lint format clean
 
 demo: $(READY)
 	@$(BIN)/python scripts/draw_demo.py --out demo --seed 1
@@ -15,6 +16,9 @@ demo: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+
+options: $(READY)
+	$(BIN)/python scripts/write_options.py
 
 lint: $(READY) .venv-lint/.ready
 	$(BIN)/ruff check .
