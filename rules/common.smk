@@ -1,5 +1,4 @@
 import os
-import shlex
 import sys
 from functools import cache
 from pathlib import Path
@@ -7,8 +6,13 @@ from types import SimpleNamespace as Wildcards
 
 import pandas as pd
 from snakemake.exceptions import WorkflowError
+from snakemake.io import flag
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
 
-sys.path.insert(0, workflow.basedir)
+
+include: "package.smk"
+
+
 from cellpipe.config import lines, sheets
 from cellpipe.files import places
 from cellpipe.readers import watch
@@ -16,29 +20,39 @@ from cellpipe.config.files import refuse_doubles
 from cellpipe.config.inspected import refuse_lost_inspection
 from cellpipe.config.names import refuse_unknown_names
 from cellpipe.run.blocks import Cut
-from cellpipe.errors import CellpipeError
+from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
 from cellpipe.run.limits import say_killed
 from cellpipe.run.run_record import note_run
 from cellpipe.run.code import code_digest, keep_parsed
 from cellpipe.run.summary import end_of_run
 
-# scripts import cellpipe from here, also inside conda environments and on cluster nodes
-OF_JOBS = f"export PYTHONPATH={shlex.quote(workflow.basedir)}; "
-shell.prefix(OF_JOBS)
+
+def placed(path):
+    """Where a path of these rules lies: below the `prefix` of a module that uses them."""
+    below = workflow.modifier.path_modifier.replace_prefix(path)
+    if os.path.isabs(path) and workflow.modifier.path_modifier.prefix:
+        raise BadConfig(
+            seen=f"results: {path}, and the prefix {workflow.modifier.path_modifier.prefix}",
+            wanted="a relative path of the results below the prefix of a module",
+            do="remove 'prefix' from the module, or give 'results' relative to it",
+        )
+    return below
 
 
 try:
     for path in workflow.configfiles:
         refuse_doubles(path)
-    sheets.refuse_odd_paths({"cellpipe itself": workflow.basedir}, odd="{}:")
+    sheets.refuse_odd_paths({"cellpipe itself": SOURCE}, odd="{}:")
     sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
-    config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
+    config = sheets.checked_config(config, SOURCE / "config/schemas")
     SHEET = sheets.read_plates(
         config["plates"],
-        Path(workflow.basedir, "config/schemas"),
+        SOURCE / "config/schemas",
         layouts=config["layouts"],
     )
+    # as rules write it; in the config, where it lies: below the `prefix` of a module
+    RESULTS, config["results"] = config["results"], placed(config["results"])
     places.refuse_overlaps(SHEET, config["results"])
     if workflow.is_main_process:  # jobs need not check again
         refuse_unknown_names(config, SHEET)
@@ -56,8 +70,7 @@ except CellpipeError as fault:
         f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
     ) from None
 
-shell.prefix(f"{OF_JOBS}export CELLPIPE_DURABLE={int(config['durable'])}; ")
-RESULTS = config["results"]
+os.environ["CELLPIPE_DURABLE"] = str(int(config["durable"]))  # of jobs
 PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
 KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
@@ -86,9 +99,19 @@ wildcard_constraints:
     block=r"\d{4}",
 
 
-def of_plate(key):
-    """A column of the sheet of plates; no file where the sheet names none."""
+def in_sheet(key):
+    """A column of the sheet of plates; nothing where the sheet names none."""
     return lambda wildcards: SHEET[wildcards.plate][key] or []
+
+
+def of_plate(key):
+    """A file or folder that the sheet of plates names, seen from where the workflow runs."""
+    return lambda wildcards: given(SHEET[wildcards.plate][key])
+
+
+def given(path):
+    """An input that no rule makes: it lies where it is named, whatever the prefix of a module."""
+    return local(str(path)) if path else []
 
 
 def in_place(wildcards):
@@ -99,14 +122,14 @@ def in_place(wildcards):
 def watched(wildcards):
     """Changes when what was found missing or bad in a folder of images is no longer so."""
     plate = wildcards.plate
-    return watch.token(Path(RESULTS, plate), Path(SHEET[plate]["images"]))
+    return watch.token(Path(config["results"], plate), Path(SHEET[plate]["images"]))
 
 
 def inspected(wildcards):
     """What a plate in place was inspected with: its chunks may be mended with no other trace."""
     if not in_place(wildcards):
         return ""
-    return watch.last_token(Path(RESULTS, wildcards.plate))
+    return watch.last_token(Path(config["results"], wildcards.plate))
 
 
 def blocks(plate):
@@ -156,7 +179,9 @@ def track_tables(wildcards):
     if "tracks" not in LABELS:
         return []
     names = blocks(wildcards.plate).field_blocks_of(wildcards.block)
-    return [f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet" for name in names]
+    return [
+        f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet" for name in names
+    ]
 
 
 def covering_tables(stage):
@@ -195,7 +220,9 @@ def results_of_plate(wildcards):
         for rule in final_rules(wildcards.plate)
         for path in getattr(rules, rule).output
     ]
-    return [str(path).replace("{plate}", wildcards.plate) for path in outputs]
+    named = [str(path).replace("{plate}", wildcards.plate) for path in outputs]
+    # outputs lie below the prefix of a module already
+    return [flag(path, PATH_MODIFIER_FLAG) for path in named]
 
 
 # folders among the results, and the output that is made again where files in them are gone;
@@ -214,9 +241,9 @@ FOLDERS = {
 @cache
 def gone(plate):
     """Outputs that lack what they held when they were made: files, or the pixels."""
-    folder = Path(RESULTS, plate)
+    folder = Path(config["results"], plate)
     names = [*lost_stores(folder), *incomplete(folder, FOLDERS)]
-    return [f"{RESULTS}/{plate}/{name}" for name in names]
+    return [f"{folder}/{name}" for name in names]
 
 
 def whole(wildcards):
@@ -239,20 +266,35 @@ def all_results(wildcards):
 
 def note_how_it_runs():
     """Record in the folder of each plate how its results are made, for `cellpipe verify`."""
-    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
+    note_run(
+        config["results"], SHEET, workflow.main_snakefile, workflow.config_settings
+    )
+
+
+NAMES = workflow.modifier.modify_rulename(
+    "*"
+)  # "cellpipe_*", if a module calls them so
+
+
+def own_name(job):
+    """The name of a job's rule in these files."""
+    before, _, after = NAMES.partition("*")
+    return job.rule.name.removeprefix(before).removesuffix(after)
 
 
 def say_how_it_ended():
     """Print a few lines for each plate that this run was to finish."""
-    jobs = [job for job in workflow.dag.jobs if "plate" in job.wildcards_dict]
-    summarised = [job.wildcards.plate for job in jobs if job.rule.name == "check_plate"]
+    jobs = [
+        job for job in workflow.dag.jobs if job.wildcards_dict.get("plate") in PLATES
+    ]
+    summarised = [job.wildcards.plate for job in jobs if own_name(job) == "check_plate"]
     stopped = {}
     for job in workflow.dag.needrun_jobs():
-        if not workflow.dag.finished(job) and job.rule.name != "check_plate":
+        if not workflow.dag.finished(job) and own_name(job) != "check_plate":
             stopped.setdefault(job.wildcards_dict.get("plate"), []).append(job)
     ready = {
         plate: [
-            job.rule.name
+            own_name(job)
             for job in of_plate
             if all(
                 workflow.dag.finished(d)
@@ -263,7 +305,7 @@ def say_how_it_ended():
         for plate, of_plate in stopped.items()
     }
     plates = [plate for plate in PLATES if plate in summarised]
-    print(end_of_run(Path(RESULTS), plates, ready), file=sys.stderr)
+    print(end_of_run(Path(config["results"]), plates, ready), file=sys.stderr)
 
 
 def not_made_lists(wildcards):
@@ -293,8 +335,7 @@ def of_evaluation(name):
 
 def evaluated(key):
     """A folder of label images to be judged by itself, without a plate."""
-    path = config["evaluate"][key]
-    return os.path.expandvars(path) if path else []
+    return given(os.path.expandvars(config["evaluate"][key] or ""))
 
 
 def of_classifier(name):
@@ -350,5 +391,5 @@ MADE = {stage: made for stage, made in MADE.items() if stage in STAGES}
 
 
 def memory(megabytes):
-    """Memory that doubles with each attempt; the profile says how many there are."""
+    """More memory than the profile's default; doubles, as that does, with each attempt."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)

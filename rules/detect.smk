@@ -1,4 +1,12 @@
+"""Spots.
+
+in     results/P/layout.json, blocks/ingest/0000.parquet …, blocks/segment/0000.parquet …
+out    results/P/blocks/detect/0000.parquet …    one row per spot
+"""
+
+
 rule detect_block:
+    """Spots are detected at sub-pixel positions and assigned to their cells."""
     input:
         layout="<results>/{plate}/layout.json",
         blocks="<results>/{plate}/blocks.json",
@@ -12,10 +20,7 @@ rule detect_block:
         "<benchmarks>/detect_block/{plate}/{block}.tsv"
     conda:
         DETECT_ENV
-    threads: 1
     resources:
-        mem_mb=memory(2000),
-        runtime=60,
         gpu=SPOT_GPUS,
     params:
         options=config["detect"],

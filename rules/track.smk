@@ -1,4 +1,12 @@
+"""Cells over time.
+
+in     results/P/blocks/measure/0000.parquet …, blocks/classify/0000.parquet …
+out    results/P/blocks/track/0000.parquet …    track and parent of each cell; blocks of whole fields
+"""
+
+
 rule track_block:
+    """Cells are linked over time, through gaps and divisions."""
     input:
         layout="<results>/{plate}/layout.json",
         blocks="<results>/{plate}/blocks.json",
@@ -12,10 +20,6 @@ rule track_block:
         "<benchmarks>/track_block/{plate}/{block}.tsv"
     conda:
         TRACK_ENV
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         options=LINKING,
         weights=LINK_WEIGHTS,

@@ -1,3 +1,9 @@
+"""Networks are trained. Needs no plate: snakemake --snakefile rules/train.smk
+
+in     config/training/<network>.yaml, images and labels below $CELLPIPE_DATA
+out    training/<network>/: weights and their card, curves, scores, the worst images
+"""
+
 import os
 
 from cellpipe.training.recipe import data_folder, gpus, initial_file
@@ -7,8 +13,8 @@ TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
 CUT = {"cells_phase": "training/pairs/cells_phase"}
 
 
-# needs no plate: snakemake --snakefile rules/train.smk
 rule train:
+    """All shipped networks are trained."""
     input:
         expand(
             "training/{network}/{network}.safetensors",
@@ -17,6 +23,7 @@ rule train:
 
 
 rule cut_training_pairs:
+    """Images and labels of label-free cells are cut into training pairs."""
     input:
         data=TRAINING_DATA,
     output:
@@ -27,15 +34,12 @@ rule cut_training_pairs:
         "<benchmarks>/cut_training_pairs.tsv"
     conda:
         "../envs/train.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
     script:
         "../scripts/cut_training_pairs.py"
 
 
 rule train_network:
+    """A network is trained by its training config, and calibrated and scored on images held out."""
     input:
         config="config/training/{network}.yaml",
         initial=lambda wildcards: initial_file(
@@ -49,9 +53,24 @@ rule train_network:
         weights="training/{network}/{network}.safetensors",
         card="training/{network}/{network}.json",
         curves="training/{network}/curves.tsv",
-        figure="training/{network}/curves.svg",
-        scores="training/{network}/scores.tsv",
-        worst="training/{network}/worst.png",
+        figure=report(
+            "training/{network}/curves.svg",
+            caption="captions/curves.rst",
+            category="Training",
+            labels={"network": "{network}", "shows": "learning curves"},
+        ),
+        scores=report(
+            "training/{network}/scores.tsv",
+            caption="captions/trained.rst",
+            category="Training",
+            labels={"network": "{network}", "shows": "scores"},
+        ),
+        worst=report(
+            "training/{network}/worst.png",
+            caption="captions/worst_learned.rst",
+            category="Training",
+            labels={"network": "{network}", "shows": "worst images"},
+        ),
     log:
         "<logs>/train_network/{network}.log",
     benchmark:
