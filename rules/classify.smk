@@ -40,7 +40,7 @@ rule train_classifier:
         options=config["classify"],
         leave_out=config["profile"]["leave_out"],
         seed=config["seed"],
-        code=code_digest("train_classifier"),
+        code=code_of("train_classifier"),
     script:
         "../scripts/train_classifier.py"
 
@@ -59,6 +59,6 @@ rule classify_block:
     conda:
         "../envs/analysis.yaml"
     params:
-        code=code_digest("classify_block"),
+        code=code_of("classify_block"),
     script:
         "../scripts/classify_block.py"

@@ -22,7 +22,7 @@ rule export_ctc:
     conda:
         "../envs/track.yaml"
     params:
-        code=code_digest("export_ctc"),
+        code=code_of("export_ctc"),
     script:
         "../scripts/export_ctc.py"
 
@@ -43,7 +43,7 @@ rule export_geff:
     conda:
         "../envs/track.yaml"
     params:
-        code=code_digest("export_geff"),
+        code=code_of("export_geff"),
     script:
         "../scripts/export_geff.py"
 
@@ -64,7 +64,7 @@ rule export_trackmate:
     conda:
         "../envs/track.yaml"
     params:
-        code=code_digest("export_trackmate"),
+        code=code_of("export_trackmate"),
     script:
         "../scripts/export_trackmate.py"
 
@@ -85,7 +85,7 @@ rule export_napari:
     conda:
         "../envs/track.yaml"
     params:
-        code=code_digest("export_napari"),
+        code=code_of("export_napari"),
     script:
         "../scripts/export_napari.py"
 
@@ -104,6 +104,6 @@ rule export_model:
     conda:
         "../envs/segment.yaml"
     params:
-        code=code_digest("export_model"),
+        code=code_of("export_model"),
     script:
         "../scripts/export_model.py"

@@ -37,7 +37,7 @@ rule draw_figures:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
         stage=config["track"]["stage"],
-        code=code_digest("draw_figures"),
+        code=code_of("draw_figures"),
     script:
         "../scripts/draw_figures.py"
 
@@ -83,9 +83,10 @@ rule write_report:
         images=in_sheet("images"),
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
-        made=MADE,
+        options=OPTIONS,
+        steps=lambda wildcards: steps(wildcards.plate),
         networks=NETWORKS,
-        code=code_digest("write_report"),
+        code=code_of("write_report"),
     script:
         "../scripts/write_report.py"
 
@@ -93,6 +94,7 @@ rule write_report:
 rule write_crate:
     """Options, code, networks and results are described as an RO-Crate."""
     input:
+        tables=all_block_tables,
         inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
@@ -111,8 +113,9 @@ rule write_crate:
         "../envs/analysis.yaml"
     params:
         images=in_sheet("images"),
-        made=MADE,
+        options=OPTIONS,
+        steps=lambda wildcards: steps(wildcards.plate),
         networks=NETWORKS,
-        code=code_digest("write_crate"),
+        code=code_of("write_crate"),
     script:
         "../scripts/write_crate.py"

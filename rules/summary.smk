@@ -25,7 +25,7 @@ rule summarise_plate:
     conda:
         "../envs/ingest.yaml"
     params:
-        code=code_digest("summarise_plate"),
+        code=code_of("summarise_plate"),
     script:
         "../scripts/summarise_plate.py"
 
@@ -47,6 +47,6 @@ rule check_plate:
         "../envs/ingest.yaml"
     params:
         max_left_out=config["max_left_out"],
-        code=code_digest("check_plate"),
+        code=code_of("check_plate"),
     script:
         "../scripts/check_plate.py"

@@ -22,7 +22,7 @@ rule track_block:
         TRACK_ENV
     params:
         options=LINKING,
-        weights=LINK_WEIGHTS,
-        code=code_digest("track_block"),
+        weights=WEIGHTS.get("track"),
+        code=code_of("track_block"),
     script:
         "../scripts/track_block.py"

@@ -24,7 +24,7 @@ rule verify_block:
     conda:
         "../envs/ingest.yaml"
     params:
-        code=code_digest("verify_block"),
+        code=code_of("verify_block"),
     script:
         "../scripts/verify_block.py"
 
@@ -47,8 +47,7 @@ rule verify_plate:
     conda:
         "../envs/ingest.yaml"
     params:
-        weights=WEIGHTS,
-        code=code_digest("verify_plate"),
+        code=code_of("verify_plate"),
     script:
         "../scripts/verify_plate.py"
 
