@@ -1,3 +1,5 @@
+"""What rules share: the checked config, the sheet of plates, and where inputs lie."""
+
 import os
 import sys
 from functools import cache
