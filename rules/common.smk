@@ -1,5 +1,6 @@
 """What rules share: the checked config, the sheet of plates, and where inputs lie."""
 
+import atexit
 import os
 import sys
 from functools import cache
@@ -21,6 +22,7 @@ from cellpipe.readers import watch
 from cellpipe.config.files import refuse_doubles
 from cellpipe.config.inspected import refuse_lost_inspection
 from cellpipe.config.names import refuse_unknown_names
+from cellpipe.run.ahead import jobs_ahead
 from cellpipe.run.blocks import Cut
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
@@ -273,9 +275,27 @@ def note_how_it_runs():
     )
 
 
-NAMES = workflow.modifier.modify_rulename(
-    "*"
-)  # "cellpipe_*", if a module calls them so
+# "cellpipe_*", if a module calls rules so
+NAMES = workflow.modifier.modify_rulename("*")
+
+
+@atexit.register
+def say_what_is_ahead():
+    """Of a dry run, after what Snakemake lists: what it cannot list yet."""
+    if not workflow.dryrun or workflow.dag is None:
+        return
+    waiting = {plate: [] for plate in PLATES}
+    order = [rule.name for rule in workflow.rules]
+    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+    for job in sorted(jobs, key=lambda job: order.index(job.rule.name)):
+        rules_of_plate = waiting.get(job.wildcards_dict.get("plate"), [])
+        if own_name(job) not in rules_of_plate:
+            rules_of_plate.append(own_name(job))
+    until = NAMES.replace("*", "lay_out_plate")
+    per_block = config["blocks"]["frames_per_block"]
+    text = jobs_ahead(waiting, STAGES, per_block, until)
+    if text:
+        print(text, file=sys.stderr)
 
 
 def own_name(job):

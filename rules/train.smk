@@ -5,12 +5,35 @@ out    training/<network>/: weights and their card, curves, scores, the worst im
 """
 
 import os
+from pathlib import Path
+
+if "SOURCE" not in globals():  # without the rest of the workflow
+
+    include: "package.smk"
+
 
 from cellpipe.training.recipe import data_folder, gpus, initial_file
 
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
-# networks that learn from cut images, and where these lie
+# networks that learn from cut images, and where these lie; below the `prefix` of a module
 CUT = {"cells_phase": "training/pairs/cells_phase"}
+CUT_AT = {
+    network: workflow.modifier.path_modifier.replace_prefix(path)
+    for network, path in CUT.items()
+}
+
+
+def recipe(wildcards):
+    """A training config: yours, or the shipped one where the workflow is used from elsewhere."""
+    own = Path(f"config/training/{wildcards.network}.yaml")
+    return str(own if own.is_file() else SOURCE / own)
+
+
+def of_data(wildcards):
+    """The folder of the data; a cut one is made by a rule."""
+    cut = CUT.get(wildcards.network)
+    folders = data_folder(recipe(wildcards), cut or TRAINING_DATA)
+    return folders if cut else [local(folder) for folder in folders]
 
 
 rule train:
@@ -25,7 +48,7 @@ rule train:
 rule cut_training_pairs:
     """Images and labels of label-free cells are cut into training pairs."""
     input:
-        data=TRAINING_DATA,
+        data=local(TRAINING_DATA),
     output:
         pairs=directory(CUT["cells_phase"]),
     log:
@@ -41,14 +64,11 @@ rule cut_training_pairs:
 rule train_network:
     """A network is trained by its training config, and calibrated and scored on images held out."""
     input:
-        config="config/training/{network}.yaml",
-        initial=lambda wildcards: initial_file(
-            f"config/training/{wildcards.network}.yaml"
-        ),
-        data=lambda wildcards: data_folder(
-            f"config/training/{wildcards.network}.yaml",
-            CUT.get(wildcards.network, TRAINING_DATA),
-        ),
+        config=lambda wildcards: local(recipe(wildcards)),
+        initial=lambda wildcards: [
+            local(path) for path in initial_file(recipe(wildcards))
+        ],
+        data=of_data,
     output:
         weights="training/{network}/{network}.safetensors",
         card="training/{network}/{network}.json",
@@ -81,9 +101,8 @@ rule train_network:
     resources:
         mem_mb=6000,
         runtime=180,
-        gpu=lambda wildcards: gpus(f"config/training/{wildcards.network}.yaml"),
+        gpu=lambda wildcards: gpus(recipe(wildcards)),
     params:
-        work="training/{network}/run",
-        data=lambda wildcards: CUT.get(wildcards.network, TRAINING_DATA),
+        data=lambda wildcards: CUT_AT.get(wildcards.network, TRAINING_DATA),
     script:
         "../scripts/train_network.py"
