@@ -8,20 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace as Wildcards
 
 import pandas as pd
-from snakemake.exceptions import WorkflowError
 from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
-
-
-include: "package.smk"
-
-
 from cellpipe.config import lines, sheets
-from cellpipe.files import places
 from cellpipe.readers import watch
-from cellpipe.config.files import refuse_doubles
-from cellpipe.config.inspected import refuse_lost_inspection
-from cellpipe.config.names import refuse_unknown_names
+from cellpipe.config.checked import checked_run
 from cellpipe.run.ahead import jobs_ahead
 from cellpipe.run.blocks import Cut
 from cellpipe.errors import BadConfig, CellpipeError
@@ -34,33 +25,28 @@ from cellpipe.run.summary import end_of_run
 
 def placed(path):
     """Where a path of these rules lies: below the `prefix` of a module that uses them."""
-    below = workflow.modifier.path_modifier.replace_prefix(path)
-    if os.path.isabs(path) and workflow.modifier.path_modifier.prefix:
+    modifier = workflow.modifier.path_modifier
+    if not isinstance(path, str):  # the check of the config has words for it
+        return path
+    if os.path.isabs(path) and modifier.prefix:
         raise BadConfig(
-            seen=f"results: {path}, and the prefix {workflow.modifier.path_modifier.prefix}",
-            wanted="a relative path of the results below the prefix of a module",
+            seen=f"results: {path}, and the prefix {modifier.prefix} of the module",
+            wanted="a relative path of the results, which then lie below the prefix",
             do="remove 'prefix' from the module, or give 'results' relative to it",
         )
-    return below
+    return modifier.replace_prefix(path)
 
 
 try:
-    for path in workflow.configfiles:
-        refuse_doubles(path)
     sheets.refuse_odd_paths({"cellpipe itself": SOURCE}, odd="{}:")
-    sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
-    config = sheets.checked_config(config, SOURCE / "config/schemas")
-    SHEET = sheets.read_plates(
-        config["plates"],
-        SOURCE / "config/schemas",
-        layouts=config["layouts"],
+    # as rules write it; in the checked config, where it lies
+    RESULTS = config.get("results", "results")
+    config, SHEET = checked_run(
+        {**config, "results": placed(RESULTS)},
+        files=workflow.configfiles,
+        schemas=SOURCE / "config/schemas",
+        names=workflow.is_main_process,
     )
-    # as rules write it; in the config, where it lies: below the `prefix` of a module
-    RESULTS, config["results"] = config["results"], placed(config["results"])
-    places.refuse_overlaps(SHEET, config["results"])
-    if workflow.is_main_process:  # jobs need not check again
-        refuse_unknown_names(config, SHEET)
-        refuse_lost_inspection(config, SHEET)
     NETWORKS = sheets.networks(config)
     WEIGHTS = {
         stage: sheets.weights_of(config, stage) for stage in sheets.stages(config)
@@ -70,9 +56,7 @@ try:
     )
     EXPORTED = sheets.exported_weights(config)
 except CellpipeError as fault:
-    raise WorkflowError(
-        f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
-    ) from None
+    raise in_words(fault) from None
 
 os.environ["CELLPIPE_DURABLE"] = str(int(config["durable"]))  # of jobs
 PLATES = list(SHEET)

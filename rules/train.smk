@@ -5,6 +5,7 @@ out    training/<network>/: weights and their card, curves, scores, the worst im
 """
 
 import os
+import sys
 from pathlib import Path
 
 if "SOURCE" not in globals():  # without the rest of the workflow
@@ -12,6 +13,8 @@ if "SOURCE" not in globals():  # without the rest of the workflow
     include: "package.smk"
 
 
+from cellpipe.errors import CellpipeError
+from cellpipe.run.job import say, stopped
 from cellpipe.training.recipe import data_folder, gpus, initial_file
 
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
@@ -26,14 +29,34 @@ CUT_AT = {
 def recipe(wildcards):
     """A training config: yours, or the shipped one where the workflow is used from elsewhere."""
     own = Path(f"config/training/{wildcards.network}.yaml")
-    return str(own if own.is_file() else SOURCE / own)
+    shipped = SOURCE / own
+    return str(shipped if shipped.is_file() and not own.is_file() else own)
 
 
-def of_data(wildcards):
+def of_recipe(ask, *more):
+    """What a training config says, checked before any job: no weights are lost by a misspelt one."""
+
+    def answer(wildcards):
+        try:
+            return ask(recipe(wildcards), *more)
+        except CellpipeError as fault:
+            # an exception would be shown with a traceback
+            say(stopped(fault))
+            sys.exit(1)
+
+    return answer
+
+
+def given_by(ask, *more):
+    """Inputs that a training config names, and no rule makes: the prefix of a module is not theirs."""
+    return lambda wildcards: [local(path) for path in of_recipe(ask, *more)(wildcards)]
+
+
+def data_of(wildcards):
     """The folder of the data; a cut one is made by a rule."""
-    cut = CUT.get(wildcards.network)
-    folders = data_folder(recipe(wildcards), cut or TRAINING_DATA)
-    return folders if cut else [local(folder) for folder in folders]
+    if wildcards.network in CUT:
+        return of_recipe(data_folder, CUT[wildcards.network], True)(wildcards)
+    return given_by(data_folder, TRAINING_DATA, False)(wildcards)
 
 
 rule train:
@@ -65,10 +88,8 @@ rule train_network:
     """A network is trained by its training config, and calibrated and scored on images held out."""
     input:
         config=lambda wildcards: local(recipe(wildcards)),
-        initial=lambda wildcards: [
-            local(path) for path in initial_file(recipe(wildcards))
-        ],
-        data=of_data,
+        initial=given_by(initial_file),
+        data=data_of,
     output:
         weights="training/{network}/{network}.safetensors",
         card="training/{network}/{network}.json",
@@ -101,7 +122,7 @@ rule train_network:
     resources:
         mem_mb=6000,
         runtime=180,
-        gpu=lambda wildcards: gpus(recipe(wildcards)),
+        gpu=of_recipe(gpus),
     params:
         data=lambda wildcards: CUT_AT.get(wildcards.network, TRAINING_DATA),
     script:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 POSSIBLE_UM = (2.0, 60.0)  # median diameter of nuclei: those of yeast, those of giant cells
 CAMERA_UM = 3.0  # pixels of cameras begin here; those in the sample are smaller above 2.5x
-SET_SIZE = "set 'pixel_size_um' under 'ingest' in the config"
-SET_STEP = "set 'time_step_s' under 'ingest' in the config"
+SET_SIZE = "set 'ingest.pixel_size_um' in the config"
+SET_STEP = "set 'ingest.time_step_s' in the config"
 Row = dict[str, str]
 
 
@@ -76,7 +76,7 @@ def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Itera
             "where": "plate",
             "seen": f"{own} in the config; {seen}",
             "likely_cause": "the config is for another objective or binning, or the metadata are",
-            "do": "correct 'pixel_size_um' under 'ingest', or leave it out",
+            "do": "correct 'ingest.pixel_size_um', or leave it out",
         }
     if source == "config":
         return
@@ -161,8 +161,7 @@ def _empty_because(part: str) -> tuple[str, str]:
         return (
             "no cell reaches beyond its nucleus: the pixel size is too large, or the largest "
             "distance of cells too small",
-            "check the pixel size ('pixel_size_um' under 'ingest'), then "
-            "'segment.cells.max_distance_um'",
+            "check the pixel size ('ingest.pixel_size_um'), then 'segment.cells.max_distance_um'",
         )
     return (
         "no cell has the values that the column needs",

@@ -202,7 +202,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise BadConfig(
             seen=f"the pattern {pattern} ({fault})",
             wanted="a regular expression with named groups",
-            do="correct it under 'layouts' in the config",
+            do="correct it in 'layouts' in the config",
         ) from fault
     groups = set(expression.groupindex)
     if "well" not in groups and not {"row", "column"} <= groups:

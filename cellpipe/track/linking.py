@@ -126,7 +126,7 @@ def load_link_network(name_or_path: str | Path, threads: int | None = None) -> L
         raise CellpipeError(
             seen=f"weights {card.name!r} of kind {card.kind!r}",
             wanted="weights of kind 'linking'",
-            do="correct 'weights' of the section 'track' in the config",
+            do="correct 'track.weights'",
         )
     network = LinkNetwork(LinkNetworkConfig(tuple(card.architecture.get("widths", ()))))
     try:

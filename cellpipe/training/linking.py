@@ -150,7 +150,7 @@ def read_candidates(movies: pd.DataFrame) -> tuple[Candidates, Candidates]:
             raise BadConfig(
                 seen=f"no true {what} among the candidates of {len(movies)} movie(s)",
                 wanted="some to learn from",
-                do="simulate movies as well (linking: movies), or give longer ones",
+                do="simulate movies as well ('linking.movies'), or give longer ones",
             )
     log.info("%d candidate links, %d divisions", sum(map(len, right)), sum(map(len, divides)))
     return (
