@@ -39,7 +39,7 @@ DISTRIBUTIONS = {
 OF_OTHER_STAGES = {
     "detect_block": {"torch", "numba"},
     "track_block": {"torch", "safetensors"},
-    "inspect_plate": {"scipy", "numba", "safetensors", "torch", "trackpy"},  # limits of spots
+    "inspect_plate": {"scipy"},
     "lay_out_plate": {"scipy"},
     "lay_out_denoised": {"scipy"},
     "verify_block": {"scipy"},
