@@ -9,12 +9,15 @@ mine/
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from checkouts import FILES, PARTS
 from drawn_pairs import CONFIG, write_set
 from in_process import preload, run_forked
 from running import PLATE, ROOT, Run, digests
@@ -164,3 +167,28 @@ def test_a_network_is_trained_by_a_foreign_workflow(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "below/training/discs/scores.tsv", sep="\t"))
     assert planned[0] == 0, planned[1]
     assert str(ROOT / "config/training/linking.yaml") in planned[1]
+
+
+@pytest.mark.skipif(not shutil.which("snakedeploy"), reason="no snakedeploy on PATH")
+def test_snakedeploy_deploys_what_runs(tmp_path: Path) -> None:
+    preload()
+    repository, here = tmp_path / "cellpipe", tmp_path / "mine"
+    for part in (*PARTS, *FILES, "workflow"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        repository.mkdir(exist_ok=True)
+        copy(ROOT / part, repository / part)
+    run = Run.drawn(tmp_path, "plate", PLATE, size="tiny").copied(
+        here, "images", "plate_map.tsv", "plates.tsv"
+    )
+    command = ["snakedeploy", "deploy-workflow", str(repository), str(here), "--branch", "main"]
+    subprocess.run(command, check=True, capture_output=True)
+    deployed = here / "workflow/Snakefile"
+    # of a repository on this disk, snakedeploy names the Snakefile without the folder before it
+    written = deployed.read_text()
+    assert '"workflow/Snakefile"' in written
+    deployed.write_text(written.replace('"workflow', f'"{repository}/workflow'))
+    (here / "config/config.yaml").write_text(yaml.safe_dump(run.config))
+    words = ["--directory", str(here), "--snakefile", str(deployed), "--nolock", "--cores", "1"]
+    code, printed = run_forked(["snakemake", *words], here)
+    assert code == 0, printed
+    assert (run.plate / "complete.txt").is_file()
