@@ -25,7 +25,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cellpipe.run.workflow import FOLDER, PACKAGE
+from cellpipe.files.workflow import FOLDER, PACKAGE
 
 SCRIPTS = FOLDER / "scripts"
 CACHE = PACKAGE / "__pycache__" / "code-digests-2.json"  # beside what Python keeps of the sources

@@ -16,7 +16,7 @@ from typing import Any
 
 from cellpipe.errors import CellpipeError
 from cellpipe.files.publish import publish_text
-from cellpipe.run.workflow import SNAKEFILE
+from cellpipe.files.workflow import SNAKEFILE
 
 NAME = "run.json"
 
