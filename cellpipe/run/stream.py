@@ -6,9 +6,9 @@
     frame 3                                                 write          long the movie)
 
 Units whose receipt bears the right key are skipped; a unit gets its receipt when its last frame
-is written. A frame that cannot be used is quarantined with reason and remedy, and the block goes
-on (or stops, if the config says so); one on which a stage meets an error that nobody expected is
-left out as "failed". Nothing here knows what the stages do.
+is written, and on disk (`behind`). A frame that cannot be used is quarantined with reason and
+remedy, and the block goes on (or stops, if the config says so); one on which a stage meets an error
+that nobody expected is left out as "failed". Nothing here knows what the stages do.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.errors import BadImage, CellpipeError
-from cellpipe.files.durable import sync_disk
+from cellpipe.run.behind import ReceiptsBehind
 from cellpipe.run.blocks import Unit
 from cellpipe.run.receipts import (
     Frame,
@@ -118,8 +118,9 @@ def run_block(
     waiting = [unit for unit in asked if not _finished(unit, keys[unit], work, receipts, stop)]
     if len(waiting) < len(units):
         progress(len(units) - len(waiting))
-    collector = _Collector(work, keys, receipts, progress, stop)
-    _flow(waiting, work, collector)
+    with ReceiptsBehind(receipts, progress) as behind:
+        collector = _Collector(work, keys, behind, stop)
+        _flow(waiting, work, collector)
     collector.refuse_nothing_but_failures()
     finished = [_kept(unit, keys[unit], receipts) for unit in units]
     remove_overlapping(receipts, units)
@@ -153,18 +154,12 @@ def _kept(unit: Unit, key: str, receipts: Path) -> Receipt:
 
 
 class _Collector:
-    """Gathers what frames gave, and writes a unit's receipt after its last frame."""
+    """Gathers what frames gave, and makes a unit's receipt after its last frame."""
 
     def __init__(
-        self,
-        work: Work,
-        keys: Mapping[Unit, str],
-        receipts: Path,
-        progress: Callable[[int], None],
-        stop: bool,
+        self, work: Work, keys: Mapping[Unit, str], receipts: ReceiptsBehind, stop: bool
     ) -> None:
-        self.work, self.keys, self.receipts = work, keys, receipts
-        self.progress, self.stop = progress, stop
+        self.work, self.keys, self.receipts, self.stop = work, keys, receipts, stop
         self.rows: list[pd.DataFrame] = []
         self.frames: list[Frame] = []
         self.broken = False
@@ -210,7 +205,7 @@ class _Collector:
         self.frames.append(Frame(t, status, reason, item.fault.do, item.seconds))
 
     def _finish(self, unit: Unit) -> None:
-        """Publish the receipt of a unit."""
+        """Hand over the receipt of a unit."""
         for t in set(range(unit.t_start, unit.t_stop)) - {frame.t for frame in self.frames}:
             self.work.erase(unit, t)  # an earlier stage has quarantined it
         full = [rows for rows in self.rows if len(rows)]
@@ -221,14 +216,8 @@ class _Collector:
         key = self.keys[unit]
         made = _without(self.work.fingerprint(unit, key), self.frames)
         table = table.assign(fingerprint=pd.Series(made, table.index, dtype="str"))
-        receipt = Receipt(unit, key, made, tuple(self.frames))
-        if any(frame.stored for frame in self.frames):
-            self.receipts.mkdir(parents=True, exist_ok=True)
-            sync_disk(self.receipts)
-        # a receipt that is torn is none: it need not be on disk before it has its name
-        write_receipts(receipt_path(self.receipts, unit), table, [receipt], synced=False)
+        self.receipts.add(table, Receipt(unit, key, made, tuple(self.frames)))
         self.rows, self.frames = [], []
-        self.progress(1)
 
 
 def _without(fingerprint: str, frames: Sequence[Frame]) -> str:
