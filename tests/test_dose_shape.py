@@ -74,6 +74,16 @@ def test_two_steps_are_doubted_and_keep_their_ec50():
     assert np.isfinite(fit.ec50)
 
 
+def test_a_response_that_comes_back_in_part_keeps_its_ec50_with_a_word():
+    """By about a fifth of its range: too little for a bell, too much for none to be told."""
+    dose, rng = np.r_[np.zeros(8), np.repeat(3.0 ** np.arange(-4, 4), 2)], np.random.default_rng(1)
+    expected = sigmoid(dose, 0.1, 1) - 0.4 * sigmoid(dose, 10, 1)
+    fits = [fit_dose_response(dose, expected + rng.normal(0, 0.03, dose.size)) for _ in range(20)]
+    kept = [fit.note for fit in fits if np.isfinite(fit.ec50)]
+    assert len(kept) >= 10
+    assert np.mean(["comes back by" in note for note in kept]) > 0.9
+
+
 def test_a_step_says_that_its_slope_is_not_determined():
     fit = fit_dose_response(
         [1, 1.25, 2.5, 5, 10, 25, 50, 100], [100, 100, 100, 100 / 3, 0, 0, 0, 0]

@@ -177,8 +177,8 @@ def test_a_movie_that_cannot_be_linked_is_left_out_by_name(
         output=Named(table=str(table)),
         params=Named(
             units=units,
-            code="",
-            weights="",
+            code={"digest": "c", "libraries": []},
+            weights={},
             options={**options, "weights": None, "keep_labels": False},
         ),
     )

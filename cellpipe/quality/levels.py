@@ -224,7 +224,7 @@ def _like_each_other(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _signature(fields: pd.DataFrame, channel: str) -> np.ndarray:
     """Logarithms of a channel's level, noise and mean, of each field, shape (N, 3)."""
-    mean = np.log(np.maximum(fields[f"{channel}_mean"].to_numpy(float), 0) + 1)
+    mean = np.log(np.maximum(fields[f"{channel}_mean"].to_numpy(float), 0) + _unit(fields, channel))
     return np.stack([_log_level(fields, channel), _log_noise(fields, channel), mean], axis=1)
 
 
@@ -247,11 +247,19 @@ def _by_channel(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.Da
 def _log_level(fields: pd.DataFrame, channel: str) -> np.ndarray:
     """Logarithm of the background, with its noise: around 0 a level has no meaning."""
     background = np.maximum(fields[f"{channel}_background"].to_numpy(float), 0)
-    return np.log(background + 3 * fields[f"{channel}_noise"].to_numpy(float) + 1)
+    noise = fields[f"{channel}_noise"].to_numpy(float)
+    return np.log(background + 3 * noise + _unit(fields, channel))
 
 
 def _log_noise(fields: pd.DataFrame, channel: str) -> np.ndarray:
-    return np.log(fields[f"{channel}_noise"].to_numpy(float) + 0.1)
+    return np.log(fields[f"{channel}_noise"].to_numpy(float) + 0.1 * _unit(fields, channel))
+
+
+def _unit(fields: pd.DataFrame, channel: str) -> float:
+    """What counts as little light: a grey value, or the usual noise of images from 0 to 1."""
+    noise = fields[f"{channel}_noise"].to_numpy(float)
+    noise = noise[noise > 0]
+    return min(1.0, float(np.median(noise))) if len(noise) else 1.0
 
 
 def _usual(values: np.ndarray) -> tuple[float, float]:

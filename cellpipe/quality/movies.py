@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.profiles.cut_tracks import cut_movies
 from cellpipe.profiles.ground import usual
 from cellpipe.quality.fields import places
 
@@ -95,6 +96,33 @@ def cut_short(
         "out: their counts and medians over time are of another part of the time (a culture that "
         "grows)",
     }
+
+
+def cut_tracks(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """A row for movies in which lost frames ended all tracks: of cells, and of spots."""
+    fields = tables.get("fields", pd.DataFrame())
+    for name, what in (("tracks", "track"), ("spot_tracks", "detect")):
+        tracks = tables.get(name, pd.DataFrame())
+        if tracks.empty or "t_start" not in tracks:
+            continue
+        cut = cut_movies(fields, tracks)
+        if cut.empty:
+            continue
+        n = len(cut[["well", "field"]].drop_duplicates())
+        first = cut.iloc[0]
+        yield {
+            "kind": "tracks cut",
+            "where": places(cut),
+            "seen": f"all {name.replace('_', ' ')} end at lost frames in {n} of "
+            f"{len(tracks[['well', 'field']].drop_duplicates())} movies, first at "
+            f"{int(first['n_lost'])} before frame {int(first['t'])} of {first['well']} field "
+            f"{int(first['field'])}: an object before and after them counts as two",
+            "likely_cause": f"more frames lost than '{what}.max_gap_frames' allows",
+            "do": f"copy the missing files; or raise '{what}.max_gap_frames', if objects can be "
+            "told apart for so long",
+        }
 
 
 def nothing_found(

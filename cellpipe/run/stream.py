@@ -27,6 +27,7 @@ import pandas as pd
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.run.behind import ReceiptsBehind
 from cellpipe.run.blocks import Unit
+from cellpipe.run.made import Made
 from cellpipe.run.receipts import (
     Frame,
     Receipt,
@@ -39,6 +40,7 @@ from cellpipe.run.receipts import (
 )
 from cellpipe.run.unexpected import FAILED, FIELDS, Unexpected, unexpected
 
+NOTHING = Made()
 AHEAD = 3  # frames read before they are wanted, and frames computed that wait to be written
 
 
@@ -55,7 +57,7 @@ class Work:
     there : whether the pixels that a receipt speaks of are still there
     stored : digests of what `write` has stored of a frame, by layer; a receipt holds them, and
         what no longer matches them is made again
-    fingerprint : of a finished unit, from its key and the extra that `write` noted
+    fingerprint : of a finished unit, from its key and what `write` kept
     empty : columns of the rows when a unit has none
     """
 
@@ -88,6 +90,7 @@ def run_block(
     *,
     receipts: Path,
     table: Path,
+    made: Made = NOTHING,
     on_bad_image: str = "quarantine",
     keep: Collection[str] = (),
     progress: Callable[[int], None] = lambda n_units: None,
@@ -98,6 +101,7 @@ def run_block(
     ----------
     receipts : folder for the receipts of this stage
     table : path of the block table
+    made : what the units are made with, for their receipts
     on_bad_image : "quarantine" or "stop"
     keep : names of units that stay as they are if they have a receipt: they cannot be made again
     progress : called with 1 for each unit that is finished
@@ -119,7 +123,7 @@ def run_block(
     if len(waiting) < len(units):
         progress(len(units) - len(waiting))
     with ReceiptsBehind(receipts, progress) as behind:
-        collector = _Collector(work, keys, behind, stop)
+        collector = _Collector(work, keys, behind, made, stop)
         _flow(waiting, work, collector)
     collector.refuse_nothing_but_failures()
     finished = [_kept(unit, keys[unit], receipts) for unit in units]
@@ -157,9 +161,15 @@ class _Collector:
     """Gathers what frames gave, and makes a unit's receipt after its last frame."""
 
     def __init__(
-        self, work: Work, keys: Mapping[Unit, str], receipts: ReceiptsBehind, stop: bool
+        self,
+        work: Work,
+        keys: Mapping[Unit, str],
+        receipts: ReceiptsBehind,
+        made: Made,
+        stop: bool,
     ) -> None:
-        self.work, self.keys, self.receipts, self.stop = work, keys, receipts, stop
+        self.work, self.keys, self.receipts = work, keys, receipts
+        self.made, self.stop = made, stop
         self.rows: list[pd.DataFrame] = []
         self.frames: list[Frame] = []
         self.broken = False
@@ -214,9 +224,10 @@ class _Collector:
         else:  # rows of a frame without objects know the types of the columns best
             table = with_place_types((self.rows or [self.work.empty])[0].iloc[:0])
         key = self.keys[unit]
-        made = _without(self.work.fingerprint(unit, key), self.frames)
-        table = table.assign(fingerprint=pd.Series(made, table.index, dtype="str"))
-        self.receipts.add(table, Receipt(unit, key, made, tuple(self.frames)))
+        own = _without(self.work.fingerprint(unit, key), self.frames)
+        table = table.assign(fingerprint=pd.Series(own, table.index, dtype="str"))
+        receipt = Receipt(unit, key, own, tuple(self.frames), made=self.made)
+        self.receipts.add(table, receipt)
         self.rows, self.frames = [], []
 
 

@@ -27,6 +27,7 @@ LEAST_R_SQUARED = 0.5
 ON_SLOPE = 0.03  # doses with less or more than that of the response are on a plateau
 NOT_REACHED = 0.25  # of the response: more than that was never seen
 REVERSAL = 0.25  # of the response's range: less than that back is no bell
+SOME_REVERSAL = 0.1  # more than that is worth a word, where it is beyond doubt
 LACK_OF_FIT_P = 0.001
 LACK_OF_FIT_SHARE = 0.05  # of the variance: less than that is not worth a word
 _HILLS = np.log([0.7, 1.5, 4.0, 12.0])
@@ -51,6 +52,11 @@ def shape_notes(x: NDArray, y: NDArray, ssr: float) -> tuple[str, str]:
             "",
         )
     missed = lack_of_fit(x, y, ssr)
+    if two and two.p < SECOND_STEP_P and two.reversal >= SOME_REVERSAL:
+        return "", (
+            f"the response turns at dose {10**two.turn:.3g} and comes back by {two.reversal:.0%} of"
+            " its range: the curve does not describe the points beyond"
+        )
     if missed and missed[0] < LACK_OF_FIT_P and missed[1] > LACK_OF_FIT_SHARE:
         return "", (
             f"the curve does not describe the points: it misses {missed[1]:.0%} of their variance"
