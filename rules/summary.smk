@@ -6,7 +6,6 @@ rule summarise_plate:
         warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,
         plate_map=of_plate("plate_map"),
-        results=results_of_plate,
     output:
         summary="<results>/{plate}/summary.json",
     log:
@@ -29,6 +28,7 @@ rule summarise_plate:
 rule check_plate:
     input:
         summary="<results>/{plate}/summary.json",
+        results=results_of_plate,
     output:
         complete="<results>/{plate}/complete.txt",
     log:
