@@ -31,8 +31,9 @@ from cellpipe.run.made import Made
 from cellpipe.run.receipts import (
     Frame,
     Receipt,
+    joined,
     kept_receipt,
-    read_rows,
+    kept_unit,
     receipt_path,
     remove_overlapping,
     with_place_types,
@@ -128,9 +129,8 @@ def run_block(
     collector.refuse_nothing_but_failures()
     finished = [_kept(unit, keys[unit], receipts) for unit in units]
     remove_overlapping(receipts, units)
-    rows = read_rows([receipt_path(receipts, unit) for unit in units])
-    write_receipts(table, rows, finished)
-    return finished
+    write_receipts(table, joined([rows for _, rows in finished]), [own for own, _ in finished])
+    return [own for own, _ in finished]
 
 
 def _finished(unit: Unit, key: str, work: Work, receipts: Path, stop: bool) -> bool:
@@ -146,15 +146,15 @@ def _finished(unit: Unit, key: str, work: Work, receipts: Path, stop: bool) -> b
     return all(work.stored(unit, frame.t) == frame.stored for frame in noted)
 
 
-def _kept(unit: Unit, key: str, receipts: Path) -> Receipt:
-    receipt = kept_receipt(receipt_path(receipts, unit), key)
-    if receipt is None:
+def _kept(unit: Unit, key: str, receipts: Path) -> tuple[Receipt, pd.DataFrame]:
+    found = kept_unit(receipt_path(receipts, unit), key)
+    if found is None:
         raise CellpipeError(
             seen=f"the receipt of {unit.name} in {receipts} was replaced while this job ran",
             wanted="one run at a time on a results folder",
             do="end the other run (on a cluster, look for its jobs too), then run again",
         )
-    return receipt
+    return found
 
 
 class _Collector:
