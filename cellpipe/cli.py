@@ -1,5 +1,6 @@
-"""The command `cellpipe`: look at finished results, and mend them.
+"""The command `cellpipe`: check a config; look at finished results, and mend them.
 
+cellpipe check my.yaml              every option and name, of a run or of a training
 cellpipe verify results/P           every fault, with its place and block
 cellpipe verify results/P --mend    and make exactly those again
 """
@@ -31,6 +32,14 @@ def main(words: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cellpipe", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="command")
+    check = commands.add_parser(
+        "check",
+        help="check a config, its sheet of plates and every name in them, without a run",
+        description="Check the config of a run, with its sheet of plates, plate maps, annotations "
+        "and weights, or the config of a training. Exit status 2 if there is a fault.",
+    )
+    check.add_argument("config", type=Path, nargs="*", default=[Path("config/config.yaml")])
+    check.set_defaults(run=_check)
     verify = commands.add_parser(
         "verify",
         help="compare every file and chunk of a plate's results with what was recorded",
@@ -46,6 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.set_defaults(run=_verify)
     return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from cellpipe.config.checked import check_file
+
+    for path in options.config:
+        print(f"{path}: no fault found. {check_file(path)}")
+    return 0
 
 
 def _verify(options: argparse.Namespace) -> int:

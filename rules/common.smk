@@ -7,15 +7,9 @@ from pathlib import Path
 from types import SimpleNamespace as Wildcards
 
 import pandas as pd
-from snakemake.exceptions import WorkflowError
-
-sys.path.insert(0, workflow.basedir)
 from cellpipe.config import lines, sheets
-from cellpipe.files import places
 from cellpipe.readers import watch
-from cellpipe.config.files import refuse_doubles
-from cellpipe.config.inspected import refuse_lost_inspection
-from cellpipe.config.names import refuse_unknown_names
+from cellpipe.config.checked import checked_run
 from cellpipe.run.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
@@ -30,20 +24,13 @@ shell.prefix(OF_JOBS)
 
 
 try:
-    for path in workflow.configfiles:
-        refuse_doubles(path)
     sheets.refuse_odd_paths({"cellpipe itself": workflow.basedir}, odd="{}:")
-    sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
-    config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
-    SHEET = sheets.read_plates(
-        config["plates"],
-        Path(workflow.basedir, "config/schemas"),
-        layouts=config["layouts"],
+    config, SHEET = checked_run(
+        config,
+        files=workflow.configfiles,
+        schemas=Path(workflow.basedir, "config/schemas"),
+        names=workflow.is_main_process,
     )
-    places.refuse_overlaps(SHEET, config["results"])
-    if workflow.is_main_process:  # jobs need not check again
-        refuse_unknown_names(config, SHEET)
-        refuse_lost_inspection(config, SHEET)
     NETWORKS = sheets.networks(config)
     WEIGHTS = {
         stage: sheets.weights_of(config, stage) for stage in sheets.stages(config)
@@ -53,9 +40,7 @@ try:
     )
     EXPORTED = sheets.exported_weights(config)
 except CellpipeError as fault:
-    raise WorkflowError(
-        f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
-    ) from None
+    raise in_words(fault) from None
 
 shell.prefix(f"{OF_JOBS}export CELLPIPE_DURABLE={int(config['durable'])}; ")
 RESULTS = config["results"]

@@ -1,10 +1,34 @@
 import os
+import sys
 
+from cellpipe.errors import CellpipeError
+from cellpipe.run.job import say, stopped
 from cellpipe.training.recipe import data_folder, gpus, initial_file
 
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
 # networks that learn from cut images, and where these lie
 CUT = {"cells_phase": "training/pairs/cells_phase"}
+
+
+def of_recipe(ask, *more):
+    """What a training config says, checked before any job: no weights are lost by a misspelt one."""
+
+    def answer(wildcards):
+        try:
+            return ask(f"config/training/{wildcards.network}.yaml", *more)
+        except CellpipeError as fault:
+            # an exception would be shown with a traceback
+            say(stopped(fault))
+            sys.exit(1)
+
+    return answer
+
+
+def data_of(wildcards):
+    """The folder of the data; a cut one is made by a rule."""
+    network = wildcards.network
+    made = network in CUT
+    return of_recipe(data_folder, CUT.get(network, TRAINING_DATA), made)(wildcards)
 
 
 # needs no plate: snakemake --snakefile rules/train.smk
@@ -38,13 +62,8 @@ rule cut_training_pairs:
 rule train_network:
     input:
         config="config/training/{network}.yaml",
-        initial=lambda wildcards: initial_file(
-            f"config/training/{wildcards.network}.yaml"
-        ),
-        data=lambda wildcards: data_folder(
-            f"config/training/{wildcards.network}.yaml",
-            CUT.get(wildcards.network, TRAINING_DATA),
-        ),
+        initial=of_recipe(initial_file),
+        data=data_of,
     output:
         weights="training/{network}/{network}.safetensors",
         card="training/{network}/{network}.json",
@@ -62,7 +81,7 @@ rule train_network:
     resources:
         mem_mb=6000,
         runtime=180,
-        gpu=lambda wildcards: gpus(f"config/training/{wildcards.network}.yaml"),
+        gpu=of_recipe(gpus),
     params:
         work="training/{network}/run",
         data=lambda wildcards: CUT.get(wildcards.network, TRAINING_DATA),

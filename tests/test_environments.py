@@ -39,7 +39,6 @@ DISTRIBUTIONS = {
 OF_OTHER_STAGES = {
     "detect_block": {"torch", "numba"},
     "track_block": {"torch", "safetensors"},
-    "train_network": {"trackpy"},
     "inspect_plate": {"scipy"},
     "lay_out_plate": {"scipy"},
     "lay_out_denoised": {"scipy"},

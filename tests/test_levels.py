@@ -199,7 +199,7 @@ def test_an_empty_well_whose_background_is_cut_off_is_not_called_a_blank_image()
 
     fields = name_blank(plate(changed)["fields"], CHANNELS)
     (row,) = levels.flat_images({}, {"fields": fields})
-    assert (row["kind"], row["where"]) == ("background cut off", "channel dna: C03")
+    assert (row["kind"], row["where"]) == ("background clipped", "channel dna: C03")
     assert "without cells" in row["likely_cause"]
     closed = plate(only("C03", 1, lambda image: np.zeros_like(image)))["fields"]
     rows = list(levels.flat_images({}, {"fields": name_blank(closed, CHANNELS)}))

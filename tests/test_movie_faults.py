@@ -90,7 +90,7 @@ def test_the_frames_are_named_and_no_others(plate: Path) -> None:
     assert all("out of focus" in flagged["B02", t] for t in BLURRED)
     assert f"repeat an earlier frame: {COPY}" in (plate / "report.html").read_text()
     log = (plate.parent / "logs/gather_plate/P.log").read_text()
-    assert "frames to doubt, B02 field 1" in log
+    assert "doubtful frames, B02 field 1" in log
 
 
 def test_every_export_tells_the_same_tracks(plate: Path) -> None:

@@ -136,7 +136,7 @@ def test_ratios_and_cvs_of_values_without_a_zero_are_empty():
     assert np.isnan(cv([-1.0, 1.01]))
     assert cv([-9.0, -11.0]) == pytest.approx(np.sqrt(2) / 10)
     wells = plate([-1.0, 1.0, 0.5, -0.2], [3.0], [5.0, 6.0, 7.0])
-    assert "no signal / background: values lie below 0" in note(wells)
+    assert "no signal / background: values are below 0" in note(wells)
 
 
 def test_percent_of_control_is_empty_where_controls_do_not_differ():
@@ -153,6 +153,18 @@ def test_dead_positive_controls_say_so_and_the_rest_is_judged():
     said = note(wells)
     assert "Z′" in said
     assert "all 3 positive control wells without a value (no cells: A11, A12, B01)" in said
+
+
+def test_negative_controls_of_two_groups_are_no_reference():
+    """Half of them lost their cells: no sample, dead or alive, is far from their median."""
+    half_dead = [100.0, 104.0, 97.0, 99.0, 5.0, 6.0, 4.0, 5.5]
+    wells = plate(half_dead, [100.0, 5.0], positive=(5.0, 4.0, 6.0))
+    samples = judged(wells)
+    assert samples["hit"].isna().all()
+    assert "two groups, 4 near 5.25 (A05, A06, A07, A08)" in samples["hit_reason"][0]
+    assert "two groups" in note(wells)
+    for whole in (NEGATIVE, [*NEGATIVE[:7], 100.0], [0.0, 1.0] * 4, [100.0, 101.0] * 4):
+        assert "two groups" not in note(plate(whole, [10.0]))
 
 
 def test_few_negative_controls_are_remarked():

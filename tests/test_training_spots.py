@@ -12,9 +12,9 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from cellpipe.detect import DIAMETER_TO_SIGMA, detect_spots
-from cellpipe.detect.filters import blob_answer
+from cellpipe.detect.filters import DIAMETER_TO_SIGMA, blob_answer
 from cellpipe.detect.learned import OUTPUTS, in_noise_units, spots_from_maps
+from cellpipe.detect.spots import detect_spots
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.metrics.points import point_scores
 from cellpipe.networks.load import load_network
@@ -176,7 +176,7 @@ def test_what_a_training_writes_finds_spots(tmp_path, monkeypatch):
     assert network.card.kind == "spots"
     assert network.card.diameter_px == list(SpotDesign().diameter_px)
     assert network.card.extra["data"] == [
-        {"set": "drawn by cellpipe.simulate", "licence": "CC0-1.0"}
+        {"set": "simulated by cellpipe.simulate", "licence": "CC0-1.0"}
     ]
     assert (
         json.loads(out.with_suffix(".json").read_text())["extra"]["training"]["spots"]["empty"]

@@ -132,9 +132,9 @@ class Classifier:
                 raise KeyError("weights of another shape")
         except (KeyError, ValueError, TypeError) as fault:
             raise BadConfig(
-                seen=f"a file that holds no cellpipe classifier ({fault})",
+                seen=f"a file without a cellpipe classifier ({fault})",
                 wanted="one written by cellpipe's classifier training",
-                do="train the classifier again, or point classify.weights to its file",
+                do="delete it and run again: the classifier is trained again",
             ) from fault
         counted, reason = int(card.get("n_training", 0)), str(card.get("reason", ""))
         return cls(features, classes, **arrays, n_training=counted, reason=reason)

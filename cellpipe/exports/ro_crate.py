@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from cellpipe.run.made import StageMade
 
 DESCRIPTIONS = {
-    "inspection.json": "fields, channels, scale and its sources, as the files hold them",
+    "inspection.json": "fields, channels, scale and its sources, as stored in the files",
     "cells.parquet": "one row per cell and time",
     "wells.parquet": "one row per well",
     "statistics.tsv": "one row per readout",
     "quarantine.tsv": "what was left out, and why",
-    "warnings.tsv": "what to know before the numbers: likely causes, what to do",
+    "warnings.tsv": "doubts about the data: likely causes, what to do",
     "report.html": "the page of the plate",
     "figures": "figures",
 }

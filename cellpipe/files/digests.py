@@ -116,7 +116,7 @@ def _taken(path: Path) -> CellpipeError:
     return CellpipeError(
         seen=f"{path} was removed or replaced since this job wrote it",
         wanted="one run at a time on a results folder",
-        do="end the other run (on a cluster, look for its jobs too), then run again",
+        do="end the other run (on a cluster, check its jobs too), then run again",
     )
 
 

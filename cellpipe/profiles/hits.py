@@ -92,7 +92,7 @@ def call_hits(
         raise BadConfig(
             seen=f"hit direction {direction!r}",
             wanted="'up', 'down' or 'both'",
-            do="correct profile.hits.direction in the config",
+            do="name one of them",
         )
     z = wells[column].astype("float64")
     z = {"up": z, "down": -z, "both": z.abs()}[direction]

@@ -38,7 +38,7 @@ def wells_without_condition(
         "kind": "plate map",
         "where": ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else ""),
         "seen": f"{len(names)} of {len(wells)} imaged wells have no condition, dose or control",
-        "likely_cause": "rows that the plate map lacks",
+        "likely_cause": "rows missing from the plate map",
         "do": "add them to the plate map; until then these wells count as samples",
     }
 

@@ -65,15 +65,15 @@ def flat_images(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
         clipped = flat & fields[blank].eq(0).to_numpy() if blank in fields else flat & False
         if clipped.any():
             yield {
-                "kind": "background cut off",
+                "kind": "background clipped",
                 "where": f"channel {channel}: {places(fields[clipped])}",
                 "seen": f"one grey value ({_range(low[clipped])}) in {int(clipped.sum())} of "
-                f"{len(flat)} fields or frames; on most of this plate the ground between cells has "
-                "one grey value too",
-                "likely_cause": "wells without cells, of which the camera or an export cut the "
-                "background off; a shutter that was closed would look the same",
-                "do": "raise the camera's offset, or export without cutting: dim cells lose light "
-                "too; if these wells should hold cells, look at their images",
+                f"{len(flat)} fields or frames; on most of this plate, the background between "
+                "cells has one grey value as well",
+                "likely_cause": "wells without cells, whose background was clipped by the camera "
+                "or an export; a closed shutter would look the same",
+                "do": "raise the camera's offset, or export without clipping: dim cells lose "
+                "intensity too; if these wells should contain cells, look at their images",
             }
         flat = flat & ~clipped
         if flat.any():
@@ -83,8 +83,7 @@ def flat_images(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
                 "seen": f"one grey value ({_range(low[flat])}) in {int(flat.sum())} of {len(flat)} "
                 "fields or frames",
                 "likely_cause": "a shutter that was closed, or files that were written empty",
-                "do": "what is measured there is of no light at all: leave these fields out, or "
-                "image them again",
+                "do": "these images contain no signal: leave these fields out, or image them again",
             }
 
 
@@ -101,7 +100,7 @@ def odd_steps(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame])
         yield {
             "kind": "rescaled values",
             "where": f"channel {channel}: {places(fields[apart])}",
-            "seen": f"grey values go in steps of {_range(steps[apart])} in {int(apart.sum())} of "
+            "seen": f"grey values come in steps of {_range(steps[apart])} in {int(apart.sum())} of "
             f"{len(fields)} fields or frames, of {usual:.3g} in the others",
             "likely_cause": "values that were multiplied or stretched when they were exported",
             "do": "export the images as the camera wrote them; until then intensities of these "
@@ -175,9 +174,10 @@ def same_pixels(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
         yield {
             "kind": "same pixels",
             "where": places(pd.concat(wells)),
-            "seen": f"{len(pairs)} images stand in more than one place: {'; '.join(pairs[:4])}"
+            "seen": f"{len(pairs)} images occur in more than one place: {'; '.join(pairs[:4])}"
             + (" …" if len(pairs) > 4 else ""),
-            "likely_cause": "files that were copied or named wrongly: no two exposures are alike",
+            "likely_cause": "files that were copied or named wrongly: two exposures are never "
+            "identical",
             "do": "find the images that belong there, or leave these fields out",
         }
 

@@ -30,9 +30,9 @@ def frames_in_doubt(
     doubted = fields[flags.ne("") & ~flags.str.fullmatch(ONLY_LOST)]
     lines = [line.partition(": ") for line in summary(doubted)]
     for where, _, what in lines[:SHOWN]:
-        yield _row(where, f"frames to doubt: {what}", len(lines))
+        yield _row(where, f"doubtful frames: {what}", len(lines))
     if len(lines) > SHOWN:
-        yield _row("plate", f"{len(lines) - SHOWN} more fields with frames to doubt", len(lines))
+        yield _row("plate", f"{len(lines) - SHOWN} more fields with doubtful frames", len(lines))
 
 
 def _row(where: str, seen: str, n_fields: int) -> dict[str, str]:
@@ -41,7 +41,9 @@ def _row(where: str, seen: str, n_fields: int) -> dict[str, str]:
         "kind": "movie",
         "where": where,
         "seen": seen,
-        "likely_cause": cause if n_fields > 1 else f"{cause}; of one field alone, a real event too",
+        "likely_cause": cause
+        if n_fields > 1
+        else f"{cause}; in a single field, a real event is possible too",
         "do": "look at these frames; see movie_flag in fields.parquet",
     }
 
@@ -62,8 +64,8 @@ def stage_not_sought(
     yield {
         "kind": "movie",
         "where": places(rows),
-        "seen": f"jumps of the stage could not be looked for in {n} fields: {FEW}, and no cells"
-        " that are followed",
+        "seen": f"jumps of the stage could not be detected in {n} fields: {FEW}, and no"
+        " tracked cells",
         "likely_cause": "few spots",
         "do": "look at the movies; a jump ends tracks, or adds a step to them",
     }
@@ -137,5 +139,5 @@ def nothing_found(
         "where": "plate",
         "seen": f"no object in any of {len(fields):,} fields and frames",
         "likely_cause": "an empty plate, the wrong channel, or another scale",
-        "do": "look at the images; see 'channel' and 'diameter_um' under 'segment' in the config",
+        "do": "look at the images; see 'segment.nuclei.channel' and 'segment.nuclei.diameter_um'",
     }

@@ -186,7 +186,7 @@ def _noting(
 
     def notes() -> dict[str, str]:
         return {
-            note: f"{min(files)} (and {len(files) - 1} more of the files that were looked at)"
+            note: f"{min(files)} (and {len(files) - 1} more of the files that were checked)"
             if len(files) > 1
             else min(files)
             for note, files in noted.items()
@@ -303,7 +303,7 @@ def refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
         raise BadConfig(
             seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
             wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
-            do=f"correct channels.{names[absent[0]]}.source"
+            do=f"correct 'channels.{names[absent[0]]}.source'"
             + (f": write '{near[0]}' if that is meant" if near else ""),
         )
 

@@ -104,7 +104,7 @@ def _odd(place: Place, own: tuple[float, float], usual: tuple[float, float]) -> 
         "file": "tags",
         "reason": f"a pixel size of {in_words(*own)}, unlike the rest of the plate "
         f"({in_words(*usual)})",
-        "remedy": "give 'pixel_size_um' under 'ingest' in the config if the tags are wrong",
+        "remedy": "set 'ingest.pixel_size_um' in the config if the tags are wrong",
     }
 
 

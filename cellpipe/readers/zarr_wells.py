@@ -180,9 +180,9 @@ def _acquisition(
     matching = [n for n in numbers if wanted in (n, str(n)) or (wanted and wanted == given.get(n))]
     if wanted is not None and not matching:
         raise BadConfig(
-            seen=f"'ingest.acquisition: {wanted}'",
+            seen=f"'{wanted}' for 'ingest.acquisition'",
             wanted=f"one of {', '.join(words[n] for n in sorted(words))}",
-            do="correct it in the config",
+            do="correct 'ingest.acquisition'",
         )
     chosen = matching[0] if matching else min(numbers, default=0)
     return chosen, dict(sorted(words.items())) if len(words) > 1 else {}

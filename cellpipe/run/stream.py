@@ -152,7 +152,7 @@ def _kept(unit: Unit, key: str, receipts: Path) -> tuple[Receipt, pd.DataFrame]:
         raise CellpipeError(
             seen=f"the receipt of {unit.name} in {receipts} was replaced while this job ran",
             wanted="one run at a time on a results folder",
-            do="end the other run (on a cluster, look for its jobs too), then run again",
+            do="end the other run (on a cluster, check its jobs too), then run again",
         )
     return found
 

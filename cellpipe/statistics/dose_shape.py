@@ -47,7 +47,7 @@ def shape_notes(x: NDArray, y: NDArray, ssr: float) -> tuple[str, str]:
     two = two_steps(x, y, ssr)
     if two and two.p < BELL_P and two.reversal >= REVERSAL and two.beats_constant(spread, y.size):
         return (
-            f"the response is not monotone: it turns at dose {10**two.turn:.3g} and comes back by"
+            f"the response is not monotonic: it reverses at dose {10**two.turn:.3g} and returns by"
             f" {two.reversal:.0%} of its range",
             "",
         )
@@ -59,7 +59,7 @@ def shape_notes(x: NDArray, y: NDArray, ssr: float) -> tuple[str, str]:
         )
     if missed and missed[0] < LACK_OF_FIT_P and missed[1] > LACK_OF_FIT_SHARE:
         return "", (
-            f"the curve does not describe the points: it misses {missed[1]:.0%} of their variance"
+            f"the curve does not describe the points: it leaves {missed[1]:.0%} of their variance"
             f" beyond the spread of replicates (lack of fit, p {missed[0]:.1g})"
         )
     if two and two.p < SECOND_STEP_P and ssr - two.ssr > LACK_OF_FIT_SHARE * spread:
@@ -89,7 +89,7 @@ def step_note(dose: NDArray, rise: NDArray) -> str:
         return ""
     n = "no dose" if not between.size else "one dose"
     return (
-        f"{n} between the plateaus: the slope is not determined, the EC50 lies between"
+        f"{n} between the plateaus: the slope is not determined, the EC50 is between"
         f" {below.max():.4g} and {above.min():.4g}"
     )
 

@@ -25,12 +25,6 @@ SECTIONS: dict[str, Any] = {
     "schedule": Schedule,
     "linking": LinkingDesign,
 }
-WORDS: dict[str, Any] = {
-    "name": str,
-    "kind": Literal["linking"],
-    "initial": str | None,
-    "licence": str,
-}
 
 
 @dataclass(frozen=True)
@@ -68,21 +62,15 @@ class LinkingPlan:
         return pd.concat(tables, ignore_index=True)
 
 
-def read_linking_plan(config: Mapping[str, Any]) -> LinkingPlan:
-    """Build a plan from a parsed YAML config.
-
-    Raises
-    ------
-    BadConfig : a key that is missing or unknown, by name, a value of another type, or nothing to
-        learn from
-    """
-    given = top_level(config, LinkingPlan, SECTIONS, WORDS, "config/training/linking.yaml")
-    given["sets"] = tuple(build(CtcSet, entry, "sets") for entry in config.get("sets") or [])
+def linking_plan(config: Mapping[str, Any]) -> LinkingPlan:
+    """Build a plan from a checked training config. Raises BadConfig for nothing to learn from."""
+    given = top_level(config, SECTIONS)
+    given["sets"] = tuple(build(CtcSet, entry) for entry in config["sets"])
     plan = LinkingPlan(**given)
     if not plan.drawn and not plan.sets:
         raise BadConfig(
-            seen="kind: linking without sets, and linking: movies: 0",
+            seen="kind: linking without 'sets', and 0 for 'linking.movies'",
             wanted="movies to learn from",
-            do="name a set of your own movies, or let some be drawn",
+            do="name a set of your own movies in 'sets', or set 'linking.movies'",
         )
     return plan

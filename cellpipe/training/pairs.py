@@ -106,7 +106,7 @@ def read_all(pairs: pd.DataFrame, channels: int) -> Iterator[tuple[np.ndarray, n
         if len(pixels) != channels:
             raise BadConfig(
                 seen=f"{row.file} of set {row.set} with {len(pixels)} channel(s)",
-                wanted=f"{channels}, as 'network: inputs' says",
+                wanted=f"{channels}, as 'network.inputs' is",
                 do="correct inputs, or images or channels of the set",
             )
         yield pixels, labels

@@ -36,9 +36,9 @@ def set_frozen(network: nn.Module, freeze: Freeze, step: int) -> None:
     if absent:
         known = [name for name in modules if name and name.count(".") < 2 and "block" not in name]
         raise BadConfig(
-            seen=f"the part {', '.join(absent)} in 'freeze'",
+            seen=f"the part {', '.join(absent)} for 'freeze.parts'",
             wanted=f"some of: {', '.join(known)}",
-            do="correct freeze: parts in the training config",
+            do="correct 'freeze.parts' in the training config",
         )
     for part in freeze.parts:
         modules[part].requires_grad_(not frozen)
@@ -47,7 +47,7 @@ def set_frozen(network: nn.Module, freeze: Freeze, step: int) -> None:
         raise BadConfig(
             seen=f"every part frozen: {', '.join(freeze.parts)}",
             wanted="a part that learns",
-            do="take one out of freeze: parts in the training config",
+            do="remove one from 'freeze.parts' in the training config",
         )
 
 

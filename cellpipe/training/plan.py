@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from cellpipe.config.training import checked_training
 from cellpipe.detect.learned import OUTPUTS as SPOT_OUTPUTS
 from cellpipe.errors import BadConfig
 from cellpipe.image.normalise import GreyScale
@@ -17,7 +18,7 @@ from cellpipe.networks.unet import UNetConfig
 from cellpipe.simulate.spots import SpotDesign
 from cellpipe.training.augment import Augmentation
 from cellpipe.training.drawn_spots import list_drawn_spots
-from cellpipe.training.linking_plan import LinkingPlan, read_linking_plan
+from cellpipe.training.linking_plan import LinkingPlan, linking_plan
 from cellpipe.training.losses import Weighting
 from cellpipe.training.pairs import PairSet, list_pairs
 from cellpipe.training.parts import Freeze
@@ -90,12 +91,6 @@ SECTIONS: dict[str, Any] = {
     "weighting": Weighting,
     "spots": SpotDesign,
 }
-WORDS: dict[str, Any] = {
-    "name": str,
-    "kind": Kind,
-    "initial": str | None,
-    "licence": str,
-}
 
 
 def read_plan(config: Mapping[str, Any]) -> Plan | LinkingPlan:
@@ -103,15 +98,21 @@ def read_plan(config: Mapping[str, Any]) -> Plan | LinkingPlan:
 
     Raises
     ------
-    BadConfig : a key that is missing or unknown, by name, or a value of another type
+    BadConfig : an option that is missing or unknown, by name, or a value of another type
     """
-    if config.get("kind") == "linking":
-        return read_linking_plan(config)
-    if "network" not in config and config.get("initial"):
-        config = {**config, "network": _network_of(config)}
-    given = top_level(config, Plan, SECTIONS, WORDS, "config/training/nuclei.yaml")
-    if given["kind"] not in DRAWN or config.get("sets"):
-        given["sets"] = _sets(config.get("sets"))
+    checked = checked_training(config)
+    if checked["kind"] == "linking":
+        return linking_plan(checked)
+    if "network" not in checked:
+        checked = checked_training({**config, "network": _network_of(config)})
+    given = top_level(checked, SECTIONS)
+    given["sets"] = tuple(_pair_set(entry) for entry in checked["sets"])
+    if given["kind"] not in DRAWN and not given["sets"]:
+        raise BadConfig(
+            seen=f"no 'sets' in the training config, of kind: {given['kind']}",
+            wanted="a list of sets of images and labels",
+            do="compare with config/training/nuclei.yaml",
+        )
     plan = Plan(**given)
     _refuse_contradictions(plan)
     return plan
@@ -125,43 +126,24 @@ def _network_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**known, "outputs": kinds.get(config.get("kind", ""), list(UNetConfig().outputs))}
 
 
-def _sets(entries: Any) -> tuple[PairSet | PlateSet, ...]:
-    if not isinstance(entries, list) or not entries:
-        raise BadConfig(
-            seen=f"{entries!r} for 'sets'",
-            wanted="a list of sets of images and labels",
-            do="compare with config/training/nuclei.yaml",
-        )
-    return tuple(map(_pair_set, entries))
-
-
-def _pair_set(entry: Any) -> PairSet | PlateSet:
-    if not isinstance(entry, Mapping):
-        return build(PairSet, entry, "sets")
-    where = f"sets: {entry.get('name', '?')}"
-    return build(PlateSet, entry, where) if "plate" in entry else build(PairSet, entry, where)
+def _pair_set(entry: Mapping[str, Any]) -> PairSet | PlateSet:
+    return build(PlateSet, entry) if "plate" in entry else build(PairSet, entry)
 
 
 def _refuse_contradictions(plan: Plan) -> None:
-    if plan.normalisation.fitted is not None:
-        raise BadConfig(
-            seen="'fitted' in 'normalisation'",
-            wanted="no limits: they are fitted to the training images",
-            do="write per: data",
-        )
     unusual = plan.normalisation != GreyScale() or plan.network.inputs != 1
     if plan.kind == "denoise" and (unusual or plan.weighting != Weighting()):
         raise BadConfig(
             seen="a denoiser with several inputs, another normalisation or a weighting",
             wanted="one input, the usual normalisation and no weighting",
-            do="leave them out: they belong to kind: segmentation",
+            do="leave them out: they are for kind: segmentation",
         )
     if plan.kind == "spots":
         _refuse_unused(plan, unusual)
     if plan.simulation.share and len(plan.simulation.channels) != plan.network.inputs:
         raise BadConfig(
-            seen=f"simulation: channels {', '.join(plan.simulation.channels)}",
-            wanted=f"{plan.network.inputs}, as many as network: inputs",
+            seen=f"{len(plan.simulation.channels)} channel(s) for 'simulation.channels'",
+            wanted=f"{plan.network.inputs}, as 'network.inputs' is",
             do="correct one of the two",
         )
 
@@ -177,7 +159,7 @@ def _refuse_unused(plan: Plan, unusual: bool) -> None:
         )
     if plan.network.outputs != SPOT_OUTPUTS:
         raise BadConfig(
-            seen=f"network: outputs: {', '.join(plan.network.outputs)}",
+            seen=f"{', '.join(plan.network.outputs)} for 'network.outputs'",
             wanted=", ".join(SPOT_OUTPUTS),
-            do="correct outputs in the training config",
+            do="correct 'network.outputs', or leave it out",
         )

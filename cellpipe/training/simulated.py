@@ -42,9 +42,9 @@ def draw_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndarray,
     absent = [name for name in simulation.channels if name not in CHANNELS]
     if absent:
         raise BadConfig(
-            seen=f"the channel {', '.join(absent)} in 'simulation'",
+            seen=f"the channel {', '.join(absent)} for 'simulation.channels'",
             wanted=f"some of: {', '.join(CHANNELS)}",
-            do="correct simulation: channels in the training config",
+            do="correct 'simulation.channels' in the training config",
         )
     places = [CHANNELS.index(name) for name in simulation.channels]
     for number in range(simulation.fields if simulation.share else 0):
