@@ -40,7 +40,7 @@ def write_crate(
     networks: Sequence[Mapping[str, str]],
     scale: Mapping[str, str] | None = None,
 ) -> None:
-    """Write ``ro-crate-metadata.json`` at `path`, which describes `files` beside it.
+    """Write ``ro-crate-metadata.json`` at `path`, which describes `files` in the same folder.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def write_crate(
     stages : what ran, each with the code, libraries and weights that made its units
     options : stage → its options
     networks : ``name``, ``digest``, ``sha256`` and ``licence`` of networks that the config names
-    scale : "pixel size" … → size with its source, in words
+    scale : "pixel size" … → size with its source, as text
     """
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate

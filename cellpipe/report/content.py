@@ -28,7 +28,7 @@ class ReportContent:
     """The tables of a plate, as the results folder holds them.
 
     facts : name → value, shown under the title (images, channels, pixel size …)
-    wells : the wells table; readouts : its columns to show, the most telling one first
+    wells : the wells table; readouts : its columns to show, the most important one first
     statistics : statistics.tsv
     confusion, classifier_scores, importance : of the cross-validated classifier
     features : profiles/features.tsv, what each feature of the profiles was normalised to

@@ -12,7 +12,7 @@ from cellpipe.statistics.dose_curve import N_PARAMETERS
 
 
 def key_numbers(content: ReportContent) -> list[KeyNumber]:
-    """What a reader wants to know first."""
+    """The key numbers at the top of the report."""
     numbers = [*_plate_numbers(content), *_assay_numbers(content)]
     tracks = content.tracks
     if tracks is not None and len(tracks):
