@@ -31,6 +31,9 @@ pathvars:
     benchmarks=f"{RESULTS}/benchmarks",
 
 
+report: "rules/captions/workflow.rst"
+
+
 onstart:
     note_how_it_runs()
 
@@ -57,6 +60,7 @@ keep_parsed()
 
 
 rule all:
+    """All results of every plate are made."""
     default_target: True
     input:
         expand("<results>/{plate}/complete.txt", plate=PLATES),

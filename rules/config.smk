@@ -1,6 +1,12 @@
-import sys
+"""Faults of a config in words, before Snakemake reads it.
 
-sys.path.insert(0, workflow.basedir)
+in     config/config.yaml, where no other config is given
+out    nothing: it stops a run that could not begin
+"""
+
+
+include: "package.smk"
+
 
 from snakemake.exceptions import WorkflowError
 

@@ -23,7 +23,9 @@ def main(config: str, data: str, out: str, work: str, threads: int) -> None:
 if "snakemake" in globals():
     job = globals()["snakemake"]
     with speaking(job):
-        main(job.input.config, job.params.data, job.output.weights, job.params.work, job.threads)
+        out = job.output.weights
+        work = str(Path(out).with_name("run"))
+        main(job.input.config, job.params.data, out, work, job.threads)
 elif __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
