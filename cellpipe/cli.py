@@ -1,4 +1,4 @@
-"""The command `cellpipe`: check a config; look at finished results, and mend them.
+"""The command `cellpipe`: check a config; verify finished results, and repair them.
 
 cellpipe check my.yaml              every option and name, of a run or of a training
 cellpipe verify results/P           every fault, with its place and block
@@ -74,7 +74,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _refuse_other(folder: Path) -> None:
-    """Only the folder of a plate can be looked at."""
+    """Only the folder of a plate can be verified."""
     if not folder.is_dir() or not any(
         (folder / name).exists() for name in ("layout.json", "digests", "inspection.json")
     ):
@@ -95,7 +95,7 @@ def _verify_plate(root: Path, options: argparse.Namespace) -> int:
         return 1 if found.faults else 0
     record, images = _source(root, options.configfile)
     if any(fault.kind == METADATA for fault in found.faults) and not options.dry_run:
-        # what lies under damaged metadata can be judged when they are whole
+        # data under damaged metadata can be verified once these are repaired
         plan = mend.plan_mending(root, found.faults, images)
         mend.put_metadata_back(root, plan)
         print(f"{len(plan.restore)} file(s) of metadata were put back")
@@ -135,7 +135,7 @@ def _source(root: Path, configfiles: Sequence[str]):  # type: ignore[no-untyped-
 
 
 def _print_found(root: Path, found) -> None:  # type: ignore[no-untyped-def]
-    """A line for each fault, then how much was looked at."""
+    """A line for each fault, then how much was compared."""
     for note in found.notes:
         print(f"note: {note}")
     for fault in found.faults:

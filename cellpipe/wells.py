@@ -72,7 +72,7 @@ def row_and_column(well: str) -> tuple[str, int]:
 
 
 def row_name(row: int | str) -> str:
-    """Row letters of a row: 2 or "02" → "B", 27 → "AA"; letters stay as they are."""
+    """Row letters of a row: 2 or "02" → "B", 27 → "AA"; letters stay unchanged."""
     text = str(row)
     if not text.isdigit():
         return text.upper()

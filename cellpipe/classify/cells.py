@@ -129,7 +129,7 @@ def training_set_from_annotations(
     Raises
     ------
     BadConfig
-        A column is missing, no point lies on a cell, or one cell was given two classes.
+        A column is missing, no point is on a cell, or one cell was given two classes.
     """
     _require_annotation_columns(annotations)
     cells, annotations = cells.reset_index(drop=True), annotations.reset_index(drop=True)

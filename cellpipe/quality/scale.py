@@ -20,7 +20,7 @@ Row = dict[str, str]
 
 
 def facts_of_scale(inspection: Mapping[str, Any]) -> dict[str, str]:
-    """Pixel size, z step and time step of a plate, with their sources, in words."""
+    """Pixel size, z step and time step of a plate, with their sources, as text."""
     y, x = inspection.get("pixel_size_y_um"), inspection.get("pixel_size_x_um")
     if y and x:
         size = f"{in_words(y, x)} ({inspection['pixel_size_source']})"
@@ -64,7 +64,7 @@ def unknown_units(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> I
 
 
 def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Row]:
-    """A pixel size that cameras have, or that writers put where they do not know."""
+    """A pixel size that cameras have, or that programs write if they do not know it."""
     source = str(inspection.get("pixel_size_source", "config"))
     if not inspection.get("pixel_size_known", True):
         return
@@ -152,7 +152,7 @@ def empty_columns(
         }
 
 
-# of engines that do not know them; of plates without a classifier, which is said elsewhere
+# of engines that do not know them; of plates without a classifier, which is reported elsewhere
 MAY_BE_EMPTY = {"foreground_probability", "object_probability", "class_probability"}
 
 

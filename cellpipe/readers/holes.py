@@ -140,7 +140,7 @@ def other_sizes(shapes: Mapping[tuple[str, int], Sequence[int]]) -> list[str]:
 
 
 def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:
-    """Channels of one plane beside stacks, which are repeated in every z of a stored stack.
+    """Channels of one plane among stacks, which are repeated in every z of a stored stack.
 
     Raises BadConfig where channels have stacks of different depths: they cannot be stored.
     """

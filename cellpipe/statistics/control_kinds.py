@@ -1,4 +1,4 @@
-"""Control wells of one kind that were treated in several ways: may they stand for one another?
+"""Control wells of one kind that were treated in several ways: may they be pooled?
 
     positive: staurosporine  20 21 19   ┐ their median, 60, is what neither does: no Z′ and no
               nocodazole    101 99 100  ┘ percent of control, but a reason
@@ -32,7 +32,7 @@ GAP_SHARE = 0.25  # of the greatest value: less hides no effect worth finding
 def mixed_controls(
     own: pd.DataFrame, readout: str, kind: str, others: float = float("nan")
 ) -> tuple[str, str]:
-    """(why the controls cannot be taken together, what a reader should know); "" for neither.
+    """(why the controls cannot be taken together, a note for the reader); "" for neither.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def _by_treatment(own: pd.DataFrame, readout: str) -> dict[str, np.ndarray]:
 
 
 def _anova(groups: list[np.ndarray]) -> tuple[float, float]:
-    """(standard deviation within groups, p that all have one mean); p 1 where none can be told."""
+    """(standard deviation within groups, p that all have one mean); p 1 if undetermined."""
     from scipy import stats
 
     everything = np.concatenate(groups)

@@ -29,9 +29,9 @@ SECTIONS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class LinkingPlan:
-    """What a network that judges links is trained on, and how.
+    """What a network that scores links is trained on, and how.
 
-    sets : movies with true tracks, beside those that are drawn
+    sets : movies with true tracks, in addition to simulated ones
     initial : weights to start from, a shipped name or a .safetensors file
     licence : of the weights that come out
     """
@@ -47,11 +47,11 @@ class LinkingPlan:
 
     @property
     def diameter_px(self) -> None:
-        """Movies are linked in units of their own: no size of cells is asked for."""
+        """Movies are linked in units of their own: no size of cells is needed."""
 
     @property
     def drawn(self) -> bool:
-        """Whether any of the movies are drawn by cellpipe.simulate."""
+        """Whether any of the movies are simulated by cellpipe.simulate."""
         return self.linking.movies > 0
 
     def split(self, data: Path) -> pd.DataFrame:

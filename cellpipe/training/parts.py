@@ -64,6 +64,6 @@ def add_dropout(network: nn.Module, share: float) -> None:
 
 
 def seed_dropout(seed: int, step: int, share: float) -> None:
-    """Give a step draws of its own, so that a run that was killed goes on with the same ones."""
+    """Give a step random numbers of its own, so that a killed run continues with the same ones."""
     if share:
         torch.manual_seed((seed * 1_000_003 + step) % 2**63)

@@ -29,14 +29,14 @@ from cellpipe.training.simulated import Simulation
 from cellpipe.training.split import draw_split, refuse_empty_sides
 
 Kind = Literal["segmentation", "denoise", "spots", "linking"]  # the last has a plan of its own
-DRAWN: tuple[Kind, ...] = ("spots",)  # kinds whose images are all drawn
+DRAWN: tuple[Kind, ...] = ("spots",)  # kinds whose images are all simulated
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is trained, on what, how; the keys of a training config.
 
-    sets : what is learned from; none for a kind whose images are all drawn
+    sets : what is learned from; none for a kind whose images are all simulated
     initial : weights to start from, a shipped name or a .safetensors file
     licence : of the weights that come out
     """
@@ -57,7 +57,7 @@ class Plan:
 
     @property
     def drawn(self) -> bool:
-        """Whether some of the images, or all, are drawn by cellpipe.simulate."""
+        """Whether some of the images, or all, are simulated by cellpipe.simulate."""
         return self.kind in DRAWN or self.simulation.share > 0
 
     @property
@@ -66,7 +66,8 @@ class Plan:
         return self.spots.diameter_px if self.kind == "spots" else self.augmentation.diameter_px
 
     def split(self, data: Path) -> pd.DataFrame:
-        """The pairs of all sets under `data`, with their side; of drawn images, the held-out ones.
+        """The pairs of all sets under `data`, with their side; of simulated images, the held-out
+        ones.
 
         Raises BadConfig where nothing is left to train on, or to validate with.
         """
@@ -94,7 +95,7 @@ SECTIONS: dict[str, Any] = {
 
 
 def read_plan(config: Mapping[str, Any]) -> Plan | LinkingPlan:
-    """Build a plan from a parsed YAML config; a network that judges links has one of its own.
+    """Build a plan from a parsed YAML config; a network that scores links has one of its own.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def read_plan(config: Mapping[str, Any]) -> Plan | LinkingPlan:
 
 
 def _network_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The network of the initial weights, with the maps that a training of its kind draws."""
+    """The network of the initial weights, with the maps that a training of its kind predicts."""
     known = load_card(config["initial"]).architecture
     # shipped weights have lost the maps that only help to learn
     kinds = {"denoise": ["noise"], "spots": list(SPOT_OUTPUTS)}
@@ -149,7 +150,7 @@ def _refuse_contradictions(plan: Plan) -> None:
 
 
 def _refuse_unused(plan: Plan, unusual: bool) -> None:
-    """A network for spots learns from drawn crops: what shapes other images has no effect."""
+    """A network for spots learns from simulated crops: what shapes other images has no effect."""
     shaped = plan.sets or plan.augmentation != Augmentation() or plan.simulation != Simulation()
     if shaped or unusual or plan.weighting != Weighting():
         raise BadConfig(

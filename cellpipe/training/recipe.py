@@ -1,4 +1,4 @@
-"""What a rule has to know of a training config before it runs; loads no torch.
+"""What a rule needs from a training config before it runs; loads no torch.
 
 The config is checked here, before any job: Snakemake removes the weights of an earlier training
 before the job that would refuse it.
@@ -14,7 +14,7 @@ from cellpipe.config.training import read_training, refuse_absent_sets
 
 
 def initial_file(config: str | Path) -> list[str]:
-    """The weights that a training starts from, where they are a file; shipped ones always lie
+    """The weights that a training starts from, where they are a file; shipped ones are always
     there."""
     initial = str(_read(config).get("initial") or "")
     return [initial] if initial.endswith(".safetensors") else []
@@ -34,7 +34,7 @@ def data_folder(config: str | Path, folder: str, made: bool = False) -> list[str
 
 
 def gpus(config: str | Path) -> int:
-    """GPUs that a training asks for."""
+    """GPUs that a training requires."""
     return int(_read(config).get("schedule", {}).get("device") == "cuda")
 
 
@@ -51,5 +51,5 @@ def _read(config: str | Path) -> dict[str, Any]:
 
 @lru_cache
 def _checked(path: str, changed_ns: int) -> dict[str, Any]:
-    """Checked once, though each rule asks for several things; and again when it has changed."""
+    """Checked once, though each rule needs several values; and again when it has changed."""
     return read_training(path)
