@@ -316,7 +316,13 @@ def say_how_it_ended():
 
 def not_made_lists(wildcards):
     """What rules that make several things could not make: a list of each."""
-    rules = ["draw_figures"]
+    figures = f"{RESULTS}/{wildcards.plate}/not_made/draw_figures.json"
+    return [figures, *not_exported_lists(wildcards)]
+
+
+def not_exported_lists(wildcards):
+    """The same but for figures, for the report: it is written beside them."""
+    rules = []
     if MOVIES:
         rules += [f"export_{name}" for name in config["export"]["formats"]]
     if wildcards.plate in WITH_LINES:

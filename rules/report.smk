@@ -57,7 +57,7 @@ rule write_report:
         features="<results>/{plate}/profiles/features.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
-        not_made=not_made_lists,
+        not_made=not_exported_lists,
         evaluation=of_evaluation("scores.tsv"),
         judged=of_evaluation("images.tsv"),
         worst=of_evaluation("worst"),
@@ -101,14 +101,13 @@ rule write_crate:
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
-        report="<results>/{plate}/report.html",
-        figures="<results>/{plate}/figures",
     output:
         crate="<results>/{plate}/ro-crate-metadata.json",
     log:
         "<logs>/write_crate/{plate}.log",
     benchmark:
         "<benchmarks>/write_crate/{plate}.tsv"
+    priority: -1  # figures and report take longer
     conda:
         "../envs/analysis.yaml"
     params:

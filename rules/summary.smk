@@ -15,7 +15,6 @@ rule summarise_plate:
         warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,
         plate_map=of_plate("plate_map"),
-        results=results_of_plate,
     output:
         summary="<results>/{plate}/summary.json",
     log:
@@ -35,6 +34,7 @@ rule check_plate:
     """The run ends with an error while too many fields are left out or a result could not be made."""
     input:
         summary="<results>/{plate}/summary.json",
+        results=results_of_plate,
     output:
         complete="<results>/{plate}/complete.txt",
     log:

@@ -21,6 +21,7 @@ rule verify_block:
         "<logs>/verify_block/{plate}/{block}.log",
     benchmark:
         "<benchmarks>/verify_block/{plate}/{block}.tsv"
+    priority: -1  # only the end of the run waits for it
     conda:
         "../envs/ingest.yaml"
     params:
@@ -44,6 +45,7 @@ rule verify_plate:
         "<logs>/verify_plate/{plate}.log",
     benchmark:
         "<benchmarks>/verify_plate/{plate}.tsv"
+    priority: -1  # only the end of the run waits for it
     conda:
         "../envs/ingest.yaml"
     params:

@@ -159,11 +159,11 @@ def test_one_s_own_movies_decide_where_there_are_any() -> None:
     ]
     scores = pd.DataFrame(rows, columns=["set", "side", "f1", "f1_without"])
     network = LinkNetwork(LinkNetworkConfig())
-    assert verdict(network, scores).startswith("no better")
+    assert verdict(network, scores).startswith("no improvement")
     assert "0.7000 with the network, 0.7500 without" in verdict(network, scores)
     assert verdict(network, scores[:2]).startswith("better")
     network.share.fill_(0)
-    assert verdict(network, scores[:2]).startswith("no better")
+    assert verdict(network, scores[:2]).startswith("no improvement")
 
 
 def test_a_challenge_s_folder_is_cut_by_time(tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_a_training_writes_weights_that_judge_and_goes_on_where_it_was(tmp_path:
     card = json.loads((tmp_path / "links.json").read_text())
     assert card["kind"] == "linking"
     assert card["extra"]["verdict"].partition(" (")[0] in (
-        "no better on the validation movies",
+        "no improvement on the validation movies",
         "better on the validation movies",
     )
     assert set(card["extra"]["scores"]["validation/drawn"]) == {

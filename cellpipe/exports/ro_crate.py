@@ -81,7 +81,7 @@ def write_crate(
         entity = crate.add(ContextEntity(crate, place, properties=facts))
         crate.root_dataset.append_to("variableMeasured", entity)
     for name, file in files.items():
-        add = crate.add_dataset if file.is_dir() else crate.add_file
+        add = crate.add_file if file.suffix else crate.add_dataset
         add(dest_path=name, properties={"name": name, "description": DESCRIPTIONS.get(name, "")})
     content = crate.metadata.generate()  # its own `write` leaves half a file if it is killed
     publish_text(path, json.dumps(content, indent=4, sort_keys=True, ensure_ascii=False))

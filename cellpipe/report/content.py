@@ -40,7 +40,7 @@ class ReportContent:
     quarantine : well field t stage status reason remedy of whatever was left out
     files : sentences on what became of the files of the plate
     warnings : kind where seen likely_cause do, of the plate as a whole
-    not_made : rule what reason do of figures and exports that could not be made
+    not_made : rule what reason do of exports and kymographs that could not be made
     stages : what ran, and with what; options : stage → its options
     networks : name, digest, sha256, licence, trained_on of networks that the config names
     """

@@ -27,7 +27,7 @@ def key_numbers(content: ReportContent) -> list[KeyNumber]:
         hint += f", and {plural(usual, 'kind')} of images passed over" if usual else ""
         numbers.append(KeyNumber("Left out", count(left_out - usual), hint))
     if content.not_made is not None and len(content.not_made):
-        numbers.append(KeyNumber("Not made", count(len(content.not_made)), "figures and exports"))
+        numbers.append(KeyNumber("Not made", count(len(content.not_made)), "exports, kymographs"))
     return numbers
 
 

@@ -169,7 +169,7 @@ def warnings_table(warnings: pd.DataFrame) -> Table | None:
 
 
 def not_made_table(not_made: pd.DataFrame | None) -> Table | None:
-    """Figures and exports that could not be made; None where all were."""
+    """Exports and kymographs that could not be made; None where all were."""
     if not_made is None or not_made.empty:
         return None
     shown = not_made.head(MAX_ROWS)
