@@ -27,7 +27,7 @@ with speaking(snakemake):
         return raw.read_frame(unit.well, unit.field, t)
 
     def compute(unit, t, pixels):
-        clean = denoise_frame(pixels, denoising, network)
+        clean = denoise_frame(pixels, denoising, network).whole()
         return pixels.mean(), stored_as(clean, pixels.dtype), (clean - pixels).std()
 
     def write(unit, t, result):

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from on_disk import OnDisk, in_blocks
 from scipy.ndimage import uniform_filter
-from test_regions import OnDisk
 
 from cellpipe.image.axes import Image
 from cellpipe.image.projection import flattened, project
 from cellpipe.image.scratch import scratch_in
 
 STACK = np.random.default_rng(3).integers(0, 900, (3, 5, 70, 90)).astype(np.uint16)
-
-
-def in_blocks(pixels: np.ndarray, axes: str, tmp_path, block_px: int = 32) -> Image:
-    return Image(OnDisk(pixels), axes, block_px=block_px, scratch=scratch_in(tmp_path))
 
 
 def test_an_array_is_an_image_of_one_block_and_is_not_copied():
@@ -33,7 +29,7 @@ def test_an_array_is_an_image_of_one_block_and_is_not_copied():
 
 
 def test_parts_of_an_image_are_read_by_slices_alone(tmp_path):
-    image = in_blocks(STACK, "czyx", tmp_path)
+    image = in_blocks(STACK, tmp_path, 32)
     place = slice(7, 40), slice(50, 90)
     assert (image.channel(2)[:, *place] == STACK[2][:, *place]).all()
     assert (image.channels([2, 0])[:, :, *place] == STACK[[2, 0]][:, :, *place]).all()
@@ -58,7 +54,7 @@ def test_what_is_made_by_block_is_what_is_made_of_the_whole(tmp_path, halo_px):
     whole = smooth(Image.of(plane, "yx"))
     assert type(whole) is np.ndarray
     assert len(made) == 1
-    large = smooth(in_blocks(plane, "yx", tmp_path))
+    large = smooth(in_blocks(plane, tmp_path, 32))
     assert len(made) > 6
     assert np.abs(large[:, :] - whole).max() < 1e-3
     assert not list(tmp_path.iterdir()), "what lies on disk between has no name"
@@ -66,7 +62,7 @@ def test_what_is_made_by_block_is_what_is_made_of_the_whole(tmp_path, halo_px):
 
 
 def test_blocks_cover_an_image_once_and_begin_at_steps(tmp_path):
-    image, seen = in_blocks(STACK[0, 0], "yx", tmp_path), np.zeros((70, 90), int)
+    image, seen = in_blocks(STACK[0, 0], tmp_path, 32), np.zeros((70, 90), int)
     for y, x in image.blocks(step=7):
         assert y.start % 7 == x.start % 7 == 0
         seen[y, x] += 1
@@ -91,7 +87,7 @@ def test_a_stack_is_projected_when_it_is_read(tmp_path, method):
     assert truth.dtype == STACK.dtype
     exact = STACK.max(axis=1) if method == "max" else STACK.astype(float).mean(axis=1)
     assert np.abs(truth - exact).max() <= (0 if method == "max" else 0.5)
-    flat = flattened(in_blocks(STACK, "czyx", tmp_path), method)
+    flat = flattened(in_blocks(STACK, tmp_path, 32), method)
     assert (flat.axes, flat.shape, flat.block_px) == ("cyx", (3, 70, 90), 32)
     assert (flat[1:3, 5:20, 60:] == truth[1:3, 5:20, 60:]).all()
     assert (flattened(Image.of(STACK[1], "zyx"), method).whole() == truth[1]).all()

@@ -143,11 +143,47 @@ class Image:
         return every_nth(self, step)
 
 
+def plain(plane: Image) -> Plane:
+    """The array itself of an image that is an array; else the image."""
+    return plane.pixels if isinstance(plane.pixels, np.ndarray) else plane
+
+
 def _at(pixels: Plane, axis: int, at: int) -> Plane:
     """The pixels at a place of an axis, without that axis."""
     if isinstance(pixels, np.ndarray):
         return pixels[(slice(None),) * axis + (at,)]
     return _Fixed(pixels, axis, at)
+
+
+def with_channels(pixels: Plane) -> Image:
+    """An image (C, Y, X); a plane (Y, X) is one channel. An array is not copied."""
+    if len(pixels.shape) == 3:
+        return Image.of(pixels, "cyx")
+    if isinstance(pixels, np.ndarray):
+        return Image(pixels[None], "cyx")
+    return Image.of(pixels, "yx").of_same_blocks(_Stacked([pixels]), "cyx")
+
+
+def stacked(planes: Sequence[Plane]) -> Plane:
+    """Planes (Y, X) as the channels of one image (C, Y, X); those on disk stay there."""
+    if all(isinstance(plane, np.ndarray) for plane in planes):
+        return np.stack([np.asarray(plane) for plane in planes])
+    return _Stacked(planes)
+
+
+class _Stacked:
+    """Planes as channels, without reading them."""
+
+    def __init__(self, planes: Sequence[Plane]) -> None:
+        self.planes = list(planes)
+        self.shape, self.dtype = (len(self.planes), *planes[0].shape), planes[0].dtype
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        c, y, x = place
+        return np.stack([np.asarray(plane[y, x]) for plane in self.planes[c]])
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        raise TypeError("channels that were put together are only read")
 
 
 class _Fixed:

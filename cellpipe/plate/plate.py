@@ -24,7 +24,8 @@ import numpy as np
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.files.asides import sweep
 from cellpipe.files.removal import refuse_elsewhere, remove
-from cellpipe.image.tiles import Channel, Plane
+from cellpipe.image.axes import Image
+from cellpipe.image.tiles import Plane
 from cellpipe.image.units import Scale, square_edge
 from cellpipe.plate.chunks import (
     MEND,
@@ -137,17 +138,15 @@ class Plate:
             planes.append(stack[0] if len(stack) == 1 else stack.max(axis=0))
         return np.stack(planes)
 
-    def open_frame(
-        self, well: str, field: int, t: int, channels: list[str] | None = None
-    ) -> StoredFrame:
-        """Like `read_frame`, but read by slices: for frames that are too large to be held."""
+    def open_frame(self, well: str, field: int, t: int, channels: list[str] | None = None) -> Image:
+        """Like `read_frame`, but an image (C, Y, X) that is read by slices."""
         where = self.fields[well, field]
         what = f"{self.name} {well} field {field} frame {t}"
         wanted = [self.channel_index(name) for name in channels or self.channels]
         indices = [_index(where.axes, t=t, c=c) for c in wanted]
         for index in indices:
             refuse_missing(self.missing(where, 0, index), what)
-        return StoredFrame(self.array(where, 0), indices, what)
+        return Image(StoredFrame(self.array(where, 0), indices, what), "cyx")
 
     def write_plane(
         self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray
@@ -168,31 +167,18 @@ class Plate:
         refuse_missing(missing_chunks(array, index), what)
         return read_planes(array, index, what)[0]
 
-    def open_labels(self, well: str, field: int, t: int, name: str) -> Channel:
-        """Like `read_labels`, but read by slices: for frames that are too large to be held."""
+    def open_labels(self, well: str, field: int, t: int, name: str) -> Image:
+        """Like `read_labels`, but an image (Y, X) that is read by slices."""
         array, index = self._label_array(well, field, t, name, 0)
         what = f"{name} of {self.name} {well} field {field} frame {t}"
         refuse_missing(missing_chunks(array, index), what)
-        return Channel(StoredFrame(array, [index], what))
+        return Image(StoredFrame(array, [index], what), "cyx").channel(0)
 
-    def write_labels(
-        self, well: str, field: int, t: int, name: str, labels: np.ndarray | Plane
-    ) -> None:
-        """Write the labels (Y, X) of one frame and their pyramid (pixels of level 0).
-
-        Labels that are no array, but lie on disk, are written chunk by chunk.
-        """
+    def write_labels(self, well: str, field: int, t: int, name: str, labels: Plane) -> None:
+        """Write the labels (Y, X) of one frame and their pyramid (pixels of level 0), by chunk."""
         for level in range(len(self.fields[well, field].levels)):
             array, index = self._label_array(well, field, t, name, level)
-            if not isinstance(labels, np.ndarray):
-                write_sampled(labels, array, index)
-                continue
-            rows, columns = (
-                np.minimum(np.arange(coarse) * round(full / coarse), full - 1)
-                for full, coarse in zip(labels.shape, array.shape[-2:], strict=True)
-            )
-            nearest = labels if level == 0 else labels[np.ix_(rows, columns)]
-            array[index] = _as_plane(nearest.astype(np.uint32, copy=False), array)
+            write_sampled(labels, array, index)
 
     def has_frame(self, well: str, field: int, t: int, name: str | None = None) -> bool:
         """Whether every chunk of a frame (or of its labels) has been written, and is whole."""
