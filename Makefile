@@ -1,11 +1,13 @@
-# make demo   draw two plates, run the whole chain on them, compare with what is true
-# make test   pass the tests
+# make demo       simulate two plates, run the whole workflow on them, compare with the truth
+# make test       run the tests
+# make pictures   the pictures of README.md again, from the demo (needs Chromium)
+# make options    write docs/options.md from the schemas
 PYTHON ?= python3
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
 READY := .venv/.ready
 
-.PHONY: demo test lint format clean
+.PHONY: demo test pictures options lint format clean
 
 demo: $(READY)
 	@$(BIN)/python scripts/draw_demo.py --out demo --seed 1
@@ -15,6 +17,12 @@ demo: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+
+pictures: demo
+	$(BIN)/python scripts/make_pictures.py --results results --out docs/pictures
+
+options: $(READY)
+	$(BIN)/python scripts/write_options.py
 
 lint: $(READY) .venv-lint/.ready
 	$(BIN)/ruff check .

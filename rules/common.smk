@@ -14,11 +14,8 @@ from cellpipe.config import lines, sheets
 from cellpipe.files import places
 from cellpipe.readers import watch
 from cellpipe.config.files import refuse_doubles
-from cellpipe.config.readouts import (
-    refuse_missing_controls,
-    refuse_odd_maps,
-    refuse_unknown_readouts,
-)
+from cellpipe.config.inspected import refuse_lost_inspection
+from cellpipe.config.names import refuse_unknown_names
 from cellpipe.run.blocks import cut_blocks, cut_field_blocks
 from cellpipe.errors import CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
@@ -43,12 +40,10 @@ try:
         Path(workflow.basedir, "config/schemas"),
         layouts=config["layouts"],
     )
-    refuse_unknown_readouts(
-        config, in_place=any(row["layout"] == "ome-zarr" for row in SHEET.values())
-    )
-    refuse_missing_controls(config, SHEET)
-    refuse_odd_maps(config, SHEET)
     places.refuse_overlaps(SHEET, config["results"])
+    if workflow.is_main_process:  # jobs need not check again
+        refuse_unknown_names(config, SHEET)
+        refuse_lost_inspection(config, SHEET)
     NETWORKS = sheets.networks(config)
     WEIGHTS = sheets.weights_digest(config)
     SPOT_WEIGHTS = sheets.weights_digest(config, "detect")

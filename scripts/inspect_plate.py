@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellpipe.config.inspected import asked_of_images, refuse_by_inspection
 from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import BadImage
 from cellpipe.files.places import refuse_overlap
@@ -74,6 +75,10 @@ with speaking(snakemake):
         mapped = read_plate_map(options.plate_map, wells)["well"]
         named = [*wells, *(fault["well"] for fault in inspection["faults"])]
         inspection["faults"] += manifest.wells_without_images(mapped, named)
+    # from the config, not from params: another readout or spot is no reason to inspect again
+    refuse_by_inspection(snakemake.config, inspection)
+    row = {"layout": options.layout, "plate_map": options.plate_map}
+    inspection["asked"] = asked_of_images(snakemake.config, row)
     for name, words in facts_of_scale(inspection).items():
         log.info("%s: %s", name, words)
     if inspection["pixel_size_seen"]:

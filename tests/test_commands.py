@@ -15,8 +15,14 @@ from pathlib import Path
 import pytest
 from checkouts import make_checkout, run_line
 from running import ROOT
+from test_docs import blocks
 
-DOCUMENTS = ("README.md", "config/README.md", "CONTRIBUTING.md", "config/training/README.md")
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("*.md", "docs/*.md", "config/**/*.md")
+    for path in ROOT.glob(pattern)
+    if path.name != "CHANGELOG.md"
+)
 PROGRAM = re.compile(
     r"(?:[A-Z_]+=\S+ )?(?:snakemake|make|python|\.venv/bin/python|curl|unzip|cellpipe)\b"
 )
@@ -36,6 +42,7 @@ PLANNED = [
     "snakemake --configfile path/to/my-config.yaml",
     "snakemake train",
     "snakemake --snakefile rules/train.smk -- train",
+    "snakemake --snakefile rules/train.smk -- training/linking/linking.safetensors",
     "CELLPIPE_DATA=path/to/data snakemake train",
     "CELLPIPE_DATA=path/to/data snakemake --snakefile rules/train.smk -- "
     "training/own_data/own_data.safetensors",
@@ -54,7 +61,7 @@ RUN = [
 ]
 OF_CELLPIPE = ["cellpipe verify results/P"]
 OF_CONDA = ["snakemake --sdm conda", "snakemake benchmark --sdm conda"]
-OF_MAKE = ["make demo", "make test", "make lint", "make format"]
+OF_MAKE = ["make demo", "make test", "make lint", "make format", "make pictures", "make options"]
 # the archive is put there by the test, so that it needs no network
 OF_ARCHIVE = [
     "curl -LO https://data.broadinstitute.org/bbbc/BBBC013/BBBC013_v1_images_bmp.zip",
@@ -70,8 +77,8 @@ OF_TRAINING = [  # minutes of training data: tests/test_calibration.py calls wha
 def written(document: str) -> list[str]:
     """Commands of a document: lines of its shell blocks, and those that stand within a line."""
     text = (ROOT / document).read_text(encoding="utf-8")
-    blocks = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
-    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    shell = blocks(text, "bash")
+    lines = [line.split("  #")[0].strip() for block in shell for line in block.splitlines()]
     prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     lines += [" ".join(inline.split()) for inline in re.findall(r"`([^`]+)`", prose)]
     found = [line for line in lines if PROGRAM.match(line)]
@@ -109,6 +116,19 @@ def test_a_command_plans_its_jobs(command: str, checkout: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_first_plate_of_the_readme_is_planned(checkout: Path) -> None:
+    (checkout / "path/to/images").symlink_to(checkout / "demo/plate/images")
+    shutil.copy(checkout / "demo/plate/plate_map.tsv", checkout / "path/to/plate_map.tsv")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (checkout / "config/first.tsv").write_text(blocks(readme, "tsv")[0])
+    config = blocks(readme, "yaml")[0].replace("config/plates.tsv", "config/first.tsv")
+    (checkout / "first.yaml").write_text(config)
+    done = run_line("snakemake --configfile first.yaml -n", checkout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "inspect_plate" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
 def test_commands_of_seconds_run_as_they_stand(checkout: Path) -> None:
     said = []
     for command in RUN:
@@ -130,9 +150,9 @@ def test_commands_of_seconds_run_as_they_stand(checkout: Path) -> None:
 def test_a_target_of_make_is_there(command: str, checkout: Path) -> None:
     done = run_line(command.replace("make", "make -n"), checkout)
     assert done.returncode == 0, done.stderr
-    assert {"demo": "-- all", "test": "-m pytest", "lint": "--lint", "format": "snakefmt"}[
-        command.split()[1]
-    ] in done.stdout
+    wanted = {"demo": "-- all", "test": "-m pytest", "lint": "--lint", "format": "snakefmt"}
+    wanted |= {"pictures": "scripts/make_pictures.py", "options": "scripts/write_options.py"}
+    assert wanted[command.split()[1]] in done.stdout
 
 
 def test_a_module_of_tests_is_found(checkout: Path) -> None:
@@ -146,7 +166,7 @@ def test_the_archive_of_images_is_unpacked_as_it_stands(checkout: Path) -> None:
     with zipfile.ZipFile(checkout / name, "w") as archive:
         archive.writestr("BBBC013_v1_images_bmp/Channel1-01-A-01.BMP", b"BM")
     make = "mkdir -p data/hcs-plate-sbs-bbbc013/images"
-    assert make in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert make in (ROOT / "docs/screens.md").read_text(encoding="utf-8")
     done = run_line(f"{make} && {OF_ARCHIVE[1]}", checkout)
     assert done.returncode == 0, done.stderr
     assert (checkout / "data/hcs-plate-sbs-bbbc013/images/Channel1-01-A-01.BMP").is_file()

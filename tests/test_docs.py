@@ -1,8 +1,8 @@
-"""What the documents say is so: every option explained, every command and file there.
+"""The documents agree with the code: options, commands, files, links.
 
-config/schemas  ── every key, default and choice ──►  tables of config/README.md
-README.md       ── every command                 ──►  Makefile, rules, files
-results/P/…     ── every line of the tree        ──►  outputs of the rules
+config/schemas   ── every key, default and choice ──►  tables of config/README.md
+README.md, docs/ ── every command                 ──►  Makefile, rules, files
+docs/results.md  ── every line of the tree        ──►  outputs of the rules
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from made_networks import threshold_network
+from running import with_changes
 
 from cellpipe.config import sheets
 from cellpipe.config.files import load_yaml
@@ -27,6 +30,12 @@ ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "config" / "schemas"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 OPTIONS = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
+RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted(
+    str(path.relative_to(ROOT))
+    for pattern in ("*.md", "docs/*.md", "config/**/*.md", "studies/*.md")
+    for path in ROOT.glob(pattern)
+)
 RULES = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("rules/*.smk")])
 OPTION_LINE = re.compile(r"^#(?=\S|\s{2})", re.MULTILINE)  # "#seed: 0", unlike "# A sentence."
 
@@ -53,10 +62,17 @@ def rows(document: str) -> dict[str, list[str]]:
     return found
 
 
+def blocks(document: str, language: str) -> list[str]:
+    """Code blocks of a document in a language, also those within a list."""
+    pattern = rf"^( *)```{language}\n(.*?)^\1```"
+    found = re.findall(pattern, document, re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(block) for _, block in found]
+
+
 def commands(document: str) -> list[list[str]]:
     """Commands in the shell blocks of a document, without variables set before them."""
-    blocks = re.findall(r"```bash\n(.*?)```", document, re.DOTALL)
-    words = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks(document, "bash") for line in block.splitlines()]
+    words = [shlex.split(line, comments=True) for line in lines]
     return [[w for w in line if not re.match(r"[A-Z_]+=", w)] for line in words if line]
 
 
@@ -109,10 +125,11 @@ def test_every_layout_is_named(layout: str) -> None:
 def test_readme_opens_with_the_two_commands() -> None:
     first = commands(README[: README.index("\n## ")])
     assert first[:2] == [["make", "demo"], ["make", "test"]]
+    assert len(README.splitlines()) < 200
 
 
 def test_commands_name_targets_and_files_that_are_there() -> None:
-    documents = [README, OPTIONS, (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")]
+    documents = [(ROOT / name).read_text(encoding="utf-8") for name in DOCUMENTS]
     made = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     rules = set(re.findall(r"^\s*(?:rule|checkpoint) (\w+):", RULES, re.MULTILINE))
     for command in [command for text in documents for command in commands(text)]:
@@ -122,25 +139,76 @@ def test_commands_name_targets_and_files_that_are_there() -> None:
             assert set(named) <= made, command
         if program == "snakemake":
             paths = {w for w in named if "/" in w and not w.startswith("path/to/")}
-            assert all((ROOT / path).exists() for path in paths), command
+            # what a training makes is there if its recipe is
+            recipes = {p: f"config/{Path(p).parent}.yaml" for p in paths if p[:9] == "training/"}
+            assert all((ROOT / recipes.get(p, p)).exists() for p in paths), command
             targets = {w for w in named if "/" not in w} - {"conda"}
             assert targets <= rules, command
 
 
 def test_the_tree_of_results_is_what_rules_make() -> None:
-    tree = re.findall(r"^results/P/(\S+?)/?\s", README, re.MULTILINE)
+    tree = re.findall(r"^results/P/(\S+?)/?\s", RESULTS, re.MULTILINE)
     assert len(tree) > 10
     for name in tree:
         pattern = re.escape(name.replace("P.ome", "{plate}.ome"))
         assert re.search(rf"[/\"]{pattern}[/\"]", RULES), name
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "config/README.md"])
-def test_links_lead_to_files(name: str) -> None:
+def anchors(document: str) -> set[str]:
+    """Anchors of a document's headings, as GitHub forms them."""
+    prose = re.sub(r"```.*?```", "", document, flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_links_lead_to_files_and_headings(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
-    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
-    missing = [link for link in links if not (ROOT / name).parent.joinpath(link).exists()]
+    missing = []
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        if not target.exists() or (
+            anchor and anchor not in anchors(target.read_text(encoding="utf-8"))
+        ):
+            missing.append(link)
     assert not missing
+
+
+def test_every_page_of_the_documentation_is_reached_from_its_index() -> None:
+    for index in (ROOT / "README.md", ROOT / "docs/README.md"):
+        links = re.findall(r"\]\(([^)#]+)", index.read_text(encoding="utf-8"))
+        reached = {index.parent.joinpath(link).resolve() for link in links if ":" not in link}
+        pages = set((ROOT / "docs").glob("*.md")) - {ROOT / "docs/README.md"}
+        assert pages <= reached, pages - reached
+
+
+def test_pictures_are_small() -> None:
+    pictures = [path for path in (ROOT / "docs/pictures").iterdir() if path.is_file()]
+    assert {path.suffix for path in pictures} <= {".png", ".svg"}
+    assert pictures
+    assert all(path.stat().st_size <= 300_000 for path in pictures)
+
+
+EXAMPLES = [
+    pytest.param(block, id=f"{name}-{number}")
+    for name in DOCUMENTS
+    for number, block in enumerate(blocks((ROOT / name).read_text(encoding="utf-8"), "yaml"))
+]
+
+
+@pytest.mark.parametrize("block", EXAMPLES)
+def test_every_example_of_options_is_a_config(
+    block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in set(re.findall(r"\S+\.safetensors", block)):
+        threshold_network(Path(name), [1.0, 1.0], 0.5)  # the example names two channels
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/nuclei").touch()  # a model file of Cellpose, which is not read here
+    channels = {name: {"source": name} for name in ("dna", "gfp", "phase", "reporter", "spots")}
+    base = {"plates": "p.tsv", "channels": channels, "segment": {"nuclei": {"channel": "dna"}}}
+    sheets.checked_config(with_changes(base, yaml.safe_load(block)), SCHEMAS)
 
 
 def template() -> str:

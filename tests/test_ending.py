@@ -105,7 +105,7 @@ def test_a_loss_that_is_allowed_passes_and_deleted_results_come_back(
     assert "Nothing to be done" in said
 
 
-def test_every_result_of_readme_is_asked_for(tmp_path: Path) -> None:
+def test_every_result_of_the_docs_is_made(tmp_path: Path) -> None:
     """Of a movie plate with a truth, spots, lines and all exports; planned only."""
     (tmp_path / "images").mkdir()
     (tmp_path / "truth").mkdir()
@@ -122,7 +122,7 @@ def test_every_result_of_readme_is_asked_for(tmp_path: Path) -> None:
     said = run.run(options=("-n", "--quiet", "host"))
     (inputs,) = re.findall(r"^rule all:\n +input: (.+)$", said, re.MULTILINE)
     asked = [path.removeprefix("results/P/") for path in inputs.split(", ")]
-    tree = re.findall(r"^results/P/(\S+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    tree = re.findall(r"^results/P/(\S+)", (ROOT / "docs/results.md").read_text(), re.MULTILINE)
     assert len(tree) > 20
     for name in set(tree) - {"P.ome.zarr"}:  # its loss is seen from the layout, tested above
         found = any(path.startswith(name.rstrip("/")) for path in asked)

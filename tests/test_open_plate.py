@@ -49,11 +49,14 @@ def test_images_and_labels_come_as_they_were_written(results: Path) -> None:
     assert labels.data.dtype == np.uint32
 
 
-def test_the_readme_reads_it_so(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    block = readme.split("## In a notebook")[1].split("```python\n")[1].split("```")[0]
+@pytest.mark.parametrize(("document", "name"), [("README.md", "my-plate"), ("docs/python.md", "P")])
+def test_the_documents_read_it_so(
+    document: str, name: str, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    block = text.split("```python\n")[1].split("```")[0]
     (results.parent / "results").mkdir()
-    results.rename(results.parent / "results/P")
+    results.rename(results.parent / "results" / name)
     monkeypatch.chdir(results.parent)
     names: dict[str, Any] = {}
     exec(block, names)

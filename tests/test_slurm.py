@@ -167,11 +167,11 @@ def test_the_table_has_every_cell_once(story: Story) -> None:
     assert not cells.duplicated(["well", "field", "t", "label"]).any()
 
 
-def test_the_command_of_readme_runs_a_plate_as_it_stands(
+def test_the_command_of_the_docs_runs_a_plate_as_it_stands(
     cluster: Cluster, small_demo: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     command = "snakemake --workflow-profile profiles/slurm"
-    assert f"\n{command}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"\n{command}\n" in (ROOT / "docs/clusters.md").read_text(encoding="utf-8")
     here = make_checkout(shared_folder(tmp_path_factory) / "cellpipe", small_demo)
     done = run_line(" ".join([command, *(() if cluster.accounts else NO_ACCOUNTS)]), here)
     assert done.returncode == 0, done.stdout + done.stderr

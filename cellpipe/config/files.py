@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def _explained(fault: ValidationError, source: str) -> BadConfig:
         missing = next(key for key in fault.validator_value if key not in fault.instance)
         return BadConfig(
             seen=f"no key '{missing}' in {source} ({where})",
-            wanted=fault.schema["properties"].get(missing, {}).get("description", "a value"),
+            wanted=_meaning(fault.schema["properties"].get(missing, {})) or "a value",
             do=f"add '{missing}'",
         )
     return BadConfig(
@@ -148,5 +149,10 @@ def _wanted(fault: ValidationError) -> str:
         "minLength": lambda: "a text that is not empty",
     }
     wanted = words[str(rule)]() if rule in words else fault.message
-    description = fault.schema.get("description")
-    return f"{wanted} ({description})" if description else wanted
+    meaning = _meaning(fault.schema)
+    return f"{wanted} ({meaning})" if meaning else wanted
+
+
+def _meaning(schema: Mapping[str, Any]) -> str:
+    """What an option means, in short: the documentation has the rest."""
+    return re.split(r"; |\. ", str(schema.get("description", "")))[0].replace("`", "")

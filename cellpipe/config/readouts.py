@@ -6,7 +6,6 @@ A misspelt readout would otherwise be found only after every image was measured.
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,35 +14,47 @@ from cellpipe.image.units import Scale
 from cellpipe.profiles.counts import CELL_COUNTS, SPOT_COUNTS, SPOT_TRACK_COUNTS, TRACK_COUNTS
 from cellpipe.profiles.dynamics import PARTICLE_READOUTS, TRACK_READOUTS
 
-_MEASURED = re.compile(r"(cell_|cytoplasm_)?\w+_(mean|std|min|max|sum)")
 
-
-def refuse_unknown_readouts(config: Mapping[str, Any], *, in_place: bool) -> None:
+def refuse_unknown_readouts(
+    config: Mapping[str, Any], channels: Iterable[str], classes: Iterable[str] = (), plate: str = ""
+) -> None:
     """Raise BadConfig for a readout, or a part of a ratio, that nothing will measure.
 
-    `config` has its defaults. `in_place`: a plate is OME-Zarr and may have channels that the config
-    does not name, whose measurements are then let pass.
+    `config` has its defaults; `channels` are those that the images of a plate have, `classes` those
+    of its annotations.
     """
     from cellpipe.measure.objects import check_ratios
 
-    measured = measured_columns(config)
-    if not in_place:
-        check_ratios(config["measure"]["ratios"], measured)
-    known = [*measured, *config["measure"]["ratios"], *later_columns(config)]
+    measured = measured_columns(config, channels)
+    _refuse_double_columns(config, measured)
+    check_ratios(config["measure"]["ratios"], measured)
+    known = [*measured, *config["measure"]["ratios"], *later_columns(config, classes)]
     for option, name in _asked(config):
         # where a scale is unknown, columns are named in pixels and frames: both are understood
-        if (
-            name in known
-            or Scale().computed_column(name) in known
-            or (in_place and _MEASURED.fullmatch(name))
-        ):
+        if name in known or Scale().computed_column(name) in known:
             continue
-        if name.startswith("fraction_") and config["classify"]["training"] == "annotations":
-            continue  # classes are named by the annotations
         raise BadConfig(
-            seen=f"{option}: {name!r}",
+            seen=f"{option}: {name!r}" + (f" (plate {plate})" if plate else ""),
             wanted=f"a column that there will be: {', '.join(known)}",
             do=_remedy(config, name, known),
+        )
+
+
+def _refuse_double_columns(config: Mapping[str, Any], measured: list[str]) -> None:
+    """A ratio must not take the name of a column; nor must two channels make the same columns."""
+    double = next((name for name in config["measure"]["ratios"] if name in measured), None)
+    if double:
+        raise BadConfig(
+            seen=f"measure.ratios.{double}: '{double}' is the name of a measured column",
+            wanted="a name of its own for the ratio",
+            do=f"rename it, for example to '{double}_ratio'",
+        )
+    twice = next((name for name in measured if measured.count(name) > 1), None)
+    if twice:
+        raise BadConfig(
+            seen=f"the column '{twice}' of two channels",
+            wanted="channels whose columns differ: <channel>_mean, cell_<channel>_mean …",
+            do="rename a channel that begins with 'cell_' or 'cytoplasm_' under channels",
         )
 
 
@@ -101,24 +112,25 @@ def refuse_missing_controls(
             )
 
 
-def measured_columns(config: Mapping[str, Any]) -> list[str]:
-    """Columns of the cell table that measuring makes of the channels of the config."""
+def measured_columns(config: Mapping[str, Any], channels: Iterable[str]) -> list[str]:
+    """Columns of the cell table that measuring makes of these channels."""
     from cellpipe.measure import objects
 
     segment = config["segment"]
     parts = segment["objects"] == "nuclei" and segment["cells"]["method"] != "off"
-    columns = objects.measured_columns(list(config["channels"]), with_cells=parts)
+    columns = objects.measured_columns(list(channels), with_cells=parts)
     return [column for column in columns if column not in ("label", "touches_border")]
 
 
-def later_columns(config: Mapping[str, Any]) -> list[str]:
-    """Readouts that other stages make: counts, classes, spots, tracks."""
+def later_columns(config: Mapping[str, Any], classes: Iterable[str] = ()) -> list[str]:
+    """Readouts that other stages make: counts, classes (those annotated), spots, tracks."""
     detect, classify = config["detect"], config["classify"]
     columns = [*CELL_COUNTS, "foreground_probability", "object_probability"]
     if classify["training"] != "off":
         columns.append("class_probability")
     if classify["training"] == "controls":
-        columns += [f"fraction_{classify[kind]}" for kind in ("positive", "negative")]
+        classes = [classify[kind] for kind in ("positive", "negative")]
+    columns += [f"fraction_{name}" for name in classes]
     if detect["channel"] is not None:
         columns += ["spot_count", *SPOT_COUNTS]
         if detect["track"]:

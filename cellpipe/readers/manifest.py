@@ -6,6 +6,7 @@ missing (holes). Everything after it reads the inspection, never the microscope'
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def inspect_planes(
     read, pixel_notes = _noting(read)
     names = {spec["source"]: name for name, spec in channels.items()}
     tokens = set(planes["channel"])
-    _refuse_absent_channels(names, tokens)
+    refuse_absent_channels(names, tokens)
     counted = planes[planes["channel"].isin(list(names))].copy()
     counted["channel"] = counted["channel"].map(names)
     counted = counted.sort_values([*PLACE, "path"], ignore_index=True)
@@ -243,6 +244,11 @@ def wells_without_images(mapped: Iterable[str], imaged: Iterable[str]) -> list[d
     ]
 
 
+def common_channels(source: Mapping[str, Any]) -> list[str]:
+    """Channel labels that most images have of a plate from `ome_zarr.describe_source`."""
+    return list(most_common(tuple(field["channels"]) for field in source["fields"]))
+
+
 def inspect_source(
     source: Mapping[str, Any],
     channels: Mapping[str, Mapping[str, str]],
@@ -256,9 +262,9 @@ def inspect_source(
     `source` comes from `layouts.ome_zarr.describe_source`. Channels keep the plate's own order;
     those of its channels that the config does not name keep their own names.
     """
-    labels = list(most_common(tuple(field["channels"]) for field in source["fields"]))
+    labels = common_channels(source)
     names = {spec["source"]: name for name, spec in channels.items()}
-    _refuse_absent_channels(names, set(labels))
+    refuse_absent_channels(names, set(labels))
     fields = [field for field in source["fields"] if list(field["channels"]) == labels]
     scale, odd = scale_of_source(fields, pixel_size_um)
     faults = [
@@ -289,13 +295,16 @@ def inspect_source(
     }
 
 
-def _refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
+def refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
+    """Raise BadConfig for a channel of which there is no image; `names` are those of sources."""
     absent = [token for token in names if token not in tokens]
     if absent:
+        near = difflib.get_close_matches(absent[0], tokens, n=1)
         raise BadConfig(
             seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
             wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
-            do="correct 'source' under 'channels' in the config",
+            do=f"correct channels.{names[absent[0]]}.source"
+            + (f": write '{near[0]}' if that is meant" if near else ""),
         )
 
 

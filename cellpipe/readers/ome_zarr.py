@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage
+from cellpipe.errors import BadConfig, BadImage, Unreachable
 from cellpipe.image.units import micrometres, seconds
 from cellpipe.readers.zarr_wells import attributes, list_wells, read_attributes
 from cellpipe.wells import row_and_column, well_name
@@ -64,6 +64,21 @@ def describe_source(path: Path, acquisition: int | str | None = None) -> dict[st
         "closed": listed.closed,
         "folders": listed.folders,
     }
+
+
+def first_channels(path: Path, acquisition: int | str | None = None) -> list[str] | None:
+    """Channel labels of the first image of a plate that can be read, without looking at the others.
+
+    None where that image does not tell; `describe_source` then says why.
+    """
+    try:
+        plate = read_attributes(path).get("plate", {})
+        first = min(plate["wells"], key=_place)
+        for image in list_wells(path, [first], plate, acquisition).images:
+            return [str(label) for label in _described(path, image.path)["channels"]]
+    except (BadConfig, BadImage, Unreachable, ValueError, OSError, KeyError, TypeError):
+        pass
+    return None
 
 
 def describe_labels(path: Path, image: str) -> dict[str, dict[str, Any]]:

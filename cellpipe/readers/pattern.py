@@ -105,7 +105,7 @@ def list_planes(
     BadConfig
         If the pattern is no regular expression or lacks the well, or if no file matches.
     """
-    expression = _compiled(pattern)
+    expression = compiled(pattern)
     files = files or find_files(folder)
     rows, origins = _matching(expression, files, columns)
     if not rows:
@@ -182,7 +182,8 @@ def _like(pattern: str) -> str:
     return f"files whose path below the folder matches {pattern}"
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
+def compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern of a layout. Raises BadConfig for no regular expression, or wrong groups."""
     try:
         expression = re.compile(pattern)
     except re.error as fault:
