@@ -29,6 +29,6 @@ rule benchmark_plate:
         configfiles=lambda wildcards: [str(path) for path in workflow.configfiles],
         config=config,
         readouts=READOUTS,
-        code=code_digest("benchmark_plate"),
+        code=code_of("benchmark_plate"),
     script:
         "../scripts/benchmark_plate.py"

@@ -25,7 +25,7 @@ rule train_classifier:
         options=config["classify"],
         leave_out=config["profile"]["leave_out"],
         seed=config["seed"],
-        code=code_digest("train_classifier"),
+        code=code_of("train_classifier"),
     script:
         "../scripts/train_classifier.py"
 
@@ -47,6 +47,6 @@ rule classify_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("classify_block"),
+        code=code_of("classify_block"),
     script:
         "../scripts/classify_block.py"

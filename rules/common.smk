@@ -21,7 +21,7 @@ from cellpipe.errors import CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
 from cellpipe.run.limits import say_killed
 from cellpipe.run.run_record import note_run
-from cellpipe.run.code import code_digest, keep_parsed
+from cellpipe.run.code import code_of, keep_parsed
 from cellpipe.run.summary import end_of_run
 
 # scripts import cellpipe from here, also inside conda environments and on cluster nodes
@@ -45,9 +45,9 @@ try:
         refuse_unknown_names(config, SHEET)
         refuse_lost_inspection(config, SHEET)
     NETWORKS = sheets.networks(config)
-    WEIGHTS = sheets.weights_digest(config)
-    SPOT_WEIGHTS = sheets.weights_digest(config, "detect")
-    LINK_WEIGHTS = sheets.weights_digest(config, "track")
+    WEIGHTS = {
+        stage: sheets.weights_of(config, stage) for stage in sheets.stages(config)
+    }
     WITH_LINES = lines.plates_with_lines(
         config["kymographs"]["lines"], SHEET, config["channels"]
     )
@@ -73,7 +73,7 @@ JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
 CORES = workflow.resource_settings.cores or 4
 GPUS = 1 if config["device"] == "cuda" else 0
 DETECT_ENV = f"../envs/{sheets.detect_environment(config)}.yaml"
-SPOT_GPUS = GPUS if SPOT_WEIGHTS else 0
+SPOT_GPUS = GPUS if WEIGHTS.get("detect") else 0
 TRACK_ENV = f"../envs/{sheets.track_environment(config)}.yaml"
 SEGMENT_ENV = f"../envs/{sheets.segment_environment(config)}.yaml"
 # a benchmark runs the workflow once more, in the environments of the run around it
@@ -345,7 +345,7 @@ def pixels_layout(wildcards):
 
 
 # engines are imported by the names that the config gives
-SEGMENT_CODE = code_digest(
+SEGMENT_CODE = code_of(
     "segment_block",
     f"segment.engines.{config['segment']['nuclei']['engine']}",
     *(
@@ -358,20 +358,16 @@ SEGMENT_CODE = code_digest(
 # what decides links; how the stage's movement enters speeds is another matter
 LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
 
-# what each stage that runs is made of, for the report: digest of its code, and its options
-MADE = {
-    "ingest": (code_digest("ingest_block"), config["ingest"]),
-    "denoise": (code_digest("denoise_block"), config["denoise"]),
-    "segment": (
-        SEGMENT_CODE,
-        {**config["segment"], "denoise": DENOISE_ON_THE_WAY},
-    ),
-    "measure": (code_digest("measure_block"), config["measure"]),
-    "classify": (code_digest("classify_block"), config["classify"]),
-    "detect": (code_digest("detect_block"), config["detect"]),
-    "track": (code_digest("track_block"), config["track"]),
-}
-MADE = {stage: made for stage, made in MADE.items() if stage in STAGES}
+# options of each stage that runs, for report and RO-Crate
+OPTIONS = {stage: config[stage] for stage in STAGES}
+OPTIONS["segment"] = {**config["segment"], "denoise": DENOISE_ON_THE_WAY}
+
+
+def steps(plate):
+    """Rules of a plate that the numbers of its report pass through after the stages."""
+    wanted = ["gather_plate", "profile_plate"]
+    wanted += ["train_classifier"] if "classify" in STAGES else []
+    return wanted + (["evaluate_plate"] if plate in JUDGED else [])
 
 
 def memory(megabytes):

@@ -21,7 +21,7 @@ if KEEP_DENOISED:
             labels=[],
             store="{plate}_denoised.ome.zarr",
             own_pixels=True,
-            code=code_digest("lay_out_plate"),
+            code=code_of("lay_out_plate"),
         script:
             "../scripts/lay_out_plate.py"
 
@@ -47,8 +47,8 @@ if KEEP_DENOISED:
             units=block_units,
             options=config["denoise"],
             device=config["device"],
-            weights=WEIGHTS,
+            weights=WEIGHTS["denoise"],
             on_bad_image=config["on_bad_image"],
-            code=code_digest("denoise_block"),
+            code=code_of("denoise_block"),
         script:
             "../scripts/denoise_block.py"

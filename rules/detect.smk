@@ -20,8 +20,8 @@ rule detect_block:
         units=block_units,
         options=config["detect"],
         device=config["device"],
-        weights=SPOT_WEIGHTS,
+        weights=WEIGHTS.get("detect"),
         on_bad_image=config["on_bad_image"],
-        code=code_digest("detect_block"),
+        code=code_of("detect_block"),
     script:
         "../scripts/detect_block.py"

@@ -38,7 +38,7 @@ rule evaluate_plate:
         truth_layer=config["evaluate"]["truth_layer"],
         n_worst=config["evaluate"]["n_worst"],
         sparse_truth=config["evaluate"]["sparse_truth"],
-        code=code_digest("evaluate_plate"),
+        code=code_of("evaluate_plate"),
     script:
         "../scripts/evaluate_plate.py"
 
@@ -67,6 +67,6 @@ rule evaluate_labels:
         pixel_size_um=config["ingest"]["pixel_size_um"],
         n_worst=config["evaluate"]["n_worst"],
         sparse_truth=config["evaluate"]["sparse_truth"],
-        code=code_digest("evaluate_labels"),
+        code=code_of("evaluate_labels"),
     script:
         "../scripts/evaluate_labels.py"

@@ -18,7 +18,7 @@ rule export_ctc:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("export_ctc"),
+        code=code_of("export_ctc"),
     script:
         "../scripts/export_ctc.py"
 
@@ -42,7 +42,7 @@ rule export_geff:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("export_geff"),
+        code=code_of("export_geff"),
     script:
         "../scripts/export_geff.py"
 
@@ -66,7 +66,7 @@ rule export_trackmate:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("export_trackmate"),
+        code=code_of("export_trackmate"),
     script:
         "../scripts/export_trackmate.py"
 
@@ -90,7 +90,7 @@ rule export_napari:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("export_napari"),
+        code=code_of("export_napari"),
     script:
         "../scripts/export_napari.py"
 
@@ -112,6 +112,6 @@ rule export_model:
         mem_mb=memory(2000),
         runtime=15,
     params:
-        code=code_digest("export_model"),
+        code=code_of("export_model"),
     script:
         "../scripts/export_model.py"

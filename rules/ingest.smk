@@ -25,7 +25,7 @@ rule inspect_plate:
         channels=config["channels"],
         ingest=config["ingest"],
         watched=watched,
-        code=code_digest("inspect_plate"),
+        code=code_of("inspect_plate"),
     script:
         "../scripts/inspect_plate.py"
 
@@ -51,7 +51,7 @@ checkpoint lay_out_plate:
         labels=LABELS,
         store="{plate}.ome.zarr",
         own_pixels=False,
-        code=code_digest("lay_out_plate"),
+        code=code_of("lay_out_plate"),
     script:
         "../scripts/lay_out_plate.py"
 
@@ -79,6 +79,6 @@ rule ingest_block:
         inspected=inspected,
         project_z=config["ingest"]["project_z"],
         on_bad_image=config["on_bad_image"],
-        code=code_digest("ingest_block"),
+        code=code_of("ingest_block"),
     script:
         "../scripts/ingest_block.py"

@@ -20,6 +20,6 @@ rule draw_kymographs:
     params:
         width_um=config["kymographs"]["width_um"],
         plates=PLATES,
-        code=code_digest("draw_kymographs"),
+        code=code_of("draw_kymographs"),
     script:
         "../scripts/draw_kymographs.py"

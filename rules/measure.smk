@@ -21,6 +21,6 @@ rule measure_block:
         labels=LABELS,
         whole_frame_mpx=config["segment"]["whole_frame_mpx"],
         on_bad_image=config["on_bad_image"],
-        code=code_digest("measure_block"),
+        code=code_of("measure_block"),
     script:
         "../scripts/measure_block.py"

@@ -28,7 +28,7 @@ rule gather_plate:
         stage=config["track"]["stage"],
         max_gap_frames=config["track"]["max_gap_frames"],
         leave_out=config["profile"]["leave_out"],
-        code=code_digest("gather_plate"),
+        code=code_of("gather_plate"),
     script:
         "../scripts/gather_plate.py"
 
@@ -67,6 +67,6 @@ rule profile_plate:
         options=config["profile"],
         readouts=READOUTS,
         seed=config["seed"],
-        code=code_digest("profile_plate"),
+        code=code_of("profile_plate"),
     script:
         "../scripts/profile_plate.py"

@@ -27,7 +27,7 @@ rule draw_figures:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
         stage=config["track"]["stage"],
-        code=code_digest("draw_figures"),
+        code=code_of("draw_figures"),
     script:
         "../scripts/draw_figures.py"
 
@@ -69,15 +69,17 @@ rule write_report:
         images=of_plate("images"),
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
-        made=MADE,
+        options=OPTIONS,
+        steps=lambda wildcards: steps(wildcards.plate),
         networks=NETWORKS,
-        code=code_digest("write_report"),
+        code=code_of("write_report"),
     script:
         "../scripts/write_report.py"
 
 
 rule write_crate:
     input:
+        tables=all_block_tables,
         inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
         wells="<results>/{plate}/wells.parquet",
@@ -100,8 +102,9 @@ rule write_crate:
         runtime=60,
     params:
         images=of_plate("images"),
-        made=MADE,
+        options=OPTIONS,
+        steps=lambda wildcards: steps(wildcards.plate),
         networks=NETWORKS,
-        code=code_digest("write_crate"),
+        code=code_of("write_crate"),
     script:
         "../scripts/write_crate.py"

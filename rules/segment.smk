@@ -21,7 +21,7 @@ rule segment_block:
         options=config["segment"],
         denoise=DENOISE_ON_THE_WAY,
         device=config["device"],
-        weights=WEIGHTS,
+        weights=WEIGHTS["segment"],
         on_bad_image=config["on_bad_image"],
         code=SEGMENT_CODE,
     script:

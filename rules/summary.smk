@@ -20,7 +20,7 @@ rule summarise_plate:
         mem_mb=memory(1000),
         runtime=30,
     params:
-        code=code_digest("summarise_plate"),
+        code=code_of("summarise_plate"),
     script:
         "../scripts/summarise_plate.py"
 
@@ -45,6 +45,6 @@ rule check_plate:
         runtime=10,
     params:
         max_left_out=config["max_left_out"],
-        code=code_digest("check_plate"),
+        code=code_of("check_plate"),
     script:
         "../scripts/check_plate.py"

@@ -18,7 +18,7 @@ rule track_block:
     params:
         units=field_block_units,
         options=LINKING,
-        weights=LINK_WEIGHTS,
-        code=code_digest("track_block"),
+        weights=WEIGHTS.get("track"),
+        code=code_of("track_block"),
     script:
         "../scripts/track_block.py"

@@ -20,7 +20,7 @@ rule verify_block:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        code=code_digest("verify_block"),
+        code=code_of("verify_block"),
     script:
         "../scripts/verify_block.py"
 
@@ -46,8 +46,7 @@ rule verify_plate:
         mem_mb=memory(2000),
         runtime=60,
     params:
-        weights=WEIGHTS,
-        code=code_digest("verify_plate"),
+        code=code_of("verify_plate"),
     script:
         "../scripts/verify_plate.py"
 

@@ -59,8 +59,8 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--config", required=True, help="the training config of the weights")
-    parser.add_argument("--data", required=True, help="folder that the sets lie below")
-    parser.add_argument("--weights", required=True, help="the .safetensors, its card beside it")
+    parser.add_argument("--data", required=True, help="folder that contains the sets")
+    parser.add_argument("--weights", required=True, help="the .safetensors, its card next to it")
     parser.add_argument("--threads", type=int, default=2)
     given = vars(parser.parse_args())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")

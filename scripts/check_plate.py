@@ -12,4 +12,4 @@ with speaking(snakemake):
     fault = not_whole(summary, snakemake.params.max_left_out)
     if fault:
         raise fault
-    publish_text(snakemake.output.complete, "All that was asked for was made.\n")
+    publish_text(snakemake.output.complete, "Everything that was requested was made.\n")

@@ -38,7 +38,7 @@ with speaking(snakemake):
         return job.placed(rows, unit, t)
 
     work = Work(
-        key=job.keys({"options": denoising}, weights=snakemake.params.weights),
+        key=job.keys({"options": denoising}),
         frames=job.frames,
         read=read,
         compute=compute,

@@ -29,7 +29,7 @@ with speaking(snakemake):
         return write(job.units[0], 0, compute(job.units[0], 0, blank))
 
     work = Work(
-        key=job.keys({"options": options}, weights=snakemake.params.weights),
+        key=job.keys({"options": options}),
         frames=job.frames,
         read=read,
         compute=compute,

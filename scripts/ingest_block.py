@@ -38,7 +38,7 @@ with speaking(snakemake):
             "unit": unit.as_dict(),
             "project_z": project_z,
         }
-        return fingerprint("ingest", code=job.code, params=params)
+        return fingerprint("ingest", code=job.made.code, params=params)
 
     def read(unit, t):
         if in_place:

@@ -47,7 +47,7 @@ with speaking(snakemake):
 
     params = {"options": options, "denoise": denoising}
     work = Work(
-        key=job.keys(params, weights=snakemake.params.weights),
+        key=job.keys(params),
         frames=job.frames,
         read=read,
         compute=compute,

@@ -105,12 +105,12 @@ with speaking(snakemake):
             stored = write_tracked_labels(unit, links, measured(own))
         key = fingerprint(
             "track",
-            code=job.code,
+            code=job.made.code,
             params=options,
             inputs=[r.fingerprint for r in own],
-            weights=snakemake.params.weights,
+            weights=" ".join(job.made.weights.values()),
         )
-        receipts.append(Receipt(unit, key, key, frames_of(unit, own, fault, stored)))
+        receipts.append(Receipt(unit, key, key, frames_of(unit, own, fault, stored), made=job.made))
         tables.append(links.assign(fingerprint=key))
         log.info("%s: %d links, %d tracks", unit.name, len(links), links["track_id"].nunique())
     sync_disk(job.table.parents[2])

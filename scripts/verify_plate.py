@@ -15,7 +15,6 @@ from cellpipe.plate.metadata_record import (
 from cellpipe.plate.plate import Plate
 from cellpipe.run import block_files
 from cellpipe.run.job import log, speaking
-from cellpipe.run.provenance import versions
 from cellpipe.run.receipts import read_receipts
 
 
@@ -43,16 +42,16 @@ with speaking(snakemake):
     if snakemake.input.denoised_layout:
         edited |= metadata_faults(Plate(snakemake.input.denoised_layout))
     refuse_faults(faults, edited)
-    facts = {"versions": versions(), "weights": snakemake.params.weights}
     made: dict = {}
     layers = {"ingest": ["pixels"], "segment": [n for n in plate.label_names if n != "tracks"]}
     for stage, of_stage in layers.items():
         for receipt in (r for path in snakemake.input[stage] for r in read_receipts(path)):
             place = made.setdefault((receipt.unit.well, receipt.unit.field), {})
             for layer in of_stage:
-                place.setdefault(layer, {"fingerprints": [], **facts})["fingerprints"].append(
-                    receipt.fingerprint
-                )
+                of_layer = place.setdefault(layer, {"made": [], "fingerprints": []})
+                of_layer["fingerprints"].append(receipt.fingerprint)
+                if receipt.made.as_dict() not in of_layer["made"]:
+                    of_layer["made"].append(receipt.made.as_dict())
     plate_metadata.write_provenance(plate.layout, made)
     note_metadata(plate)
     of_frames = [Path(path).stem for path in snakemake.input.faults]

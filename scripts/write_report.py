@@ -16,8 +16,8 @@ from cellpipe.plate.plate import Plate
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.readers import account
 from cellpipe.report import ReportContent, render_report
-from cellpipe.report.content import StageRecord, WeightsRecord, WorstImage
-from cellpipe.run import provenance
+from cellpipe.report.content import WorstImage
+from cellpipe.run import made
 from cellpipe.run.job import speaking
 from cellpipe.run.not_made import read_not_made
 from cellpipe.run.plates import gather
@@ -70,18 +70,6 @@ def thumbnails(plate, inspection):
     return pictures
 
 
-def stages():
-    """What each stage was run with, and its seconds on frames."""
-    paths = {}
-    for path in snakemake.input.tables:
-        paths.setdefault(Path(path).parent.name, []).append(path)
-    for stage, of_stage in paths.items():
-        receipts = [r for path in of_stage for r in read_receipts(path)]
-        seconds = sum(frame.seconds for r in receipts for frame in r.frames)
-        code, parameters = snakemake.params.made[stage]
-        yield StageRecord(stage, seconds, len(receipts), code, parameters)
-
-
 def read_scores(path):
     table = pd.read_csv(path, sep="\t")
     return dict(zip(table["score"], table["value"], strict=True))
@@ -123,6 +111,7 @@ def optional(path, read):
 
 
 with speaking(snakemake):
+    root, steps = Path(snakemake.output.report).parent, snakemake.params.steps
     plate = Plate(snakemake.input.layout)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     scale = plate.scale
@@ -158,9 +147,9 @@ with speaking(snakemake):
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
         warnings=pd.read_csv(snakemake.input.warnings, sep="\t", dtype=str, keep_default_na=False),
         not_made=read_not_made(snakemake.input.not_made),
-        stages=list(stages()),
-        weights=[WeightsRecord(**network) for network in snakemake.params.networks],
-        versions=provenance.versions(),
+        stages=[*made.of_tables(snakemake.input.tables), *made.of_rules(root, steps)],
+        options=snakemake.params.options,
+        networks=snakemake.params.networks,
     )
     with words_of(scale):
         publish_text(snakemake.output.report, render_report(content))

@@ -7,7 +7,10 @@ import pandas as pd
 from drawn_tables import draw_plate, draw_scene, draw_tracks
 
 from cellpipe.figures import thumbnail_with_outlines
-from cellpipe.report import ReportContent, StageRecord, WeightsRecord
+from cellpipe.report import ReportContent
+from cellpipe.run.made import StageMade
+
+DIGEST = "b1946ac92492d2347c6235b4d2611184" * 2 + "+0123456789abcdef"
 
 
 def draw_thumbnails(wells: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -35,14 +38,21 @@ def draw_content() -> ReportContent:
         columns=["well", "field", "t", "stage", "reason", "remedy"],
     )  # fmt: skip
     stages = [
-        StageRecord("ingest", 14.2, 96, "8f3a0c1d22e94b7a", {"ngff_version": "0.5"}),
-        StageRecord("segment", 73.4, 96, "51d0aa94cc0f3e1b",
-                    {"nuclei": {"engine": "cellpipe", "diameter_um": None, "min_area_um2": 30},
-                     "cells": {"method": "ring", "max_distance_um": 3}}),
-        StageRecord("measure", 9.1, 96, "0be7724ad1903f65", {"ratios": {"gfp": "nucleus/ring"}}),
-        StageRecord("classify", 1.3, 48, "c2290d5be8a1f704", {"training": "controls", "folds": 5}),
-        StageRecord("profile", 2.8, 1, "77aa19e3b02f4c58", {"readouts": ["gfp_ratio"]}),
+        StageMade("ingest", 96, 14.2, ("8f3a0c1d22e94b7a",), {"zarr": ("3.1.6",)}, {}),
+        StageMade("segment", 96, 73.4, ("51d0aa94cc0f3e1b",),
+                  {"numpy": ("2.4.6",), "torch": ("2.12.0", "2.13.0")}, {"nuclei": (DIGEST,)}),
+        StageMade("measure", 96, 9.1, ("0be7724ad1903f65",), {"numpy": ("2.4.6",)}, {}),
+        StageMade("classify", 48, 1.3, ("c2290d5be8a1f704",), {"scikit-learn": ("1.8.0",)}, {}),
+        StageMade("profile_plate", 0, float("nan"), ("77aa19e3b02f4c58",), {}, {}),
     ]  # fmt: skip
+    options = {
+        "ingest": {"ngff_version": "0.5"},
+        "segment": {
+            "nuclei": {"engine": "cellpipe", "diameter_um": None, "min_area_um2": 30},
+            "cells": {"method": "ring", "max_distance_um": 3},
+        },
+        "measure": {"ratios": {"gfp": "nucleus/ring"}},
+    }
     return ReportContent(
         plate="BBBC013 translocation",
         facts={"Channels": "dna, gfp", "Pixel size": "0.65 µm", "Layout": "filename pattern",
@@ -64,7 +74,7 @@ def draw_content() -> ReportContent:
                     "Division F1": 0.9},
         quarantine=quarantine,
         stages=stages,
-        weights=[WeightsRecord("nuclei", "b1946ac92492d2347c6235b4d2611184" * 2, "BSD-3-Clause",
-                               "nuclei-dsb2018, nuclei-bbbc039", "segment")],
-        versions={"cellpipe": "0.1.0", "torch": "2.13.0", "numpy": "2.4.6", "zarr": "3.1.6"},
+        options=options,
+        networks=[{"name": "nuclei", "digest": DIGEST, "sha256": DIGEST.partition("+")[0],
+                   "licence": "BSD-3-Clause", "trained_on": "nuclei-dsb2018, nuclei-bbbc039"}],
     )  # fmt: skip

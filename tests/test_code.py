@@ -14,15 +14,15 @@ import pandas as pd
 import pytest
 from running import PLATE, ROOT, Run
 
-from cellpipe.run.code import PACKAGE, code_digest, code_of, parsed
+from cellpipe.run.code import PACKAGE, code_of, modules_of, parsed
 from cellpipe.segment.engines import NAMES
 
 READS = "        return np.stack(planes)\n\n    def open_frame("
 HALVES = READS.replace("(planes)", "(planes) // 2")
 EVERY_SCRIPT = """
 import json
-from cellpipe.run.code import SCRIPTS, code_digest
-print(json.dumps({path.stem: code_digest(path.stem) for path in SCRIPTS.glob("*.py")}))
+from cellpipe.run.code import SCRIPTS, code_of
+print(json.dumps({path.stem: code_of(path.stem)["digest"] for path in SCRIPTS.glob("*.py")}))
 """
 
 
@@ -133,18 +133,34 @@ def test_imports_are_followed_inside_functions_and_through_packages() -> None:
     """Of `headers`: `layouts.reading`, and what that imports; `verify` is imported by none."""
     source = "def f():\n    from cellpipe.readers import headers\n"
     assert parsed(source).imported == ("cellpipe.readers", "cellpipe.readers.headers")
-    of_ingest = code_of("ingest_block")
+    of_ingest = modules_of("ingest_block")
     assert {"scripts/ingest_block", "cellpipe.readers.tags", "cellpipe.plate.chunks"} <= set(
         of_ingest
     )
     assert "cellpipe.run.verify" not in of_ingest
 
 
+def test_libraries_are_those_that_a_script_can_come_to_import() -> None:
+    """Its own and those of the modules that it imports; none of Python's."""
+    assert parsed("import torch.nn\ndef f():\n    from skimage import io\n").libraries == (
+        "skimage",
+        "torch",
+    )
+    of_measure, of_segment = (
+        set(code_of(script)["libraries"]) for script in ("measure_block", "segment_block")
+    )
+    assert {"numpy", "pandas", "scipy", "zarr"} <= of_measure
+    assert "torch" in of_segment - of_measure
+    assert not {"json", "pathlib", "cellpipe"} & of_segment
+    of_cellpose = set(code_of("segment_block", "segment.engines.cellpose")["libraries"])
+    assert "cellpose" in of_cellpose - of_segment
+
+
 def test_what_is_not_there_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match="segmnt"):
-        code_digest("segmnt_block")
+        code_of("segmnt_block")
     with pytest.raises(ModuleNotFoundError, match=r"segment\.engines\.cellpse"):
-        code_digest("segment_block", "segment.engines.cellpse")
+        code_of("segment_block", "segment.engines.cellpse")
 
 
 def test_only_engines_are_imported_by_a_name_that_the_config_gives() -> None:
@@ -158,7 +174,7 @@ def test_only_engines_are_imported_by_a_name_that_the_config_gives() -> None:
                 assert ast.unparse(node.args[0]).startswith("f'cellpipe.segment.engines."), path
                 places.add(path.relative_to(PACKAGE).as_posix())
     assert places == {"segment/engines/__init__.py"}
-    digests = {code_digest("segment_block", f"segment.engines.{name}") for name in NAMES}
+    digests = {code_of("segment_block", f"segment.engines.{name}")["digest"] for name in NAMES}
     assert len(digests) == len(NAMES)
 
 

@@ -170,7 +170,7 @@ def test_long_movies_sort_by_time(tmp_path: Path) -> None:
         ({"res_track.txt": "1 0 1 0\n"}, "no mask000.tif"),
         ({"res_track.txt": "1 0 one 0\n", "mask000.tif": ""}, "'one'"),
         ({"res_track.txt": "1 0 1\n", "mask000.tif": ""}, "four whole numbers"),
-        ({"res_track.txt": "1 0 0 0\n1 0 0 0\n", "mask000.tif": ""}, "stands twice"),
+        ({"res_track.txt": "1 0 0 0\n1 0 0 0\n", "mask000.tif": ""}, "occurs twice"),
         ({"res_track.txt": "0 0 0 0\n", "mask000.tif": ""}, "not positive"),
         ({"res_track.txt": "1 0 1 0\n", "mask000.tif": ""}, "frames outside 0 … 0"),
         ({"res_track.txt": "1 0 0 7\n", "mask000.tif": ""}, "not in the table"),

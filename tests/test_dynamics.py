@@ -52,6 +52,17 @@ def test_wells_are_ranked_by_how_their_particles_diffuse():
     assert (wells["spot_fraction_confined"] < 0.05).all()
 
 
+def test_points_that_no_track_holds_are_in_no_path():
+    """They bear track_id 0, in every field; together they would be one long and fast track."""
+    linked = draw_points()
+    loose = linked[linked["track_id"] <= 5].assign(track_id=0)
+    every = pd.concat([linked, loose], ignore_index=True)
+    pd.testing.assert_frame_equal(particle_table(every, STEP_S), particle_table(linked, STEP_S))
+    pd.testing.assert_frame_equal(track_msd(every, STEP_S), track_msd(linked, STEP_S))
+    tracks = track_table(every.assign(parent_track_id=0), STEP_S)
+    assert (tracks["track_id"] > 0).all()
+
+
 def test_every_readout_that_is_offered_is_made():
     points = draw_points().assign(parent_track_id=0)
     msd = ensemble_msd(track_msd(points, STEP_S), ["plate", "well"])

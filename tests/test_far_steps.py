@@ -66,7 +66,7 @@ def test_a_frame_to_which_few_cells_go_on_is_named() -> None:
     fields = name_far_steps(fields, points)
     assert fields["movie_flag"][7] == "only 17% of its cells are followed, usually 100%"
     (line,) = summary(fields)
-    assert line == "B02 field 1: far fewer cells than usual go on to: 7"
+    assert line == "B02 field 1: far fewer cells than usual continue to: 7"
 
 
 def test_divisions_deaths_and_lost_frames_are_no_few() -> None:

@@ -16,7 +16,7 @@ from cellpipe.run.job import speaking
 def rule(tmp_path: Path) -> Any:
     """What Snakemake gives to the script of a rule on a whole plate."""
     log = [str(tmp_path / "logs/gather_plate/P.log")]
-    return SimpleNamespace(log=log, rule="gather_plate", wildcards={"plate": "P"})
+    return SimpleNamespace(log=log, rule="gather_plate", wildcards={"plate": "P"}, params={})
 
 
 def test_a_job_that_ends_well_says_so(rule: Any, capsys: pytest.CaptureFixture[str]) -> None:

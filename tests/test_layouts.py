@@ -29,6 +29,20 @@ def sets(planes: pd.DataFrame) -> dict[str, list]:
     return {name: sorted(planes[name].unique().tolist()) for name in planes if name != "path"}
 
 
+def test_files_of_another_microscope_are_answered_with_its_layout(tmp_path: Path) -> None:
+    touched(tmp_path, "D6_01_1_2_DAPI_001.tif", "D6_01_2_2_GFP_001.tif", "notes.txt")
+    with pytest.raises(BadConfig, match="layout imagexpress") as refused:
+        listed("imagexpress", tmp_path)
+    assert refused.value.do == "write 'cytation' as the layout, which 2 of these names match"
+
+
+def test_files_of_no_known_microscope_are_answered_without_a_guess(tmp_path: Path) -> None:
+    touched(tmp_path, "first.tif")
+    with pytest.raises(BadConfig) as refused:
+        listed("imagexpress", tmp_path)
+    assert refused.value.do.startswith("correct the folder, or the layout")
+
+
 # ---- wells
 
 

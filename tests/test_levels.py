@@ -98,6 +98,17 @@ def test_a_field_that_was_changed_is_named(change: Callable, kind: str) -> None:
     assert not rows["where"].str.contains("B02|D0|E0").any()
 
 
+@pytest.mark.parametrize("times", [4.0, 1 / 200])
+def test_images_from_0_to_1_are_held_against_each_other_too(times: float) -> None:
+    def as_floats(well, field, channel, image):
+        image = image.astype(np.float32) / 65535
+        return image * np.float32(times) if (well, field) == ("C03", 2) else image
+
+    rows = plate_warnings({}, plate(as_floats))
+    assert set(rows["kind"]) == {"another level"}
+    assert set(rows["where"]) == {"channel dna: C03", "channel gfp: C03"}
+
+
 def test_a_gain_that_changes_on_the_way_is_named_with_the_well() -> None:
     def louder(well, field, channel, image):
         again = exposure(np.random.default_rng(int(image.sum()) + field), 40, gain=2)
@@ -188,7 +199,7 @@ def test_an_empty_well_whose_background_is_cut_off_is_not_called_a_blank_image()
 
     fields = name_blank(plate(changed)["fields"], CHANNELS)
     (row,) = levels.flat_images({}, {"fields": fields})
-    assert (row["kind"], row["where"]) == ("background cut off", "channel dna: C03")
+    assert (row["kind"], row["where"]) == ("background clipped", "channel dna: C03")
     assert "without cells" in row["likely_cause"]
     closed = plate(only("C03", 1, lambda image: np.zeros_like(image)))["fields"]
     rows = list(levels.flat_images({}, {"fields": name_blank(closed, CHANNELS)}))

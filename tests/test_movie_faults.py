@@ -90,7 +90,7 @@ def test_the_frames_are_named_and_no_others(plate: Path) -> None:
     assert all("out of focus" in flagged["B02", t] for t in BLURRED)
     assert f"repeat an earlier frame: {COPY}" in (plate / "report.html").read_text()
     log = (plate.parent / "logs/gather_plate/P.log").read_text()
-    assert "frames to doubt, B02 field 1" in log
+    assert "doubtful frames, B02 field 1" in log
 
 
 def test_every_export_tells_the_same_tracks(plate: Path) -> None:
@@ -177,8 +177,8 @@ def test_a_movie_that_cannot_be_linked_is_left_out_by_name(
         output=Named(table=str(table)),
         params=Named(
             units=units,
-            code="",
-            weights="",
+            code={"digest": "c", "libraries": []},
+            weights={},
             options={**options, "weights": None, "keep_labels": False},
         ),
     )

@@ -148,9 +148,11 @@ def test_cells_that_go_far_together_are_said_to() -> None:
     still["n_nuclei"] = 40
     (line,) = common_movement(still.assign(stage_shift_x_um=0.9))
     assert "1 of 1 fields" in line
-    assert "B03 field 1: 22 µm over the movie, 0.9 µm a frame where each cell goes 1.0 µm" in line
+    assert (
+        "B03 field 1: 22 µm over the movie, 0.9 µm per frame while each cell moves 1.0 µm" in line
+    )
     shaken = still.assign(stage_shift_y_um=np.where(still["t"] % 2, 4.0, -4.0))
-    assert "4.0 µm a frame" in common_movement(shaken)[0]
+    assert "4.0 µm per frame" in common_movement(shaken)[0]
     assert common_movement(still.assign(stage_shift_x_um=0.1)) == []
     jumps = still.assign(stage_shift_x_um=0.9, stage_jump_x_um=0.8)
     assert common_movement(jumps) == []  # jumps are named by themselves

@@ -28,7 +28,7 @@ def test_a_movie_without_a_doubt_has_no_warning() -> None:
         ("out of focus, cells step 4.0 times as far as usual", "out of focus: 4; cells step"),
         (
             "only 20% of its cells are followed, usually 95%",
-            "far fewer cells than usual go on to: 4",
+            "far fewer cells than usual continue to: 4",
         ),
     ],
 )

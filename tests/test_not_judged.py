@@ -136,7 +136,7 @@ def test_ratios_and_cvs_of_values_without_a_zero_are_empty():
     assert np.isnan(cv([-1.0, 1.01]))
     assert cv([-9.0, -11.0]) == pytest.approx(np.sqrt(2) / 10)
     wells = plate([-1.0, 1.0, 0.5, -0.2], [3.0], [5.0, 6.0, 7.0])
-    assert "no signal / background: values lie below 0" in note(wells)
+    assert "no signal / background: values are below 0" in note(wells)
 
 
 def test_percent_of_control_is_empty_where_controls_do_not_differ():

@@ -10,7 +10,7 @@ import tifffile
 from test_layouts import sets
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.readers import ome_tiff
+from cellpipe.readers import manifest, ome_tiff
 from cellpipe.readers.reading import read_plane
 
 
@@ -94,3 +94,16 @@ def test_xml_that_is_cut_short_is_said(tmp_path):
     path.write_text(path.read_text()[:300])
     with pytest.raises(BadConfig, match="cannot be read"):
         ome_tiff.list_planes(tmp_path)
+
+
+def test_a_layout_is_read_by_its_own_reader(tmp_path):
+    """A folder that both can read: a manifest names one file, OME-XML the other."""
+    stack = np.zeros((1, 6, 8), "uint16")
+    meta = {"axes": "CYX", "Channel": {"Name": ["dna"]}}
+    tifffile.imwrite(tmp_path / "P_B02_1.ome.tif", stack, metadata=meta)
+    tifffile.imwrite(tmp_path / "other.tif", stack[0], photometric="minisblack")
+    (tmp_path / "manifest.csv").write_text("path,well,field,channel\nother.tif,C03,1,dna\n")
+    by_table = manifest.list_planes("csv", tmp_path, {})
+    assert by_table[["path", "well"]].to_numpy().tolist() == [["other.tif", "C03"]]
+    by_header = manifest.list_planes("ome-tiff", tmp_path, {})
+    assert by_header[["path", "well"]].to_numpy().tolist() == [["P_B02_1.ome.tif", "B02"]]

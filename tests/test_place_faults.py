@@ -156,6 +156,7 @@ def test_a_job_removes_what_was_left_where_it_writes(tmp_path):
         rule="gather_plate",
         wildcards={"plate": "P"},
         output=[str(output)],
+        params={},
     )
     with speaking(rule):
         output.write_text("whole")

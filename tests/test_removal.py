@@ -217,6 +217,16 @@ def test_plates_of_one_sheet_do_not_share_folders(tmp_path, monkeypatch):
         refuse_overlaps({"logs": {"images": "images"}}, "results")
 
 
+@pytest.mark.parametrize("results", ["taken", "taken/results", "link"])
+def test_results_where_a_file_lies_are_refused(tmp_path, monkeypatch, results):
+    monkeypatch.chdir(tmp_path)
+    Path("taken").write_text("no folder")
+    Path("link").symlink_to("nowhere")
+    with pytest.raises(BadConfig, match="no folder") as refused:
+        refuse_overlaps({"P": {"images": "images"}}, results)
+    assert "'results' in the config" in refused.value.do
+
+
 def read_in_place(source: Path, layout: Path) -> None:
     inspection = inspect_source(
         describe_source(source),

@@ -15,12 +15,13 @@ import pandas as pd
 import pytest
 from drawn_report import draw_content
 
-from cellpipe.report import ReportContent, StageRecord, render_report
+from cellpipe.report import ReportContent, render_report
 from cellpipe.report import plate_view as plate_view_module
 from cellpipe.report.plate_view import contact_sheet
 from cellpipe.report.record import busiest_lineage
 from cellpipe.report.svg import dose_chart, lineage, nice_ticks, strip
 from cellpipe.report.wording import count, duration, number, p_value, percent, spoken
+from cellpipe.run.made import StageMade
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -143,8 +144,9 @@ def test_names_are_only_names():
         readouts=[NASTY],
         confusion=drawn.confusion.rename(index={"not": NASTY}, columns={"not": NASTY}),
         quarantine=drawn.quarantine.assign(reason=NASTY),
-        stages=[StageRecord(NASTY, 1.0, 1, NASTY, {NASTY: NASTY})],
-        versions={NASTY: NASTY},
+        stages=[StageMade(NASTY, 1, 1.0, (NASTY,), {NASTY: (NASTY,)}, {NASTY: (NASTY,)})],
+        options={NASTY: {NASTY: NASTY}},
+        networks=[{"name": NASTY, "digest": NASTY, "sha256": NASTY, "licence": NASTY}],
         evaluation={NASTY: 1.0},
     )
     html = render_report(nasty)

@@ -85,7 +85,7 @@ def sizes(header: Header) -> tuple[float | None, float | None]:
         (0.65, "tifffile.py", ""),
         (6.45, "tifffile.py", "camera"),  # whoever wrote it
         (6.45, "NGen 4.9", "camera"),
-        (0.65, "NGen 4.9", "'NGen 4.9', not known"),
+        (0.65, "NGen 4.9", "'NGen 4.9', which may not"),
         (0.65, "", "does not give its name"),
         (0.001, "tifffile.py", "smaller"),
     ],

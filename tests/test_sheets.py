@@ -102,5 +102,5 @@ def test_a_network_for_spots_counts_where_spots_are_sought():
     assert sheets.detect_environment(sheets.checked_config(by_filter, SCHEMAS)) == "measure"
     config["detect"]["channel"] = None  # none are sought, so no weights are read
     assert [network["used_by"] for network in sheets.networks(config)] == ["segment"]
-    assert sheets.weights_digest(config, "detect") == ""
+    assert not sheets.weights_of(config, "detect")
     assert sheets.detect_environment(config) == "measure"

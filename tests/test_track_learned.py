@@ -147,12 +147,12 @@ def test_its_weights_count_where_cells_are_linked() -> None:
 
     used = checked(enabled=True, weights="linking")
     card = load_card("linking")
-    assert sheets.weights_digest(used, "track") == card.digest
-    assert card.digest not in sheets.weights_digest(used)
+    assert sheets.weights_of(used, "track") == {"linking": card.digest}
+    assert list(sheets.weights_of(used, "segment")) == ["nuclei"]
     assert [n["used_by"] for n in sheets.networks(used)] == ["segment", "track"]
     assert sheets.track_environment(used) == "segment"
     for idle in (checked(enabled=True), checked(enabled=False, weights="linking")):
-        assert sheets.weights_digest(idle, "track") == ""
+        assert not sheets.weights_of(idle, "track")
         assert sheets.track_environment(idle) == "track"
     with pytest.raises(BadConfig, match="kind 'denoise' in the section 'track'"):
         sheets.networks(checked(enabled=True, weights="denoise"))

@@ -176,7 +176,7 @@ def test_what_a_training_writes_finds_spots(tmp_path, monkeypatch):
     assert network.card.kind == "spots"
     assert network.card.diameter_px == list(SpotDesign().diameter_px)
     assert network.card.extra["data"] == [
-        {"set": "drawn by cellpipe.simulate", "licence": "CC0-1.0"}
+        {"set": "simulated by cellpipe.simulate", "licence": "CC0-1.0"}
     ]
     assert (
         json.loads(out.with_suffix(".json").read_text())["extra"]["training"]["spots"]["empty"]

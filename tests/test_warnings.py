@@ -64,7 +64,7 @@ def test_time_that_is_not_known_is_said_of_movies_alone() -> None:
 
 @pytest.mark.parametrize(
     ("size", "source", "word"),
-    [(6.45, "TIFF resolution tag", "camera"), (1.0, "OME-XML", "put 1"), (0.65, "OME-XML", "")],
+    [(6.45, "TIFF resolution tag", "camera"), (1.0, "OME-XML", "wrote 1"), (0.65, "OME-XML", "")],
 )
 def test_a_size_that_cameras_have_or_that_writers_invent(
     size: float, source: str, word: str

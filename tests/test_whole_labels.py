@@ -31,7 +31,7 @@ def test_whole_numbers_of_any_type_are_labels(dtype: str) -> None:
         ([0.0, np.nan], "NaN"),
         ([0.0, -1.0], "from -1"),
         (np.array([0, -1], np.int16), "from -1"),
-        (np.array([0, 2**24], np.float32), "tells whole numbers apart below 16,777,216"),
+        (np.array([0, 2**24], np.float32), "distinguishes whole numbers below 16,777,216"),
         (np.array([0, 2**33], np.int64), "0 to 4294967295"),
         (np.array([0, 1j]), "complex"),
     ],

@@ -132,7 +132,7 @@ class Classifier:
                 raise KeyError("weights of another shape")
         except (KeyError, ValueError, TypeError) as fault:
             raise BadConfig(
-                seen=f"a file that holds no cellpipe classifier ({fault})",
+                seen=f"a file without a cellpipe classifier ({fault})",
                 wanted="one written by cellpipe's classifier training",
                 do="train the classifier again, or point classify.weights to its file",
             ) from fault

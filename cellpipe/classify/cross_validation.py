@@ -73,7 +73,7 @@ def cross_validate(
     n_folds = min([n_folds, *wells_of])
     cells = pd.DataFrame({"class": classes, "predicted": "", "probability": NEVER, "fold": 0})
     if n_folds < 2 or len(names) < 2:
-        note = "a class stands in a single well, so no well can be left out"
+        note = "a class occurs in a single well only, so no well can be held out"
         return _scores(cells.iloc[:0], names, [], note)
     folds = []
     for fold, (train, test) in enumerate(_splits(classes, groups, n_folds, seed), start=1):

@@ -128,13 +128,14 @@ def label_names(config: Mapping[str, Any]) -> list[str]:
 
 
 def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The weights that the config asks for: name, sha256, licence, trained_on, used_by.
+    """The weights that the config asks for: name, digest, sha256, licence, trained_on, used_by.
 
     Raises CellpipeError for weights that are missing or do not match their card.
     """
     return [
         {
             "name": card.name,
+            "digest": card.digest,
             "sha256": card.sha256,
             "licence": card.licence,
             "trained_on": card.trained_on,
@@ -175,15 +176,15 @@ def judges_links_by_network(config: Mapping[str, Any]) -> bool:
     return track["enabled"] and track["weights"] is not None
 
 
-def weights_digest(config: Mapping[str, Any], stage: str | None = None) -> str:
-    """Digests of the weights in use, so that other weights mean other results.
+def weights_of(config: Mapping[str, Any], stage: str) -> dict[str, str]:
+    """Networks that a stage uses, name → digest, so that other weights mean other results.
 
-    Those of a late stage, "detect" or "track"; or, together, those of all stages before.
+    A network that denoises while segmentation reads belongs to the stage "segment".
     """
-    cards = _cards(config)
-    alone = [card.digest for use, card in cards.items() if use == stage]
-    early = [card.digest for use, card in cards.items() if use not in ("detect", "track")]
-    return " ".join(early if stage is None else alone)
+    running = stages(config)
+    users = {use: use.split()[0] for use in _cards(config)}
+    users = {use: user if user in running else "segment" for use, user in users.items()}
+    return {card.name: card.digest for use, card in _cards(config).items() if users[use] == stage}
 
 
 def exported_weights(config: Mapping[str, Any]) -> Path:

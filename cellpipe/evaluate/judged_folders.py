@@ -23,7 +23,7 @@ def judged_folders(truth: Path, found: Path, pixels: Path | None = None) -> list
         raise BadConfig(
             seen=f"no {absent[0]} in {found} ({len(absent)} of {len(files)} images are missing)",
             wanted=f"a label image for each of {truth}; an empty one where nothing was found",
-            do="add them, or take their truth away",
+            do="add them, or remove their truth",
         )
     marked = marked_in(truth)
     return [

@@ -41,7 +41,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
             raise BadConfig(
                 seen=f"{path} beside {files[path.stem].name}",
                 wanted="one image of each name",
-                do="take one of them away",
+                do="remove one of them",
             )
         files[path.stem] = path
     return files

@@ -44,8 +44,8 @@ def completeness(truth: Path, well: str, number: int, n_frames: int) -> Complete
     reason = ""
     if outlined and not n_marked and len(outlined) < n_frames:
         reason = (
-            f"outlines of {len(outlined)} of {n_frames} frames, and no markers (TRA) that tell "
-            "whether every cell of these has one"
+            f"outlines of {len(outlined)} of {n_frames} frames, and no markers (TRA) that show "
+            "whether each of their cells has one"
         )
     return Completeness(n_marked, reason, maybe_markers=movie.is_dir() and not outlined)
 

@@ -37,7 +37,7 @@ def find_true_movie(truth: str | Path, name: str) -> Path | None:
         raise BadImage(
             seen=f"{' and '.join(p.name for p in there)} in {truth}",
             wanted="one truth of each movie",
-            do="take the others away",
+            do="remove the others",
         )
     return there[0] if there else None
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from cellpipe.files.publish import publish_text
 
+if TYPE_CHECKING:
+    from cellpipe.run.made import StageMade
+
 DESCRIPTIONS = {
-    "inspection.json": "fields, channels, scale and its sources, as the files hold them",
+    "inspection.json": "fields, channels, scale and its sources, as stored in the files",
     "cells.parquet": "one row per cell and time",
     "wells.parquet": "one row per well",
     "statistics.tsv": "one row per readout",
     "quarantine.tsv": "what was left out, and why",
-    "warnings.tsv": "what to know before the numbers: likely causes, what to do",
+    "warnings.tsv": "doubts about the data: likely causes, what to do",
     "report.html": "the page of the plate",
     "figures": "figures",
 }
@@ -31,9 +34,10 @@ def write_crate(
     *,
     plate: str,
     images: str,
-    stages: Mapping[str, tuple[str, Mapping[str, Any]]],
+    version: str,
+    stages: Sequence[StageMade],
+    options: Mapping[str, Mapping[str, Any]],
     networks: Sequence[Mapping[str, str]],
-    versions: Mapping[str, str],
     scale: Mapping[str, str] | None = None,
 ) -> None:
     """Write ``ro-crate-metadata.json`` at `path`, which describes `files` beside it.
@@ -41,10 +45,10 @@ def write_crate(
     Parameters
     ----------
     files : name → path, of results in the folder of `path`
-    stages : stage → (digest of its code, its options)
-    networks : ``name``, ``sha256``, ``licence`` and ``used_by`` ("segment", "segment cells" …);
-        one that denoises on the way belongs to the stage that asks for it, "segment"
-    versions : library → version
+    version : of cellpipe, which writes the crate
+    stages : what ran, each with the code, libraries and weights that made its units
+    options : stage → its options
+    networks : ``name``, ``digest``, ``sha256`` and ``licence`` of networks that the config names
     scale : "pixel size" … → size with its source, in words
     """
     from rocrate.model.contextentity import ContextEntity
@@ -53,30 +57,23 @@ def write_crate(
     crate = ROCrate()
     crate.name = f"Plate {plate}, analysed with cellpipe"
     crate.description = f"Cells, wells and statistics of the images in {images}"
-    software = {name: _software(crate, ContextEntity, name, v) for name, v in versions.items()}
-    used: dict[str, list[Any]] = {stage: [] for stage in stages}
-    for network in networks:
-        facts: dict[str, Any] = {
-            "@type": "SoftwareApplication",
-            "name": f"weights {network['name']}",
-            "sha256": network["sha256"],
-            "license": network["licence"],
-        }
-        place = f"#weights-{quote(network['name'])}"
-        user = network["used_by"].split()[0]
-        entity = crate.add(ContextEntity(crate, place, properties=facts))
-        used["segment" if user == "denoise" and user not in stages else user].append(entity)
-    for stage, (code, options) in stages.items():
-        instruments = [*software.values(), *used[stage]]
+    software = _Software(crate, ContextEntity, networks)
+    of_cellpipe = software.library("cellpipe", version)
+    for stage in stages:
+        instruments = [of_cellpipe]
+        for name, versions in stage.libraries.items():
+            instruments += [software.library(name, each) for each in versions]
+        for name, digests in stage.weights.items():
+            instruments += [software.network(name, digest) for digest in digests]
         facts = {
             "@type": "CreateAction",
-            "name": stage,
-            "description": f"options: {dict(options)}",
-            "identifier": code,
-            "instrument": [{"@id": entity.id} for entity in instruments],
+            "name": stage.stage,
+            "description": f"options: {dict(options.get(stage.stage, {}))}",
+            "identifier": ", ".join(stage.codes),
+            "instrument": [{"@id": place} for place in instruments],
         }
         crate.root_dataset.append_to(
-            "mentions", crate.add(ContextEntity(crate, f"#{stage}", properties=facts))
+            "mentions", crate.add(ContextEntity(crate, f"#{stage.stage}", properties=facts))
         )
     for name, words in (scale or {}).items():
         facts = {"@type": "PropertyValue", "name": name, "value": words}
@@ -90,6 +87,26 @@ def write_crate(
     publish_text(path, json.dumps(content, indent=4, sort_keys=True, ensure_ascii=False))
 
 
-def _software(crate: Any, entity: Any, name: str, version: str) -> Any:
-    facts = {"@type": "SoftwareApplication", "name": name, "version": version}
-    return crate.add(entity(crate, f"#{name}-{version}", properties=facts))
+class _Software:
+    """Libraries and networks in a crate, each once."""
+
+    def __init__(self, crate: Any, entity: Any, networks: Sequence[Mapping[str, str]]) -> None:
+        self._crate, self._entity = crate, entity
+        self._networks = {network["digest"]: network for network in networks}
+
+    def library(self, name: str, version: str) -> str:
+        """Its place in the crate."""
+        return self._add(f"#{quote(name)}-{quote(version)}", name=name, version=version)
+
+    def network(self, name: str, digest: str) -> str:
+        """Its place in the crate. A licence is known of those that the config still names."""
+        known = self._networks.get(digest, {"sha256": digest.partition("+")[0]})
+        licence = {"license": known["licence"]} if "licence" in known else {}
+        place = f"#weights-{quote(name)}-{known['sha256'][:12]}"
+        return self._add(place, name=f"weights {name}", sha256=known["sha256"], **licence)
+
+    def _add(self, place: str, **facts: str) -> str:
+        if self._crate.get(place) is None:
+            facts = {"@type": "SoftwareApplication", **facts}
+            self._crate.add(self._entity(self._crate, place, properties=facts))
+        return place

@@ -23,7 +23,7 @@ PICTURE_PX = 768
 
 
 def precision_curve(curves: pd.DataFrame) -> Figure:
-    """AP against the IoU that a match needs: mean, quartiles of the images, and pooled.
+    """AP against the IoU required for a match: mean, quartiles of the images, and pooled.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def precision_curve(curves: pd.DataFrame) -> Figure:
             axes.plot(x, own["pooled"], "--", color=colour, label="all objects pooled")
         axes.set_ylim(0, 1.02)
         axes.set_xlim(0.49, 0.96)
-        axes.set_xlabel("IoU that a match needs")
+        axes.set_xlabel("IoU required for a match")
         axes.set_ylabel("AP = TP / (TP + FP + FN)")
         figure.legend(loc="outside upper left", ncols=2, fontsize=6)
     return figure

@@ -31,6 +31,7 @@ class Record:
     files : path below the plate's folder → sha256
     outputs : the outputs of the rule, files and folders; `files` holds what lies in them, and more
     metadata : path below the plate's folder → text of that file of metadata, word for word
+    made : what the files were made with, as `run.made.Made.as_dict` gives it
     """
 
     rule: str
@@ -38,6 +39,7 @@ class Record:
     files: dict[str, str]
     outputs: list[str]
     metadata: dict[str, str] = field(default_factory=dict)
+    made: dict[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -57,6 +59,7 @@ def write_record(
     outputs: Iterable[Path],
     also: Iterable[Path] = (),
     metadata: Mapping[str, str] | None = None,
+    made: Mapping[str, Any] | None = None,
 ) -> None:
     """Note the sha256 of files, and of all files of folders, below a plate's folder `root`.
 
@@ -74,6 +77,8 @@ def write_record(
         content: dict[str, Any] = {"rule": rule, "block": block, "files": files, "outputs": named}
         if metadata is not None:
             content["metadata"] = dict(metadata)
+        if made is not None:
+            content["made"] = dict(made)
         content["digest"] = _digest(content)
         publish_text(_path(root, rule, block), json.dumps(content, indent=1) + "\n", synced=False)
         if all(_state(path) == state for path, state in states.items()):
@@ -111,7 +116,7 @@ def _taken(path: Path) -> CellpipeError:
     return CellpipeError(
         seen=f"{path} was removed or replaced since this job wrote it",
         wanted="one run at a time on a results folder",
-        do="end the other run (on a cluster, look for its jobs too), then run again",
+        do="end the other run (on a cluster, check its jobs too), then run again",
     )
 
 

@@ -25,6 +25,7 @@ def refuse_overlaps(plates: Mapping[str, Mapping[str, Any]], results: str | Path
     plates : rows of the sheet by plate, with their paths expanded
     results : folder of all results; ``results/<plate>`` belongs to a plate
     """
+    refuse_file(results)
     owned = {name: Path(results, name) for name in plates}
     for name in plates:
         if name.lower() in RESERVED:
@@ -45,6 +46,19 @@ def refuse_overlaps(plates: Mapping[str, Mapping[str, Any]], results: str | Path
     for name, row in plates.items():
         for owner, folder in owned.items():
             refuse_overlap(row["images"], folder, plate=name, owner=owner)
+
+
+def refuse_file(results: str | Path) -> None:
+    """Raise BadConfig if the folder of results, or one that it is to lie in, is a file."""
+    for path in (Path(results), *Path(results).parents):
+        if os.path.lexists(path):
+            if not path.is_dir():
+                raise BadConfig(
+                    seen=f"'{path}', which is no folder, on the way to the results ('{results}')",
+                    wanted="a folder for the results, or a place where one can be made",
+                    do="remove or rename it, or set 'results' in the config to another folder",
+                )
+            return
 
 
 def refuse_overlap(

@@ -91,7 +91,7 @@ def _plain(labels: np.ndarray) -> np.ndarray:
         raise CellpipeError(
             seen=f"the label {low if low < 0 else high}",
             wanted="labels from 0 (background) to 2³² − 1",
-            do="number the objects anew",
+            do="number the objects again",
         )
     return labels.reshape(-1)
 

@@ -47,7 +47,7 @@ def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
 
     Parameters
     ----------
-    name_or_path : a shipped name ("nuclei"), or a path to .safetensors with its card beside it
+    name_or_path : a shipped name ("nuclei"), or a path to .safetensors with its card next to it
     device : "cpu", "cuda" or "cuda:1"
 
     Raises

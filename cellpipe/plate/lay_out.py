@@ -106,7 +106,7 @@ def lay_out(
 def write_provenance(layout: Path, made: Mapping[tuple[str, int], Mapping[str, Any]]) -> None:
     """Note in the attributes of each field's image and labels what made them.
 
-    `made` is (well, field) → layer ("pixels", "nuclei", …) → fingerprint, versions and weights.
+    `made` is (well, field) → layer ("pixels", "nuclei", …) → its fingerprints, and what made it.
     """
     plate = Plate(layout)
     for place, layers in made.items():

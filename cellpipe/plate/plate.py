@@ -311,7 +311,7 @@ def _opened(path: Path, owned: Path) -> zarr.Array:
     except Exception as fault:  # metadata that were altered can fail in any way
         raise CellpipeError(
             seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
-            wanted="the metadata as they were written",
+            wanted="unchanged metadata",
             do=MEND,
         ) from fault
     # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards

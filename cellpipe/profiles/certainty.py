@@ -90,7 +90,7 @@ def why_uncertain(
         extra = (errors**2 - usual**2).clip(lower=0)
         known = max(spread.scale, usual) if few else spread.scale
         alike = (values - spread.centre).abs() < threshold * np.sqrt(known**2 + extra)
-        reasons[alike] = "too few cells: their median, or fraction, varies as much by chance"
+        reasons[alike] = "too few cells: their median or fraction varies as much by chance"
     if not few:
         return reasons
     if counts is None:

@@ -121,7 +121,10 @@ def unselected_features(profiles: pd.DataFrame) -> dict[str, str]:
             reasons[feature] = "no well has a value" if empty else "the same in all wells"
     for operation, reason in (
         ("drop_na_columns", "more than 5 % of the wells have no value"),
-        ("drop_outliers", "a well lies more than 500 spreads from the reference"),
+        (
+            "drop_outliers",
+            "a well is more than 500 MADs (or standard deviations) from the reference",
+        ),
         ("correlation_threshold", ""),
     ):
         left = [f for f in left if f not in reasons]
@@ -146,7 +149,7 @@ def _correlated(values: pd.DataFrame, dropped: list[str]) -> dict[str, str]:
     for feature in dropped:
         nearest = matrix.loc[feature, stay].idxmax()
         reasons[feature] = (
-            f"goes with {nearest} (|r| {matrix.loc[feature, nearest]:.2f}), which was kept"
+            f"correlates with {nearest} (|r| {matrix.loc[feature, nearest]:.2f}), which was kept"
         )
     return reasons
 

@@ -15,12 +15,14 @@ from cellpipe.profiles.counts import (
     objects_per_well,
     tracks_per_well,
 )
+from cellpipe.profiles.cut_tracks import cut_movies, wells_of_cut_movies
 from cellpipe.profiles.ground import OF_CELLS, listed_fields, usable_frames, well_ground
 from cellpipe.profiles.wells import Plan, aggregate_wells
 
 _NEVER = float("nan")
 OF_SPOTS = (*OF_CELLS, "detect")
 OF_TRACKS = (*OF_CELLS, "track")
+OPTIONS = {"cells": "track.max_gap_frames", "spots": "detect.max_gap_frames"}
 
 
 def imaging_plan(
@@ -111,9 +113,27 @@ def _tables_by_well(
         of_well = aggregate(tables[name]).drop(columns="plate").set_index("well")
         sizes = plan.mm2_per_px, plan.hours_per_frame
         _, imaged = ground(stages)
+        imaged = _with_cut_tracks(imaged, fields, tables[name], plan, OPTIONS[kind])
         yield tracks_per_well(of_well, imaged, *sizes, f"{prefix}tracks")
         yield ground_of_family(imaged, f"{prefix}tracks")
         yield of_well
         motion = dynamics.ensemble_motion(msd[msd["kind"] == kind]).set_index("well")
         figures = {figure: f"{prefix}{figure}" for figure in dynamics.ENSEMBLE_FIGURES}
         yield motion[list(figures)].rename(columns=figures)
+
+
+def _with_cut_tracks(
+    imaged: pd.DataFrame, fields: pd.DataFrame, tracks: pd.DataFrame, plan: Plan, option: str
+) -> pd.DataFrame:
+    """The ground of tracks, incomplete too where lost frames ended all of them."""
+    why = wells_of_cut_movies(
+        cut_movies(fields, tracks),
+        tracks,
+        imaged.index,
+        min_imaged_share=plan.min_imaged_share,
+        option=option,
+    )
+    here = [
+        reason or why.get(str(well), "") for well, reason in imaged["incomplete_reason"].items()
+    ]
+    return imaged.assign(incomplete_reason=here)

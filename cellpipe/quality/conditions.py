@@ -8,6 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+_LIKE_CONTROL = re.compile(
+    r"(neg|pos)(ative|ativ|itive|itiv|[.])?([ _-]?(control|ctrl|kontrolle))?", re.IGNORECASE
+)
 _LIKE_DOSE = re.compile(r"(conc|konz)[\w.]*|dosis|dosage", re.IGNORECASE)
 
 
@@ -35,7 +38,7 @@ def wells_without_condition(
         "kind": "plate map",
         "where": ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else ""),
         "seen": f"{len(names)} of {len(wells)} imaged wells have no condition, dose or control",
-        "likely_cause": "rows that the plate map lacks",
+        "likely_cause": "rows missing from the plate map",
         "do": "add them to the plate map; until then these wells count as samples",
     }
 
@@ -56,3 +59,52 @@ def doses_of_another_name(
                 "likely_cause": "doses are read from the column 'dose' alone",
                 "do": "rename the column to 'dose' if its numbers are the doses",
             }
+
+
+def controls_of_another_name(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """A column of "negative" and "positive", where no well is a control: none is judged by it."""
+    plate_map = tables.get("plate_map")
+    if plate_map is None or plate_map["control"].fillna("").ne("").any():
+        return
+    for column in [str(c) for c in plate_map if c not in ("well", "control", "dose")]:
+        words = plate_map[column].astype("string").fillna("").str.strip()
+        named = words[words.str.fullmatch(_LIKE_CONTROL)]
+        if len(named):
+            yield {
+                "kind": "plate map",
+                "where": f"column {column!r}",
+                "seen": f"{named.iloc[0]!r} in {column!r}, and no controls: nothing was normalised"
+                " to them, and no hits were called",
+                "likely_cause": "controls are read from the column 'control' alone",
+                "do": "name them in a column 'control', as 'negative' and 'positive'",
+            }
+
+
+def cells_one_column_on(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """Wells whose condition is a number and that have no dose, where other conditions are words.
+
+    So a row looks whose condition was deleted and the rest moved to the left.
+    """
+    plate_map = tables.get("plate_map")
+    if plate_map is None or plate_map["dose"].isna().all():
+        return
+    condition = plate_map["condition"].astype("string").fillna("")
+    number = condition.str.fullmatch(r"[\d.,]+([eE][+-]?\d+)?")
+    moved = number & plate_map["dose"].isna()
+    words = condition[~moved & condition.ne("")]
+    if not moved.any() or not len(words) or number[words.index].any():
+        return
+    rows = plate_map[moved]
+    first = rows.iloc[0]
+    yield {
+        "kind": "plate map",
+        "where": ", ".join(str(well) for well in rows["well"][:8]),
+        "seen": f"{len(rows)} well(s) without a dose, whose condition is a number "
+        f"({first['well']}: {first['condition']!r}), where those of other wells are words",
+        "likely_cause": "rows from which a cell was deleted, so that the rest moved to the left",
+        "do": "correct these rows of the plate map, then run again",
+    }

@@ -14,7 +14,7 @@ Row = dict[str, str]
 FEW = 0.1  # share of the objects found: some debris is usual
 DROPPED = {  # filter → likely cause, what to do
     "improbable": (
-        "objects unlike those that the weights learned from, or an image out of focus",
+        "objects unlike those in the training images, or an image out of focus",
         "look at the outlines in the report; keep them with 'segment.nuclei.min_object_probability"
         ": 0', or train weights on images of this kind",
     ),
@@ -27,15 +27,15 @@ DROPPED = {  # filter → likely cause, what to do
         "raise 'segment.nuclei.max_area_um2'; check 'ingest.pixel_size_um'",
     ),
     "border": (
-        "objects that are large against the field",
+        "objects that are large compared with the field",
         "keep them with 'segment.nuclei.keep_border: true'",
     ),
 }
 LOOK = "look at the image and its outlines in the report"
 CAUSES = {
     findings.NOTHING: (
-        "objects of another size than the weights know, out of focus, saturated, or the wrong "
-        "channel",
+        "objects of another size than in the training images, out of focus, saturated, or the "
+        "wrong channel",
         f"{LOOK}; check 'segment.nuclei.channel', and give 'segment.nuclei.diameter_um'",
     ),
     findings.MISSED: (
@@ -43,11 +43,11 @@ CAUSES = {
         f"{LOOK}; check 'segment.nuclei.channel', and give 'segment.nuclei.diameter_um'",
     ),
     findings.SIZE: (
-        "objects smaller or larger than what the weights can be brought to",
+        "objects smaller or larger than rescaling can match to the training images",
         "give 'segment.nuclei.diameter_um', or image at another magnification",
     ),
     findings.UNDECIDED: (
-        "an image out of focus or noisy, or objects unlike those that the weights learned from",
+        "an image out of focus or noisy, or objects unlike those in the training images",
         f"{LOOK}; leave the field out, or train weights on images of this kind",
     ),
 }
@@ -109,8 +109,8 @@ def saturated_channels(
             "where": f"channel {channel}: {places(rows)}",
             "seen": f"up to {100 * share.max():.1f} % of a field's pixels at the end of the "
             f"camera's scale, in {len(rows)} of {len(fields)} fields or frames",
-            "likely_cause": "exposed for too long: intensities are too low there, and equal",
-            "do": f"expose for a shorter time, or leave these wells out of what {channel} tells",
+            "likely_cause": "overexposed: intensities there are too low and all the same",
+            "do": "expose for a shorter time, or exclude these wells from readouts of this channel",
         }
 
 
@@ -149,7 +149,7 @@ def blurred_fields(
             f"{int(smoothed.sum())} of {len(fields)} fields or frames; usual are "
             f"{noise[~smoothed].median():.3g}",
             "likely_cause": "files that were smoothed or compressed, or no light on the camera",
-            "do": "take the files that the microscope wrote",
+            "do": "use the files that the microscope wrote",
         }
     those = flags.str.contains(focus.FLAG, regex=False)
     if not those.any():
@@ -160,7 +160,7 @@ def blurred_fields(
         "where": places(fields[those]),
         "seen": f"{int(those.sum())} of {len(fields)} fields or frames show fine detail at least "
         f"{times:.3g} times weaker than is usual on this plate",
-        "likely_cause": "the autofocus failed (dirt, drops, a plate that is not flat); counts, "
+        "likely_cause": "the autofocus failed (debris, drops, a plate that is not flat); counts, "
         "areas and means are wrong there",
         "do": "look at the images; image these fields again (see 'fields left out' for what "
         "counts)",

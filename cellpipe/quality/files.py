@@ -31,7 +31,7 @@ def incomplete(
         yield {
             "kind": "missing images",
             "where": ", ".join(wells[:6]) + (" …" if len(wells) > 6 else ""),
-            "seen": f"{len(holes):,} channels of {len(frames):,} frames lack images",
+            "seen": f"{len(holes):,} channels of {len(frames):,} frames have no images",
             "likely_cause": "files that were not copied, or an acquisition that was stopped",
             "do": "see quarantine.tsv; copy the missing files, then run again",
         }

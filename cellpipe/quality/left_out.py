@@ -34,12 +34,12 @@ def fields_left_out(
     yield {
         "kind": "fields left out",
         "where": places(rows),
-        "seen": f"{len(rows)} of {len(fields)} fields or frames count for nothing in wells, "
+        "seen": f"{len(rows)} of {len(fields)} fields or frames do not count in wells, "
         f"controls, hits and statistics ({counts}); see left_out in fields.parquet",
-        "likely_cause": f"all wells of {named(treated)} are concerned: a treatment may look so"
+        "likely_cause": f"all wells of {named(treated)} are affected: perhaps by the treatment"
         if treated
-        else "the autofocus, or files that are not whole",
-        "do": f"look at the images; image them again, or set {OPTION} to [] and they count",
+        else "the autofocus, or incomplete files",
+        "do": f"look at the images; image them again, or set {OPTION} to [] to include them",
     }
 
 

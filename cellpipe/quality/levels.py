@@ -65,15 +65,15 @@ def flat_images(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
         clipped = flat & fields[blank].eq(0).to_numpy() if blank in fields else flat & False
         if clipped.any():
             yield {
-                "kind": "background cut off",
+                "kind": "background clipped",
                 "where": f"channel {channel}: {places(fields[clipped])}",
                 "seen": f"one grey value ({_range(low[clipped])}) in {int(clipped.sum())} of "
-                f"{len(flat)} fields or frames; on most of this plate the ground between cells has "
-                "one grey value too",
-                "likely_cause": "wells without cells, of which the camera or an export cut the "
-                "background off; a shutter that was closed would look the same",
-                "do": "raise the camera's offset, or export without cutting: dim cells lose light "
-                "too; if these wells should hold cells, look at their images",
+                f"{len(flat)} fields or frames; on most of this plate, the background between "
+                "cells has one grey value as well",
+                "likely_cause": "wells without cells, whose background was clipped by the camera "
+                "or an export; a closed shutter would look the same",
+                "do": "raise the camera's offset, or export without clipping: dim cells lose "
+                "intensity too; if these wells should contain cells, look at their images",
             }
         flat = flat & ~clipped
         if flat.any():
@@ -83,8 +83,7 @@ def flat_images(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
                 "seen": f"one grey value ({_range(low[flat])}) in {int(flat.sum())} of {len(flat)} "
                 "fields or frames",
                 "likely_cause": "a shutter that was closed, or files that were written empty",
-                "do": "what is measured there is of no light at all: leave these fields out, or "
-                "image them again",
+                "do": "these images contain no signal: leave these fields out, or image them again",
             }
 
 
@@ -101,7 +100,7 @@ def odd_steps(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame])
         yield {
             "kind": "rescaled values",
             "where": f"channel {channel}: {places(fields[apart])}",
-            "seen": f"grey values go in steps of {_range(steps[apart])} in {int(apart.sum())} of "
+            "seen": f"grey values come in steps of {_range(steps[apart])} in {int(apart.sum())} of "
             f"{len(fields)} fields or frames, of {usual:.3g} in the others",
             "likely_cause": "values that were multiplied or stretched when they were exported",
             "do": "export the images as the camera wrote them; until then intensities of these "
@@ -175,9 +174,10 @@ def same_pixels(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
         yield {
             "kind": "same pixels",
             "where": places(pd.concat(wells)),
-            "seen": f"{len(pairs)} images stand in more than one place: {'; '.join(pairs[:4])}"
+            "seen": f"{len(pairs)} images occur in more than one place: {'; '.join(pairs[:4])}"
             + (" …" if len(pairs) > 4 else ""),
-            "likely_cause": "files that were copied or named wrongly: no two exposures are alike",
+            "likely_cause": "files that were copied or named wrongly: two exposures are never "
+            "identical",
             "do": "find the images that belong there, or leave these fields out",
         }
 
@@ -224,7 +224,7 @@ def _like_each_other(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def _signature(fields: pd.DataFrame, channel: str) -> np.ndarray:
     """Logarithms of a channel's level, noise and mean, of each field, shape (N, 3)."""
-    mean = np.log(np.maximum(fields[f"{channel}_mean"].to_numpy(float), 0) + 1)
+    mean = np.log(np.maximum(fields[f"{channel}_mean"].to_numpy(float), 0) + _unit(fields, channel))
     return np.stack([_log_level(fields, channel), _log_noise(fields, channel), mean], axis=1)
 
 
@@ -247,11 +247,19 @@ def _by_channel(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.Da
 def _log_level(fields: pd.DataFrame, channel: str) -> np.ndarray:
     """Logarithm of the background, with its noise: around 0 a level has no meaning."""
     background = np.maximum(fields[f"{channel}_background"].to_numpy(float), 0)
-    return np.log(background + 3 * fields[f"{channel}_noise"].to_numpy(float) + 1)
+    noise = fields[f"{channel}_noise"].to_numpy(float)
+    return np.log(background + 3 * noise + _unit(fields, channel))
 
 
 def _log_noise(fields: pd.DataFrame, channel: str) -> np.ndarray:
-    return np.log(fields[f"{channel}_noise"].to_numpy(float) + 0.1)
+    return np.log(fields[f"{channel}_noise"].to_numpy(float) + 0.1 * _unit(fields, channel))
+
+
+def _unit(fields: pd.DataFrame, channel: str) -> float:
+    """What counts as little light: a grey value, or the usual noise of images from 0 to 1."""
+    noise = fields[f"{channel}_noise"].to_numpy(float)
+    noise = noise[noise > 0]
+    return min(1.0, float(np.median(noise))) if len(noise) else 1.0
 
 
 def _usual(values: np.ndarray) -> tuple[float, float]:

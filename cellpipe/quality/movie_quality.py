@@ -198,12 +198,12 @@ def common_movement(fields: pd.DataFrame) -> list[str]:
     well, field = far_um.where(those).idxmax()
     place = (well, field)
     how_far = label(
-        f"{far_um[place]:.0f} µm over the movie, {usual['shift'][place]:.1f} µm a frame where each"
-        f" cell goes {usual['cell_step_um'][place]:.1f} µm"
+        f"{far_um[place]:.0f} µm over the movie, {usual['shift'][place]:.1f} µm per frame while"
+        f" each cell moves {usual['cell_step_um'][place]:.1f} µm"
     )
     return [
-        f"the cells of {int(those.sum())} of {len(those)} fields go far together ({well} field"
-        f" {field}: {how_far}): the stage drifts, or they migrate; speeds hold it unless"
+        f"the cells of {int(those.sum())} of {len(those)} fields move far together ({well} field"
+        f" {field}: {how_far}): the stage drifts, or they migrate; speeds include this unless"
         " track.stage is 'all'"
     ]
 
@@ -223,7 +223,7 @@ def summary(frames: pd.DataFrame, max_gap_frames: int | None = None) -> list[str
             ("no nuclei", "without nuclei"),
             ("stage jumps", "the stage jumps before"),
             ("cells step", "cells step much farther than usual to"),
-            ("are followed", "far fewer cells than usual go on to"),
+            ("are followed", "far fewer cells than usual continue to"),
             ("order of frames", "not in the order in which cells move"),
         ):
             ts = rows.loc[rows["movie_flag"].str.contains(kind, regex=False), "t"].tolist()

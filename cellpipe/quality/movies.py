@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.profiles.cut_tracks import cut_movies
 from cellpipe.profiles.ground import usual
 from cellpipe.quality.fields import places
 
@@ -29,9 +30,9 @@ def frames_in_doubt(
     doubted = fields[flags.ne("") & ~flags.str.fullmatch(ONLY_LOST)]
     lines = [line.partition(": ") for line in summary(doubted)]
     for where, _, what in lines[:SHOWN]:
-        yield _row(where, f"frames to doubt: {what}", len(lines))
+        yield _row(where, f"doubtful frames: {what}", len(lines))
     if len(lines) > SHOWN:
-        yield _row("plate", f"{len(lines) - SHOWN} more fields with frames to doubt", len(lines))
+        yield _row("plate", f"{len(lines) - SHOWN} more fields with doubtful frames", len(lines))
 
 
 def _row(where: str, seen: str, n_fields: int) -> dict[str, str]:
@@ -40,7 +41,9 @@ def _row(where: str, seen: str, n_fields: int) -> dict[str, str]:
         "kind": "movie",
         "where": where,
         "seen": seen,
-        "likely_cause": cause if n_fields > 1 else f"{cause}; of one field alone, a real event too",
+        "likely_cause": cause
+        if n_fields > 1
+        else f"{cause}; in a single field, a real event is possible too",
         "do": "look at these frames; see movie_flag in fields.parquet",
     }
 
@@ -61,8 +64,8 @@ def stage_not_sought(
     yield {
         "kind": "movie",
         "where": places(rows),
-        "seen": f"jumps of the stage could not be looked for in {n} fields: {FEW}, and no cells"
-        " that are followed",
+        "seen": f"jumps of the stage could not be detected in {n} fields: {FEW}, and no"
+        " tracked cells",
         "likely_cause": "few spots",
         "do": "look at the movies; a jump ends tracks, or adds a step to them",
     }
@@ -95,6 +98,33 @@ def cut_short(
         "out: their counts and medians over time are of another part of the time (a culture that "
         "grows)",
     }
+
+
+def cut_tracks(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[dict[str, str]]:
+    """A row for movies in which lost frames ended all tracks: of cells, and of spots."""
+    fields = tables.get("fields", pd.DataFrame())
+    for name, what in (("tracks", "track"), ("spot_tracks", "detect")):
+        tracks = tables.get(name, pd.DataFrame())
+        if tracks.empty or "t_start" not in tracks:
+            continue
+        cut = cut_movies(fields, tracks)
+        if cut.empty:
+            continue
+        n = len(cut[["well", "field"]].drop_duplicates())
+        first = cut.iloc[0]
+        yield {
+            "kind": "tracks cut",
+            "where": places(cut),
+            "seen": f"all {name.replace('_', ' ')} end at lost frames in {n} of "
+            f"{len(tracks[['well', 'field']].drop_duplicates())} movies, first at "
+            f"{int(first['n_lost'])} before frame {int(first['t'])} of {first['well']} field "
+            f"{int(first['field'])}: an object before and after them counts as two",
+            "likely_cause": f"more frames lost than '{what}.max_gap_frames' allows",
+            "do": f"copy the missing files; or raise '{what}.max_gap_frames', if objects can be "
+            "told apart for so long",
+        }
 
 
 def nothing_found(

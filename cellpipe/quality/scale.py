@@ -49,7 +49,7 @@ def unknown_units(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> I
             "kind": "pixel size",
             "where": "plate",
             "seen": f"{seen}; lengths are in pixels, and options in µm were taken as pixels",
-            "likely_cause": "the files do not hold the size of a pixel in the sample",
+            "likely_cause": "the files do not state the pixel size in the sample",
             "do": SET_SIZE,
         }
     movie = any(int(field.get("n_t", 1)) > 1 for field in inspection.get("fields", []))
@@ -58,7 +58,7 @@ def unknown_units(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> I
             "kind": "time step",
             "where": "plate",
             "seen": "no time between frames in the images' metadata; times are in frames",
-            "likely_cause": "the files do not hold it",
+            "likely_cause": "the files do not state it",
             "do": SET_STEP,
         }
 
@@ -75,7 +75,7 @@ def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Itera
             "kind": "pixel size",
             "where": "plate",
             "seen": f"{own} in the config; {seen}",
-            "likely_cause": "the config is of another objective or binning; or the metadata are",
+            "likely_cause": "the config is for another objective or binning, or the metadata are",
             "do": "correct 'pixel_size_um' under 'ingest', or leave it out",
         }
     if source == "config":
@@ -84,7 +84,7 @@ def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Itera
     if max(y, x) >= CAMERA_UM:
         cause = "the size of the camera's pixel, not of a pixel in the sample"
     elif y == x == 1.0:
-        cause = "a writer that did not know the size and put 1"
+        cause = "a program that did not know the size and wrote 1"
     else:
         return
     yield {
@@ -119,7 +119,7 @@ def impossible_objects(
         "kind": "size of objects",
         "where": "plate",
         "seen": f"nuclei of {diameter:.3g} µm in diameter (median of {len(area)}); "
-        f"possible are {low:g} to {high:g} µm",
+        f"plausible are {low:g} to {high:g} µm",
         "likely_cause": f"the pixel size: {size} ({source})"
         + ("; or debris taken for nuclei" if diameter < low else "; or nuclei not separated"),
         "do": f"{SET_SIZE}, and look at the outlines in the report",
@@ -159,9 +159,12 @@ MAY_BE_EMPTY = {"foreground_probability", "object_probability", "class_probabili
 def _empty_because(part: str) -> tuple[str, str]:
     if part:
         return (
-            "no cell reaches beyond its nucleus: the pixel size is too large, or the reach of "
-            "cells too small",
+            "no cell reaches beyond its nucleus: the pixel size is too large, or the largest "
+            "distance of cells too small",
             "check the pixel size ('pixel_size_um' under 'ingest'), then "
             "'segment.cells.max_distance_um'",
         )
-    return "no cell has what the column needs", "check the channels and ratios of the config"
+    return (
+        "no cell has the values that the column needs",
+        "check the channels and ratios of the config",
+    )

@@ -17,7 +17,12 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.quality.conditions import doses_of_another_name, wells_without_condition
+from cellpipe.quality.conditions import (
+    cells_one_column_on,
+    controls_of_another_name,
+    doses_of_another_name,
+    wells_without_condition,
+)
 from cellpipe.quality.fields import (
     blank_parts,
     blurred_fields,
@@ -35,7 +40,13 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
-from cellpipe.quality.movies import cut_short, frames_in_doubt, nothing_found, stage_not_sought
+from cellpipe.quality.movies import (
+    cut_short,
+    cut_tracks,
+    frames_in_doubt,
+    nothing_found,
+    stage_not_sought,
+)
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
 
@@ -49,6 +60,8 @@ CHECKS: tuple[Check, ...] = (
     incomplete,
     wells_without_condition,
     doses_of_another_name,
+    controls_of_another_name,
+    cells_one_column_on,
     unknown_units,
     odd_scale,
     impossible_objects,
@@ -59,6 +72,7 @@ CHECKS: tuple[Check, ...] = (
     frames_in_doubt,
     stage_not_sought,
     cut_short,
+    cut_tracks,
     blurred_fields,
     blank_parts,
     fields_left_out,

@@ -122,7 +122,7 @@ def _refuse_planes_of_several_places(table: pd.DataFrame, manifest: Path) -> Non
         raise BadConfig(
             seen=f"'{one.path}' in {manifest} for {places[0]} and for {places[1]}",
             wanted="each plane of a file in one place",
-            do="correct the path of one of them, or give each its page",
+            do="correct the path of one of them, or write the page of each",
         )
 
 

@@ -26,7 +26,7 @@ def check_tracks(tracks: pd.DataFrame, path: Path, n_frames: int) -> None:
     parent_end = parent.map(end)
     faults = {
         "a label that is not positive": label < 1,
-        "a label that stands twice": label.duplicated(),
+        "a label that occurs twice": label.duplicated(),
         f"frames outside 0 … {n_frames - 1}": (tracks["t_start"] < 0)
         | (tracks["t_end"] >= n_frames),
         "an end before the beginning": tracks["t_end"] < tracks["t_start"],

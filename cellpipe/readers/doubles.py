@@ -48,8 +48,8 @@ def settle_doubles(
                     "field": field,
                     "file": path,
                     "reason": f"it and {first[0]} are both for frame {t}, {channel}, and differ",
-                    "remedy": "move one of them out of the folder, or write a pattern that tells "
-                    "them apart, then run again",
+                    "remedy": "move one of them out of the folder, or write a pattern that "
+                    "distinguishes them, then run again",
                 },
             )
     return planes[~planes["path"].isin(copies)], copies, list(faults.values())

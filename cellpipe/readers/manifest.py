@@ -186,7 +186,7 @@ def _noting(
 
     def notes() -> dict[str, str]:
         return {
-            note: f"{min(files)} (and {len(files) - 1} more of the files that were looked at)"
+            note: f"{min(files)} (and {len(files) - 1} more of the files that were checked)"
             if len(files) > 1
             else min(files)
             for note, files in noted.items()

@@ -299,5 +299,5 @@ def _refuse_if_none_is_there(paths: pd.Series, folder: Path) -> None:
         raise BadConfig(
             seen=f"{first} that the OME-XML names",
             wanted="the files that hold the planes",
-            do="copy them beside the OME-XML",
+            do="copy them next to the OME-XML",
         )

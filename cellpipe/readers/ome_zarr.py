@@ -99,7 +99,7 @@ def _described(root: Path, source_path: str) -> dict[str, Any]:
     """One image. Raises BadImage."""
     folder = root / source_path
     if not folder.resolve().is_relative_to(root.resolve()):
-        raise _unusable(folder, "lies outside the plate")
+        raise _unusable(folder, "is outside the plate")
     try:
         of_image = read_attributes(folder)
         multiscale = of_image["multiscales"][0]

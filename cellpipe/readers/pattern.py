@@ -157,10 +157,22 @@ def _nothing(files: Files, pattern: str) -> BadConfig:
     return BadConfig(
         seen=f"{len(files.names)} file(s) in {files.folder}{such}{links}",
         wanted=_like(pattern),
-        do="set 'ingest.follow_links' in the config, if the images lie behind those links"
+        do="set 'ingest.follow_links' in the config, if the images are behind those links"
         if behind
-        else "correct the pattern of the layout, or the folder, in the sheet of plates",
+        else _fitting(files) or "correct the folder, or the layout, in the sheet of plates",
     )
+
+
+def _fitting(files: Files) -> str:
+    """The built-in layout that most files match, as a remedy; empty if none matches any."""
+    counts = {
+        name: sum(1 for path in files.names if re.fullmatch(pattern, path))
+        for name, pattern in BUILT_IN.items()
+    }
+    best = max(counts, key=lambda name: counts[name])
+    if not counts[best]:
+        return ""
+    return f"write {best!r} as the layout, which {counts[best]} of these names match"
 
 
 def _pass_over(path: str, files: Files, series: Series) -> None:
@@ -197,7 +209,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise BadConfig(
             seen=f"a pattern with the groups {sorted(groups)}",
             wanted="the group 'well', or 'row' and 'column'",
-            do="write (?P<well>…) where the file name holds the well",
+            do="write (?P<well>…) where the file name contains the well",
         )
     if groups - _GROUPS:
         raise BadConfig(
@@ -237,7 +249,7 @@ def _number(path: str, name: str, text: str, whole: bool = True) -> float:
         raise BadConfig(
             seen=f"'{text}' as '{name}' of the file {path}",
             wanted="a whole number" if whole else "a number",
-            do=rf"let the pattern take digits alone, such as (?P<{name}>\d+), or rename the file",
+            do=rf"let the pattern match digits only, such as (?P<{name}>\d+), or rename the file",
         )
     return number
 

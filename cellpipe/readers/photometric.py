@@ -94,7 +94,7 @@ def _refuse_jumping(pixels: np.ndarray, page: Any, path: Path) -> None:
     steps = np.abs(np.diff(colours[:, used].astype(float), axis=1)).max(axis=0) / FULL
     if steps.sum() > LONGEST:
         raise BadImage(
-            seen=f"{path} is a colour image: its palette holds colours in no order",
+            seen=f"{path} is a colour image: the colours of its palette have no order",
             wanted="one grey plane per file",
             do="export the channels as grey images",
         )

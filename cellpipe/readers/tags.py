@@ -188,7 +188,9 @@ def _plain_scale(tiff: Any) -> Voxel | None:
         return Voxel(doubt=f"{seen} is smaller than any microscope's pixel")
     if not BELIEVED.match(writer):
         by = f"'{writer[:40]}'" if writer else "a program that does not give its name"
-        return Voxel(doubt=f"{seen} was written by {by}, not known to give the sample's pixel")
+        return Voxel(
+            doubt=f"{seen} was written by {by}, which may not state the sample's pixel size"
+        )
     return Voxel(y, x, None, "TIFF resolution tag")
 
 

@@ -37,8 +37,8 @@ def uneven(times_s: Mapping[int, float], where: str) -> str:
     worst_s = steps_s[np.abs(steps_s / step_s - 1).argmax()]
     return (
         f"{where}: frames are not evenly spaced in time (before frame(s) {listed(frames[odd])} up "
-        f"to {worst_s:,.4g} s a frame, usually {step_s:,.4g} s): speeds, lifetimes and MSD take "
-        "all frames as one step apart"
+        f"to {worst_s:,.4g} s a frame, usually {step_s:,.4g} s): speeds, lifetimes and MSD assume "
+        "equal steps between all frames"
     )
 
 

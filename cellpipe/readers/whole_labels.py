@@ -39,8 +39,8 @@ def as_labels(values: np.ndarray, what: str) -> np.ndarray:
         exact = EXACT.get(values.dtype.itemsize, 2**53)
         if high >= exact:
             raise _refused(
-                f"labels up to {high:.0f} in {what}, {values.dtype}, which tells whole numbers "
-                f"apart below {exact:,} only",
+                f"labels up to {high:.0f} in {what}, {values.dtype}, which distinguishes whole "
+                f"numbers below {exact:,} only",
                 "labels of a whole-number type",
             )
     if low < 0 or high > LARGEST:

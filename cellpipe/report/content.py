@@ -11,27 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
-
-@dataclass(frozen=True)
-class StageRecord:
-    """One stage as it was run: what decided its result, and how long it took."""
-
-    stage: str
-    seconds: float = float("nan")
-    n_units: int = 0
-    code: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class WeightsRecord:
-    """Weights that a stage used, as their card names them."""
-
-    name: str
-    sha256: str = ""
-    licence: str = ""
-    trained_on: str = ""
-    used_by: str = ""
+    from cellpipe.run.made import StageMade
 
 
 @dataclass(frozen=True)
@@ -61,7 +41,8 @@ class ReportContent:
     files : sentences on what became of the files of the plate
     warnings : kind where seen likely_cause do, of the plate as a whole
     not_made : rule what reason do of figures and exports that could not be made
-    stages, weights, versions : what was run with what
+    stages : what ran, and with what; options : stage → its options
+    networks : name, digest, sha256, licence, trained_on of networks that the config names
     """
 
     plate: str
@@ -88,6 +69,6 @@ class ReportContent:
     files: Sequence[str] = ()
     warnings: pd.DataFrame | None = None
     not_made: pd.DataFrame | None = None
-    stages: Sequence[StageRecord] = ()
-    weights: Sequence[WeightsRecord] = ()
-    versions: Mapping[str, str] = field(default_factory=dict)
+    stages: Sequence[StageMade] = ()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    networks: Sequence[Mapping[str, str]] = ()

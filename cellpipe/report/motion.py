@@ -26,7 +26,7 @@ def motion_charts(content: ReportContent) -> list[Chart]:
         return []
     groups = well_groups(content.wells)
     return [
-        _chart(f"How far {kind} go", own.assign(group=own["well"].map(groups)))
+        _chart(f"Displacement of {kind}", own.assign(group=own["well"].map(groups)))
         for kind, own in content.msd.groupby("kind", sort=True)
         if own["lag_frames"].nunique() > 1
     ]

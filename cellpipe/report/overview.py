@@ -82,7 +82,7 @@ def _assay_numbers(content: ReportContent) -> list[KeyNumber]:
             KeyNumber(
                 "Classes",
                 percent(accuracy),
-                "cannot be judged" if note else "balanced accuracy on left-out wells",
+                "cannot be judged" if note else "balanced accuracy on held-out wells",
             )
         )
     if content.wells is not None and "hit" in content.wells:

@@ -108,10 +108,11 @@ def _record(content: ReportContent) -> dict[str, Any]:
         "quarantine": None if quarantine is None else record.quarantine_table(quarantine),
         "not_made": record.not_made_table(content.not_made),
         "stages": record.stage_table(content),
+        "networks": record.network_table(content),
         "parameters": [
-            (s.stage, json.dumps(dict(s.parameters), indent=2, ensure_ascii=False, default=str))
-            for s in content.stages
-            if s.parameters
+            (stage, json.dumps(dict(options), indent=2, ensure_ascii=False, default=str))
+            for stage, options in content.options.items()
+            if options
         ],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -177,19 +178,44 @@ def not_made_table(not_made: pd.DataFrame | None) -> Table | None:
     return Table(columns, rows, [False] * 3, len(not_made) - len(shown))
 
 
-def code_digest(code: str) -> Markup:
-    """The digest in the type of code."""
-    return Markup("<code>{}</code>").format(code) if code else Markup("–")
+def code_digests(codes: Iterable[str]) -> Markup:
+    """Digests in the type of code; several where units were made by different code."""
+    known = [code or "not recorded" for code in codes]
+    return Markup(", ").join(Markup("<code>{}</code>").format(code) for code in known)
 
 
 def stage_table(content: ReportContent) -> Table | None:
-    """What ran, how long, by which code; parameters follow in the template."""
+    """What ran, how long, with which code, libraries and networks; options follow below it."""
     if not content.stages:
         return None
     rows = [
-        [s.stage, count(s.n_units) if s.n_units else "–", duration(s.seconds), code_digest(s.code)]
-        for s in content.stages
+        [
+            stage.stage.replace("_", " "),
+            count(stage.n_units) if stage.n_units else "–",
+            duration(stage.seconds) if np.isfinite(stage.seconds) else "–",
+            code_digests(stage.codes),
+            ", ".join(f"{name} {' and '.join(v)}" for name, v in stage.libraries.items()) or "–",
+            ", ".join(stage.weights) or "–",
+        ]
+        for stage in content.stages
     ]
-    return Table(
-        ["stage", "units", "computing time", "code digest"], rows, [False, True, True, False]
-    )
+    columns = ["stage", "units", "computing time", "code digest", "libraries", "networks"]
+    return Table(columns, rows, [False, True, True, False, False, False])
+
+
+def network_table(content: ReportContent) -> Table | None:
+    """The networks that stages used, each with its licence, as far as its card is at hand."""
+    known = {network["digest"]: network for network in content.networks}
+    users: dict[tuple[str, str], list[str]] = {}
+    for stage in content.stages:
+        for name, digests in stage.weights.items():
+            for digest in digests:
+                users.setdefault((name, digest), []).append(stage.stage)
+    rows = []
+    for (name, digest), stages in users.items():
+        card = known.get(digest, {"sha256": digest.partition("+")[0]})
+        sha256 = Markup('<code title="{}">{}</code>').format(card["sha256"], card["sha256"][:16])
+        facts = [card.get(key, "–") for key in ("trained_on", "licence")]
+        rows.append([name, ", ".join(stages), *facts, sha256])
+    columns = ["name", "used by", "trained on", "licence", "sha256"]
+    return Table(columns, rows, [False] * 5) if rows else None

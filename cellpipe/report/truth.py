@@ -64,7 +64,7 @@ def notes(content: ReportContent) -> list[str]:
 
 
 def precision_chart(content: ReportContent) -> Chart | None:
-    """AP against the IoU that a match needs, with what went wrong, counted."""
+    """AP against the IoU required for a match, with what went wrong, counted."""
     images = content.judged
     if images is None or images.empty:
         return None
@@ -106,7 +106,7 @@ def _chart(curves: Mapping[str, pd.DataFrame]) -> Markup:
         parts.append(
             f'<text x="{frame.x(iou):.1f}" y="{foot + 18}" text-anchor="middle">{iou}</text>'
         )
-    parts.append(svg.axis_name(frame, "IoU that a match needs"))
+    parts.append(svg.axis_name(frame, "IoU required for a match"))
     for i, (name, curve) in enumerate(curves.items()):
         colour = f"s{i % svg.N_SERIES_COLOURS}"
         for column, style in (("pooled", " pooled"), ("mean", "")):

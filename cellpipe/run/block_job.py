@@ -22,6 +22,7 @@ from cellpipe.run import stream
 from cellpipe.run.blocks import Unit
 from cellpipe.run.job import duration, log, say, title
 from cellpipe.run.kept import units_to_keep
+from cellpipe.run.made import Made
 from cellpipe.run.provenance import fingerprint
 from cellpipe.run.receipts import Receipt, read_receipts
 
@@ -35,12 +36,13 @@ class BlockJob:
     layout: Path
     table: Path
     upstream: tuple[Path, ...]
-    code: str
+    made: Made
     on_bad_image: str
 
     @staticmethod
     def of(snakemake: Any, stage: str) -> BlockJob:
-        """From a rule with the input `layout`, the output `table`, the params `units` and `code`.
+        """From a rule with the input `layout`, the output `table`, the params `units`, `code`
+        and, of a stage with networks, `weights` (name → digest).
 
         Every other input whose name ends in ``_table`` is the block table of an earlier stage.
         """
@@ -52,7 +54,7 @@ class BlockJob:
             upstream=tuple(
                 Path(path) for name, path in snakemake.input.items() if name.endswith("_table")
             ),
-            code=snakemake.params.code,
+            made=Made.here(snakemake.params.code, snakemake.params.get("weights")),
             on_bad_image=snakemake.params.get("on_bad_image", "quarantine"),
         )
 
@@ -74,7 +76,7 @@ class BlockJob:
         good = [set(receipt.good_frames) for receipt in self.earlier[unit]]
         return sorted(set.intersection(*good))
 
-    def keys(self, params: Mapping[str, Any], weights: str = "") -> Callable[[Unit], str]:
+    def keys(self, params: Mapping[str, Any]) -> Callable[[Unit], str]:
         """Key of a unit: the fingerprint that its result will have.
 
         The pixel size is in it, because areas and distances are in µm.
@@ -84,10 +86,10 @@ class BlockJob:
         def key(unit: Unit) -> str:
             return fingerprint(
                 self.stage,
-                code=self.code,
+                code=self.made.code,
                 params={**params, **scale, "unit": unit.as_dict()},
                 inputs=[receipt.fingerprint for receipt in self.earlier.get(unit, [])],
-                weights=weights,
+                weights=" ".join(self.made.weights.values()),
             )
 
         return key
@@ -102,6 +104,7 @@ class BlockJob:
             work,
             receipts=receipts,
             table=self.table,
+            made=self.made,
             on_bad_image=self.on_bad_image,
             keep=units_to_keep(self.table.parents[2]),
             progress=progress.step,

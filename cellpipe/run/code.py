@@ -10,7 +10,8 @@ imports for type checkers. Only a module that is imported by a name which the co
 engine) is named by the rule.
 
 Snakemake notices a changed script, but not a changed package: rules pass this digest as a
-parameter, and results that another code made are made again.
+parameter, and results that another code made are made again. With it go the names of the libraries
+that the same modules import: provenance records their versions where the job runs.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -25,38 +27,53 @@ from typing import Any, NamedTuple
 
 PACKAGE = Path(__file__).parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
-CACHE = PACKAGE / "__pycache__" / "code-digests-1.json"  # beside what Python keeps of the sources
+CACHE = PACKAGE / "__pycache__" / "code-digests-2.json"  # beside what Python keeps of the sources
 
 
 class Source(NamedTuple):
-    """What counts of a source file: the digest of its code, and the modules that it may import."""
+    """What counts of a source file.
+
+    digest : of its code
+    imported : dotted names in cellpipe that it may import
+    libraries : packages of others that it may import, those of Python itself among them
+    """
 
     digest: str
     imported: tuple[str, ...]
+    libraries: tuple[str, ...]
 
 
 @cache
-def code_digest(script: str, *chosen: str) -> str:
-    """Digest (16 hexadecimal digits) of what a script runs.
+def code_of(script: str, *chosen: str) -> dict[str, Any]:
+    """What a script runs, for a rule's parameter `code`.
 
     script : name of a file in scripts/, without its ending
     chosen : modules that it imports by a name which the config gives, without "cellpipe."
 
+    Returns "digest" (16 hexadecimal digits) of its code and of the modules that it can come to
+    run, and "libraries", the sorted names of packages of others that those import.
     Raises ModuleNotFoundError for a script or a module that is not there.
     """
+    modules, libraries = _followed(script, chosen)
     digest = hashlib.sha256()
-    for name, content in sorted(code_of(script, *chosen).items()):
+    for name, content in sorted(modules.items()):
         digest.update(f"{name}\0{content}\0".encode())
-    return digest.hexdigest()[:16]
+    others = libraries - set(sys.stdlib_module_names)
+    return {"digest": digest.hexdigest()[:16], "libraries": sorted(others)}
 
 
-def code_of(script: str, *chosen: str) -> dict[str, str]:
+def modules_of(script: str, *chosen: str) -> dict[str, str]:
     """Digests of the script itself, of each module it can come to run, and of files beside them."""
+    return _followed(script, chosen)[0]
+
+
+def _followed(script: str, chosen: Iterable[str]) -> tuple[dict[str, str], set[str]]:
     path = SCRIPTS / f"{script}.py"
     if not path.is_file():
         raise ModuleNotFoundError(f"no script {path}")
     own = _source(path.read_bytes())
     found = {f"scripts/{script}": own.digest}
+    libraries = set(own.libraries)
     waiting = [*own.imported, *(_required(name) for name in chosen)]
     while waiting:
         name = waiting.pop()
@@ -65,8 +82,9 @@ def code_of(script: str, *chosen: str) -> dict[str, str]:
         module = _module(name)
         if module is not None:
             found |= {name: module.source.digest, **module.beside}
+            libraries.update(module.source.libraries)
             waiting += [*_packages_of(name), *module.source.imported]
-    return found
+    return found, libraries
 
 
 def _required(name: str) -> str:
@@ -124,7 +142,11 @@ def parsed(source: str) -> Source:
     """What counts of a source text."""
     tree = ast.parse(source)
     plain = "\n".join(_plain(tree))
-    return Source(hashlib.sha256(plain.encode()).hexdigest(), tuple(_imported(tree)))
+    names = list(_imported(tree))
+    own = [name for name in names if name.startswith("cellpipe.")]
+    libraries = {name.partition(".")[0] for name in names} - {"cellpipe", "__future__"}
+    digest = hashlib.sha256(plain.encode()).hexdigest()
+    return Source(digest, tuple(own), tuple(sorted(libraries)))
 
 
 def _plain(node: Any) -> Iterator[str]:
@@ -162,12 +184,12 @@ def _is_for_types(node: ast.stmt) -> bool:
 
 
 def _imported(node: ast.AST) -> Iterator[str]:
-    """Dotted names in cellpipe that a tree imports, as modules and as members of modules."""
+    """Dotted names that a tree imports, as modules and as members of modules."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
-            yield from (each.name for each in child.names if each.name.startswith("cellpipe."))
+            yield from (each.name for each in child.names)
         elif isinstance(child, ast.ImportFrom):
-            if child.module and child.module.split(".")[0] == "cellpipe":
+            if child.module:
                 yield child.module
                 yield from (f"{child.module}.{each.name}" for each in child.names)
         elif isinstance(child, ast.stmt) and not _is_for_types(child):
@@ -183,7 +205,7 @@ _parsed_now: dict[str, Source] = {}
 def _cached() -> dict[str, Source]:
     try:
         kept = json.loads(CACHE.read_text(encoding="utf-8"))
-        return {key: Source(digest, tuple(names)) for key, (digest, names) in kept.items()}
+        return {key: Source(digest, *map(tuple, names)) for key, (digest, *names) in kept.items()}
     except (OSError, ValueError, TypeError):  # none yet, or one that another version wrote
         return {}
 

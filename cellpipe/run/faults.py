@@ -92,7 +92,7 @@ def find_faults(root: Path) -> Found:
     if not (root / digests.FOLDER).is_dir():
         found.notes.append(
             "no digests were recorded: results of an earlier version, of which only chunks and "
-            "labels can be looked at; `snakemake --forceall` makes them with digests"
+            "labels can be checked; `snakemake --forceall` makes them with digests"
         )
     else:
         _compare_files(root, found)
@@ -192,7 +192,7 @@ def _compare_frames(root: Path, found: Found) -> None:
         denoised = Plate(kept) if kept.is_file() else None
         fields = plate.fields
     except Exception:  # a fault of the layout, which is listed already
-        found.notes.append("pixels and labels could not be looked at: the layout is damaged")
+        found.notes.append("pixels and labels could not be checked: the layout is damaged")
         return
     damaged = {fault.path for fault in found.faults if fault.kind == FILE}
     stages = ("ingest", "denoise", "segment")
@@ -228,7 +228,8 @@ def _compare_frames(root: Path, found: Found) -> None:
         )
     if n_unjudged:
         found.notes.append(
-            f"{n_unjudged} frame(s) cannot be judged before the metadata of their arrays are whole"
+            f"{n_unjudged} frame(s) cannot be checked before the metadata of their arrays are "
+            "repaired"
         )
     found.faults += _left_out(root)
 

@@ -19,6 +19,7 @@ from cellpipe.errors import CellpipeError
 from cellpipe.files import digests
 from cellpipe.files.asides import sweep
 from cellpipe.run.limits import in_words
+from cellpipe.run.made import Made
 
 log = logging.getLogger("cellpipe")
 
@@ -82,7 +83,9 @@ def _record(snakemake: Any, outputs: list[Path], also: list[Path]) -> None:
             from cellpipe.run.receipts import receipts_of  # here, because it brings pandas
 
             also = [*also, *receipts_of(root, outputs)]
-        digests.write_record(root, rule, block, outputs, also)
+        code = snakemake.params.get("code")
+        made = Made.here(code).as_dict() if code and block is None else None
+        digests.write_record(root, rule, block, outputs, also, made=made)
 
 
 def stopped(fault: CellpipeError) -> str:

@@ -76,7 +76,7 @@ def _of_system(error: OSError, number: int) -> FaultOfPlace | None:
     if number in (errno.ENOSPC, errno.EDQUOT):
         return FaultOfPlace(
             seen=f"the disk is full, or a quota is reached{where}",
-            wanted="room for the results: about as much as the images take, and half of it more",
+            wanted="space for the results: about 1.5 times the size of the images",
             do=f"free some, or set 'results' in the config to another disk; {_AGAIN}",
         )
     if number in (errno.EMFILE, errno.ENFILE):
@@ -97,7 +97,7 @@ def _of_system(error: OSError, number: int) -> FaultOfPlace | None:
         return FaultOfPlace(
             seen=f"the disk or the share does not answer{where}: {error.strerror}",
             wanted="a disk that can be read and written all the time",
-            do=f"look whether the share is mounted and the disk is whole, {_AGAIN}",
+            do=f"check that the share is mounted and the disk is intact, {_AGAIN}",
         )
     return None
 

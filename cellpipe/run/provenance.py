@@ -1,4 +1,4 @@
-"""What made a result: fingerprints of results, and versions of libraries.
+"""Fingerprints of results.
 
 A fingerprint is the sha256 of everything that decides a result: the stage, the digest of the
 code that made it, the parameters, the sha256 of the weights, and the fingerprints of the inputs.
@@ -11,10 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from importlib import metadata
 from typing import Any
-
-DISTRIBUTIONS = ("numpy", "scipy", "scikit-image", "torch", "zarr", "tifffile", "pandas")
 
 
 def fingerprint(
@@ -38,14 +35,3 @@ def fingerprint(
         "weights": weights,
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def versions(distributions: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
-    """Installed versions of the libraries that decide results; those missing are left out."""
-    found = {}
-    for name in distributions:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -22,6 +22,7 @@ from cellpipe.files.publish import published
 from cellpipe.files.removal import remove
 from cellpipe.files.tables import BadTable, read_table
 from cellpipe.run.blocks import Unit
+from cellpipe.run.made import Made
 
 _META = b"cellpipe"
 _PLACE_TYPES = {"plate": "str", "well": "str", "field": "int32", "t": "int32", "label": "uint32"}
@@ -46,13 +47,16 @@ class Frame:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A finished unit. `key` decides whether it can be kept, `fingerprint` says what it is."""
+    """A finished unit. `key` decides whether it can be kept, `fingerprint` says what it is.
+
+    `made` : what it was made with; nothing in receipts of earlier versions
+    """
 
     unit: Unit
     key: str
     fingerprint: str
     frames: tuple[Frame, ...]
-    extra: dict[str, Any] = field(default_factory=dict)
+    made: Made = field(default_factory=Made)
 
     @property
     def good_frames(self) -> list[int]:
@@ -72,7 +76,7 @@ class Receipt:
             key=described["key"],
             fingerprint=described["fingerprint"],
             frames=tuple(Frame(**frame) for frame in described["frames"]),
-            extra=described.get("extra", {}),
+            made=Made(**described.get("made", {})),
         )
 
 

@@ -95,7 +95,7 @@ def read_run(root: Path, configfiles: Sequence[str] = ()) -> RunRecord:
         if configfiles:
             return _from_here(root, configfiles)
         raise CellpipeError(
-            seen=f"{root} was made as {there}, and lies elsewhere now",
+            seen=f"{root} was made as {there}, and has been moved",
             wanted="the config with which it can be made here",
             do="go to the folder from which its config is right (paths in the sheet of plates are "
             "seen from there), and name it: --configfile path/to/config.yaml",

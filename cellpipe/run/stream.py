@@ -27,6 +27,7 @@ import pandas as pd
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.files.durable import sync_disk
 from cellpipe.run.blocks import Unit
+from cellpipe.run.made import Made
 from cellpipe.run.receipts import (
     Frame,
     Receipt,
@@ -39,6 +40,7 @@ from cellpipe.run.receipts import (
 )
 from cellpipe.run.unexpected import FAILED, FIELDS, Unexpected, unexpected
 
+NOTHING = Made()
 AHEAD = 3  # frames read before they are wanted, and frames computed that wait to be written
 
 
@@ -55,7 +57,7 @@ class Work:
     there : whether the pixels that a receipt speaks of are still there
     stored : digests of what `write` has stored of a frame, by layer; a receipt holds them, and
         what no longer matches them is made again
-    fingerprint : of a finished unit, from its key and the extra that `write` noted
+    fingerprint : of a finished unit, from its key and what `write` kept
     empty : columns of the rows when a unit has none
     """
 
@@ -88,6 +90,7 @@ def run_block(
     *,
     receipts: Path,
     table: Path,
+    made: Made = NOTHING,
     on_bad_image: str = "quarantine",
     keep: Collection[str] = (),
     progress: Callable[[int], None] = lambda n_units: None,
@@ -98,6 +101,7 @@ def run_block(
     ----------
     receipts : folder for the receipts of this stage
     table : path of the block table
+    made : what the units are made with, for their receipts
     on_bad_image : "quarantine" or "stop"
     keep : names of units that stay as they are if they have a receipt: they cannot be made again
     progress : called with 1 for each unit that is finished
@@ -118,7 +122,7 @@ def run_block(
     waiting = [unit for unit in asked if not _finished(unit, keys[unit], work, receipts, stop)]
     if len(waiting) < len(units):
         progress(len(units) - len(waiting))
-    collector = _Collector(work, keys, receipts, progress, stop)
+    collector = _Collector(work, keys, receipts, made, progress, stop)
     _flow(waiting, work, collector)
     collector.refuse_nothing_but_failures()
     finished = [_kept(unit, keys[unit], receipts) for unit in units]
@@ -147,7 +151,7 @@ def _kept(unit: Unit, key: str, receipts: Path) -> Receipt:
         raise CellpipeError(
             seen=f"the receipt of {unit.name} in {receipts} was replaced while this job ran",
             wanted="one run at a time on a results folder",
-            do="end the other run (on a cluster, look for its jobs too), then run again",
+            do="end the other run (on a cluster, check its jobs too), then run again",
         )
     return receipt
 
@@ -160,10 +164,11 @@ class _Collector:
         work: Work,
         keys: Mapping[Unit, str],
         receipts: Path,
+        made: Made,
         progress: Callable[[int], None],
         stop: bool,
     ) -> None:
-        self.work, self.keys, self.receipts = work, keys, receipts
+        self.work, self.keys, self.receipts, self.made = work, keys, receipts, made
         self.progress, self.stop = progress, stop
         self.rows: list[pd.DataFrame] = []
         self.frames: list[Frame] = []
@@ -219,9 +224,9 @@ class _Collector:
         else:  # rows of a frame without objects know the types of the columns best
             table = with_place_types((self.rows or [self.work.empty])[0].iloc[:0])
         key = self.keys[unit]
-        made = _without(self.work.fingerprint(unit, key), self.frames)
-        table = table.assign(fingerprint=pd.Series(made, table.index, dtype="str"))
-        receipt = Receipt(unit, key, made, tuple(self.frames))
+        own = _without(self.work.fingerprint(unit, key), self.frames)
+        table = table.assign(fingerprint=pd.Series(own, table.index, dtype="str"))
+        receipt = Receipt(unit, key, own, tuple(self.frames), made=self.made)
         if any(frame.stored for frame in self.frames):
             self.receipts.mkdir(parents=True, exist_ok=True)
             sync_disk(self.receipts)

@@ -138,7 +138,7 @@ def _faults(summary: Mapping[str, Any], max_left_out: float) -> list[tuple[str, 
         faults.append(
             (
                 f"{_some(places)} failed: {why}",
-                "a stage that can work on every frame, or says in words why it cannot",
+                "a stage that processes every frame, or reports why it cannot",
                 "for what failed: see its remedy in quarantine.tsv; the other fields are finished",
             )
         )
@@ -148,7 +148,7 @@ def _faults(summary: Mapping[str, Any], max_left_out: float) -> list[tuple[str, 
         faults.append(
             (
                 f"{len(names)} not made: {_some(names)}",
-                "all that the config asks for",
+                "everything that the config requests",
                 f"for what was not made: {'; '.join(list(remedies)[:SHOWN])}",
             )
         )

@@ -47,7 +47,7 @@ def mixed_controls(
     together = abs(median(own[readout]) - others)
     limit = FAR_APART_SHARE * together if kind == "positive" else FAR_APART_SD * within
     if apart > limit:
-        return f"{what}: mark as {kind!r} those alone that are meant", ""
+        return f"{what}: mark only the intended ones as {kind!r}", ""
     return "", f"{what}, and are taken together"
 
 

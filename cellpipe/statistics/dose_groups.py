@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONDITIONS_P = 0.01
-DO = "name the column that tells them apart in profile.dose_group"
+DO = "name the column that distinguishes them in profile.dose_group"
 WITHOUT_GROUP = "(no group)"
 
 
@@ -107,7 +107,7 @@ def several_conditions(table: pd.DataFrame, readout: str) -> str:
     together = _xy(known[known["dose"] == 0], dosed[condition.isin(names)], readout)
     p = _different(together, separate)
     if not np.isfinite(p):
-        return f"{what}, of which too few wells have a value to tell whether they differ: {DO}"
+        return f"{what}, too few of whose wells have a value to test whether they differ: {DO}"
     return (
         f"{what}, and their responses differ (F test, p {p:.1g}): {DO}" if p < CONDITIONS_P else ""
     )

@@ -86,7 +86,7 @@ def _fitted(
     tested = x[np.isfinite(x)]
     reach = (tested.min() - extrapolate_decades, tested.max() + extrapolate_decades)
     if not reach[0] < log10_ec50 < reach[1]:
-        return replace(fit, note="EC50 lies outside the tested doses")
+        return replace(fit, note="EC50 is outside the tested doses")
     low, high = _profile_interval(x, response, log10_ec50, ssr, confidence)
     fit = replace(fit, ec50=10**log10_ec50, ec50_low=10**low, ec50_high=10**high)
     shape = {"hill": math.exp(log_hill), "top": top, "bottom": bottom}

@@ -27,6 +27,7 @@ LEAST_R_SQUARED = 0.5
 ON_SLOPE = 0.03  # doses with less or more than that of the response are on a plateau
 NOT_REACHED = 0.25  # of the response: more than that was never seen
 REVERSAL = 0.25  # of the response's range: less than that back is no bell
+SOME_REVERSAL = 0.1  # more than that is worth a word, where it is beyond doubt
 LACK_OF_FIT_P = 0.001
 LACK_OF_FIT_SHARE = 0.05  # of the variance: less than that is not worth a word
 _HILLS = np.log([0.7, 1.5, 4.0, 12.0])
@@ -46,14 +47,19 @@ def shape_notes(x: NDArray, y: NDArray, ssr: float) -> tuple[str, str]:
     two = two_steps(x, y, ssr)
     if two and two.p < BELL_P and two.reversal >= REVERSAL and two.beats_constant(spread, y.size):
         return (
-            f"the response is not monotone: it turns at dose {10**two.turn:.3g} and comes back by"
+            f"the response is not monotonic: it reverses at dose {10**two.turn:.3g} and returns by"
             f" {two.reversal:.0%} of its range",
             "",
         )
     missed = lack_of_fit(x, y, ssr)
+    if two and two.p < SECOND_STEP_P and two.reversal >= SOME_REVERSAL:
+        return "", (
+            f"the response turns at dose {10**two.turn:.3g} and comes back by {two.reversal:.0%} of"
+            " its range: the curve does not describe the points beyond"
+        )
     if missed and missed[0] < LACK_OF_FIT_P and missed[1] > LACK_OF_FIT_SHARE:
         return "", (
-            f"the curve does not describe the points: it misses {missed[1]:.0%} of their variance"
+            f"the curve does not describe the points: it leaves {missed[1]:.0%} of their variance"
             f" beyond the spread of replicates (lack of fit, p {missed[0]:.1g})"
         )
     if two and two.p < SECOND_STEP_P and ssr - two.ssr > LACK_OF_FIT_SHARE * spread:
@@ -83,7 +89,7 @@ def step_note(dose: NDArray, rise: NDArray) -> str:
         return ""
     n = "no dose" if not between.size else "one dose"
     return (
-        f"{n} between the plateaus: the slope is not determined, the EC50 lies between"
+        f"{n} between the plateaus: the slope is not determined, the EC50 is between"
         f" {below.max():.4g} and {above.min():.4g}"
     )
 

@@ -64,7 +64,7 @@ def _ratios(wells: pd.DataFrame, readout: str) -> list[str]:
         notes.append("no SSMD: neither kind of control has any spread")
     if np.isnan(signal_to_background(positive, negative)):
         below = min(positive.min(), negative.min()) < 0
-        why = "values lie below 0" if below else "the background is 0"
+        why = "values are below 0" if below else "the background is 0"
         notes.append(f"no signal / background: {why}")
     for kind, own in (("positive", positive), ("negative", negative)):
         if own.min() < 0 < own.max():

@@ -194,7 +194,7 @@ def _check(max_distance_um: float, max_gap_frames: int) -> None:
         raise BadConfig(
             seen=f"track.max_distance_um {max_distance_um}",
             wanted="a distance above 0 µm",
-            do="give the farthest a cell goes between two frames",
+            do="give the largest distance of a cell between two frames",
         )
     if max_gap_frames < 0:
         raise BadConfig(

@@ -113,7 +113,7 @@ def load_link_network(name_or_path: str | Path, threads: int | None = None) -> L
 
     Parameters
     ----------
-    name_or_path : a shipped name, or a path to .safetensors with its card beside it
+    name_or_path : a shipped name, or a path to .safetensors with its card next to it
     threads : that torch may use; None leaves them as they are
 
     Raises

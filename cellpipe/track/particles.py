@@ -51,7 +51,7 @@ def link_particles(
         raise BadConfig(
             seen=f"max_distance_um {max_distance_um}",
             wanted="a distance above 0 µm",
-            do="give the farthest a particle goes between two frames",
+            do="give the largest distance of a particle between two frames",
         )
     linked = spots.copy()
     linked["track_id"] = np.zeros(len(spots), np.int64)

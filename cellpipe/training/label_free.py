@@ -54,7 +54,7 @@ def pairs(data: Path, left_out: int | None = None) -> Iterator[Pair]:
             raise BadConfig(
                 seen=f"no folder {data / name}",
                 wanted=f"the published images: {', '.join(FOLDERS)}",
-                do="download them, and set CELLPIPE_DATA to the folder that they lie in",
+                do="download them, and set CELLPIPE_DATA to the folder that contains them",
             )
     for field, columns in COLUMNS.items():
         if left_out is not None:

@@ -150,7 +150,7 @@ def read_candidates(movies: pd.DataFrame) -> tuple[Candidates, Candidates]:
             raise BadConfig(
                 seen=f"no true {what} among the candidates of {len(movies)} movie(s)",
                 wanted="some to learn from",
-                do="let movies be drawn as well (linking: movies), or give longer ones",
+                do="simulate movies as well (linking: movies), or give longer ones",
             )
     log.info("%d candidate links, %d divisions", sum(map(len, right)), sum(map(len, divides)))
     return (
@@ -238,7 +238,7 @@ def verdict(network: LinkNetwork, scores: pd.DataFrame) -> str:
     figures = f"F1 of links {means['f1']:.4f} with the network, {means['f1_without']:.4f} without"
     if float(network.share) == 0 or means["f1"] <= means["f1_without"]:
         return f"no better on the validation movies ({figures}): leave track.weights empty"
-    return f"better on the validation movies ({figures}): worth its while in track.weights"
+    return f"better on the validation movies ({figures}): recommended for track.weights"
 
 
 def train_linking(plan: LinkingPlan, movies: pd.DataFrame, checkpoint: Path) -> Trained:

@@ -73,7 +73,7 @@ def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha
     kept = (*KEPT, plan.kind)  # a section that is named for its kind shapes what is drawn
     data = [{"set": s.name, "licence": s.licence} for s in plan.sets]
     if plan.drawn:
-        data.append({"set": "drawn by cellpipe.simulate", "licence": plan.licence})
+        data.append({"set": "simulated by cellpipe.simulate", "licence": plan.licence})
     return Card(
         name=plan.name,
         kind=plan.kind,

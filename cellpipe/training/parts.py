@@ -47,7 +47,7 @@ def set_frozen(network: nn.Module, freeze: Freeze, step: int) -> None:
         raise BadConfig(
             seen=f"every part frozen: {', '.join(freeze.parts)}",
             wanted="a part that learns",
-            do="take one out of freeze: parts in the training config",
+            do="remove one from freeze: parts in the training config",
         )
 
 

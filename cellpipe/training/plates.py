@@ -86,7 +86,7 @@ def list_frames(plate_set: PlateSet, root: Path) -> pd.DataFrame:
     if not kept:
         raise BadConfig(
             seen=f"set {plate_set.name}: no frame of {path} has labels '{plate_set.label}'",
-            wanted="fields with that label layer, in the wells that are asked for",
+            wanted="fields with that label layer, in the wells that the set names",
             do="correct label or wells in the training config",
         )
     table = pd.DataFrame(kept, columns=["file", "pair", "group", "shape"])

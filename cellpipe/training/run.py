@@ -64,7 +64,7 @@ def _refuse_other_plan(plan: Plan | LinkingPlan, work: Path) -> None:
             raise BadConfig(
                 seen=f"a checkpoint in {work} of a training with another {', '.join(changed)}",
                 wanted="the options that it began with",
-                do=f"put them back, or remove {work} to begin anew",
+                do=f"put them back, or remove {work} to start again",
             )
     publish_text(path, json.dumps(asked, indent=1) + "\n")
 
