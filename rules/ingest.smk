@@ -24,6 +24,7 @@ rule inspect_plate:
         layouts=config["layouts"],
         channels=config["channels"],
         ingest=config["ingest"],
+        project=config["project"],
         watched=watched,
         code=code_of("inspect_plate"),
     script:
@@ -77,7 +78,6 @@ rule ingest_block:
         images=of_plate("images"),
         in_place=in_place,
         inspected=inspected,
-        project_z=config["ingest"]["project_z"],
         on_bad_image=config["on_bad_image"],
         code=code_of("ingest_block"),
     script:

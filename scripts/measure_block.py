@@ -5,6 +5,7 @@ import numpy as np
 from cellpipe.image.scratch import scratch_in
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.measure import measure_frame
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.receipts import read_rows
 from cellpipe.run.stream import Work
@@ -27,7 +28,8 @@ with speaking(snakemake):
     def read(unit, t):
         place = (unit.well, unit.field, t)
         names = [plate.objects, "cells"] if with_cells else [plate.objects]
-        frame = [plate.open_labels(*place, name) for name in names] + [plate.open_frame(*place)]
+        layers = [plate.flat_labels(*place, name) for name in names]
+        frame = [*layers, project_frame(plate, *place)]
         nuclei, *around, pixels = [image.cut(most_mpx, scratch) for image in frame]
         return nuclei, around[0] if around else None, pixels
 

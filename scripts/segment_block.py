@@ -6,6 +6,7 @@ from cellpipe.image.scratch import scratch_in
 from cellpipe.plate.plate import Plate
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames import denoise, segment
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.stream import Work
 
@@ -23,7 +24,8 @@ with speaking(snakemake):
     most_mpx = segment.whole_up_to_mpx(options, networks)
 
     def read(unit, t):
-        return source.open_frame(unit.well, unit.field, t, channels).cut(most_mpx, scratch)
+        frame = project_frame(source, unit.well, unit.field, t, channels)
+        return frame.cut(most_mpx, scratch)
 
     def compute(unit, t, pixels):
         clean = denoise.denoise_frame(pixels, denoising, denoiser)

@@ -61,6 +61,16 @@ def test_what_is_made_by_block_is_what_is_made_of_the_whole(tmp_path, halo_px):
     assert max(len(range(*cut.indices(999))) for place in made[1:] for cut in place) <= 32
 
 
+def test_a_stack_is_made_by_block_too(tmp_path):
+    volume = STACK[0]
+    image = in_blocks(STACK, tmp_path, 32).channel(0)
+    made = image.by_block(lambda place: image[:, *place] // 2, np.uint16, 2, axes="zyx")
+    assert made.axes == "zyx"
+    assert (made[1:4, :, 60:] == volume[1:4, :, 60:] // 2).all()
+    once = Image.of(volume, "zyx")
+    assert (once.by_block(lambda place: volume // 2, np.uint16, axes="zyx") == volume // 2).all()
+
+
 def test_blocks_cover_an_image_once_and_begin_at_steps(tmp_path):
     image, seen = in_blocks(STACK[0, 0], tmp_path, 32), np.zeros((70, 90), int)
     for y, x in image.blocks(step=7):

@@ -33,6 +33,7 @@ from cellpipe.networks.infer import find_objects
 from cellpipe.networks.load import load_network
 from cellpipe.restore.denoise import denoise
 from cellpipe.run.frames import measure, segment
+from cellpipe.run.frames.project import project_frame
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import filter_labels
 
@@ -295,19 +296,19 @@ def test_a_plate_is_read_by_slices_and_labels_written_by_chunks(tmp_path):
     )
     for c in range(2):
         plate.write_plane("B03", 1, 1, c, 0, PIXELS[c])
-    frame = plate.open_frame("B03", 1, 1, ["gfp", "dna"])
+    frame = project_frame(plate, "B03", 1, 1, ["gfp", "dna"])
     assert frame.shape == (2, *SHAPE)
     assert (frame[0:2, 100:300, 250:] == PIXELS[::-1, 100:300, 250:]).all()
     assert (frame[1:2, ::7, ::5] == PIXELS[:1, ::7, ::5]).all()
     with pytest.raises(BadImage, match="missing"):
-        plate.open_frame("B03", 1, 0)
+        project_frame(plate, "B03", 1, 0)
     plate.write_labels("B03", 1, 0, "nuclei", NUCLEI)
     plate.write_labels("B03", 1, 1, "nuclei", OnDisk(NUCLEI))
     assert plate.has_frame("B03", 1, 1, "nuclei")
     for level in range(len(plate.fields["B03", 1].levels)):
         read = [plate.read_labels("B03", 1, t, "nuclei", level) for t in (0, 1)]
         assert (read[0] == read[1]).all(), level
-    opened = plate.open_labels("B03", 1, 1, "nuclei")
+    opened = plate.flat_labels("B03", 1, 1, "nuclei")
     assert (opened[10:600, 300:310] == NUCLEI[10:600, 300:310]).all()
 
 

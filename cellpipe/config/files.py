@@ -19,6 +19,15 @@ from jsonschema.exceptions import ValidationError
 from cellpipe.errors import BadConfig
 from cellpipe.files.decimals import readings
 
+# old name of an option → new name, and what to write
+RENAMED = {
+    "project_z": (
+        "'project.keep_stack', which is the opposite",
+        "for 'project_z: true' leave it out; for 'project_z: false' write 'keep_stack: true' "
+        "under 'project'",
+    ),
+}
+
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
     """Read a YAML document: a schema, a plan of training."""
@@ -70,6 +79,12 @@ def _explained(fault: ValidationError, source: str) -> BadConfig:
         known = list(fault.schema.get("properties", {}))
         unknown = next(key for key in fault.instance if key not in known)
         near = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
+        if unknown in RENAMED:
+            return BadConfig(
+                seen=f"the key '{unknown}' in {source} ({where}), an old name",
+                wanted=f"its new name, {RENAMED[unknown][0]}",
+                do=RENAMED[unknown][1],
+            )
         return BadConfig(
             seen=f"the key '{unknown}' in {source} ({where})",
             wanted=f"one of: {', '.join(known)}",

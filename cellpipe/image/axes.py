@@ -114,23 +114,27 @@ class Image:
         edge = max(self.shape[-2:]) if self.block_px is None else self.block_px
         return blocks(self.shape[-2:], max(edge // step, 1) * step)
 
-    def by_block(self, make: Callable[[Place], np.ndarray], dtype: Any, halo_px: int = 0) -> Plane:
+    def by_block(
+        self, make: Callable[[Place], np.ndarray], dtype: Any, halo_px: int = 0, axes: str = "yx"
+    ) -> Plane:
         """A plane (Y, X) from what is made of each block, of which the halo is cut off.
 
         make : of a place (y, x), halo included
+        axes : of what is made; "zyx" gives a stack
         """
         if self.block_px is None:
             (place,) = self.blocks()
             return make(place).astype(dtype, copy=False)
-        into = self.zeros(dtype)
+        into, whole = self.zeros(dtype, axes), [slice(None)] * (len(axes) - 2)
         for place in blocks(self.shape[-2:], max(self.block_px - 2 * halo_px, self.block_px // 2)):
             outer, inner = widened(place, halo_px, self.shape[-2:])
-            into[place] = make(outer)[inner]
+            into[*whole, *place] = make(outer)[..., *inner]
         return into
 
-    def zeros(self, dtype: Any) -> Image:
-        """A plane (Y, X) of zeros, to be filled, in the blocks of this image."""
-        return self.of_same_blocks(self.scratch(self.shape[-2:], dtype), "yx")
+    def zeros(self, dtype: Any, axes: str = "yx") -> Image:
+        """A plane (Y, X), or a stack "zyx", of zeros to be filled, in the blocks of this image."""
+        shape = tuple(self.size(axis) for axis in axes)
+        return self.of_same_blocks(self.scratch(shape, dtype), axes)
 
     def sample_step(self, most_px: int) -> int:
         """Every how many-th pixel of a plane gives no more than about so many of them."""

@@ -7,13 +7,15 @@ made by these functions too: the pixels are the same.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from cellpipe.errors import BadImage
 from cellpipe.image.axes import Image
 
 Projection = Literal["max", "mean"]
+METHODS: tuple[Projection, ...] = get_args(Projection)
 
 
 def project(stack: np.ndarray, method: str = "max") -> np.ndarray:
@@ -38,6 +40,17 @@ def flattened(image: Image, method: str = "max") -> Image:
     if image.size("z") == 1:
         return image.plane(0)
     return image.of_same_blocks(_Projected(image, method), image.axes.replace("z", ""))
+
+
+def only_plane(labels: Image, what: str) -> Image:
+    """Labels (Y, X) of an image (Z, Y, X) that has one plane. BadImage for a stack of labels."""
+    if labels.size("z") == 1:
+        return labels.plane(0) if "z" in labels.axes else labels
+    raise BadImage(
+        seen=f"{what} of {labels.size('z')} planes in z",
+        wanted="labels of one plane",
+        do="take the labels of the projection, or a step that works on volumes",
+    )
 
 
 class _Projected:
