@@ -184,7 +184,7 @@ def checkout(here: Path, change: Callable[[str], str]) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, here / part, ignore=ignored)
     shutil.copy(ROOT / "Snakefile", here)
-    path = here / "cellpipe/plate/plate.py"
+    path = here / "cellpipe/plate/regions.py"
     path.write_text(change(path.read_text()))
     return here
 
