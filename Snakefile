@@ -11,8 +11,13 @@ from snakemake.utils import min_version
 min_version("9.12")
 
 
+include: "rules/config.smk"
+
+
 # a config of your own (--configfile) stands alone: nothing of config.yaml leaks into it
 if not workflow.overwrite_configfiles:
+    if not workflow.modifier.skip_configfile:
+        refuse_unreadable("config/config.yaml")
 
     configfile: "config/config.yaml"
 
@@ -24,6 +29,9 @@ pathvars:
     results=RESULTS,
     logs=f"{RESULTS}/logs",
     benchmarks=f"{RESULTS}/benchmarks",
+
+
+report: "rules/captions/workflow.rst"
 
 
 onstart:
@@ -52,6 +60,7 @@ keep_parsed()
 
 
 rule all:
+    """All results of every plate are made."""
     default_target: True
     input:
         expand("<results>/{plate}/complete.txt", plate=PLATES),

@@ -1,5 +1,6 @@
-"""The command `cellpipe`: look at finished results, and mend them.
+"""The command `cellpipe`: check a config; verify finished results, and repair them.
 
+cellpipe check my.yaml              every option and name, of a run or of a training
 cellpipe verify results/P           every fault, with its place and block
 cellpipe verify results/P --mend    and make exactly those again
 """
@@ -31,6 +32,14 @@ def main(words: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cellpipe", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="command")
+    check = commands.add_parser(
+        "check",
+        help="check a config, its sheet of plates and every name in them, without a run",
+        description="Check the config of a run, with its sheet of plates, plate maps, annotations "
+        "and weights, or the config of a training. Exit status 2 if there is a fault.",
+    )
+    check.add_argument("config", type=Path, nargs="*", default=[Path("config/config.yaml")])
+    check.set_defaults(run=_check)
     verify = commands.add_parser(
         "verify",
         help="compare every file and chunk of a plate's results with what was recorded",
@@ -48,6 +57,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _check(options: argparse.Namespace) -> int:
+    from cellpipe.config.checked import check_file
+
+    for path in options.config:
+        print(f"{path}: no fault found. {check_file(path)}")
+    return 0
+
+
 def _verify(options: argparse.Namespace) -> int:
     worst = 0
     for folder in options.folder:
@@ -57,7 +74,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _refuse_other(folder: Path) -> None:
-    """Only the folder of a plate can be looked at."""
+    """Only the folder of a plate can be verified."""
     if not folder.is_dir() or not any(
         (folder / name).exists() for name in ("layout.json", "digests", "inspection.json")
     ):
@@ -78,7 +95,7 @@ def _verify_plate(root: Path, options: argparse.Namespace) -> int:
         return 1 if found.faults else 0
     record, images = _source(root, options.configfile)
     if any(fault.kind == METADATA for fault in found.faults) and not options.dry_run:
-        # what lies under damaged metadata can be judged when they are whole
+        # data under damaged metadata can be verified once these are repaired
         plan = mend.plan_mending(root, found.faults, images)
         mend.put_metadata_back(root, plan)
         print(f"{len(plan.restore)} file(s) of metadata were put back")
@@ -118,7 +135,7 @@ def _source(root: Path, configfiles: Sequence[str]):  # type: ignore[no-untyped-
 
 
 def _print_found(root: Path, found) -> None:  # type: ignore[no-untyped-def]
-    """A line for each fault, then how much was looked at."""
+    """A line for each fault, then how much was compared."""
     for note in found.notes:
         print(f"note: {note}")
     for fault in found.faults:

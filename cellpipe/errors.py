@@ -9,7 +9,7 @@ class CellpipeError(Exception):
     Parameters
     ----------
     seen, wanted, do : str
-        Three short phrases: the value found (with the file or key it stood in), the value
+        Three short phrases: the value found (with its file or key), the value
         that would have been right, and the remedy.
     """
 
@@ -23,7 +23,7 @@ class CellpipeError(Exception):
 
 
 class BadImage(CellpipeError):
-    """One image cannot be used: its field is quarantined and the plate goes on."""
+    """One image cannot be used: its field is quarantined and the run continues."""
 
 
 class Unreachable(CellpipeError):

@@ -57,7 +57,7 @@ def _numbered(number: int, columns: int | None) -> tuple[str, int]:
         raise BadConfig(
             seen=f"the well number W{number:05d} without the size of the plate",
             wanted="the columns of the plate: 12 (96 wells), 24 (384) or 48 (1,536)",
-            do="set 'plate_columns' under 'ingest' in the config; in a table, write A01",
+            do="set 'ingest.plate_columns' in the config; in a table, write A01",
         )
     if number == 0:
         return "", 0
@@ -72,7 +72,7 @@ def row_and_column(well: str) -> tuple[str, int]:
 
 
 def row_name(row: int | str) -> str:
-    """Row letters of a row: 2 or "02" → "B", 27 → "AA"; letters stay as they are."""
+    """Row letters of a row: 2 or "02" → "B", 27 → "AA"; letters stay unchanged."""
     text = str(row)
     if not text.isdigit():
         return text.upper()

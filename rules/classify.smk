@@ -1,4 +1,13 @@
+"""Classes of cells.
+
+in     results/P/blocks/measure/0000.parquet …, plate map or annotations
+out    results/P/classifier/                    classifier, confusion matrix, scores, weights
+       results/P/blocks/classify/0000.parquet …    class and probability of each cell
+"""
+
+
 rule train_classifier:
+    """A classifier of cells is trained on controls or annotations and cross-validated by well."""
     input:
         tables=block_tables("measure"),
         ingest_tables=block_tables("ingest"),
@@ -8,19 +17,25 @@ rule train_classifier:
         annotations=of_plate("annotations"),
     output:
         classifier="<results>/{plate}/classifier/classifier.safetensors",
-        confusion="<results>/{plate}/classifier/confusion.tsv",
+        confusion=report(
+            "<results>/{plate}/classifier/confusion.tsv",
+            caption="captions/confusion.rst",
+            category="Classes",
+            labels={"plate": "{plate}", "shows": "confusion matrix"},
+        ),
         scores="<results>/{plate}/classifier/scores.json",
-        importance="<results>/{plate}/classifier/importance.tsv",
+        importance=report(
+            "<results>/{plate}/classifier/importance.tsv",
+            caption="captions/importance.rst",
+            category="Classes",
+            labels={"plate": "{plate}", "shows": "weights of the features"},
+        ),
     log:
         "<logs>/train_classifier/{plate}.log",
     benchmark:
         "<benchmarks>/train_classifier/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         options=config["classify"],
         leave_out=config["profile"]["leave_out"],
@@ -31,6 +46,7 @@ rule train_classifier:
 
 
 rule classify_block:
+    """Each cell is assigned its most probable class."""
     input:
         classifier="<results>/{plate}/classifier/classifier.safetensors",
         measure_table="<results>/{plate}/blocks/measure/{block}.parquet",
@@ -42,10 +58,6 @@ rule classify_block:
         "<benchmarks>/classify_block/{plate}/{block}.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         code=code_of("classify_block"),
     script:

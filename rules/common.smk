@@ -1,49 +1,52 @@
-import json
+"""What rules share: the checked config, the sheet of plates, and where inputs lie."""
+
+import atexit
 import os
-import shlex
 import sys
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace as Wildcards
 
 import pandas as pd
-from snakemake.exceptions import WorkflowError
-
-sys.path.insert(0, workflow.basedir)
+from snakemake.io import flag
+from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from cellpipe.config import lines, sheets
-from cellpipe.files import places
 from cellpipe.readers import watch
-from cellpipe.config.files import refuse_doubles
-from cellpipe.config.inspected import refuse_lost_inspection
-from cellpipe.config.names import refuse_unknown_names
-from cellpipe.run.blocks import cut_blocks, cut_field_blocks
-from cellpipe.errors import CellpipeError
+from cellpipe.config.checked import checked_run
+from cellpipe.run.ahead import jobs_ahead
+from cellpipe.run.blocks import Cut
+from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
 from cellpipe.run.limits import say_killed
 from cellpipe.run.run_record import note_run
 from cellpipe.run.code import code_of, keep_parsed
 from cellpipe.run.summary import end_of_run
 
-# scripts import cellpipe from here, also inside conda environments and on cluster nodes
-OF_JOBS = f"export PYTHONPATH={shlex.quote(workflow.basedir)}; "
-shell.prefix(OF_JOBS)
+
+def placed(path):
+    """Where a path of these rules lies: below the `prefix` of a module that uses them."""
+    modifier = workflow.modifier.path_modifier
+    if not isinstance(path, str):  # the check of the config has words for it
+        return path
+    if os.path.isabs(path) and modifier.prefix:
+        raise BadConfig(
+            seen=f"results: {path}, and the prefix {modifier.prefix} of the module",
+            wanted="a relative path of the results, which then lie below the prefix",
+            do="remove 'prefix' from the module, or give 'results' relative to it",
+        )
+    return modifier.replace_prefix(path)
 
 
 try:
-    for path in workflow.configfiles:
-        refuse_doubles(path)
-    sheets.refuse_odd_paths({"cellpipe itself": workflow.basedir}, odd="{}:")
-    sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
-    config = sheets.checked_config(config, Path(workflow.basedir, "config/schemas"))
-    SHEET = sheets.read_plates(
-        config["plates"],
-        Path(workflow.basedir, "config/schemas"),
-        layouts=config["layouts"],
+    sheets.refuse_odd_paths({"cellpipe itself": SOURCE}, odd="{}:")
+    # as rules write it; in the checked config, where it lies
+    RESULTS = config.get("results", "results")
+    config, SHEET = checked_run(
+        {**config, "results": placed(RESULTS)},
+        files=workflow.configfiles,
+        schemas=SOURCE / "config/schemas",
+        names=workflow.is_main_process,
     )
-    places.refuse_overlaps(SHEET, config["results"])
-    if workflow.is_main_process:  # jobs need not check again
-        refuse_unknown_names(config, SHEET)
-        refuse_lost_inspection(config, SHEET)
     NETWORKS = sheets.networks(config)
     WEIGHTS = {
         stage: sheets.weights_of(config, stage) for stage in sheets.stages(config)
@@ -53,12 +56,9 @@ try:
     )
     EXPORTED = sheets.exported_weights(config)
 except CellpipeError as fault:
-    raise WorkflowError(
-        f"seen: {fault.seen}", f"wanted: {fault.wanted}", f"do: {fault.do}"
-    ) from None
+    raise in_words(fault) from None
 
-shell.prefix(f"{OF_JOBS}export CELLPIPE_DURABLE={int(config['durable'])}; ")
-RESULTS = config["results"]
+os.environ["CELLPIPE_DURABLE"] = str(int(config["durable"]))  # of jobs
 PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
 KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
@@ -87,9 +87,19 @@ wildcard_constraints:
     block=r"\d{4}",
 
 
-def of_plate(key):
-    """A column of the sheet of plates; no file where the sheet names none."""
+def in_sheet(key):
+    """A column of the sheet of plates; nothing where the sheet names none."""
     return lambda wildcards: SHEET[wildcards.plate][key] or []
+
+
+def of_plate(key):
+    """A file or folder that the sheet of plates names, seen from where the workflow runs."""
+    return lambda wildcards: given(SHEET[wildcards.plate][key])
+
+
+def given(path):
+    """An input that no rule makes: it lies where it is named, whatever the prefix of a module."""
+    return local(str(path)) if path else []
 
 
 def in_place(wildcards):
@@ -100,47 +110,34 @@ def in_place(wildcards):
 def watched(wildcards):
     """Changes when what was found missing or bad in a folder of images is no longer so."""
     plate = wildcards.plate
-    return watch.token(Path(RESULTS, plate), Path(SHEET[plate]["images"]))
+    return watch.token(Path(config["results"], plate), Path(SHEET[plate]["images"]))
 
 
 def inspected(wildcards):
     """What a plate in place was inspected with: its chunks may be mended with no other trace."""
     if not in_place(wildcards):
         return ""
-    return watch.last_token(Path(RESULTS, wildcards.plate))
-
-
-def fields(plate):
-    """Fields of a plate, with their numbers of frames; asks for the plate to be laid out first."""
-    layout = checkpoints.lay_out_plate.get(plate=plate).output.layout
-    return json.loads(Path(layout).read_text())["fields"]
+    return watch.last_token(Path(config["results"], wildcards.plate))
 
 
 def blocks(plate):
-    """Blocks of a plate: name → units, for stages that go frame by frame."""
-    return cut_blocks(fields(plate), **config["blocks"])
+    """How a plate is cut into blocks; asks for the plate to be laid out first."""
+    path = checkpoints.lay_out_plate.get(plate=plate).output.blocks
+    return read_cut(path, Path(path).stat().st_mtime_ns)
 
 
-def field_blocks(plate):
-    """Blocks of whole fields, for stages that need a whole movie."""
-    wanted = config["blocks"]["frames_per_block"]
-    return cut_field_blocks(fields(plate), frames_per_block=wanted)
-
-
-def block_units(wildcards):
-    return [unit.as_dict() for unit in blocks(wildcards.plate)[wildcards.block]]
-
-
-def field_block_units(wildcards):
-    return [unit.as_dict() for unit in field_blocks(wildcards.plate)[wildcards.block]]
+@cache
+def read_cut(path, changed_ns):
+    """Read once, not for each job; and again when the plate has been laid out anew."""
+    return Cut.read(path)
 
 
 def block_tables(stage):
     """Block tables of a stage, for a rule that gathers a plate."""
 
     def tables(wildcards):
-        cut = field_blocks if stage == "track" else blocks
-        names = cut(wildcards.plate)
+        cut = blocks(wildcards.plate)
+        names = cut.field_blocks if stage == "track" else cut.blocks
         return [
             f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet"
             for name in names
@@ -157,7 +154,7 @@ def all_block_tables(wildcards):
 def faults_of_blocks(wildcards):
     """Lists of what is missing from each block of a plate."""
     of_plate = f"{RESULTS}/{wildcards.plate}/blocks/verify"
-    return [f"{of_plate}/{name}.tsv" for name in blocks(wildcards.plate)]
+    return [f"{of_plate}/{name}.tsv" for name in blocks(wildcards.plate).blocks]
 
 
 def denoised_of(path):
@@ -169,11 +166,9 @@ def track_tables(wildcards):
     """Block tables of the tracks of a block's fields, where labels of tracks are kept."""
     if "tracks" not in LABELS:
         return []
-    wanted = {(u["well"], u["field"]) for u in block_units(wildcards)}
+    names = blocks(wildcards.plate).field_blocks_of(wildcards.block)
     return [
-        f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet"
-        for name, units in field_blocks(wildcards.plate).items()
-        if wanted & {(u.well, u.field) for u in units}
+        f"{RESULTS}/{wildcards.plate}/blocks/track/{name}.parquet" for name in names
     ]
 
 
@@ -183,16 +178,9 @@ def covering_tables(stage):
     def tables(wildcards):
         if stage not in STAGES:
             return []
-        wanted = {(u["well"], u["field"]) for u in field_block_units(wildcards)}
-        names = [
-            name
-            for name, units in blocks(wildcards.plate).items()
-            if wanted & {(u.well, u.field) for u in units}
-        ]
-        return [
-            f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet"
-            for name in names
-        ]
+        names = blocks(wildcards.plate).blocks_of(wildcards.block)
+        of_plate = f"{RESULTS}/{wildcards.plate}/blocks/{stage}"
+        return [f"{of_plate}/{name}.parquet" for name in names]
 
     return tables
 
@@ -220,7 +208,9 @@ def results_of_plate(wildcards):
         for rule in final_rules(wildcards.plate)
         for path in getattr(rules, rule).output
     ]
-    return [str(path).replace("{plate}", wildcards.plate) for path in outputs]
+    named = [str(path).replace("{plate}", wildcards.plate) for path in outputs]
+    # outputs lie below the prefix of a module already
+    return [flag(path, PATH_MODIFIER_FLAG) for path in named]
 
 
 # folders among the results, and the output that is made again where files in them are gone;
@@ -239,9 +229,9 @@ FOLDERS = {
 @cache
 def gone(plate):
     """Outputs that lack what they held when they were made: files, or the pixels."""
-    folder = Path(RESULTS, plate)
+    folder = Path(config["results"], plate)
     names = [*lost_stores(folder), *incomplete(folder, FOLDERS)]
-    return [f"{RESULTS}/{plate}/{name}" for name in names]
+    return [f"{folder}/{name}" for name in names]
 
 
 def whole(wildcards):
@@ -264,20 +254,53 @@ def all_results(wildcards):
 
 def note_how_it_runs():
     """Record in the folder of each plate how its results are made, for `cellpipe verify`."""
-    note_run(RESULTS, SHEET, workflow.main_snakefile, workflow.config_settings)
+    note_run(
+        config["results"], SHEET, workflow.main_snakefile, workflow.config_settings
+    )
+
+
+# "cellpipe_*", if a module calls rules so
+NAMES = workflow.modifier.modify_rulename("*")
+
+
+@atexit.register
+def say_what_is_ahead():
+    """Of a dry run, after what Snakemake lists: what it cannot list yet."""
+    if not workflow.dryrun or workflow.dag is None:
+        return
+    waiting = {plate: [] for plate in PLATES}
+    order = [rule.name for rule in workflow.rules]
+    jobs = workflow.dag.needrun_jobs(exclude_finished=False)
+    for job in sorted(jobs, key=lambda job: order.index(job.rule.name)):
+        rules_of_plate = waiting.get(job.wildcards_dict.get("plate"), [])
+        if own_name(job) not in rules_of_plate:
+            rules_of_plate.append(own_name(job))
+    until = NAMES.replace("*", "lay_out_plate")
+    per_block = config["blocks"]["frames_per_block"]
+    text = jobs_ahead(waiting, STAGES, per_block, until)
+    if text:
+        print(text, file=sys.stderr)
+
+
+def own_name(job):
+    """The name of a job's rule in these files."""
+    before, _, after = NAMES.partition("*")
+    return job.rule.name.removeprefix(before).removesuffix(after)
 
 
 def say_how_it_ended():
     """Print a few lines for each plate that this run was to finish."""
-    jobs = [job for job in workflow.dag.jobs if "plate" in job.wildcards_dict]
-    summarised = [job.wildcards.plate for job in jobs if job.rule.name == "check_plate"]
+    jobs = [
+        job for job in workflow.dag.jobs if job.wildcards_dict.get("plate") in PLATES
+    ]
+    summarised = [job.wildcards.plate for job in jobs if own_name(job) == "check_plate"]
     stopped = {}
     for job in workflow.dag.needrun_jobs():
-        if not workflow.dag.finished(job) and job.rule.name != "check_plate":
+        if not workflow.dag.finished(job) and own_name(job) != "check_plate":
             stopped.setdefault(job.wildcards_dict.get("plate"), []).append(job)
     ready = {
         plate: [
-            job.rule.name
+            own_name(job)
             for job in of_plate
             if all(
                 workflow.dag.finished(d)
@@ -288,12 +311,18 @@ def say_how_it_ended():
         for plate, of_plate in stopped.items()
     }
     plates = [plate for plate in PLATES if plate in summarised]
-    print(end_of_run(Path(RESULTS), plates, ready), file=sys.stderr)
+    print(end_of_run(Path(config["results"]), plates, ready), file=sys.stderr)
 
 
 def not_made_lists(wildcards):
     """What rules that make several things could not make: a list of each."""
-    rules = ["draw_figures"]
+    figures = f"{RESULTS}/{wildcards.plate}/not_made/draw_figures.json"
+    return [figures, *not_exported_lists(wildcards)]
+
+
+def not_exported_lists(wildcards):
+    """The same but for figures, for the report: it is written beside them."""
+    rules = []
     if MOVIES:
         rules += [f"export_{name}" for name in config["export"]["formats"]]
     if wildcards.plate in WITH_LINES:
@@ -318,8 +347,7 @@ def of_evaluation(name):
 
 def evaluated(key):
     """A folder of label images to be judged by itself, without a plate."""
-    path = config["evaluate"][key]
-    return os.path.expandvars(path) if path else []
+    return given(os.path.expandvars(config["evaluate"][key] or ""))
 
 
 def of_classifier(name):
@@ -371,5 +399,5 @@ def steps(plate):
 
 
 def memory(megabytes):
-    """Memory that doubles with each attempt; the profile says how many there are."""
+    """More memory than the profile's default; doubles, as that does, with each attempt."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)

@@ -1,6 +1,14 @@
+"""Denoised images in a plate of their own, where `denoise.keep` asks for it.
+
+in     results/P/inspection.json, blocks/ingest/0000.parquet …
+out    results/P/layout_denoised.json, P_denoised.ome.zarr
+       results/P/blocks/denoise/0000.parquet …
+"""
+
 if KEEP_DENOISED:
 
     rule lay_out_denoised:
+        """A second OME-Zarr plate is laid out for the denoised images."""
         input:
             inspection="<results>/{plate}/inspection.json",
         output:
@@ -11,23 +19,22 @@ if KEEP_DENOISED:
             "<benchmarks>/lay_out_denoised/{plate}.tsv"
         conda:
             "../envs/ingest.yaml"
-        threads: 1
-        resources:
-            mem_mb=memory(2000),
-            runtime=60,
         params:
             channels=config["channels"],
             ingest=config["ingest"],
             labels=[],
             store="{plate}_denoised.ome.zarr",
             own_pixels=True,
+            blocks=None,
             code=code_of("lay_out_plate"),
         script:
             "../scripts/lay_out_plate.py"
 
     rule denoise_block:
+        """Images are denoised and stored for segmentation; intensities are measured on the raw ones."""
         input:
             layout="<results>/{plate}/layout_denoised.json",
+            blocks="<results>/{plate}/blocks.json",
             raw="<results>/{plate}/layout.json",
             ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
         output:
@@ -38,13 +45,9 @@ if KEEP_DENOISED:
             "<benchmarks>/denoise_block/{plate}/{block}.tsv"
         conda:
             "../envs/segment.yaml"
-        threads: 1
         resources:
-            mem_mb=memory(2000),
-            runtime=60,
             gpu=GPUS,
         params:
-            units=block_units,
             options=config["denoise"],
             device=config["device"],
             weights=WEIGHTS["denoise"],

@@ -1,6 +1,15 @@
+"""Spots.
+
+in     results/P/layout.json, blocks/ingest/0000.parquet …, blocks/segment/0000.parquet …
+out    results/P/blocks/detect/0000.parquet …    one row per spot
+"""
+
+
 rule detect_block:
+    """Spots are detected at sub-pixel positions and assigned to their cells."""
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
         segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
     output:
@@ -11,13 +20,9 @@ rule detect_block:
         "<benchmarks>/detect_block/{plate}/{block}.tsv"
     conda:
         DETECT_ENV
-    threads: 1
     resources:
-        mem_mb=memory(2000),
-        runtime=60,
         gpu=SPOT_GPUS,
     params:
-        units=block_units,
         options=config["detect"],
         device=config["device"],
         weights=WEIGHTS.get("detect"),

@@ -1,9 +1,18 @@
+"""Results scored against a ground truth.
+
+in     results/P and its truth (sheet of plates), or two folders of labels (`evaluate` in the config)
+out    results/P/evaluation/ or results/evaluation/: scores.tsv, images.tsv, movies.tsv, ap.svg, worst/
+"""
+
+
 rule evaluate:
+    """The results of every plate with a ground truth are scored."""
     input:
         expand("<results>/{plate}/evaluation/scores.tsv", plate=JUDGED),
 
 
 rule evaluate_plate:
+    """Segmentation, spots, classes and tracks are scored against the ground truth of the plate."""
     input:
         layout="<results>/{plate}/layout.json",
         inspection="<results>/{plate}/inspection.json",
@@ -16,21 +25,33 @@ rule evaluate_plate:
         detect=block_tables("detect") if "detect" in STAGES else [],
         whole=whole,
     output:
-        scores="<results>/{plate}/evaluation/scores.tsv",
+        scores=report(
+            "<results>/{plate}/evaluation/scores.tsv",
+            caption="captions/scores.rst",
+            category="Evaluation",
+            labels={"plate": "{plate}", "shows": "scores"},
+        ),
         images="<results>/{plate}/evaluation/images.tsv",
         movies="<results>/{plate}/evaluation/movies.tsv",
-        curve="<results>/{plate}/evaluation/ap.svg",
-        worst=directory("<results>/{plate}/evaluation/worst"),
+        curve=report(
+            "<results>/{plate}/evaluation/ap.svg",
+            caption="captions/ap.rst",
+            category="Evaluation",
+            labels={"plate": "{plate}", "shows": "AP against IoU"},
+        ),
+        worst=report(
+            directory("<results>/{plate}/evaluation/worst"),
+            patterns=["{image}.png"],
+            caption="captions/worst.rst",
+            category="Evaluation",
+            labels={"plate": "{plate}", "shows": "{image}"},
+        ),
     log:
         "<logs>/evaluate_plate/{plate}.log",
     benchmark:
         "<benchmarks>/evaluate_plate/{plate}.tsv"
     conda:
         "../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         channels={
             name: config["segment"][name]["channel"] for name in ["nuclei", "cells"]
@@ -44,25 +65,38 @@ rule evaluate_plate:
 
 
 rule evaluate_labels:
+    """Label images in a folder are scored against those in another."""
     input:
         truth=evaluated("truth"),
         found=evaluated("found"),
         pixels=evaluated("pixels"),
     output:
-        scores="<results>/evaluation/scores.tsv",
+        scores=report(
+            "<results>/evaluation/scores.tsv",
+            caption="captions/scores.rst",
+            category="Evaluation",
+            labels={"shows": "scores"},
+        ),
         images="<results>/evaluation/images.tsv",
-        curve="<results>/evaluation/ap.svg",
-        worst=directory("<results>/evaluation/worst"),
+        curve=report(
+            "<results>/evaluation/ap.svg",
+            caption="captions/ap.rst",
+            category="Evaluation",
+            labels={"shows": "AP against IoU"},
+        ),
+        worst=report(
+            directory("<results>/evaluation/worst"),
+            patterns=["{image}.png"],
+            caption="captions/worst.rst",
+            category="Evaluation",
+            labels={"shows": "{image}"},
+        ),
     log:
         "<logs>/evaluate_labels.log",
     benchmark:
         "<benchmarks>/evaluate_labels.tsv"
     conda:
         "../envs/evaluate.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         pixel_size_um=config["ingest"]["pixel_size_um"],
         n_worst=config["evaluate"]["n_worst"],

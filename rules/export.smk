@@ -1,4 +1,12 @@
+"""Tracks and networks as other programs read them.
+
+in     results/P/layout.json, cells.parquet    weights and their card
+out    results/P/ctc/, geff.tsv, trackmate/, napari/    results/models/<network>.zip
+"""
+
+
 rule export_ctc:
+    """Tracks are exported in the format of the Cell Tracking Challenge."""
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
@@ -13,10 +21,6 @@ rule export_ctc:
         "<benchmarks>/export_ctc/{plate}.tsv"
     conda:
         "../envs/track.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         code=code_of("export_ctc"),
     script:
@@ -24,6 +28,7 @@ rule export_ctc:
 
 
 rule export_geff:
+    """Tracks are exported as graphs in GEFF."""
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
@@ -37,10 +42,6 @@ rule export_geff:
         "<benchmarks>/export_geff/{plate}.tsv"
     conda:
         "../envs/track.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         code=code_of("export_geff"),
     script:
@@ -48,6 +49,7 @@ rule export_geff:
 
 
 rule export_trackmate:
+    """Tracks are exported for TrackMate."""
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
@@ -61,10 +63,6 @@ rule export_trackmate:
         "<benchmarks>/export_trackmate/{plate}.tsv"
     conda:
         "../envs/track.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         code=code_of("export_trackmate"),
     script:
@@ -72,6 +70,7 @@ rule export_trackmate:
 
 
 rule export_napari:
+    """Tracks are exported for napari."""
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
@@ -85,10 +84,6 @@ rule export_napari:
         "<benchmarks>/export_napari/{plate}.tsv"
     conda:
         "../envs/track.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         code=code_of("export_napari"),
     script:
@@ -96,9 +91,10 @@ rule export_napari:
 
 
 rule export_model:
+    """The segmentation network is exported as a bioimage.io model package."""
     input:
-        weights=EXPORTED,
-        card=EXPORTED.with_suffix(".json"),
+        weights=given(EXPORTED),
+        card=given(EXPORTED.with_suffix(".json")),
     output:
         package=f"<results>/models/{EXPORTED.stem}.zip",
     log:
@@ -107,10 +103,6 @@ rule export_model:
         "<benchmarks>/export_model.tsv"
     conda:
         "../envs/segment.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=15,
     params:
         code=code_of("export_model"),
     script:

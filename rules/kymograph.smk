@@ -1,11 +1,25 @@
+"""Kymographs along lines that the config names.
+
+in     results/P/layout.json, blocks/ingest/0000.parquet …, table of lines
+out    results/P/kymographs/
+"""
+
+
 rule draw_kymographs:
+    """Kymographs are taken along the annotated lines."""
     input:
         layout="<results>/{plate}/layout.json",
         ingest=block_tables("ingest"),
-        lines=config["kymographs"]["lines"] or [],
+        lines=given(config["kymographs"]["lines"]),
         whole=whole,
     output:
-        folder=directory("<results>/{plate}/kymographs"),
+        folder=report(
+            directory("<results>/{plate}/kymographs"),
+            patterns=["{line}.svg"],
+            caption="captions/kymographs.rst",
+            category="Kymographs",
+            labels={"plate": "{plate}", "shows": "{line}"},
+        ),
         not_made="<results>/{plate}/not_made/draw_kymographs.json",
     log:
         "<logs>/draw_kymographs/{plate}.log",
@@ -13,10 +27,6 @@ rule draw_kymographs:
         "<benchmarks>/draw_kymographs/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         width_um=config["kymographs"]["width_um"],
         plates=PLATES,

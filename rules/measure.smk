@@ -1,6 +1,15 @@
+"""One row per object.
+
+in     results/P/layout.json, blocks/ingest/0000.parquet …, blocks/segment/0000.parquet …
+out    results/P/blocks/measure/0000.parquet …    positions, shapes, intensities
+"""
+
+
 rule measure_block:
+    """Shape and intensities of each nucleus and cell are measured on the raw images."""
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
         segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
     output:
@@ -11,12 +20,7 @@ rule measure_block:
         "<benchmarks>/measure_block/{plate}/{block}.tsv"
     conda:
         "../envs/measure.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
-        units=block_units,
         options=config["measure"],
         labels=LABELS,
         whole_frame_mpx=config["segment"]["whole_frame_mpx"],

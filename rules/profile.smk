@@ -1,4 +1,13 @@
+"""Tables of the whole plate, and what they say of its wells.
+
+in     results/P/blocks/*/0000.parquet …, plate map
+out    results/P/cells.parquet, fields, tracks, spots, spot_tracks, msd, quarantine.tsv
+       results/P/wells.parquet, statistics.tsv, profiles/, warnings.tsv
+"""
+
+
 rule gather_plate:
+    """Objects, fields, tracks and spots of all blocks are gathered into one table each."""
     input:
         inspection="<results>/{plate}/inspection.json",
         manifest="<results>/{plate}/manifest.parquet",
@@ -12,17 +21,20 @@ rule gather_plate:
         spots="<results>/{plate}/spots.parquet",
         spot_tracks="<results>/{plate}/spot_tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
-        quarantine="<results>/{plate}/quarantine.tsv",
+        quarantine=report(
+            "<results>/{plate}/quarantine.tsv",
+            caption="captions/quarantine.rst",
+            category="Tables",
+            labels={"plate": "{plate}", "shows": "what was left out"},
+        ),
     log:
         "<logs>/gather_plate/{plate}.log",
     benchmark:
         "<benchmarks>/gather_plate/{plate}.tsv"
     conda:
         "../envs/track.yaml"
-    threads: 1
     resources:
         mem_mb=memory(4000),
-        runtime=60,
     params:
         options=config["detect"],
         stage=config["track"]["stage"],
@@ -34,6 +46,7 @@ rule gather_plate:
 
 
 rule profile_plate:
+    """Wells are summarised, normalised by controls and scored, and readouts are judged by Z′ and SSMD."""
     input:
         inspection="<results>/{plate}/inspection.json",
         cells="<results>/{plate}/cells.parquet",
@@ -47,22 +60,28 @@ rule profile_plate:
         plate_map=of_plate("plate_map"),
     output:
         wells="<results>/{plate}/wells.parquet",
-        statistics="<results>/{plate}/statistics.tsv",
+        statistics=report(
+            "<results>/{plate}/statistics.tsv",
+            caption="captions/statistics.rst",
+            category="Tables",
+            labels={"plate": "{plate}", "shows": "statistics of readouts"},
+        ),
         profiles="<results>/{plate}/profiles/augmented.parquet",
         normalised="<results>/{plate}/profiles/normalised.parquet",
         selected="<results>/{plate}/profiles/selected.parquet",
         features="<results>/{plate}/profiles/features.tsv",
-        warnings="<results>/{plate}/warnings.tsv",
+        warnings=report(
+            "<results>/{plate}/warnings.tsv",
+            caption="captions/warnings.rst",
+            category="Tables",
+            labels={"plate": "{plate}", "shows": "warnings"},
+        ),
     log:
         "<logs>/profile_plate/{plate}.log",
     benchmark:
         "<benchmarks>/profile_plate/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         options=config["profile"],
         readouts=READOUTS,

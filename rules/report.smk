@@ -1,4 +1,12 @@
+"""Figures, the page of a plate, and what was run on what.
+
+in     tables of results/P
+out    results/P/figures/, report.html, ro-crate-metadata.json
+"""
+
+
 rule draw_figures:
+    """Heat maps, dose responses, controls, class confusion, lineages and motion are plotted."""
     input:
         layout="<results>/{plate}/layout.json",
         cells="<results>/{plate}/cells.parquet",
@@ -11,7 +19,13 @@ rule draw_figures:
         confusion=of_classifier("confusion.tsv"),
         whole=whole,
     output:
-        folder=directory("<results>/{plate}/figures"),
+        folder=report(
+            directory("<results>/{plate}/figures"),
+            patterns=["{figure}.svg"],
+            caption="captions/figures.rst",
+            category="Figures",
+            labels={"plate": "{plate}", "shows": "{figure}"},
+        ),
         not_made="<results>/{plate}/not_made/draw_figures.json",
     log:
         "<logs>/draw_figures/{plate}.log",
@@ -19,10 +33,6 @@ rule draw_figures:
         "<benchmarks>/draw_figures/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
@@ -33,6 +43,7 @@ rule draw_figures:
 
 
 rule write_report:
+    """All results of a plate are shown in one HTML page."""
     input:
         layout="<results>/{plate}/layout.json",
         inspection="<results>/{plate}/inspection.json",
@@ -46,7 +57,7 @@ rule write_report:
         features="<results>/{plate}/profiles/features.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
-        not_made=not_made_lists,
+        not_made=not_exported_lists,
         evaluation=of_evaluation("scores.tsv"),
         judged=of_evaluation("images.tsv"),
         worst=of_evaluation("worst"),
@@ -54,19 +65,22 @@ rule write_report:
         scores=of_classifier("scores.json"),
         importance=of_classifier("importance.tsv"),
     output:
-        report="<results>/{plate}/report.html",
+        report=report(
+            "<results>/{plate}/report.html",
+            caption="captions/report.rst",
+            category="Plates",
+            labels={"plate": "{plate}", "shows": "report"},
+        ),
     log:
         "<logs>/write_report/{plate}.log",
     benchmark:
         "<benchmarks>/write_report/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
-    threads: 1
     resources:
         mem_mb=memory(3000),
-        runtime=60,
     params:
-        images=of_plate("images"),
+        images=in_sheet("images"),
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
         options=OPTIONS,
@@ -78,6 +92,7 @@ rule write_report:
 
 
 rule write_crate:
+    """Options, code, networks and results are described as an RO-Crate."""
     input:
         tables=all_block_tables,
         inspection="<results>/{plate}/inspection.json",
@@ -86,22 +101,17 @@ rule write_crate:
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
-        report="<results>/{plate}/report.html",
-        figures="<results>/{plate}/figures",
     output:
         crate="<results>/{plate}/ro-crate-metadata.json",
     log:
         "<logs>/write_crate/{plate}.log",
     benchmark:
         "<benchmarks>/write_crate/{plate}.tsv"
+    priority: -1  # figures and report take longer
     conda:
         "../envs/analysis.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
-        images=of_plate("images"),
+        images=in_sheet("images"),
         options=OPTIONS,
         steps=lambda wildcards: steps(wildcards.plate),
         networks=NETWORKS,

@@ -1,6 +1,15 @@
+"""Labels of nuclei and cells.
+
+in     results/P/layout.json, blocks/ingest/0000.parquet …    (or those of the denoised plate)
+out    labels in P.ome.zarr, results/P/blocks/segment/0000.parquet …    counts and quality figures
+"""
+
+
 rule segment_block:
+    """Nuclei are segmented, and the cells around them where a method for cells is chosen."""
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         pixels=pixels_layout,
         pixels_table=pixels_table,
     output:
@@ -11,13 +20,10 @@ rule segment_block:
         "<benchmarks>/segment_block/{plate}/{block}.tsv"
     conda:
         SEGMENT_ENV
-    threads: 1
     resources:
         mem_mb=memory(3000),
-        runtime=60,
         gpu=GPUS,
     params:
-        units=block_units,
         options=config["segment"],
         denoise=DENOISE_ON_THE_WAY,
         device=config["device"],

@@ -1,4 +1,13 @@
+"""How a run ended.
+
+in     all results of results/P
+out    results/P/summary.json    what was used, left out, not judged, not made
+       results/P/complete.txt    only if all that was asked for was made
+"""
+
+
 rule summarise_plate:
+    """What was used, left out, not judged and not made is counted."""
     input:
         inspection="<results>/{plate}/inspection.json",
         wells="<results>/{plate}/wells.parquet",
@@ -6,7 +15,6 @@ rule summarise_plate:
         warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,
         plate_map=of_plate("plate_map"),
-        results=results_of_plate,
     output:
         summary="<results>/{plate}/summary.json",
     log:
@@ -15,10 +23,6 @@ rule summarise_plate:
         "<benchmarks>/summarise_plate/{plate}.tsv"
     conda:
         "../envs/ingest.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(1000),
-        runtime=30,
     params:
         code=code_of("summarise_plate"),
     script:
@@ -27,8 +31,10 @@ rule summarise_plate:
 
 # fails, again in every run, while a plate is not what was asked for: that is the exit status
 rule check_plate:
+    """The run ends with an error while too many fields are left out or a result could not be made."""
     input:
         summary="<results>/{plate}/summary.json",
+        results=results_of_plate,
     output:
         complete="<results>/{plate}/complete.txt",
     log:
@@ -39,10 +45,6 @@ rule check_plate:
     localrule: True
     conda:
         "../envs/ingest.yaml"
-    threads: 1
-    resources:
-        mem_mb=500,
-        runtime=10,
     params:
         max_left_out=config["max_left_out"],
         code=code_of("check_plate"),

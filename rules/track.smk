@@ -1,6 +1,15 @@
+"""Cells over time.
+
+in     results/P/blocks/measure/0000.parquet …, blocks/classify/0000.parquet …
+out    results/P/blocks/track/0000.parquet …    track and parent of each cell; blocks of whole fields
+"""
+
+
 rule track_block:
+    """Cells are linked over time, through gaps and divisions."""
     input:
         layout="<results>/{plate}/layout.json",
+        blocks="<results>/{plate}/blocks.json",
         cells=covering_tables("measure"),
         classes=covering_tables("classify"),
     output:
@@ -11,12 +20,7 @@ rule track_block:
         "<benchmarks>/track_block/{plate}/{block}.tsv"
     conda:
         TRACK_ENV
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
-        units=field_block_units,
         options=LINKING,
         weights=WEIGHTS.get("track"),
         code=code_of("track_block"),

@@ -1,14 +1,66 @@
-import os
+"""Networks are trained. Needs no plate: snakemake --snakefile rules/train.smk
 
+in     config/training/<network>.yaml, images and labels below $CELLPIPE_DATA
+out    training/<network>/: weights and their card, curves, scores, the worst images
+"""
+
+import os
+import sys
+from pathlib import Path
+
+if "SOURCE" not in globals():  # without the rest of the workflow
+
+    include: "package.smk"
+
+
+from cellpipe.errors import CellpipeError
+from cellpipe.run.job import say, stopped
 from cellpipe.training.recipe import data_folder, gpus, initial_file
 
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
-# networks that learn from cut images, and where these lie
+# networks that learn from cut images, and where these lie; below the `prefix` of a module
 CUT = {"cells_phase": "training/pairs/cells_phase"}
+CUT_AT = {
+    network: workflow.modifier.path_modifier.replace_prefix(path)
+    for network, path in CUT.items()
+}
 
 
-# needs no plate: snakemake --snakefile rules/train.smk
+def recipe(wildcards):
+    """A training config: yours, or the shipped one where the workflow is used from elsewhere."""
+    own = Path(f"config/training/{wildcards.network}.yaml")
+    shipped = SOURCE / own
+    return str(shipped if shipped.is_file() and not own.is_file() else own)
+
+
+def of_recipe(ask, *more):
+    """What a training config says, checked before any job: no weights are lost by a misspelt one."""
+
+    def answer(wildcards):
+        try:
+            return ask(recipe(wildcards), *more)
+        except CellpipeError as fault:
+            # an exception would be shown with a traceback
+            say(stopped(fault))
+            sys.exit(1)
+
+    return answer
+
+
+def given_by(ask, *more):
+    """Inputs that a training config names, and no rule makes: the prefix of a module is not theirs."""
+    return lambda wildcards: [local(path) for path in of_recipe(ask, *more)(wildcards)]
+
+
+def data_of(wildcards):
+    """The folder of the data; a cut one is made by a rule."""
+    if wildcards.network in CUT:
+        return of_recipe(data_folder, CUT[wildcards.network], True)(wildcards)
+    return given_by(data_folder, TRAINING_DATA, False)(wildcards)
+
+
 rule train:
+    """All shipped networks are trained."""
     input:
         expand(
             "training/{network}/{network}.safetensors",
@@ -17,8 +69,9 @@ rule train:
 
 
 rule cut_training_pairs:
+    """Images and labels of label-free cells are cut into training pairs."""
     input:
-        data=TRAINING_DATA,
+        data=local(TRAINING_DATA),
     output:
         pairs=directory(CUT["cells_phase"]),
     log:
@@ -27,31 +80,38 @@ rule cut_training_pairs:
         "<benchmarks>/cut_training_pairs.tsv"
     conda:
         "../envs/train.yaml"
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=30,
     script:
         "../scripts/cut_training_pairs.py"
 
 
 rule train_network:
+    """A network is trained by its training config, and calibrated and scored on images held out."""
     input:
-        config="config/training/{network}.yaml",
-        initial=lambda wildcards: initial_file(
-            f"config/training/{wildcards.network}.yaml"
-        ),
-        data=lambda wildcards: data_folder(
-            f"config/training/{wildcards.network}.yaml",
-            CUT.get(wildcards.network, TRAINING_DATA),
-        ),
+        config=lambda wildcards: local(recipe(wildcards)),
+        initial=given_by(initial_file),
+        data=data_of,
     output:
         weights="training/{network}/{network}.safetensors",
         card="training/{network}/{network}.json",
         curves="training/{network}/curves.tsv",
-        figure="training/{network}/curves.svg",
-        scores="training/{network}/scores.tsv",
-        worst="training/{network}/worst.png",
+        figure=report(
+            "training/{network}/curves.svg",
+            caption="captions/curves.rst",
+            category="Training",
+            labels={"network": "{network}", "shows": "learning curves"},
+        ),
+        scores=report(
+            "training/{network}/scores.tsv",
+            caption="captions/trained.rst",
+            category="Training",
+            labels={"network": "{network}", "shows": "scores"},
+        ),
+        worst=report(
+            "training/{network}/worst.png",
+            caption="captions/worst_learned.rst",
+            category="Training",
+            labels={"network": "{network}", "shows": "worst images"},
+        ),
     log:
         "<logs>/train_network/{network}.log",
     benchmark:
@@ -62,9 +122,8 @@ rule train_network:
     resources:
         mem_mb=6000,
         runtime=180,
-        gpu=lambda wildcards: gpus(f"config/training/{wildcards.network}.yaml"),
+        gpu=of_recipe(gpus),
     params:
-        work="training/{network}/run",
-        data=lambda wildcards: CUT.get(wildcards.network, TRAINING_DATA),
+        data=lambda wildcards: CUT_AT.get(wildcards.network, TRAINING_DATA),
     script:
         "../scripts/train_network.py"

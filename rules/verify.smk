@@ -1,4 +1,12 @@
+"""Whether everything is there as it was written.
+
+in     results/P/layout.json, blocks/*/0000.parquet …
+out    results/P/blocks/verify/0000.tsv …, verified.tsv    faults; empty
+"""
+
+
 rule verify_block:
+    """Each chunk of pixels and labels is compared with the digest noted when it was written."""
     input:
         layout="<results>/{plate}/layout.json",
         ingest=["<results>/{plate}/blocks/ingest/{block}.parquet"],
@@ -13,12 +21,9 @@ rule verify_block:
         "<logs>/verify_block/{plate}/{block}.log",
     benchmark:
         "<benchmarks>/verify_block/{plate}/{block}.tsv"
+    priority: -1  # only the end of the run waits for it
     conda:
         "../envs/ingest.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         code=code_of("verify_block"),
     script:
@@ -26,6 +31,7 @@ rule verify_block:
 
 
 rule verify_plate:
+    """The finished plate is checked: its metadata, its chunks, and a label for each row of cells."""
     input:
         layout="<results>/{plate}/layout.json",
         denoised_layout=denoised_of("<results>/{plate}/layout_denoised.json"),
@@ -39,12 +45,9 @@ rule verify_plate:
         "<logs>/verify_plate/{plate}.log",
     benchmark:
         "<benchmarks>/verify_plate/{plate}.tsv"
+    priority: -1  # only the end of the run waits for it
     conda:
         "../envs/ingest.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory(2000),
-        runtime=60,
     params:
         code=code_of("verify_plate"),
     script:
@@ -53,16 +56,15 @@ rule verify_plate:
 
 # without an output: it looks again whenever it is asked for
 rule verify:
+    """All results are compared with their recorded digests, and every fault is listed."""
     log:
         "<logs>/verify.log",
     conda:
         "../envs/ingest.yaml"
-    threads: 1
     resources:
-        mem_mb=memory(2000),
         runtime=600,
     params:
-        folders=[f"{RESULTS}/{plate}" for plate in PLATES],
+        folders=[f"{config['results']}/{plate}" for plate in PLATES],
         python="python" if "conda" in DEPLOYMENT else sys.executable,
     shell:
         "{params.python:q} -m cellpipe verify {params.folders:q} 2>&1 | tee {log:q}"

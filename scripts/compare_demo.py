@@ -1,4 +1,4 @@
-"""Print what the chain found on the drawn plates beside what is true."""
+"""Print what the workflow found on the simulated plates next to the true values."""
 
 import argparse
 import json
@@ -78,8 +78,8 @@ if __name__ == "__main__":
     parser.add_argument("--demo", type=Path, required=True, help="folder that draw_demo.py wrote")
     parser.add_argument("--results", type=Path, required=True, help="folder of results")
     options = parser.parse_args()
-    show("Drawn plate", plate_rows(options.demo, options.results))
-    show("Drawn movies", movie_rows(options.demo, options.results))
+    show("Simulated plate", plate_rows(options.demo, options.results))
+    show("Simulated movies", movie_rows(options.demo, options.results))
     print("\nReports, to open in a browser:")
     for plate in ("demo-plate", "demo-movie"):
         print(f"  {(options.results / plate / 'report.html').resolve()}")

@@ -1,10 +1,10 @@
-"""Draw the demo: a small plate and a small movie plate whose truth is known.
+"""Simulate the demo: a small plate and a small movie plate whose truth is known.
 
     python scripts/draw_demo.py --out demo --seed 1
 
 Files are named as ImageXpress names them (B02_s1_w1.tif; w1 dna, w2 reporter, w3 spots); the
-truth lies beside the images. The same seed gives the same bytes; a folder that holds this very
-drawing already is left as it is.
+truth is written next to the images. The same seed gives the same bytes; a folder that
+already contains this simulation is left unchanged.
 """
 
 from __future__ import annotations
@@ -148,8 +148,8 @@ def draw_into(
 ) -> bool:
     """Draw into a folder unless it holds this drawing; says whether anything was drawn.
 
-    ``truth.json`` says what is being drawn first and is completed last, so a drawing that was cut
-    short is drawn again.
+    ``truth.json`` records the simulation first and is completed last, so that an interrupted
+    simulation is repeated.
     """
     stamp = {"version": simulate.VERSION, "seed": seed, "size": size, "complete": True}
     receipt = folder / "truth" / "truth.json"
@@ -158,7 +158,7 @@ def draw_into(
         if {name: held.get(name) for name in stamp} == stamp:
             return False
     elif folder.exists() and any(folder.iterdir()):
-        sys.exit(f"{folder} holds files that are no drawing; name another folder with --out")
+        sys.exit(f"{folder} contains other files; choose another folder with --out")
     for part in ("images", "truth"):
         remove(folder / part, folder)
         (folder / part).mkdir(parents=True)
@@ -170,16 +170,16 @@ def draw_into(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder to draw into")
+    parser.add_argument("--out", type=Path, default=Path("demo"), help="folder to write to")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", choices=("plate", "movie"), help="draw just one of the two")
+    parser.add_argument("--only", choices=("plate", "movie"), help="simulate only one of the two")
     parser.add_argument("--size", choices=tuple(PLATES), default="full")
     options = parser.parse_args()
     for name, draw in (("plate", draw_plate), ("movie", draw_movies)):
         if options.only not in (None, name):
             continue
         new = draw_into(options.out / name, draw, options.size, options.seed)
-        print(f"{options.out / name}: {'drawn' if new else 'already there'}")
+        print(f"{options.out / name}: {'simulated' if new else 'already there'}")
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ with speaking(snakemake):
             wanted="label images named B03_1_nuclei.tif, true tracks named B03_1_GT (CTC), "
             "B03_1.geff or B03_1.xml (TrackMate), or an OME-Zarr plate with the label layer "
             "'nuclei'; or spots.tsv where spots are sought, classes.tsv where cells are classified",
-            do="correct 'truth' in the sheet of plates, or 'evaluate: truth_layer' in the config",
+            do="correct 'truth' in the sheet of plates, or 'evaluate.truth_layer' in the config",
         )
     known = plate.pixel_size_um if plate.scale.length_known and plate.scale.square else None
     tell_unused(plate, truth, judged)

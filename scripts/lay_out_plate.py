@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+from cellpipe.files.publish import publish_text
 from cellpipe.plate.lay_out import lay_out
 from cellpipe.plate.metadata_record import note_metadata
 from cellpipe.plate.plate import Plate
+from cellpipe.run.blocks import Cut
 from cellpipe.run.job import speaking
 
 with speaking(snakemake):
@@ -27,4 +29,8 @@ with speaking(snakemake):
         chunk_px=options.ingest["chunk_px"],
         store=options.store,
     )
-    note_metadata(Plate(snakemake.output.layout))
+    plate = Plate(snakemake.output.layout)
+    note_metadata(plate)
+    if options.blocks:  # a denoised plate has the blocks of the raw one
+        cut = Cut.of([field.as_dict() for field in plate.fields.values()], **options.blocks)
+        publish_text(snakemake.output.blocks, cut.as_text())

@@ -84,7 +84,7 @@ def frames_of(unit, receipts, fault, stored):
 
 
 with speaking(snakemake):
-    job = BlockJob.of(snakemake, "track")
+    job = BlockJob.of(snakemake, "track", whole_fields=True)
     of_links = ("max_distance_um", "max_gap_frames", "divisions")
     options = {name: snakemake.params.options[name] for name in of_links}
     judge = load_judge(snakemake.params.options["weights"])

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import torch
-import yaml
 
+from cellpipe.config.reading import read_yaml
 from cellpipe.errors import CellpipeError
 from cellpipe.run.job import speaking
 from cellpipe.training.plan import read_plan
@@ -16,14 +16,16 @@ from cellpipe.training.run import train
 
 def main(config: str, data: str, out: str, work: str, threads: int) -> None:
     torch.set_num_threads(threads)
-    plan = read_plan(yaml.safe_load(Path(config).read_text(encoding="utf-8")))
+    plan = read_plan(read_yaml(config, "training config"))
     train(plan, Path(data), Path(out), Path(work))
 
 
 if "snakemake" in globals():
     job = globals()["snakemake"]
     with speaking(job):
-        main(job.input.config, job.params.data, job.output.weights, job.params.work, job.threads)
+        out = job.output.weights
+        work = str(Path(out).with_name("run"))
+        main(job.input.config, job.params.data, out, work, job.threads)
 elif __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)

@@ -13,6 +13,7 @@ with speaking(snakemake):
     root = Path(snakemake.output.crate).parent
     tables = snakemake.input.tables
     described = [Path(path) for path in snakemake.input if path not in tables]
+    described += [root / "report.html", root / "figures"]  # made beside this
     write_crate(
         Path(snakemake.output.crate),
         {path.name: path for path in described},

@@ -1,11 +1,11 @@
-"""Write docs/options.md and docs/training_options.md from the schemas (make options)."""
+"""Write the pages of options in docs/ from the schemas (make options)."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from cellpipe.config.files import load_yaml
+from cellpipe.config.files import load_schema
 from cellpipe.config.options import table
 
 ROOT = Path(__file__).parents[1]
@@ -22,19 +22,28 @@ Defaults are written as they are typed; text that YAML would read as something e
 `_s` seconds. `<name>` stands for a name of your choice.
 """
 PAGES = {
-    "options.md": (
-        "config/schemas/config.schema.yaml",
-        "# Options of a run",
-        "Examples and explanations: [config/README.md](../config/README.md).",
-    ),
+    "options.md": {
+        "config": "# Options of a run\n\n"
+        "Examples and explanations: [config/README.md](../config/README.md)."
+    },
+    "training_options.md": {
+        "training": "# Options of a training\n\n"
+        "Explanations: [config/training/README.md](../config/training/README.md). A training of"
+        " `kind: linking` has [its own](#options-of-a-training-of-kind-linking).",
+        "linking": "# Options of a training of kind linking\n\n"
+        "Explanations: [config/training/linking.md](../config/training/linking.md).",
+    },
 }
 
 
 def page(name: str) -> str:
     """The whole page, as it must be in docs/."""
-    source, title, first = PAGES[name]
-    schema = load_yaml(ROOT / source)
-    return "\n".join([title, "", NOTE.format(source), "", first, "", TIERS, table(schema)])
+    parts = []
+    for schema, opening in PAGES[name].items():
+        parts.append(f"{opening}\n\n{NOTE.format(f'config/schemas/{schema}.schema.yaml')}\n")
+        parts += [TIERS] if len(parts) == 1 else []
+        parts.append(table(load_schema(schema)))
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":

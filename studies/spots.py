@@ -29,7 +29,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellpipe.detect import DIAMETER_TO_SIGMA, detect_spots
+from cellpipe.detect.filters import DIAMETER_TO_SIGMA
+from cellpipe.detect.spots import detect_spots
 from cellpipe.metrics.points import point_scores
 from cellpipe.networks.load import load_network
 

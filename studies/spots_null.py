@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from cellpipe.detect import detect_spots
+from cellpipe.detect.spots import detect_spots
 from cellpipe.simulate.spotless import KINDS, draw_spotless
 
 ENGINES = ("log", "trackpy", "learned")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cellpipe.run.blocks import Unit, cut_blocks, cut_field_blocks, cut_units
+from cellpipe.run.blocks import Cut, Unit, cut_blocks, cut_field_blocks, cut_units
 
 
 def plate(n_wells: int, n_fields: int = 1, n_t: int = 1) -> list[dict]:
@@ -78,3 +78,28 @@ def test_a_unit_is_known_by_its_name():
     unit = Unit("AA03", 12, 100, 200)
     assert Unit.from_name(unit.name) == unit
     assert Unit.from_name("notes") is None
+
+
+def test_the_list_of_blocks_is_read_as_it_was_written(tmp_path):
+    fields = plate(50, 2, 3)
+    cut = Cut.of(fields, frames_per_block=7, frames_per_unit=2)
+    path = tmp_path / "blocks.json"
+    path.write_text(cut.as_text())
+    assert Cut.read(path) == cut
+    assert cut.blocks == cut_blocks(fields, frames_per_block=7, frames_per_unit=2)
+    assert cut.field_blocks == cut_field_blocks(fields, frames_per_block=7)
+
+
+def test_blocks_of_both_kinds_find_each_other():
+    cut = Cut.of(plate(5, 1, 30), frames_per_block=7, frames_per_unit=4)
+    for name, units in cut.field_blocks.items():
+        sharing = [
+            block
+            for block, others in cut.blocks.items()
+            if {(u.well, u.field) for u in units} & {(u.well, u.field) for u in others}
+        ]
+        assert cut.blocks_of(name) == sharing
+        assert len(sharing) > 1
+        for block in sharing:
+            assert name in cut.field_blocks_of(block)
+    assert set(cut.field_blocks_of("0000")) < set(cut.field_blocks)

@@ -129,9 +129,9 @@ def test_a_cell_without_its_nucleus_has_no_cytoplasm_columns():
 @pytest.mark.parametrize(
     ("nuclei", "seen", "wanted"),
     [
-        ({"beside": ["reporter"]}, "2 channel(s) for 'segment: nuclei' (dna, reporter)", "1 chan"),
+        ({"beside": ["reporter"]}, "2 channel(s) for 'segment.nuclei' (dna, reporter)", "1 chan"),
         ({"beside": ["reporter"], "engine": "classical"}, "2 channel(s)", "1 channel(s)"),
-        ({"beside": ["dann"]}, "'dann' for 'segment: nuclei: beside'", "one of the channels"),
+        ({"beside": ["dann"]}, "'dann' for 'segment.nuclei.beside'", "one of the channels"),
         ({"weights": "denoise"}, "'denoise' of kind 'denoise'", "'segmentation'"),
         ({"weights": "{both}"}, "1 channel(s)", "2 channel(s), which engine 'cellpipe' sees"),
     ],
@@ -150,12 +150,12 @@ def test_channels_that_the_network_does_not_see_stop_before_the_first_job(
 @pytest.mark.parametrize(
     ("segment", "seen"),
     [
-        ({"cells": {"method": "network", "channel": "reporter"}}, "without weights"),
-        ({"cells": {"method": "network"}}, "without a channel"),
-        ({"objects": "cells", "cells": {"method": "ring"}}, "'segment: objects: cells' together"),
+        ({"cells": {"method": "network", "channel": "reporter"}}, "no 'segment.cells.weights'"),
+        ({"cells": {"method": "network"}}, "no 'segment.cells.channel'"),
+        ({"objects": "cells", "cells": {"method": "ring"}}, "cells for 'segment.objects' and"),
         (
             {"cells": {"method": "network", "channel": "reporter", "weights": "{both}"}},
-            "1 channel(s) for 'segment: cells'",
+            "1 channel(s) for 'segment.cells'",
         ),
         (
             {"cells": {"method": "network", "channel": "reporter", "weights": "denoise"}},

@@ -58,8 +58,10 @@ RUN = [
     "snakemake export_model",
     "snakemake evaluate_labels",
     "snakemake verify",
+    "snakemake --list",
+    "snakemake --report path/to/report.zip",
 ]
-OF_CELLPIPE = ["cellpipe verify results/P"]
+OF_CELLPIPE = ["cellpipe verify results/P", "cellpipe check path/to/my-config.yaml"]
 OF_CONDA = ["snakemake --sdm conda", "snakemake benchmark --sdm conda"]
 OF_MAKE = ["make demo", "make test", "make lint", "make format", "make pictures", "make options"]
 # the archive is put there by the test, so that it needs no network
@@ -113,6 +115,8 @@ def test_a_command_plans_its_jobs(command: str, checkout: Path) -> None:
     command = command.replace("results/P/", "results/my-plate/")
     done = run_line(re.sub(r"snakemake(?! -n)", "snakemake -n", command, count=1), checkout)
     assert done.returncode == 0, done.stdout + done.stderr
+    if command == "snakemake":
+        assert "on each block  ingest, segment, measure, verify" in done.stderr
 
 
 @pytest.mark.slow
@@ -134,10 +138,15 @@ def test_commands_of_seconds_run_as_they_stand(checkout: Path) -> None:
     for command in RUN:
         done = run_line(command, checkout)
         assert done.returncode == 0, (command, done.stdout + done.stderr)
-        said.append(done.stderr)
+        said.append(done.stdout + done.stderr)
     assert "results/my-plate/report.html" in said[1]
     assert "fields used" in said[1]
     assert "Nothing to be done" in said[2]
+    assert "Nuclei are segmented" in said[RUN.index("snakemake --list")]
+    with zipfile.ZipFile(checkout / "path/to/report.zip") as report:
+        held = [name for name in report.namelist() if "/data/raw/" in name]
+    for name in ("report.html", "heat_map_n_cells.svg", "statistics.tsv", "quarantine.tsv"):
+        assert any(path.endswith(f"/{name}") for path in held), (name, held)
     for command in OF_CELLPIPE:  # `cellpipe` is installed with .venv; here, its module is run
         line = command.replace("cellpipe ", "python -m cellpipe.cli ", 1)
         done = run_line(line.replace("results/P", "results/my-plate"), checkout)

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from scipy.spatial import cKDTree
 
-from cellpipe.detect import COLUMNS, assign_spots, count_spots, detect_spots
 from cellpipe.detect.blobs import paraboloid
 from cellpipe.detect.filters import width_from_two_scales
+from cellpipe.detect.holders import assign_spots, count_spots
+from cellpipe.detect.spots import COLUMNS, detect_spots
 from cellpipe.errors import BadConfig
 from cellpipe.simulate import PlateDesign, draw_field
 from cellpipe.simulate.spots import SpotDesign, draw_spots

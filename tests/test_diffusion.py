@@ -236,7 +236,7 @@ def test_cycle_time_is_from_birth_to_division():
 def test_beads_in_water_diffuse_as_physics_says(engine, real_data):
     """1 µm in water at 20 °C: 0.43 µm²/s. All options of the chain at their defaults."""
     imageio = pytest.importorskip("imageio.v3")
-    from cellpipe.detect import detect_spots
+    from cellpipe.detect.spots import detect_spots
     from cellpipe.track import link_particles
 
     files = sorted((real_data / "spots-trackpy-bulkwater" / "frames").glob("*.png"))

@@ -1,6 +1,6 @@
 """The documents agree with the code: options, commands, files, links.
 
-config/schemas   ── every key, default and choice ──►  tables of config/README.md
+config/README.md ── layouts, columns of sheets   ──►  readers, config/schemas
 README.md, docs/ ── every command                 ──►  Makefile, rules, files
 docs/results.md  ── every line of the tree        ──►  outputs of the rules
 """
@@ -13,7 +13,6 @@ import shlex
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +39,6 @@ RULES = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("
 OPTION_LINE = re.compile(r"^#(?=\S|\s{2})", re.MULTILINE)  # "#seed: 0", unlike "# A sentence."
 
 
-def leaves(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict, bool]]:
-    """Every option of a schema, as (dotted key, its schema, whether it is required)."""
-    for key, part in schema.get("properties", {}).items():
-        if part.get("type") == "object":
-            yield from leaves(part, f"{path}{key}.")
-        else:
-            yield f"{path}{key}", part, key in schema.get("required", [])
-    named = schema.get("additionalProperties")
-    if isinstance(named, dict):
-        yield from leaves(named, f"{path}<name>.")
-
-
 def rows(document: str) -> dict[str, list[str]]:
     """Rows of the tables of a document by their first cell, which is in backticks."""
     found = {}
@@ -76,38 +63,7 @@ def commands(document: str) -> list[list[str]]:
     return [[w for w in line if not re.match(r"[A-Z_]+=", w)] for line in words if line]
 
 
-CONFIG = list(leaves(load_yaml(SCHEMAS / "config.schema.yaml")))
 DOCUMENTED = rows(OPTIONS)
-CHOICES = [(key, choice) for key, part, _ in CONFIG for choice in part.get("enum", [])]
-
-
-@pytest.mark.parametrize(("key", "part", "required"), CONFIG, ids=[key for key, *_ in CONFIG])
-def test_every_option_is_explained_with_its_default(key: str, part: dict, required: bool) -> None:
-    assert key in DOCUMENTED
-    default, meaning = DOCUMENTED[key]
-    assert meaning
-    if required:
-        assert default == "required"
-    else:
-        assert yaml.safe_load(default.strip("`")) == _plain(part["default"])
-
-
-def _plain(value: Any) -> Any:
-    """The value that YAML reads from a default as it is written without quotes."""
-    return yaml.safe_load(value) if isinstance(value, str) else value
-
-
-@pytest.mark.parametrize(("key", "choice"), CHOICES)
-def test_every_choice_is_explained(key: str, choice: str) -> None:
-    default, meaning = DOCUMENTED[key]
-    assert f"`{choice}`" in f"{default} {meaning}"
-
-
-def test_no_option_is_explained_that_is_not_there() -> None:
-    keys = {key for key, *_ in CONFIG}
-    sections = {key.split(".")[0] for key in keys if "." in key}
-    told = {key for key in DOCUMENTED if "." in key and key.split(".")[0] in sections}
-    assert told <= keys
 
 
 def test_every_column_of_the_sheet_of_plates_is_explained() -> None:

@@ -218,7 +218,7 @@ def test_options_of_the_engine_in_use_have_their_defaults(tmp_path: Path) -> Non
 
 
 def test_an_engine_without_its_weights_stops_before_the_first_job() -> None:
-    with pytest.raises(BadConfig, match="'nuclei' for 'segment: nuclei: weights'"):
+    with pytest.raises(BadConfig, match=r"'nuclei' for 'segment.nuclei.weights'"):
         checked({"engine": "stardist"})
 
 

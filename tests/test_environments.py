@@ -39,7 +39,6 @@ DISTRIBUTIONS = {
 OF_OTHER_STAGES = {
     "detect_block": {"torch", "numba"},
     "track_block": {"torch", "safetensors"},
-    "train_network": {"trackpy"},
     "inspect_plate": {"scipy"},
     "lay_out_plate": {"scipy"},
     "lay_out_denoised": {"scipy"},
@@ -185,12 +184,11 @@ WITHOUT_OUTPUT = {"verify"}
 def test_a_rule_has_all_its_parts(rule: str) -> None:
     text = WITH_SCRIPT[rule]
     keywords = set(re.findall(r"^ +(\w+):(?:\n| )", text, flags=re.MULTILINE))
-    wanted = {"log", "threads", "resources", "conda", "script"}
+    wanted = {"log", "conda", "script"}
     if rule not in WITHOUT_OUTPUT:
         wanted |= {"input", "output", "benchmark"}
         assert rule in named(text, "benchmark")
     assert wanted <= keywords
-    assert {"mem_mb", "runtime"} <= set(re.findall(r"^ +(\w+)=", text, flags=re.MULTILINE))
     assert rule in named(text, "log")
     tries = re.findall(r"^ +retries: (\d+)", text, flags=re.MULTILINE)
     # 0 is none at all, of a job that would fail alike

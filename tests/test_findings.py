@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from on_disk import OnDisk, in_blocks
+from scipy import ndimage
 from test_object_levels import nuclei
 
 from cellpipe.image.object_levels import shown_in
@@ -13,7 +14,8 @@ from cellpipe.networks.load import load_network
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.segment import findings
 from cellpipe.segment.engines.cellpipe import CellpipeEngine
-from cellpipe.segment.findings import object_findings, signal_outside
+from cellpipe.segment.faint import faint_objects
+from cellpipe.segment.findings import faint_outside, object_findings, signal_outside
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.segment.sorted_out import SortedOut
 
@@ -22,8 +24,9 @@ ENGINE = CellpipeEngine(load_network("nuclei"))
 
 def found_in(pixels: np.ndarray, **options) -> dict:
     seen = segment_nuclei(pixels, 1.0, engine=ENGINE, **options)
-    outside = signal_outside(shown_in(pixels), seen.labels)
-    return object_findings(len(seen.probability), seen.sorted_out, *outside)
+    n, shown = len(seen.probability), shown_in(pixels)
+    outside, faint = signal_outside(shown, seen.labels), faint_outside(n, shown, seen.labels)
+    return object_findings(n, seen.sorted_out, *outside, faint)
 
 
 def test_an_ordinary_field_and_an_empty_one_have_no_flag() -> None:
@@ -48,6 +51,30 @@ def test_what_a_filter_drops_is_counted_and_flagged(options, name, count) -> Non
     rows = pd.DataFrame([{"well": "B02", "field": 1, "t": 0, "n_nuclei": 0, **figures}])
     kinds = plate_warnings({}, {"fields": rows})["kind"].tolist()
     assert {findings.NOTHING, f"many dropped ({name})", "objects dropped"} <= set(kinds)
+
+
+def dim(height: float, seed: int = 0) -> np.ndarray:
+    """16 discs of 254 pixels in noise of 6 grey values."""
+    y, x = np.mgrid[:256, :256]
+    places = [(i, j) for i in range(40, 256, 58) for j in range(40, 256, 58)]
+    discs = np.any([np.hypot(y - i, x - j) <= 9 for i, j in places], axis=0)
+    return 100 + height * discs + np.random.default_rng(seed).normal(0, 6, (256, 256))
+
+
+@pytest.mark.parametrize("height", [6, 8, 10])
+def test_objects_that_only_an_eye_sees_are_not_nothing(height) -> None:
+    figures = found_in(dim(height))
+    flag = figures["objects_flag"]
+    assert findings.NOTHING in flag or findings.MISSED in flag
+
+
+def test_light_that_is_no_object_is_not_faint_objects() -> None:
+    y, x = np.mgrid[:256, :256] / 256
+    rng = np.random.default_rng(1)
+    rough = ndimage.gaussian_filter(rng.normal(size=(256, 256)), 12)
+    for light in (0 * x, 1000 * x**4, 300 * np.exp(-4 * np.hypot(y - 0.5, x - 0.5)), 900 * rough):
+        shown = shown_in(100 + light + rng.normal(0, 6, (256, 256)))
+        assert faint_objects(shown.above, np.zeros(shown.above.shape, bool)) <= 1
 
 
 def test_objects_at_the_frame_are_counted() -> None:

@@ -61,6 +61,10 @@ def test_network_keeps_shape_and_follows_its_config():
     assert UNetConfig.from_dict(json.loads(json.dumps(TINY.as_dict()))) == TINY
 
 
+def test_a_card_names_its_training_images_with_their_licences():
+    assert load_card("nuclei").trained_on == "dsb2018-fluorescence (CC0-1.0), bbbc039 (CC0-1.0)"
+
+
 @both
 def test_folding_norms_changes_nothing(config):
     torch.manual_seed(1)

@@ -7,7 +7,6 @@ C02   a movie of one frame
 
 from __future__ import annotations
 
-import json
 import runpy
 import shutil
 from dataclasses import replace
@@ -27,6 +26,7 @@ from cellpipe.exports.geff import read_geff
 from cellpipe.exports.napari import read_napari
 from cellpipe.exports.trackmate import read_trackmate
 from cellpipe.readers.ctc import read_ctc
+from cellpipe.run.blocks import Cut
 from cellpipe.run.plates.gather import quarantine
 from cellpipe.run.receipts import read_receipts, read_rows
 from cellpipe.simulate import MovieDesign
@@ -159,11 +159,8 @@ def test_a_movie_that_cannot_be_linked_is_left_out_by_name(
         return link(cells, **options)
 
     monkeypatch.setattr(track, "link_cells", linked)
-    fields = json.loads((plate / "layout.json").read_text())["fields"]
-    units = [
-        {"well": f["well"], "field": f["field"], "t_start": 0, "t_stop": n}
-        for f, n in zip(fields, (N_FRAMES, 1), strict=True)
-    ]
+    (units,) = Cut.read(plate / "blocks.json").field_blocks.values()
+    assert [unit.well for unit in units] == ["B02", "C02"]
     options = {"max_distance_um": 15, "max_gap_frames": 2, "divisions": True}
     table = tmp_path / "blocks/track/0000.parquet"
     table.parent.mkdir(parents=True)
@@ -173,10 +170,14 @@ def test_a_movie_that_cannot_be_linked_is_left_out_by_name(
         log=[str(tmp_path / "track.log")],
         threads=1,
         wildcards={"plate": "P", "block": "0000"},
-        input=Named(layout=str(plate / "layout.json"), cells=measured, classes=[]),
+        input=Named(
+            layout=str(plate / "layout.json"),
+            blocks=str(plate / "blocks.json"),
+            cells=measured,
+            classes=[],
+        ),
         output=Named(table=str(table)),
         params=Named(
-            units=units,
             code={"digest": "c", "libraries": []},
             weights={},
             options={**options, "weights": None, "keep_labels": False},

@@ -37,7 +37,7 @@ def test_readouts_of_a_plate_in_place_are_of_its_own_channels(in_place: dict[str
     check(in_place, **CHANNELS, measure={"ratios": ratios}, profile={"readouts": ["r"]})
     with pytest.raises(BadConfig, match="write 'RFP_mean'"):
         check(in_place, **CHANNELS, profile={"readouts": ["RFP_maen"]})
-    with pytest.raises(BadConfig, match=r"channels\.dna\.source: write 'DAPI'"):
+    with pytest.raises(BadConfig, match=r"channels\.dna\.source': write 'DAPI'"):
         check(in_place, channels={"dna": {"source": "DAP1"}})
 
 

@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial import cKDTree
 
 from cellpipe.config.sheets import refuse_small_spots
-from cellpipe.detect import detect_spots
 from cellpipe.detect.learned import least_heights, neighbours
 from cellpipe.detect.noise import least_height, photon_noise
+from cellpipe.detect.spots import detect_spots
 from cellpipe.errors import BadConfig
 from cellpipe.simulate.spotless import KINDS, camera, draw_spotless
 

@@ -155,6 +155,18 @@ def test_dead_positive_controls_say_so_and_the_rest_is_judged():
     assert "all 3 positive control wells without a value (no cells: A11, A12, B01)" in said
 
 
+def test_negative_controls_of_two_groups_are_no_reference():
+    """Half of them lost their cells: no sample, dead or alive, is far from their median."""
+    half_dead = [100.0, 104.0, 97.0, 99.0, 5.0, 6.0, 4.0, 5.5]
+    wells = plate(half_dead, [100.0, 5.0], positive=(5.0, 4.0, 6.0))
+    samples = judged(wells)
+    assert samples["hit"].isna().all()
+    assert "two groups, 4 near 5.25 (A05, A06, A07, A08)" in samples["hit_reason"][0]
+    assert "two groups" in note(wells)
+    for whole in (NEGATIVE, [*NEGATIVE[:7], 100.0], [0.0, 1.0] * 4, [100.0, 101.0] * 4):
+        assert "two groups" not in note(plate(whole, [10.0]))
+
+
 def test_few_negative_controls_are_remarked():
     assert "only 4 negative controls: a hit must pass a t test" in note(plate(NEGATIVE[:4], [10.0]))
     assert note(plate(NEGATIVE, [10.0])) == ""

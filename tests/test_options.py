@@ -6,7 +6,6 @@ schema ── make options ──► docs/options.md
 from __future__ import annotations
 
 import runpy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,14 +13,14 @@ import yaml
 from conftest import ROOT
 from jsonschema import Draft202012Validator
 
-from cellpipe.config.files import load_yaml
+from cellpipe.config.files import load_schema
 from cellpipe.config.options import TIERS, Option, options, typed
 
 WRITING = runpy.run_path(str(ROOT / "scripts/write_options.py"))
-SCHEMAS = {source: load_yaml(ROOT / source) for source, *_ in WRITING["PAGES"].values()}
+SCHEMAS = {name: load_schema(name) for page in WRITING["PAGES"].values() for name in page}
 OPTIONS = [
-    pytest.param(option, id=f"{Path(source).name.split('.')[0]}-{option.name}")
-    for source, schema in SCHEMAS.items()
+    pytest.param(option, id=f"{name}-{option.name}")
+    for name, schema in SCHEMAS.items()
     for option in options(schema)
 ]
 

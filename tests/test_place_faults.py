@@ -183,7 +183,7 @@ def a_block(tmp_path: Path) -> None:
 
 def test_chunks_are_on_disk_before_a_receipt_says_so(tmp_path, monkeypatch):
     steps: list[str] = []
-    monkeypatch.setattr("cellpipe.run.stream.sync_disk", lambda folder: steps.append("chunks"))
+    monkeypatch.setattr("cellpipe.run.behind.sync_disk", lambda folder: steps.append("chunks"))
     written = receipts.pq.write_table
 
     def write(table, aside, **options):

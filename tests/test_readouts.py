@@ -53,9 +53,9 @@ def test_known_columns_are_those_that_measuring_makes():
         ({"readouts": ["gfp_maen"]}, {}, "write 'gfp_mean'"),
         ({"readouts": ["area_um2", "n_cell"]}, {}, "write 'n_cells'"),
         ({"hit_readout": "cytoplasm_gfp_men"}, {}, "profile.hit_readout"),
-        ({"readouts": ["spot_count"]}, {}, "detect is off"),
-        ({"readouts": ["n_tracks"]}, {}, "track is off"),
-        ({"readouts": ["median_speed_um_s"]}, {}, "track is off"),
+        ({"readouts": ["spot_count"]}, {}, "name the channel of spots in 'detect.channel'"),
+        ({"readouts": ["n_tracks"]}, {}, "set 'track.enabled' to true"),
+        ({"readouts": ["median_speed_um_s"]}, {}, "set 'track.enabled' to true"),
         ({"readouts": ["fraction_positive"]}, {}, "classify"),
         (
             {"readouts": ["fraction_alive"]},

@@ -15,11 +15,11 @@ from cellpipe.errors import BadConfig
 @pytest.mark.parametrize(
     ("section", "words"),
     [
-        ({"segment": {"nuclei": {"channel": "dan"}}}, "'dan' for 'segment: nuclei: channel'"),
-        ({"detect": {"channel": "spots"}}, "'spots' for 'detect: channel'"),
+        ({"segment": {"nuclei": {"channel": "dan"}}}, "'dan' for 'segment.nuclei.channel'"),
+        ({"detect": {"channel": "spots"}}, "'spots' for 'detect.channel'"),
         (
             {"segment": {"nuclei": {"channel": "dna"}, "cells": {"method": "grow"}}},
-            "without a channel",
+            "no 'segment.cells.channel'",
         ),
     ],
 )
@@ -95,7 +95,7 @@ def test_layers_and_stages_follow_the_config():
 def test_a_network_for_spots_counts_where_spots_are_sought():
     detect = {"channel": "dna"}  # by default, a network finds them
     config = sheets.checked_config({**LEAST, "detect": {**detect, "weights": "denoise"}}, SCHEMAS)
-    with pytest.raises(BadConfig, match="kind 'denoise' in the section 'detect'"):
+    with pytest.raises(BadConfig, match="kind 'denoise' for 'detect'"):
         sheets.networks(config)
     assert sheets.detect_environment(config) == "segment"
     by_filter = {**LEAST, "detect": {**detect, "engine": "log"}}

@@ -55,7 +55,7 @@ def test_demo_cut_short_is_drawn_again_and_other_files_are_left_alone(demo, tmp_
     mine.write_text("years of work")
     refused = draw_demo(tmp_path, "--only", "plate")
     assert refused.returncode != 0
-    assert "no drawing" in refused.stderr
+    assert "contains other files" in refused.stderr
     assert mine.read_text() == "years of work"
 
 

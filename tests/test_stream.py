@@ -293,7 +293,10 @@ def test_two_runs_with_other_settings_at_once_are_noticed(tmp_path):
 
     def overwritten(unit, t, number):
         if unit == UNITS[3]:
-            receipt_path(tmp_path / "receipts", UNITS[0]).write_bytes(b"of another run")
+            first, end = receipt_path(tmp_path / "receipts", UNITS[0]), time.monotonic() + 20
+            while not first.exists() and time.monotonic() < end:
+                time.sleep(0.01)  # receipts follow the frames
+            first.write_bytes(b"of another run")
         return squares.compute(unit, t, number)
 
     work = Work(**{**squares.work().__dict__, "compute": overwritten})

@@ -154,7 +154,7 @@ def test_its_weights_count_where_cells_are_linked() -> None:
     for idle in (checked(enabled=True), checked(enabled=False, weights="linking")):
         assert not sheets.weights_of(idle, "track")
         assert sheets.track_environment(idle) == "track"
-    with pytest.raises(BadConfig, match="kind 'denoise' in the section 'track'"):
+    with pytest.raises(BadConfig, match="kind 'denoise' for 'track'"):
         sheets.networks(checked(enabled=True, weights="denoise"))
 
 

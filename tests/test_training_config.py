@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 import yaml
 from conftest import ROOT
 from drawn_pairs import CONFIG
+from in_process import preload, run_forked
 from safetensors.torch import load_file
-from test_docs import rows
 
-from cellpipe.errors import BadConfig
+from cellpipe.config.files import load_schema
+from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.networks.card import weights_path
+from cellpipe.training.linking_plan import SECTIONS as LINKING_SECTIONS
+from cellpipe.training.linking_plan import LinkingPlan
 from cellpipe.training.pairs import PairSet
 from cellpipe.training.plan import SECTIONS, Plan, read_plan
 from cellpipe.training.plates import PlateSet
-from cellpipe.training.recipe import gpus, initial_file
+from cellpipe.training.recipe import data_folder, gpus, initial_file
 from cellpipe.training.start import fresh_or_known
+from cellpipe.training.true_links import CtcSet
+
+SET = {"name": "a", "images": "images", "labels": "labels", "licence": "CC0-1.0"}
 
 
 def test_misspelt_keys_are_refused_by_name():
@@ -32,31 +38,39 @@ def test_misspelt_keys_are_refused_by_name():
         read_plan(CONFIG | {"kind": "tracking"})
 
 
-def options() -> Iterator[tuple[str, dataclasses.Field]]:
-    """Every option of a training config, as its README names them."""
-    for option in dataclasses.fields(Plan):
-        yield option.name, option
-    for kind in (PairSet, PlateSet):
-        yield from ((f"sets.{option.name}", option) for option in dataclasses.fields(kind))
-    for section, kind in SECTIONS.items():
-        yield from ((f"{section}.{option.name}", option) for option in dataclasses.fields(kind))
+SECTIONS_OF = {
+    **{("training", section): kind for section, kind in SECTIONS.items()},
+    **{("linking", section): kind for section, kind in LINKING_SECTIONS.items()},
+}
+SETS_OF = {"then": PlateSet, "else": PairSet}
 
 
-def test_every_option_is_explained_with_its_default():
-    told = rows((ROOT / "config/training/README.md").read_text(encoding="utf-8"))
-    known = {key: option for key, option in options() if key != "normalisation.fitted"}
-    assert set(told) == set(known)
-    assert all(meaning for _, meaning in told.values())
-    for key, option in known.items():
-        if option.default is dataclasses.MISSING and option.default_factory is dataclasses.MISSING:
-            assert told[key][0] == "required", key
-            continue
-        given = yaml.safe_load(told[key][0].strip("`"))
-        default = option.default
+@pytest.mark.parametrize(("schema", "section"), SECTIONS_OF)
+def test_a_section_has_the_options_and_defaults_of_its_dataclass(schema: str, section: str) -> None:
+    part = load_schema(schema)["properties"][section]
+    assert_alike(part, SECTIONS_OF[schema, section])
+
+
+def test_sets_and_plans_have_the_options_of_their_dataclasses() -> None:
+    training, linking = (load_schema(name)["properties"] for name in ("training", "linking"))
+    for which, kind in SETS_OF.items():
+        assert_alike(training["sets"]["items"][which], kind)
+    assert_alike(linking["sets"]["items"], CtcSet)
+    assert set(training) == {option.name for option in dataclasses.fields(Plan)}
+    assert set(linking) == {option.name for option in dataclasses.fields(LinkingPlan)}
+
+
+def assert_alike(part: dict[str, Any], kind: Any) -> None:
+    known = {o.name: o for o in dataclasses.fields(kind) if o.name != "fitted"}  # of the card
+    assert list(part["properties"]) == list(known)
+    for name, option in known.items():
+        schema = part["properties"][name]
+        made = option.default_factory
+        default = option.default if made is dataclasses.MISSING else made()
         if default is dataclasses.MISSING:
-            default = option.default_factory()
-            default = default if isinstance(default, dict) else {}
-        assert given == (list(default) if isinstance(default, tuple) else default), key
+            assert name in part["required"]
+        else:
+            assert schema["default"] == (list(default) if isinstance(default, tuple) else default)
 
 
 @pytest.mark.parametrize("name", ["nuclei_start", "nuclei", "denoise", "spots", "own_data"])
@@ -81,25 +95,78 @@ def test_the_example_starts_from_the_shipped_weights():
 
 def test_a_recipe_names_the_file_and_the_gpu_that_its_rule_asks_for(tmp_path):
     path = tmp_path / "r.yaml"
-    path.write_text("initial: training/a/a.safetensors\nschedule: {device: cuda}\n")
+    recipe = {**CONFIG, "initial": "training/a/a.safetensors", "schedule": {"device": "cuda"}}
+    path.write_text(yaml.safe_dump(recipe))
     assert initial_file(path) == ["training/a/a.safetensors"]
     assert gpus(path) == 1
-    assert initial_file(tmp_path / "none.yaml") == []
+    with pytest.raises(BadConfig, match="no file"):
+        initial_file(tmp_path / "none.yaml")
 
 
-def test_misspelt_and_mistyped_options_are_named():
-    for section, entry, said in [
-        ("schedule", {"optimizer": "adam"}, "adamw, sgd"),
-        ("schedule", {"learning_rate": "1e-3"}, "1.0e-3"),
-        ("schedule", {"patienc": 3}, "did you mean 'patience'"),
-        ("normalisation", {"method": "max"}, "percentiles, objects, mean_std"),
-        ("normalisation", {"fitted": [[0, 1]]}, "per: data"),
-        ("simulation", {"share": 0.1, "channels": ["dna", "spots"]}, "network: inputs"),
-        ("freeze", ["down"], "a section"),
+@pytest.mark.parametrize(
+    ("section", "entry", "said"),
+    [
+        ("schedule", {"optimizer": "adam"}, "do: write adamw if that is meant"),
+        ("schedule", {"learning_rate": "1e-3"}, "write 0.001, with a decimal point"),
+        ("schedule", {"patienc": 3}, "did you mean 'schedule.patience'"),
+        ("schedule", {"steps": 100.0}, "write 100, a whole number"),
+        ("schedule", {"steps": 0}, "whole number ≥ 1"),
+        ("schedule", {"decay": False}, "`cosine`, `constant`, `step`"),
+        ("schedule", None, "a section with the options: steps, batch"),
+        ("normalisation", {"method": "max"}, "percentiles`, `objects`, `mean_std`"),
+        ("normalisation", {"fitted": [[0, 1]]}, "one of: method, per, percentiles"),
+        ("simulation", {"share": 0.1, "channels": ["dna", "spots"]}, "'network.inputs'"),
+        ("simulation", {"channels": ["dan"]}, "write dna if that is meant"),
+        ("freeze", ["down"], "a section with the options: parts"),
+        ("freeze", {"parts": "down"}, "write a list: [down]"),
+        ("freeze", {"parts": ["dwon"]}, "'dwon' for 'freeze.parts'"),
         ("sets", [], "a list of sets"),
-        ("augmentation", {"scale": [0.5]}, "a list of 2"),
-    ]:
-        with pytest.raises(BadConfig, match=re.escape(said)):
-            read_plan({**CONFIG, section: entry})
-    with pytest.raises(BadConfig, match="without schedule"):
-        read_plan({key: value for key, value in CONFIG.items() if key != "schedule"})
+        ("sets", None, "remove 'sets'"),
+        ("sets", [{"name": "a", "plate": "p", "lable": "n"}], "did you mean 'sets.label'"),
+        ("sets", [{"name": "a", "images": "i", "labels": "l"}], "no 'sets.licence' in the training"
+         " config (in 'a')"),
+        ("augmentation", {"scale": [0.5]}, "list of 2"),
+        ("augmentation", {"augmentation": {}}, "the option 'augmentation.augmentation'"),
+        ("initial", "nucleii", "did you mean 'nuclei'"),
+    ],
+)  # fmt: skip
+def test_misspelt_and_mistyped_options_are_named(section: str, entry: Any, said: str) -> None:
+    with pytest.raises(CellpipeError, match=re.escape(said)):
+        read_plan({**CONFIG, section: entry})
+
+
+def test_a_config_without_schedule_or_network_is_told_what_to_add() -> None:
+    for key in ("schedule", "network"):
+        with pytest.raises(BadConfig, match=f"no '{key}'"):
+            read_plan({name: value for name, value in CONFIG.items() if name != key})
+
+
+def test_sets_that_are_not_there_are_named_before_any_job(tmp_path) -> None:
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(yaml.safe_dump({**CONFIG, "sets": [SET]}))
+    with pytest.raises(BadConfig, match="CELLPIPE_DATA"):
+        data_folder(recipe, str(tmp_path / "data"))
+    for part in ("images", "labels"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+    assert data_folder(recipe, str(tmp_path / "data")) == [str(tmp_path / "data")]
+    (tmp_path / "data/labels").rename(tmp_path / "data/labls")
+    with pytest.raises(BadConfig, match=r"did you mean .*labls"):
+        data_folder(recipe, str(tmp_path / "data"))
+
+
+def test_a_mistyped_training_costs_no_weights(tmp_path) -> None:
+    """Snakemake removes the weights of an earlier training before the job that makes new ones."""
+    preload()
+    (tmp_path / "config/training").mkdir(parents=True)
+    recipe = tmp_path / "config/training/own.yaml"
+    recipe.write_text((ROOT / "config/training/spots.yaml").read_text())
+    weights = tmp_path / "training/own/own.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"an hour of work")
+    recipe.write_text(recipe.read_text().replace("warmup_steps", "warm_up_steps"))
+    words = ["snakemake", f"--snakefile={ROOT / 'rules/train.smk'}", "--cores=1", "--forceall"]
+    code, printed = run_forked([*words, "--", "training/own/own.safetensors"], tmp_path)
+    assert code == 1
+    assert "did you mean 'schedule.warmup_steps'?" in printed
+    assert "Traceback" not in printed
+    assert weights.read_bytes() == b"an hour of work"

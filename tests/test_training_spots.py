@@ -12,9 +12,9 @@ import pytest
 import torch
 from scipy.spatial import cKDTree
 
-from cellpipe.detect import DIAMETER_TO_SIGMA, detect_spots
-from cellpipe.detect.filters import blob_answer
+from cellpipe.detect.filters import DIAMETER_TO_SIGMA, blob_answer
 from cellpipe.detect.learned import OUTPUTS, in_noise_units, spots_from_maps
+from cellpipe.detect.spots import detect_spots
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.metrics.points import point_scores
 from cellpipe.networks.load import load_network

@@ -96,7 +96,7 @@ def _no_training_cells(
         return BadConfig(
             seen=f"no {' and no '.join(unnamed)} control well in the plate map",
             wanted="a plate map whose column 'control' names wells of both kinds",
-            do="fill in the plate map, or train from annotations (classify: training: annotations)",
+            do="fill in the plate map, or set 'classify.training' to annotations",
         )
     kind = lacking[0]
     wells = sorted(control.index[control == kind])
@@ -105,8 +105,7 @@ def _no_training_cells(
     return BadConfig(
         seen=f"{seen} in the {len(wells)} {kind} control wells ({', '.join(wells[:12])})",
         wanted="whole cells in control wells of both kinds to learn from",
-        do="train from annotations (classify: training: annotations), or name as controls wells in"
-        " which cells survive",
+        do="set 'classify.training' to annotations, or name wells as controls in which cells live",
     )
 
 
@@ -130,7 +129,7 @@ def training_set_from_annotations(
     Raises
     ------
     BadConfig
-        A column is missing, no point lies on a cell, or one cell was given two classes.
+        A column is missing, no point is on a cell, or one cell was given two classes.
     """
     _require_annotation_columns(annotations)
     cells, annotations = cells.reset_index(drop=True), annotations.reset_index(drop=True)
@@ -203,9 +202,9 @@ def _features(cells: pd.DataFrame, names: list[str] | None) -> pd.DataFrame:
     for name in names or []:
         if name not in cells:
             raise BadConfig(
-                seen=f"feature {name!r} in classify.features",
+                seen=f"feature {name!r}, which was not measured",
                 wanted=f"one of {', '.join(feature_columns(cells))}",
-                do="correct the name, or leave classify.features out to use all",
+                do="correct the name, or give none to use all",
             )
     return cells[names or feature_columns(cells)]
 

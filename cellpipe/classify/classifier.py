@@ -1,4 +1,4 @@
-"""Say of each object what it is, from what was measured: a linear classifier that can be read.
+"""Assign a class to each object from its measurements: a linear classifier with readable weights.
 
 Multinomial logistic regression (Hastie, Tibshirani & Friedman, The Elements of Statistical
 Learning, 2009, ch. 4.4) on standardised features, classes weighted equally. Nothing is pickled:
@@ -39,7 +39,7 @@ def feature_columns(cells: pd.DataFrame) -> list[str]:
         str(c)
         for c in cells
         if c not in NO_FEATURES
-        and not str(c).endswith("_saturated")  # tells of the camera, not of the cell
+        and not str(c).endswith("_saturated")  # describes the camera, not the cell
         and pd.api.types.is_numeric_dtype(cells[c])
         and not pd.api.types.is_bool_dtype(cells[c])
     ]
@@ -50,7 +50,7 @@ class Classifier:
     """softmax(standardised features @ weights + bias).
 
     features, classes : names, F and K of them
-    fill, scale : (F,) training median (stands in for NaN, is subtracted) and spread
+    fill, scale : (F,) training median (replaces NaN, is subtracted) and spread
     weights : (F, K), bias : (K,)
     n_training : cells it was trained on
     reason : why there is none; it then has no features and no classes, and gives none
@@ -134,7 +134,7 @@ class Classifier:
             raise BadConfig(
                 seen=f"a file without a cellpipe classifier ({fault})",
                 wanted="one written by cellpipe's classifier training",
-                do="train the classifier again, or point classify.weights to its file",
+                do="delete it and run again: the classifier is trained again",
             ) from fault
         counted, reason = int(card.get("n_training", 0)), str(card.get("reason", ""))
         return cls(features, classes, **arrays, n_training=counted, reason=reason)
@@ -168,7 +168,7 @@ def fit_classifier(
         All columns are used (pass ``cells[feature_columns(cells)]``); NaN is allowed.
     classes : array of str, shape (N,)
     seed : int
-        Draws `max_per_class` cells of each larger class; otherwise nothing is random.
+        Samples `max_per_class` cells of each larger class; otherwise nothing is random.
     strength : float
         Inverse of the L2 penalty.
 

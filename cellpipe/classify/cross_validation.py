@@ -1,7 +1,7 @@
 """How far to trust the classifier: tested on wells it has never seen.
 
 Cells of a well share its staining, focus and neighbours, so they are not independent: with
-cells of one well on both sides of a split, a classifier that merely recognises wells looks
+cells of one well on both sides of a split, a classifier that merely recognises wells seems
 perfect. Whole wells are left out instead (Roberts et al., Ecography 40, 913, 2017).
 """
 
@@ -63,7 +63,7 @@ def cross_validate(
         Deals the wells to folds.
     n_folds : int
         Fewer are used where a class has fewer wells; below two there is nothing to score:
-        every score is NaN and `note` says so.
+        every score is NaN and `note` gives the reason.
     """
     import pandas as pd
 

@@ -6,33 +6,53 @@ Schemas forbid unknown keys; a misspelt key is named together with the nearest r
 from __future__ import annotations
 
 import copy
-import difflib
-import re
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
-from cellpipe.errors import BadConfig
-from cellpipe.files.decimals import readings
+from cellpipe.config.explained import explained
 
-# old name of an option → new name, and what to write
-RENAMED = {
-    "project_z": (
-        "'project.keep_stack', which is the opposite",
-        "for 'project_z: true' leave it out; for 'project_z: false' write 'keep_stack: true' "
-        "under 'project'",
-    ),
-}
+# 96.0 is no whole number here, and .nan is no number
+_TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
+    {
+        "integer": lambda _, value: isinstance(value, int) and not isinstance(value, bool),
+        "number": lambda _, value: (
+            isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    }
+)
+_Validator = validators.extend(Draft202012Validator, type_checker=_TYPES)
+SCHEMAS = Path(__file__).parents[2] / "config" / "schemas"
+
+# libyaml reads the same 15 times as fast, where PyYAML was built with it: every run waits for it
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load_yaml(path: str | Path) -> dict[str, Any]:
     """Read a YAML document: a schema, a plan of training."""
-    with open(path, encoding="utf-8") as file:
-        return yaml.safe_load(file)
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        return yaml.load(text, _Loader)
+    except yaml.YAMLError:
+        return yaml.safe_load(text)  # whose words name the line
+
+
+def load_schema(name: str) -> dict[str, Any]:
+    """A schema of config/schemas ("config", "plates", "training", "linking").
+
+    A section `{$ref: <file>#/properties/<section>}` is that of another schema.
+    """
+    schema = load_yaml(SCHEMAS / f"{name}.schema.yaml")
+    for key, part in schema["properties"].items():
+        if "$ref" in part:
+            file, _, section = part["$ref"].partition("#/properties/")
+            schema["properties"][key] = load_yaml(SCHEMAS / file)["properties"][section]
+    return schema
 
 
 def validated(
@@ -49,9 +69,9 @@ def validated(
     """
     filled = copy.deepcopy(dict(document))
     _fill_defaults(filled, schema)
-    faults = sorted(Draft202012Validator(schema).iter_errors(filled), key=_depth)
+    faults = sorted(_Validator(schema).iter_errors(filled), key=_depth)
     if faults:
-        raise _explained(faults[0], source)
+        raise explained(faults[0], schema, source, filled)
     return filled
 
 
@@ -61,6 +81,10 @@ def _fill_defaults(document: dict[str, Any], schema: Mapping[str, Any]) -> None:
             document[key] = copy.deepcopy(part["default"])
         if isinstance(document.get(key), dict):
             _fill_defaults(document[key], part)
+        elif isinstance(document.get(key), list) and "items" in part:
+            for item in document[key]:
+                if isinstance(item, dict):
+                    _fill_defaults(item, _kind_of(item, part["items"]))
     others = schema.get("additionalProperties")
     if isinstance(others, dict):  # sections with names of the user's own: channels, layouts, ratios
         for key, value in document.items():
@@ -68,106 +92,13 @@ def _fill_defaults(document: dict[str, Any], schema: Mapping[str, Any]) -> None:
                 _fill_defaults(value, others)
 
 
+def _kind_of(item: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of an item of a list whose items are of two kinds."""
+    if "if" not in schema:
+        return schema
+    return schema["then" if _Validator(schema["if"]).is_valid(item) else "else"]
+
+
 def _depth(fault: ValidationError) -> tuple[int, str]:
     # a misspelt key is the cause of what else is wrong: name it first
     return (0 if fault.validator == "additionalProperties" else 1, str(list(fault.absolute_path)))
-
-
-def _explained(fault: ValidationError, source: str) -> BadConfig:
-    where = ": ".join(str(part) for part in fault.absolute_path) or "top level"
-    if fault.validator == "additionalProperties":
-        known = list(fault.schema.get("properties", {}))
-        unknown = next(key for key in fault.instance if key not in known)
-        near = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
-        if unknown in RENAMED:
-            return BadConfig(
-                seen=f"the key '{unknown}' in {source} ({where}), an old name",
-                wanted=f"its new name, {RENAMED[unknown][0]}",
-                do=RENAMED[unknown][1],
-            )
-        return BadConfig(
-            seen=f"the key '{unknown}' in {source} ({where})",
-            wanted=f"one of: {', '.join(known)}",
-            do=f"did you mean '{near[0]}'?" if near else "remove it, or correct its name",
-        )
-    if fault.validator == "required":
-        missing = next(key for key in fault.validator_value if key not in fault.instance)
-        return BadConfig(
-            seen=f"no key '{missing}' in {source} ({where})",
-            wanted=_meaning(fault.schema["properties"].get(missing, {})) or "a value",
-            do=f"add '{missing}'",
-        )
-    return BadConfig(
-        seen=f"{fault.instance!r} for '{where}' in {source}",
-        wanted=_wanted(fault),
-        do=_remedy(fault, where),
-    )
-
-
-def _remedy(fault: ValidationError, where: str) -> str:
-    """What to write instead, where YAML has read something else than was meant."""
-    value, wanted = fault.instance, fault.validator_value
-    if fault.validator == "type" and wanted == "string" and isinstance(value, (bool, int, float)):
-        return "write it in quotes"  # YAML reads 1 as a number and off as false
-    if fault.validator == "enum" and isinstance(value, bool):
-        words = [w for w in wanted if w in (("on", "yes") if value else ("off", "no"))]
-        if words:
-            return f'write "{words[0]}" in quotes: without them YAML reads it as {value}'
-    types = [wanted] if isinstance(wanted, str) else wanted
-    if fault.validator == "type" and isinstance(value, str) and {"number", "integer"} & {*types}:
-        found = set(readings(value).values())
-        if len(found) == 1:  # 1e-3 is text in YAML, and so are "0.5" and 0,5
-            return f"write {found.pop():.12g}, with a decimal point and without quotes"
-    return f"correct '{where}'"
-
-
-def refuse_doubles(path: str | Path) -> None:
-    """Raise BadConfig for a key that stands twice in one section: YAML would take the last alone.
-
-    A file that is no YAML is left to who reads it.
-    """
-    try:
-        root = yaml.compose(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return
-    waiting = [root] if root is not None else []
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, yaml.MappingNode):
-            lines: dict[str, int] = {}
-            for key, value in node.value:
-                name, line = str(key.value), key.start_mark.line + 1
-                if name in lines and name != "<<":
-                    raise BadConfig(
-                        seen=f"the key '{name}' twice in {path}, in lines {lines[name]} and {line}",
-                        wanted="each key once in its section; of two, only the last would count",
-                        do="join them, or remove one",
-                    )
-                lines[name] = line
-                waiting.append(value)
-        elif isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-
-
-def _wanted(fault: ValidationError) -> str:
-    rule, value = fault.validator, fault.validator_value
-    words = {
-        "enum": lambda: "one of: " + ", ".join(map(str, value)),
-        "type": lambda: (
-            "a value of type " + (value if isinstance(value, str) else " or ".join(value))
-        ),
-        "minimum": lambda: f"a number of at least {value}",
-        "exclusiveMinimum": lambda: f"a number above {value}",
-        "maximum": lambda: f"a number of at most {value}",
-        "pattern": lambda: f"text that matches {value}",
-        "minItems": lambda: f"at least {value} item(s)",
-        "minLength": lambda: "a text that is not empty",
-    }
-    wanted = words[str(rule)]() if rule in words else fault.message
-    meaning = _meaning(fault.schema)
-    return f"{wanted} ({meaning})" if meaning else wanted
-
-
-def _meaning(schema: Mapping[str, Any]) -> str:
-    """What an option means, in short: the documentation has the rest."""
-    return re.split(r"; |\. ", str(schema.get("description", "")))[0].replace("`", "")

@@ -29,7 +29,7 @@ def read_lines(path: str | Path, plates: Iterable[str], channels: Iterable[str])
         raise BadConfig(
             seen=f"no file {path}",
             wanted="a table of lines (TSV or CSV: " + " ".join(COLUMNS) + ")",
-            do="write it, or correct 'kymographs: lines' in the config",
+            do="write it, or correct 'kymographs.lines'",
         )
     written = read_written(path, "table of lines", header=COLUMNS)
     written.require(COLUMNS, do="add it; one row per corner of a line")

@@ -51,8 +51,8 @@ def _refuse_equal_sources(config: Mapping[str, Any]) -> None:
     for name, spec in config["channels"].items():
         if spec["source"] in named:
             raise BadConfig(
-                seen=f"'{spec['source']}' for both channels.{named[spec['source']]}.source and "
-                f"channels.{name}.source",
+                seen=f"'{spec['source']}' for both 'channels.{named[spec['source']]}.source' and "
+                f"'channels.{name}.source'",
                 wanted="a source of its own for each channel",
                 do="correct one of them, or remove one of the channels",
             )
@@ -63,7 +63,7 @@ def _refuse_equal_classes(config: Mapping[str, Any]) -> None:
     classify = config["classify"]
     if classify["training"] == "controls" and classify["positive"] == classify["negative"]:
         raise BadConfig(
-            seen=f"'{classify['positive']}' for both classify.positive and classify.negative",
+            seen=f"'{classify['positive']}' for both 'classify.positive' and 'classify.negative'",
             wanted="two classes",
             do="give one of them another name",
         )
@@ -76,8 +76,9 @@ def _annotated_classes(config: Mapping[str, Any], plate: str, row: Row) -> list[
     if not row["annotations"]:
         raise BadConfig(
             seen=f"no annotations for the plate {plate} in the sheet of plates",
-            wanted="a table of annotated cells for every plate (classify.training: annotations)",
-            do="write its path into the column 'annotations', or set classify.training: \"off\"",
+            wanted="annotated cells for every plate, as 'classify.training' is annotations",
+            do="write the path of a table into the column 'annotations', or set"
+            " 'classify.training' to \"off\"",
         )
     classes = sorted(set(map(str, read_annotations(row["annotations"])["class"])))
     if len(classes) < 2:
@@ -139,9 +140,9 @@ def _refuse_unknown_truth(layer: str | None, plates: Mapping[str, Row]) -> None:
         known.add(found)
     near = difflib.get_close_matches(layer, known, n=1)
     raise BadConfig(
-        seen=f"'{layer}' for evaluate.truth_layer, which is not in {_listed(truths)}",
+        seen=f"'{layer}' for 'evaluate.truth_layer', which is not in {_listed(truths)}",
         wanted=f"a label layer of the truth: {_listed(sorted(known)) or 'there are none'}",
-        do=f"write '{near[0]}'" if near else "correct evaluate.truth_layer, or leave it out",
+        do=f"write '{near[0]}'" if near else "correct 'evaluate.truth_layer', or leave it out",
     )
 
 

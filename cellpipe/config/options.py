@@ -53,7 +53,7 @@ class Option:
     @property
     def value(self) -> str:
         """What may be given, in words."""
-        return _value(self.schema)
+        return value_in_words(self.schema)
 
 
 def options(schema: Mapping[str, Any], path: str = "") -> Iterator[Option]:
@@ -103,7 +103,7 @@ def typed(value: Any) -> str:
 
 def table(schema: Mapping[str, Any]) -> str:
     """The options of a schema as Markdown: a heading and a table for each top-level section."""
-    parts = []
+    parts: list[str] = []
     alone = {key: part for key, part in schema["properties"].items() if "tier" in part}
     parts.append(_rows({"properties": alone, "required": schema.get("required", [])}))
     for key, part in schema["properties"].items():
@@ -111,8 +111,11 @@ def table(schema: Mapping[str, Any]) -> str:
             continue
         meaning = str(part.get("description", ""))
         needed = " Required." if key in schema.get("required", []) else ""
-        lines = [f"## {key}", "", f"{meaning[:1].upper()}{meaning[1:]}.{needed}", ""]
-        parts.append("\n".join(lines) + "\n" + _rows(part, f"{key}."))
+        parts.append(f"## {key}\n\n{meaning[:1].upper()}{meaning[1:]}.{needed}\n")
+        for kind in _of_items(part["items"]) if "items" in part else [part]:
+            if "title" in kind:
+                parts.append(f"### {key}: {kind['title']}\n")
+            parts.append(_rows(kind, f"{key}."))
     return "\n".join(parts)
 
 
@@ -125,7 +128,8 @@ def _rows(schema: Mapping[str, Any], path: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _value(schema: Mapping[str, Any]) -> str:
+def value_in_words(schema: Mapping[str, Any]) -> str:
+    """What may be given for an option."""
     if "enum" in schema:
         return ", ".join(f"`{typed(choice)}`" for choice in schema["enum"])
     kinds = schema.get("type", "object")
@@ -141,5 +145,5 @@ def _words(kind: str, schema: Mapping[str, Any]) -> str:
     if kind == "array":
         least, most = schema.get("minItems"), schema.get("maxItems")
         many = f"list of {most}" if most is not None and least == most else "list"
-        return f"{many}: {_value(schema['items'])}" if "items" in schema else many
+        return f"{many}: {value_in_words(schema['items'])}" if "items" in schema else many
     return _TYPES[kind]

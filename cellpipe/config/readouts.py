@@ -105,10 +105,10 @@ def refuse_missing_controls(
         if lacking:
             raise BadConfig(
                 seen=f"no {' and no '.join(lacking)} control in the plate map of {name}",
-                wanted="wells of both kinds, to train the classifier on (classify: training:"
+                wanted="wells of both kinds, to train the classifier on ('classify.training' is"
                 " controls)",
-                do="name them in the column 'control' of its plate map, or set 'classify:"
-                ' {training: "off"}\'',
+                do="name them in the column 'control' of its plate map, or set"
+                " 'classify.training' to \"off\"",
             )
 
 
@@ -149,18 +149,17 @@ def _asked(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 def _remedy(config: Mapping[str, Any], name: str, known: list[str]) -> str:
     """What to do about a name: turn on the stage that makes it, or write the nearest."""
-    for section, option, names in (
-        ("track", "track: {enabled: true}", {*TRACK_READOUTS, *TRACK_COUNTS}),
-        ("detect", "detect: {channel: …}", {"spot_count", *SPOT_COUNTS}),
+    for remedy, names in (
+        ("set 'track.enabled' to true", {*TRACK_READOUTS, *TRACK_COUNTS}),
+        ("name the channel of spots in 'detect.channel'", {"spot_count", *SPOT_COUNTS}),
         (
-            "detect",
-            "detect: {channel: …, track: true}",
+            "name the channel of spots in 'detect.channel', set 'detect.track' to true",
             {*PARTICLE_READOUTS, *SPOT_TRACK_COUNTS},
         ),
     ):
         if name in names:
-            return f"set '{option}' in the config, or take {name!r} out ({section} is off)"
+            return f"{remedy}, or take {name!r} out"
     if name.startswith("fraction_") and config["classify"]["training"] == "off":
-        return "set 'classify: {training: controls}', and name classes as there"
+        return "set 'classify.training' to controls, and name classes as there"
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
     return f"write {near[0]!r} if that is meant"

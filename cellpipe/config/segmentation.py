@@ -8,7 +8,8 @@ cells     what shows cells               -                 cells
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cellpipe.errors import BadConfig
@@ -20,17 +21,24 @@ from cellpipe.segment.engines.weights import channel_counts, foreign_path
 def refuse_unknown_channels(config: Mapping[str, Any]) -> None:
     """Raise BadConfig for a channel that the section `channels` does not have."""
     channels, segment = config["channels"], config["segment"]
-    named = [("detect: channel", config["detect"]["channel"])]
+    named = [("detect.channel", config["detect"]["channel"])]
     for part in ("nuclei", "cells"):
-        named.append((f"segment: {part}: channel", segment[part]["channel"]))
-        named += [(f"segment: {part}: beside", channel) for channel in segment[part]["beside"]]
+        named.append((f"segment.{part}.channel", segment[part]["channel"]))
+        named += [(f"segment.{part}.beside", channel) for channel in segment[part]["beside"]]
     for where, channel in named:
         if channel is not None and channel not in channels:
             raise BadConfig(
                 seen=f"'{channel}' for '{where}' in the config",
                 wanted=f"one of the channels: {', '.join(channels)}",
-                do=f"correct '{where}', or add the channel under 'channels'",
+                do=_nearest_channel(channel, channels, where),
             )
+
+
+def _nearest_channel(channel: str, channels: Iterable[str], where: str) -> str:
+    near = difflib.get_close_matches(channel, list(channels), n=1)
+    if near:
+        return f"write '{near[0]}' if that is meant, or add '{channel}' to 'channels'"
+    return f"correct '{where}', or add the channel to 'channels'"
 
 
 def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
@@ -65,10 +73,10 @@ def _refuse_uncalibrated(engine: str, weights: str) -> None:
     if engine == "cellpipe" and load_card(weights).calibration is not None:
         return
     raise BadConfig(
-        seen=f"'segment: nuclei: min_object_probability' with the engine '{engine}' and "
+        seen=f"'segment.nuclei.min_object_probability' with the engine '{engine}' and "
         f"weights '{weights}'",
         wanted="the engine 'cellpipe' with weights whose card has a calibration",
-        do="calibrate them (scripts/calibrate_network.py), or remove 'min_object_probability'",
+        do="calibrate them (scripts/calibrate_network.py), or remove the option",
     )
 
 
@@ -80,7 +88,8 @@ def _refuse_crossed_areas(nuclei: Mapping[str, Any]) -> None:
     least, most = nuclei["min_area_um2"], nuclei["max_area_um2"]
     if least is not None and most is not None and least >= most:
         raise BadConfig(
-            seen=f"min_area_um2: {least:g} and max_area_um2: {most:g} under 'segment: nuclei'",
+            seen=f"{least:g} for 'segment.nuclei.min_area_um2' and {most:g} for "
+            "'segment.nuclei.max_area_um2'",
             wanted="a least area below the largest",
             do="exchange them, or set one to null",
         )
@@ -91,16 +100,16 @@ def _settle_cells(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
     if segment["objects"] == "cells":
         if asked.get("cells", {}).get("method", "off") != "off":
             raise BadConfig(
-                seen=f"'segment: objects: cells' together with 'cells: method: {method}'",
+                seen=f"cells for 'segment.objects' and {method} for 'segment.cells.method'",
                 wanted="cells found directly, or cells around nuclei",
-                do="remove the section 'segment: cells', or 'segment: objects'",
+                do="remove the section 'segment.cells', or 'segment.objects'",
             )
         cells["method"] = method = "off"
     if method in ("grow", "network") and not cells["channel"]:
         raise BadConfig(
-            seen=f"'segment: cells: method: {method}' without a channel in the config",
+            seen=f"{method} for 'segment.cells.method' and no 'segment.cells.channel'",
             wanted="the channel that shows the cytoplasm",
-            do="add 'channel' under 'segment: cells', or use 'method: ring'",
+            do="add 'segment.cells.channel', or set 'segment.cells.method' to ring",
         )
     if method == "network":
         _check_network_of_cells(segment)
@@ -110,15 +119,15 @@ def _check_network_of_cells(segment: Mapping[str, Any]) -> None:
     cells, engine = segment["cells"], segment["nuclei"]["engine"]
     if engine in FOREIGN:
         raise BadConfig(
-            seen=f"'segment: cells: method: network' beside the engine '{engine}'",
+            seen=f"network for 'segment.cells.method' with the engine '{engine}'",
             wanted="nuclei from 'cellpipe' or 'classical', whose environment has our networks",
-            do="use another engine or method; or find cells alone, with 'segment: objects: cells'",
+            do="use another engine or method; or find cells alone: set 'segment.objects' to cells",
         )
     if cells["weights"] is None:
         raise BadConfig(
-            seen="'segment: cells: method: network' without weights",
+            seen="network for 'segment.cells.method' and no 'segment.cells.weights'",
             wanted="the .safetensors file of a network that was trained on cells",
-            do="train one (config/training/README.md) and name it in 'segment: cells: weights'",
+            do="train one (config/training/README.md) and name it in 'segment.cells.weights'",
         )
     card = load_card(cells["weights"])
     _refuse_count("cells", cells, (_inputs(card),), f"weights '{card.name}'")
@@ -128,9 +137,9 @@ def refuse_other_kind(card: Card, kind: str = "segmentation", section: str = "se
     """The card, if it is that of a network of the kind. Raises BadConfig for another one."""
     if card.kind != kind:
         raise BadConfig(
-            seen=f"weights '{card.name}' of kind '{card.kind}' in the section '{section}'",
+            seen=f"weights '{card.name}' of kind '{card.kind}' for '{section}'",
             wanted=f"weights of kind '{kind}'",
-            do="correct 'weights': they are those of another network",
+            do="correct it: these are the weights of another kind of network",
         )
     return card
 
@@ -147,7 +156,7 @@ def _refuse_count(
     if counts and len(channels) not in counts:
         wanted = " or ".join(map(str, counts))
         raise BadConfig(
-            seen=f"{len(channels)} channel(s) for 'segment: {part}' ({', '.join(channels)})",
+            seen=f"{len(channels)} channel(s) for 'segment.{part}' ({', '.join(channels)})",
             wanted=f"{wanted} channel(s), which {sees} sees",
-            do=f"correct 'channel' and 'beside' of 'segment: {part}', or use other weights",
+            do=f"correct 'segment.{part}.channel' and '.beside', or use other weights",
         )

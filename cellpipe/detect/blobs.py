@@ -1,4 +1,4 @@
-"""Spots as peaks of the Laplacian of Gaussian, and what that filter says of any spot."""
+"""Spots as peaks of the Laplacian of Gaussian, and the response of that filter to any spot."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def locate_by_trackpy(image: np.ndarray, sigma_px: float, threshold: float) -> n
     found = found[found[:, 2] >= threshold]
     y, x = np.rint(found[:, :2]).astype(int).T
     found = found[looks_like_spots(image, answer, y, x, sigma_px)]
-    # what an ideal spot of height 1 gives tells how far mask and filter bend height and width
+    # the result for an ideal spot of height 1 shows how mask and filter change height and width
     y, x = np.mgrid[-30:31, -30:31]
     spot = np.exp(-(y**2 + x**2) / (2 * sigma_px**2))
     ideal = trackpy.bandpass(spot, 1, diameter_px, threshold=0)
@@ -44,7 +44,7 @@ def centroids(band: np.ndarray, diameter_px: int, sigma_px: float) -> np.ndarray
     import trackpy
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # "no maxima": an empty table says so
+        warnings.simplefilter("ignore", UserWarning)  # "no maxima": the table is empty
         found = trackpy.locate(
             # trackpy squeezes float images into 8 bits; counts of 1/64 keep dim spots
             np.rint(64 * band).astype(np.int32),

@@ -1,13 +1,14 @@
-"""What tells a spot from a rim, a fibre, a slope, a hot pixel and a wide bump.
+"""Evidence that distinguishes a spot from a rim, a fibre, a slope, a hot pixel and a wide bump.
 
-An engine proposes places; here each is looked at with probes that are the same for all engines.
-The light of a spot falls off on every side, by more than noise, to the ground around it. On a rim
-or slope it does not fall towards the brighter side, on a fibre not along it, a hot pixel falls off
-faster than optics can, and a bump that is wider than a spot has hardly fallen where a spot ends.
+An engine proposes places; here each is tested with probes that are the same for all engines.
+The light of a spot falls off on every side, by more than noise, to the background around it. On a
+rim or slope it does not fall towards the brighter side, on a fibre not along it, a hot pixel falls
+off faster than optics can, and a bump that is wider than a spot has hardly fallen where a spot
+ends.
 
-Of two spots that touch, the light of each does not fall towards the other. Where a network knows
-them, less is asked: that along each line through the place the light falls on one side at least.
-On a rim, slope or fibre there is still a line along which it falls on neither.
+Of two spots that touch, the light of each does not fall towards the other. Where a network
+recognises them, less is required: that along each line through the place the light falls on one
+side at least. On a rim, slope or fibre there is still a line along which it falls on neither.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ PATCH_BYTES = 2**26
 
 
 class Tests(NamedTuple):
-    """What is asked of a place.
+    """What is required of a place.
 
     least_fall : deviations of noise by which the light falls towards the side where it falls least
     least_roundness : the smaller curvature over the larger: a fibre has 0, a spot 1
@@ -114,7 +115,7 @@ def _least_of_lines(fall: np.ndarray, outside: np.ndarray) -> np.ndarray:
     """The fall on the better side of the line through a place that is worst, (S,).
 
     fall, outside : (S, DIRECTIONS). What is beyond the image is not the better side; a line whose
-    two sides are beyond it, in a corner, tells nothing.
+    two sides are beyond it, in a corner, is not informative.
     """
     known = np.where(outside, 0, fall), (~outside).astype(float)
     total, n = (of + np.roll(of, 1, axis=1) + np.roll(of, -1, axis=1) for of in known)
@@ -129,7 +130,7 @@ def _read(patches: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _hot(patches: np.ndarray, ground: np.ndarray, noise: np.ndarray, sigma_px: float) -> np.ndarray:
-    """Whether the brightest pixel stands alone: the next one is too dim for the optics."""
+    """Whether the brightest pixel is isolated: the next one is too dim for the optics."""
     half = patches.shape[-1] // 2
     core = patches[:, half - 1 : half + 2, half - 1 : half + 2].reshape(len(patches), 9)
     row, column = np.divmod(core.argmax(axis=1), 3)

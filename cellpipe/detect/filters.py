@@ -41,7 +41,7 @@ class Answer(NamedTuple):
 def blob_answer(image: np.ndarray, sigma_px: float) -> Answer | None:
     """The Laplacian of an image (Y, X) and its noise.
 
-    None for a flat image, or one without noise: it has no scale to judge by.
+    None for a flat image, or one without noise: it has no scale to compare with.
     """
     filtered = laplacian(image, sigma_px)
     middle, roughness = background_noise(filtered, sigma_px)
@@ -57,7 +57,7 @@ def background_noise(filtered: np.ndarray, sigma_px: float) -> tuple[float, np.n
     """Median of the image, and the robust standard deviation about it near each pixel (Y, X).
 
     Spots and cells' rims hardly move them. The deviation is taken in tiles of 12 spot diameters and
-    interpolated: inside cells the background is rougher than beside them, and what is noise there
+    interpolated: inside cells the background is rougher than outside, and what is noise there
     would pass for spots. It is nowhere below that of the whole image, which a tile of few grey
     values may miss.
     """
@@ -99,7 +99,7 @@ def peaks(
     inner = np.zeros_like(top)
     inner[border_px : len(top) - border_px, border_px : top.shape[1] - border_px] = True
     top &= inner
-    # a saturated spot has a plateau: its first pixel stands for it
+    # a saturated spot has a plateau: its first pixel represents it
     plateau = ndimage.label(top, structure=np.ones((3, 3)))[0]
     y, x = np.nonzero(top)
     _, first = np.unique(plateau[y, x], return_index=True)

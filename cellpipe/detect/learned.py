@@ -1,8 +1,8 @@
-"""Spots as a network draws them: a heat map of where they are, and the way to each centre.
+"""Spots as a network predicts them: a heat map of their positions, and the offset to each centre.
 
 A heat map with offsets to subpixel centres: Eichenberger et al., Nucleic Acids Res. 49:7292, 2021
-(deepBlink); Dominguez Mantes et al., Nat. Methods 22:1495, 2025 (Spotiflow). The network sees
-the image in units of its noise nearby, so it knows neither cameras nor exposure times.
+(deepBlink); Dominguez Mantes et al., Nat. Methods 22:1495, 2025 (Spotiflow). The input of the
+network is the image in units of its noise nearby, independent of camera and exposure time.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ GROUND_SIGMAS = 4  # light that changes over more than this is background
 SCALE = "heights over the ground in units of the noise of spots nearby, arcsinh"  # for the card
 TILE_PX = 2048
 SURE = 0.7  # noise and rims of smooth cells have not been seen to be so probable
-NEAR_DIAMETERS = 3  # sure spots so near are neighbours: the two may touch, and many are a crowd
-# Noise of bright light over that nearby: from here on, neighbours may be grain of one bright thing
+NEAR_DIAMETERS = 3  # probable spots so near are neighbours: the two may touch, and many are a crowd
+# Noise of bright light over that nearby: from here on, neighbours may be grain of one bright object
 RAISED = 2.0
-# Least heights in deviations of noise, where none is asked for; the probability does the rest.
+# Least heights in deviations of noise, where none is given; the probability does the rest.
 # Among spots of its like, the spots themselves are most of what passes for noise.
 ALONE, AMONG_LIKE = 4.0, 2.0
-LIKE = 0.35  # of the typical height of sure spots: much lower ones are grain between them
-# The network itself tells most rims from spots: less is asked than of the other engines' places.
+LIKE = 0.35  # of the typical height of probable spots: much lower ones are grain between them
+# The network itself rejects most rims: less is required than of the other engines' places.
 TESTS = Tests(least_fall=1.5, least_roundness=0.15, narrowest=0.8)
 TESTS_OF_SURE = Tests(least_fall=1.5, least_roundness=-np.inf, narrowest=0.0, widest=np.inf)
 TESTS_NEAR = TESTS._replace(least_roundness=-np.inf, narrowest=0.4, touching=True)
 TESTS_OF_SURE_NEAR = TESTS_OF_SURE._replace(touching=True)
-PROBABILITY = 0.38  # least probability of a spot, where nothing else is asked for
+PROBABILITY = 0.38  # least probability of a spot, where nothing else is given
 
 
 @lru_cache(maxsize=1)
@@ -57,7 +57,7 @@ def locate_by_network(
 
     The network alone would take blots of correlated noise for spots: `threshold` keeps those out.
     None: `ALONE` and `AMONG_LIKE`.
-    Images whose spots are smaller or larger than those that the network knows are rescaled.
+    Images whose spots are smaller or larger than those in training are rescaled.
     """
     check_kind(network, "spots")
     answer = blob_answer(image, sigma_px)
@@ -71,7 +71,7 @@ def locate_by_network(
         seen = _rescaled(image, shape, sigma_px)
     maps = tiled_maps(seen, network, TILE_PX)
     sigma_there = sigma_px * shape[0] / image.shape[0]
-    # sure spots tell where crowds are, also where only surer ones are asked for
+    # spots of high probability show where crowds are, also with a higher threshold
     spots = spots_from_maps(maps, sigma_there, min(probability_threshold, SURE))
     at = (spots[:, :2] + 0.5) * np.divide(image.shape, shape) - 0.5
     y, x = np.clip(np.rint(at), 0, np.array(image.shape) - 1).astype(np.intp).T
@@ -93,7 +93,7 @@ def locate_by_network(
 
 
 def neighbours(at: np.ndarray, sure: np.ndarray, sigma_px: float) -> np.ndarray:
-    """How many other places near each are sure, int (S,). at: (S, 2) in pixels; sure: bool (S,)."""
+    """Number of probable neighbours of each, int (S,). at: (S, 2) in pixels; sure: bool (S,)."""
     if not sure.any():
         return np.zeros(len(at), np.intp)
     reach_px = NEAR_DIAMETERS * DIAMETER_TO_SIGMA * sigma_px
@@ -105,7 +105,8 @@ def least_heights(found: np.ndarray, sure: np.ndarray, near: np.ndarray) -> np.n
     """Deviations of noise that each place must be high, (S,).
 
     found : (S, 6), height in column 2, in deviations of noise in column 4
-    sure, near : bool (S,), whether a place is sure, and whether sure ones are near it
+    sure, near : bool (S,), whether a place has a high probability, and whether such ones are near
+    it
     """
     typical = found[sure & (found[:, 4] >= ALONE), 2]
     like = near & (found[:, 2] >= LIKE * np.median(typical)) if len(typical) else near & False
@@ -113,7 +114,7 @@ def least_heights(found: np.ndarray, sure: np.ndarray, near: np.ndarray) -> np.n
 
 
 def _rescaled(image: np.ndarray, shape: tuple[int, int], sigma_px: float) -> np.ndarray:
-    """What the network sees of an image that is brought to another shape."""
+    """The input of the network for a rescaled image."""
     small = resize(image, shape).astype(np.float64)
     sigma_there = sigma_px * shape[0] / image.shape[0]
     answer = blob_answer(small, sigma_there)
@@ -123,7 +124,7 @@ def _rescaled(image: np.ndarray, shape: tuple[int, int], sigma_px: float) -> np.
 
 
 def in_noise_units(image: np.ndarray, answer: Answer, sigma_px: float) -> np.ndarray:
-    """An image (Y, X) as the network sees it, float32: 1 is the noise of a spot's height.
+    """An image (Y, X) as the network takes it, float32: 1 is the noise of a spot's height.
 
     Bright spots are compressed: arcsinh is linear for the dim, a logarithm for the bright.
     """

@@ -1,4 +1,4 @@
-"""Diameters of spots that an engine cannot do, refused in words: also before the first job."""
+"""Diameters of spots that an engine cannot detect are refused, also before the first job."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def refuse_diameter(engine: str, diameter_um: float, pixel_size_um: float) -> No
 
 
 def refuse_wide(diameter_um: float, pixel_size_um: float, shape: Sequence[int]) -> None:
-    """Refuse spots that are wider than half of the image: there is no ground to tell them from.
+    """Refuse spots that are wider than half of the image: there is no background to compare with.
 
     Raises BadConfig.
     """

@@ -11,7 +11,7 @@ BLOCK_PX = 8
 LEVELS = 24  # evenly in the square root: each differs from the next by about as much in noise
 LEAST_BLOCKS = 3  # of one level: a single one may hold an edge
 ROUGH = 1.5  # times the noise of the line is texture or an edge, no noise
-MASK_NORM = 6.0  # of second differences along both axes: noise leaves them as it was
+MASK_NORM = 6.0  # of second differences along both axes: noise leaves them unchanged
 
 
 def noise_by_level(image: np.ndarray, filtered: np.ndarray, sigma_px: float) -> np.ndarray:
@@ -20,7 +20,7 @@ def noise_by_level(image: np.ndarray, filtered: np.ndarray, sigma_px: float) -> 
     Light comes in photons, so noise grows with the square root of the level: a bright cell in a
     dark field is noisier than the field, however few its pixels are. Noise whose neighbours are
     alike, as after resampling, passes the filter better than white noise; by how much, the whole
-    image tells.
+    image shows.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def least_height(sigma_px: float, false_per_mpx: float) -> float:
     (Adler, The Geometry of Random Fields, 1981, chapter 6): area × |Λ|^½ (2π)^(-3/2) z exp(-z²/2).
     Of white noise after the Laplacian of a Gaussian of width sigma, |Λ|^½ is 1.5 / sigma².
     """
-    from scipy.optimize import brentq  # here: every stage imports this module, few look for spots
+    from scipy.optimize import brentq  # here: every stage imports this module, few detect spots
 
     density = 1e6 * 1.5 / sigma_px**2 / (2 * np.pi) ** 1.5
 

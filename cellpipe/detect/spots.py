@@ -47,15 +47,16 @@ def detect_spots(
     pixels : array, shape (Y, X)
     pixel_size_um : float
     diameter_um : float
-        Of a spot as it looks in the image: 2.8 times the sigma of its Gaussian.
+        Of a spot as it appears in the image: 2.8 times the sigma of its Gaussian.
     engine : "learned", "log" or "trackpy"
         Of false spots, ``log`` and ``trackpy`` control the rate that noise makes, by
         `false_per_mpx`. ``learned`` controls none by an option: it is measured, on simulated fields
         without a spot (studies/README.md).
     threshold : float or None
         Least height of a spot in standard deviations of the noise nearby. None: what
-        `false_per_mpx` says (5.2 for spots of 4 pixels); for ``learned``, whose probability keeps
-        out what is no spot, 4, and 2 near sure spots of its like (`learned.least_heights`).
+        `false_per_mpx` allows (5.2 for spots of 4 pixels); for ``learned``, whose probability
+        rejects what is no spot, 4, and 2 near spots of high probability and similar height
+        (`learned.least_heights`).
     false_per_mpx : float
         How many spots noise alone may make in a million pixels, where no threshold is given. Used
         by ``log`` and ``trackpy``.
@@ -65,7 +66,7 @@ def detect_spots(
         0 takes every peak; 1 only peaks that fall off alike in all directions. Keeps out edges
         and fibres. Used by ``log``.
     polarity : "bright" or "dark"
-        Whether spots are brighter than what lies around them, or darker, as beads in bright field.
+        Whether spots are brighter than their surroundings, or darker, as beads in bright field.
     network : for ``learned``, weights of kind "spots"; None: the shipped ones
 
     Returns

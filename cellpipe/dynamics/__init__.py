@@ -1,4 +1,4 @@
-"""How tracked things move, whatever they are and whoever linked them.
+"""How tracked objects move, whatever they are and however they were linked.
 
 paths       when seen, how far, how fast, how straight         one row per track
 diffusion   D, error of position, exponent, confinement        one row per track

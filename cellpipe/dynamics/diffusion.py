@@ -6,7 +6,7 @@
 
 D comes from the covariance of steps (Vestergaard, Blainey & Flyvbjerg, Phys. Rev. E 89:022726,
 2014), which is unbiased, near to the best possible where the error of position is small, and free
-of the choice of lags that a line through MSDs asks for (Michalet, Phys. Rev. E 82:041914, 2010).
+of the choice of lags that a line through MSDs requires (Michalet, Phys. Rev. E 82:041914, 2010).
 Here it is freed of a constant drift of each track as well, so that what is carried along, or walks,
 does not seem to diffuse.
 """
@@ -21,7 +21,7 @@ import pandas as pd
 from cellpipe.dynamics.msd import log_of_mean, msd_of_tracks, relative_variance
 from cellpipe.dynamics.paths import sorted_tracks, telling, track_key
 
-LEAST_STEPS = 5  # below, D of one track says nothing: its standard error is above D
+LEAST_STEPS = 5  # below, D of one track is not informative: its standard error is above D
 LEAST_FRAMES_OF_EXPONENT = 10
 LEAST_SHARE_OF_MOTION = 0.2  # of an MSD; where the error of position makes up more, it is left out
 CONFINED_P = 0.01
@@ -83,7 +83,7 @@ def subtract_drift(points: pd.DataFrame) -> pd.DataFrame:
 
     The mean step of all tracks between neighbouring frames, added up over time, is taken from every
     position. Of n particles it takes 1/n of their own motion too, so frames in which fewer than
-    20 take a step are left as they are.
+    20 take a step are left unchanged.
     """
     rows, track = sorted_tracks(points)
     t, at = rows["t"].to_numpy(int), rows[["y_um", "x_um"]].to_numpy(float)
@@ -124,7 +124,7 @@ def free_probability(
 
 
 class _Steps(NamedTuple):
-    """Per track: what its steps between neighbouring frames tell, per axis."""
+    """Per track: estimates from its steps between neighbouring frames, per axis."""
 
     n: np.ndarray  # steps
     n_both: np.ndarray  # steps with a step before them
@@ -180,7 +180,7 @@ def _diffusion(steps: _Steps, time_step_s: float) -> tuple[np.ndarray, np.ndarra
 def _shared_error2(place: pd.DataFrame, error2: np.ndarray) -> np.ndarray:
     """Median squared error of position of each track's field, not below 0; 0 where unknown.
 
-    One track tells it badly, and it is the microscope's rather than the particle's.
+    One track estimates it badly, and it is the microscope's rather than the particle's.
     """
     field = [place[name] for name in place] or [pd.Series(0, place.index)]
     median = pd.Series(error2, place.index).groupby(field, observed=True).transform("median")

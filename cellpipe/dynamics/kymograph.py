@@ -1,4 +1,4 @@
-"""Kymographs: what lies along a line, frame under frame.
+"""Kymographs: intensities along a line, frame below frame.
 
     x ──►                  position along the line ──►
 ·  a ──●── b      t = 0    · ● · · ·
@@ -42,7 +42,7 @@ def line_profile(plane: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def band(line: np.ndarray, width_px: float) -> np.ndarray:
-    """y and x of the places along a line, and beside it, shape (2, W, S), a pixel apart."""
+    """y and x of the positions along and across a line, shape (2, W, S), a pixel apart."""
     corners = np.asarray(line, np.float64)
     corners = corners[np.r_[True, (np.diff(corners, axis=0) != 0).any(axis=1)]]
     sides = np.diff(corners, axis=0)

@@ -1,6 +1,6 @@
 """Mean squared displacement of each track and of many, at every lag.
 
-Of one track, over all pairs of its frames that lie a lag apart (also across gaps):
+Of one track, over all pairs of its frames that are a lag apart (also across gaps):
 
     MSD(lag) = mean of |r(t + lag) - r(t)|²  =  4 D lag^alpha + 4 error²
 
@@ -184,8 +184,8 @@ def relative_variance(lag: np.ndarray, n_pairs: np.ndarray) -> np.ndarray:
 def log_of_mean(msd: np.ndarray, variance: np.ndarray) -> np.ndarray:
     """log of the true MSD from a measured one, which scatters like a gamma variable.
 
-    The mean of a logarithm lies below the logarithm of the mean, the more so at long lags; without
-    this, free particles would seem to be held back.
+    The mean of a logarithm is below the logarithm of the mean, the more so at long lags; without
+    this, free particles would seem to be hindered.
     """
     from scipy.special import digamma
 

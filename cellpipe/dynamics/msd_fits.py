@@ -1,4 +1,5 @@
-"""What the mean squared displacement of an ensemble says: D by a line, the exponent by a power law.
+"""Estimates from the mean squared displacement of an ensemble: D by a line, the exponent by a
+power law.
 
 Both are fitted at short lags, a quarter of the longest, each lag weighted by what is known of it
 (Michalet, Phys. Rev. E 82:041914, 2010). The offset is free, for it holds the error of position

@@ -2,7 +2,7 @@
 
 Tracks are rows of points: t, y_um, x_um, track_id and, where present, plate, well and field, within
 which track ids are unique. track_id 0 is no track. Where a column `repeated` marks points in frames
-that show an earlier exposure again, these tell nothing of motion.
+that show an earlier exposure again, these have no information on motion.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
              (a wound that closes, an embryo) really do
     off      nothing
 
-Tables of cells and spots keep positions as they were imaged; the shifts stand in `fields.parquet`.
+Tables of cells and spots keep positions as they were imaged; the shifts are in `fields.parquet`.
 """
 
 from __future__ import annotations

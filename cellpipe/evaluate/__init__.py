@@ -1,1 +1,1 @@
-"""Results beside a truth: what is compared, and where a truth is read from."""
+"""Results compared with a ground truth: what is compared, and where the truth is read from."""

@@ -1,4 +1,4 @@
-"""Two folders of label images, paired by name, to be judged without a plate."""
+"""Two folders of label images, paired by name, scored without a plate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Judge images one by one, then write what `evaluate` leaves behind.
+"""Score images one by one, then write the outputs of `evaluate`.
 
 images.tsv    one row per image, all scores; a note on those that it cannot have, or that has none
 scores.tsv    score, mean of the images (value), all images as one (pooled)
@@ -37,9 +37,9 @@ PLACE = ("well", "field", "t", "object", "image")
 
 @dataclass(frozen=True)
 class JudgedImage:
-    """One image to judge: where it is from, and what reads it when it is needed.
+    """One image to score: where it is from, and what reads it when it is needed.
 
-    place : the columns that say which image it is, of `PLACE`
+    place : the columns that identify the image, of `PLACE`
     n_marked : cells that the truth is known to hold, where that is known; outlines of fewer are of
         some cells only
     partial : why the truth is known to outline some cells only, "" where that is not known
@@ -62,7 +62,7 @@ def judge_images(
 ) -> pd.DataFrame:
     """A row of scores per image; without any, a table without rows.
 
-    An image that cannot be scored has a row without scores, and a note that says why. Scores that
+    An image that cannot be scored has a row without scores, and a note with the reason. Scores that
     count false objects are empty where the truth outlines some cells only.
 
     Parameters
@@ -89,7 +89,7 @@ def judge_images(
             rows.append({**image.place, "note": f"not scored: {fault.seen}"})
     if faults and len(faults) == len(rows):
         raise faults[0]
-    # a truth may know tracks only: then there is no image to judge
+    # a truth may have tracks only: then there is no image to score
     if not rows:
         return pd.DataFrame(columns=["well", "field", "t", "object", "note"])
     table = pd.DataFrame(rows)
@@ -130,7 +130,7 @@ def _why_partial(image: JudgedImage, n_outlined: int) -> str:
 
 
 def _said(place: Mapping[str, object]) -> str:
-    """A place for people: "well B03 field 1 t 0 nuclei", or the name of an image."""
+    """A place as text: "well B03 field 1 t 0 nuclei", or the name of an image."""
     names = {"object": "", "image": ""}
     return " ".join(f"{names.get(key, key)} {place[key]}".strip() for key in PLACE if key in place)
 

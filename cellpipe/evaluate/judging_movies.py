@@ -1,8 +1,8 @@
-"""Judge the tracks of movies one by one, and sum them up.
+"""Score the tracks of movies one by one, and summarise them.
 
-movies.tsv    one row per movie whose true tracks are known, all scores; or a note that says why
+movies.tsv    one row per movie whose true tracks are known, all scores; or a note with the reason
               it could not be scored
-scores.tsv    score, mean of the movies; an empty one has a note that says why
+scores.tsv    score, mean of the movies; an empty one has a note with the reason
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def judge_movies(
 ) -> pd.DataFrame:
     """A row of scores per movie whose truth is known: well, field, then `score_tracking`.
 
-    A movie without a folder of tracks has no scores, and says so in the column `note`.
+    A movie without a folder of tracks has no scores, and a reason in the column `note`.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def _as_long_as(truth: Path, result: Path, aside: Path) -> Path:
     """The result without frames after the truth's last, if no cell was found in them.
 
     A field that was imaged for a shorter time than the plate has frames without files at its end:
-    its truth knows nothing of these.
+    its truth has none of these.
     """
     movie, n_true = read_ctc(result), len(read_ctc(truth).frames)
     ends = movie.tracks["t_end"].max() if len(movie.tracks) else -1

@@ -1,4 +1,4 @@
-"""Judge the spots of a plate: frames that the truth lists, each against what was found in it."""
+"""Score the spots of a plate: frames that the truth lists, each against the spots found in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def judge_spots(
     Parameters
     ----------
     found, true : DataFrame
-        well, field, t, y_um, x_um. A row of `true` without a place says that the frame holds no
+        well, field, t, y_um, x_um. A row of `true` without a position means that the frame has no
         spot. Frames that `true` does not list are not scored.
     frames : (well, field, t) of the plate's frames that were searched
     tolerance_um : how far from a true spot a found one may be
@@ -68,7 +68,7 @@ def _places(rows: pd.DataFrame) -> np.ndarray:
 
 
 def _why(name: str, n_true: int, n_found: int, n_frames: int) -> str:
-    """Why a score has no value, as far as the numbers of spots say."""
+    """Why a score has no value, as far as the numbers of spots show."""
     if not n_frames:
         return "no frame of the truth is on the plate"
     if not n_true and not n_found:

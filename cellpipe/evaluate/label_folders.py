@@ -1,4 +1,4 @@
-"""Label images that lie in folders, paired by their names."""
+"""Label images in folders, paired by their names."""
 
 from __future__ import annotations
 

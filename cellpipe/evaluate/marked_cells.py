@@ -66,7 +66,7 @@ def _marked(truth: Path, name: str) -> dict[int, int]:
 
 
 def marked_in(folder: Path) -> dict[int, int]:
-    """Frame → number of cells that TRA marks, beside a folder SEG of outlines; {} without TRA."""
+    """Frame → number of cells that TRA marks, next to a folder SEG of outlines; {} without TRA."""
     if not (folder.parent / "TRA" / "man_track.txt").is_file():
         return {}
     return _in_tracks(folder.parent)

@@ -4,7 +4,7 @@ truth/B03_1_GT/      Cell Tracking Challenge: TRA and, where outlines are known,
 truth/B03_1.geff     GEFF; with the labels that it names, outlines are known too
 truth/B03_1.xml      TrackMate: spots and links
 
-Where a truth knows places but no outlines, a cell is a marker of one pixel; what covers the
+Where a truth has positions but no outlines, a cell is a marker of one pixel; what covers the
 marker has found the cell.
 """
 
@@ -30,7 +30,7 @@ def find_true_movie(truth: str | Path, name: str) -> Path | None:
     Raises
     ------
     BadImage
-        If it is there in two formats: which of them is true, nobody can say.
+        If it is there in two formats: it is unknown which of them is the truth.
     """
     there = [p for suffix in SUFFIXES if (p := Path(truth, f"{name}{suffix}")).exists()]
     if len(there) > 1:
@@ -45,7 +45,7 @@ def find_true_movie(truth: str | Path, name: str) -> Path | None:
 def as_ctc(
     source: Path, folder: Path, *, n_frames: int, shape: tuple[int, int], pixel_size_um: float
 ) -> Path:
-    """A true movie as a Cell Tracking Challenge truth: as it is, or written to `folder`.
+    """A true movie as a Cell Tracking Challenge truth: unchanged, or written to `folder`.
 
     Parameters
     ----------

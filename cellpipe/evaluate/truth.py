@@ -34,7 +34,7 @@ def true_frames(
     Parameters
     ----------
     truth : folder of labels, or OME-Zarr plate
-    layer : label layer that is judged ("nuclei", "cells")
+    layer : label layer that is scored ("nuclei", "cells")
     truth_layer : its name in the truth, where it differs
 
     Raises

@@ -60,7 +60,7 @@ def write_package(path: Path, network: Network) -> None:
 
 
 def described(network: Network, files: dict[str, bytes]) -> dict[str, Any]:
-    """The content of rdf.yaml. `files` are those beside it, by name."""
+    """The content of rdf.yaml. `files` are those of the package, by name."""
     card, config = network.card, network.module.config
 
     def file(name: str) -> dict[str, str]:

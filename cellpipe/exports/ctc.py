@@ -71,7 +71,7 @@ def write_seg(folder: str | Path, labels_by_frame: Iterable[tuple[int, np.ndarra
 def _pieces(links: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tracks cut at gaps: (t, label, piece) of each object, and the CTC table.
 
-    Labels count from 1 in order of tracks (so ids of `link_cells` stay as they are); what
+    Labels count from 1 in order of tracks (so ids of `link_cells` stay unchanged); what
     follows a gap is numbered after the last track.
     """
     rows = links[links["track_id"] > 0].sort_values(["track_id", "t"], kind="stable")

@@ -90,7 +90,7 @@ def read_geff(path: str | Path) -> pd.DataFrame:
     DataFrame
         t (int32), label (uint32), y_um, x_um, track_id, parent_track_id (int64), and the other
         node properties that are columns. A z axis becomes z_um. Without scales, positions are
-        as they stand in the file; without labels, nodes are numbered within their frame;
+        as stored in the file; without labels, nodes are numbered within their frame;
         tracks are read from the edges unless cellpipe wrote them.
 
     Raises
@@ -124,7 +124,7 @@ def related_labels(path: str | Path) -> dict[int, Callable[[], np.ndarray]]:
     Raises
     ------
     BadImage
-        If the labels lie outside of the GEFF's folder, are not there, or are not 2D in time.
+        If the labels are outside the GEFF's folder, are not there, or are not 2D in time.
     """
     import zarr
 

@@ -1,8 +1,8 @@
-"""Links between objects, as any program draws them, read as lineages.
+"""Links between objects, as any program makes them, read as lineages.
 
 a ─ b ─ c            A link of other programs may be written backwards in time, and two
-     ╲               objects may merge into one (b and e into f). A lineage knows
-d ─ e ─ f ─ g        divisions only: f goes on from the one that is nearer, e, and b
+     ╲               objects may merge into one (b and e into f). A lineage has
+d ─ e ─ f ─ g        divisions only: f continues the one that is nearer, e, and b
                      keeps its other link, to c.
 """
 

@@ -40,7 +40,7 @@ def write_crate(
     networks: Sequence[Mapping[str, str]],
     scale: Mapping[str, str] | None = None,
 ) -> None:
-    """Write ``ro-crate-metadata.json`` at `path`, which describes `files` beside it.
+    """Write ``ro-crate-metadata.json`` at `path`, which describes `files` in the same folder.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def write_crate(
     stages : what ran, each with the code, libraries and weights that made its units
     options : stage → its options
     networks : ``name``, ``digest``, ``sha256`` and ``licence`` of networks that the config names
-    scale : "pixel size" … → size with its source, in words
+    scale : "pixel size" … → size with its source, as text
     """
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
@@ -81,7 +81,7 @@ def write_crate(
         entity = crate.add(ContextEntity(crate, place, properties=facts))
         crate.root_dataset.append_to("variableMeasured", entity)
     for name, file in files.items():
-        add = crate.add_dataset if file.is_dir() else crate.add_file
+        add = crate.add_file if file.suffix else crate.add_dataset
         add(dest_path=name, properties={"name": name, "description": DESCRIPTIONS.get(name, "")})
     content = crate.metadata.generate()  # its own `write` leaves half a file if it is killed
     publish_text(path, json.dumps(content, indent=4, sort_keys=True, ensure_ascii=False))

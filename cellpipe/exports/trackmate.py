@@ -56,8 +56,8 @@ class TrackMate(NamedTuple):
 
     cells : DataFrame, t (int32), label (uint32), y_um, x_um, track_id, parent_track_id (int64),
         radius_um; a spot of no track is a track of its own. Of two cells that merge, the nearer
-        one goes on (see `formats.links`).
-    pixel_size_um : 1 where the file counts in pixels, None where it does not say
+        one continues (see `formats.links`).
+    pixel_size_um : 1 where the file counts in pixels, None where it does not state the unit
     """
 
     cells: pd.DataFrame
@@ -87,7 +87,7 @@ def write_trackmate(
     shape : (rows, columns) of the field, in pixels
     n_frames : frames of the movie; by default up to the last that holds a cell
     image : str
-        File name of the movie, which TrackMate looks for beside the XML.
+        File name of the movie, which TrackMate expects next to the XML.
     named : Scale
         Units that are known; others are pixels and frames.
     """

@@ -1,7 +1,7 @@
 """Figures as a paper prints them: tables in, matplotlib figures (or RGB arrays) out.
 
-One style, colours that colour-blind readers can tell apart, and the same bytes for the same
-tables (`figure_bytes`). matplotlib is imported when a figure is drawn, not before.
+One style, colours that colour-blind readers can distinguish, and the same bytes for the same
+tables (`figure_bytes`). matplotlib is imported when a figure is plotted, not before.
 """
 
 from cellpipe.figures.classes import confusion_matrix, feature_importance

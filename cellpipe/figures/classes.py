@@ -1,4 +1,4 @@
-"""How the classifier errs, and what it looks at."""
+"""Errors of the classifier, and the features with the largest weights."""
 
 from __future__ import annotations
 

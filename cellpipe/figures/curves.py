@@ -43,7 +43,7 @@ def dose_response_curve(
     statistics : of the plate; its rows of kind "dose_response" are the curves
     dose_unit : for the axis, for example "nM"
 
-    Untreated wells (dose 0 and negative controls) stand left of the axis break.
+    Untreated wells (dose 0 and negative controls) are left of the axis break.
     """
     kinds = statistics["kind"] == "dose_response"
     fits = statistics[kinds & (statistics["readout"] == readout)]

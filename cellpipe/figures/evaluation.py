@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TRUTH: Colour = (1.0, 0.60, 0.0)  # orange and sky blue of Okabe & Ito, a little brighter
 FOUND: Colour = (0.30, 0.75, 1.0)
 BOTH: Colour = (1.0, 1.0, 1.0)
-WINDOW_PX = 384  # of an image that is shown: more, and outlines can no longer be told apart
+WINDOW_PX = 384  # of an image that is shown: with more, outlines can no longer be distinguished
 PICTURE_PX = 768
 
 
@@ -52,7 +52,7 @@ def picture_of_errors(pixels: NDArray | None, truth: NDArray, found: NDArray) ->
 
     Parameters
     ----------
-    pixels : array, shape (Y, X); without them the objects lie on black
+    pixels : array, shape (Y, X); without them the objects are shown on black
     truth, found : integer arrays, shape (Y, X), 0 background
 
     Returns
@@ -79,7 +79,7 @@ def worst_window(truth: NDArray, found: NDArray, size_px: int = WINDOW_PX) -> tu
     sums = np.pad(wrong.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     y, x = (min(size_px, n) for n in truth.shape)
     held = _sums_of(sums, y, x)
-    # errors are seen best with what lies around them: those in the middle count twice
+    # errors are seen best with their surroundings: those in the middle count twice
     inner = _sums_of(sums, y - 2 * (y // 4), x - 2 * (x // 4))[y // 4 :, x // 4 :]
     held += inner[: held.shape[0], : held.shape[1]]
     best = np.argwhere(held == held.max())
@@ -104,7 +104,7 @@ def _unmatched(truth: NDArray, found: NDArray) -> NDArray[np.bool_]:
 
 
 def _shade(pixels: NDArray) -> NDArray[np.float64]:
-    """Grey from 0 to 1; the square root lets dim objects be seen beside bright ones."""
+    """Grey from 0 to 1; the square root makes dim objects visible next to bright ones."""
     dark, bright = np.percentile(pixels, (0.5, 99.8))
     return np.sqrt(np.clip((pixels - float(dark)) / max(float(bright - dark), 1e-12), 0, 1))
 

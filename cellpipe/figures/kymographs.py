@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def kymograph_figure(
     kymograph: np.ndarray, *, pixel_size_um: float, time_step_s: float, title: str = ""
 ) -> Figure:
-    """Draw a kymograph (T, S), one column per pixel of the line; grey from 1 % to 99.8 %."""
+    """Plot a kymograph (T, S), one column per pixel of the line; grey from 1 % to 99.8 %."""
     n_frames, length = kymograph.shape
     unit, seconds = time_unit(n_frames * time_step_s)
     step = time_step_s / seconds

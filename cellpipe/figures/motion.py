@@ -1,4 +1,4 @@
-"""How far things go: mean squared displacement against lag, and paths from a common origin."""
+"""Displacement: mean squared displacement against lag, and paths from a common origin."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LEAST_TRACKS = 0.1  # of those at the shortest lag; the few at longer lags scatt
 
 
 def well_groups(wells: pd.DataFrame) -> pd.Series:
-    """The name under which each well is drawn, indexed by well: at most as many as colours.
+    """The name under which each well is plotted, indexed by well: at most as many as colours.
 
     Its condition; if there are too many of them, or none, the kind of control; if there are no
     controls either, the well; else all wells are one.

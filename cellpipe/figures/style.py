@@ -1,4 +1,4 @@
-"""One look for every figure, and bytes that depend on nothing but the figure."""
+"""One style for every figure, and bytes that depend on nothing but the figure."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _RC: Any = {
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw inside this: the house's settings, and nothing global left behind."""
+    """Plot within this context: common settings, no global state changed."""
     from matplotlib import rc_context
 
     with rc_context(_RC):
@@ -50,7 +50,7 @@ def house_style() -> Iterator[None]:
 
 
 def new_figure(width: float = COLUMN_INCHES, height: float = COLUMN_INCHES * 0.75) -> Figure:
-    """An empty figure that no window system knows of; size in inches."""
+    """An empty figure without a window system; size in inches."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -65,7 +65,7 @@ def figure_bytes(figure: Figure, kind: str = "svg") -> bytes:
 
 
 def plain_text(name: object) -> str:
-    """A name that people gave, to be shown unchanged.
+    """A name given by a person, to be shown unchanged.
 
     "$" does not begin a formula, and what XML cannot hold (control characters) becomes a space.
     """

@@ -1,4 +1,4 @@
-"""Where cells went, and who descends from whom.
+"""Paths of cells, and their lineages.
 
 Of more tracks than a page can show, an evenly chosen sample is plotted, and the title gives its
 size: files stay small (below 5 MB) and memory does not grow with the number of tracks.

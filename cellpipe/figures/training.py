@@ -19,7 +19,7 @@ OUTLINES = ((0.35, 0.75, 1.0), (1.0, 0.6, 0.2), (0.6, 1.0, 0.4))  # truth, found
 
 
 class Image(Protocol):
-    """One image to look at: panels of what is shown, pixels (C, Y, X) and labels (Y, X) or none."""
+    """One image to show: panels of what is shown, pixels (C, Y, X) and labels (Y, X) or none."""
 
     @property
     def name(self) -> str: ...

@@ -1,3 +1,3 @@
 """Files: whole or not at all, deleted in one place alone, tried again where a disk was away;
-tables as people write them.
+tables in the formats that people write.
 """

@@ -4,7 +4,7 @@
       stem    machine  process start   unique   suffix
 
 A process that is killed leaves its files aside; the next run removes them. What a process still
-writes, of this run or of a twin, is never touched: on this machine by asking whether it lives, of
+writes, of this run or of a twin, is never touched: on this machine by checking whether it runs, of
 other machines by their age.
 """
 
@@ -29,7 +29,7 @@ _OF_ZARR = re.compile(r".*\.[0-9a-f]{32}\.partial")  # of versions that let zarr
 
 
 def aside_of(path: Path) -> Path:
-    """A name beside `path` that no other process takes. The suffix is kept: writers go by it."""
+    """A name next to `path` that no other process uses. Writers need the suffix: it is kept."""
     mark = f"cp-{_machine()}-{os.getpid()}-{_started(os.getpid())}-{uuid.uuid4().hex[:12]}"
     return path.with_name(f".{path.stem}.{mark}{path.suffix}")
 

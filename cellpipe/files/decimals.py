@@ -1,4 +1,4 @@
-"""Numbers as people write them: decimal commas, thousands separators, exponents.
+"""Numbers in tables written by people: decimal commas, thousands separators, exponents.
 
 text       mark "."   mark ","
 0,1        -          0.1        one reading only: it shows which mark the table uses
@@ -81,7 +81,7 @@ def decimal_mark(texts: Iterable[str], separator: str) -> str:
         if separator == ";" and not dots:
             return ","
         raise Doubtful(commas[0])
-    # 12.250 is a position as programs write it, 1.000 beside 250 more likely a thousand
+    # 12.250 is a position as programs write it, 1.000 next to 250 more likely a thousand
     if separator == ";" or (separator != "," and all(text.endswith("0") for text in dots)):
         raise Doubtful(dots[0])
     return "."

@@ -21,7 +21,7 @@ _BLANKS = " \t\n\u00a0\u202f\u2007\u2009\u200b\u200e\u200f\u2060\ufeff"
 _INNER = str.maketrans(dict.fromkeys("\u00a0\u202f\u2007\u2009\n", " "))
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16 does, so it is asked first
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16 does, so it is tested first
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -45,7 +45,7 @@ def clean(cell: str) -> str:
 
 
 def decoded(data: bytes, name: str) -> tuple[str, tuple[str, ...]]:
-    """Text of a file, and what a person should know of its encoding.
+    """Text of a file, and a note on its encoding.
 
     Raises BadConfig for bytes that are no text.
     """

@@ -1,4 +1,5 @@
-"""What a job has written, as sha256 sums beside the results: by them `verify` knows each byte.
+"""What a job has written, as sha256 sums next to the results: `verify` compares each byte with
+them.
 
     results/P/digests/<rule>.json              of a plate's rules
     results/P/digests/<rule>/<block>.json      of rules on blocks
@@ -29,7 +30,7 @@ class Record:
     """What one job has written.
 
     files : path below the plate's folder → sha256
-    outputs : the outputs of the rule, files and folders; `files` holds what lies in them, and more
+    outputs : the outputs of the rule, files and folders; `files` lists their contents, and more
     metadata : path below the plate's folder → text of that file of metadata, word for word
     made : what the files were made with, as `run.made.Made.as_dict` gives it
     """
@@ -63,9 +64,9 @@ def write_record(
 ) -> None:
     """Note the sha256 of files, and of all files of folders, below a plate's folder `root`.
 
-    `also` are files and folders beside the rule's outputs. A twin of the job may write the same
-    files meanwhile (with other seconds in them): then they are read again, so that the last record
-    is of the files that are there.
+    `also` are files and folders in addition to the rule's outputs. A twin of the job may write the
+    same files meanwhile (with other seconds in them): then they are read again, so that the last
+    record is of the files that are there.
 
     Raises CellpipeError for an output that is gone since the job wrote it: the record would stand
     for less than the twin that took it away writes.

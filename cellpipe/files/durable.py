@@ -1,4 +1,4 @@
-"""Data reach the disk before a receipt says that they are there.
+"""Data reach the disk before a receipt records them.
 
 After a loss of power a file that was renamed into place can be empty: the name had reached the
 disk, the data had not. So the file system is brought to disk before a receipt is written, once
@@ -18,7 +18,7 @@ VARIABLE = "CELLPIPE_DURABLE"  # set for all jobs by rules/common.smk
 
 
 def is_wanted() -> bool:
-    """Whether the config asks for it; yes where nothing is said."""
+    """Whether the config requires it; true by default."""
     return os.environ.get(VARIABLE, "1") != "0"
 
 

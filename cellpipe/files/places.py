@@ -1,7 +1,7 @@
-"""Where a plate's images and its results lie: never in each other.
+"""Folders of a plate's images and of its results: never inside each other.
 
-Laying out a plate removes what is no longer wanted below ``results/P``; images that lie there,
-or results that lie among images, would be lost or taken for images.
+Laying out a plate removes what is no longer wanted below ``results/P``; images there,
+or results among images, would be lost or taken for images.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RESERVED = ("logs", "benchmarks", "models", "evaluation")  # folders of results 
 
 
 def refuse_overlaps(plates: Mapping[str, Mapping[str, Any]], results: str | Path) -> None:
-    """Raise BadConfig if images lie in results, results in images, or two results in one folder.
+    """Raise BadConfig if images are in results, results in images, or two results in one folder.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def refuse_overlaps(plates: Mapping[str, Mapping[str, Any]], results: str | Path
 
 
 def refuse_file(results: str | Path) -> None:
-    """Raise BadConfig if the folder of results, or one that it is to lie in, is a file."""
+    """Raise BadConfig if the folder of results, or one of its parents, is a file."""
     for path in (Path(results), *Path(results).parents):
         if os.path.lexists(path):
             if not path.is_dir():
@@ -90,7 +90,7 @@ def refuse_overlap(
 
 
 def _contains(outer: Path, inner: Path) -> bool:
-    """Whether `inner` is `outer` or lies in it, by real paths or as the disk sees them."""
+    """Whether `inner` is `outer` or is inside it, by real paths or by device and inode."""
     real_outer, real_inner = Path(os.path.realpath(outer)), Path(os.path.realpath(inner))
     if real_inner.is_relative_to(real_outer):
         return True
@@ -98,7 +98,7 @@ def _contains(outer: Path, inner: Path) -> bool:
 
 
 def _is_folder_of(results: Path, images: Path) -> bool:
-    """Whether `images` are, or lie in, a folder of the results that is mounted elsewhere, too.
+    """Whether `images` are, or are inside, a folder of the results that is mounted elsewhere, too.
 
     On that second path, its parents are others. Folders of images are not listed: they can be long.
     """
@@ -116,7 +116,7 @@ def _folders_in(folder: Path) -> list[Path]:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """What the disk knows a folder by; None if it is not there."""
+    """Device and inode of a folder; None if it does not exist."""
     try:
         found = path.stat()
     except OSError:

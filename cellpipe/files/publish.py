@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def published(path: str | Path, *, synced: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it into place if the body ends well.
+    """Yield a temporary path next to `path`; rename it into place if the body ends well.
 
     Works for files and for folders (an old folder of that name is replaced). The suffix is kept,
     because writers choose formats by it. `synced`: its content is on disk before it has its name
-    (see `durable`); not asked for where there are many files, and a torn one is noticed.
+    (see `durable`); omitted where there are many files and an incomplete one is noticed.
     """
     path = Path(path)
     _refuse_lost_folder(path)

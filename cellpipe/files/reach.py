@@ -1,6 +1,6 @@
 """Files that cannot be reached now: a fault of the place, not of the file.
 
-A permission, a disk that does not answer or a share that is away say nothing of an image: it is
+A permission, a disk that does not answer or a disconnected share are no property of an image: it is
 tried again, then the job fails, and the next run makes it again. Only what was read and found bad
 is quarantined.
 """
@@ -36,8 +36,8 @@ def reached(read: Callable[[], T], path: Path | str, retries: int = RETRIES) -> 
     Raises
     ------
     Unreachable
-        If a permission, a disk or a share stands between us and `path`, every time. Other errors
-        are of the file itself, and are raised as they are.
+        If a permission, a disk or a share prevents access to `path`, every time. Other errors
+        are of the file itself, and are raised unchanged.
     """
     wait_s = FIRST_WAIT_S
     for attempt in range(retries + 1):

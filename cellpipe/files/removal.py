@@ -3,8 +3,8 @@
     owned/            results/P/P.ome.zarr, a receipts folder, the folder of a published file
       a/b/c           may go: every folder between is a real one
       link            the link itself may go, never what it leads to
-      link/x          refused: x lies somewhere else
-      ../y            refused: y lies outside
+      link/x          refused: x is somewhere else
+      ../y            refused: y is outside
 
 A test holds that no other module of the package deletes anything.
 """
@@ -23,7 +23,7 @@ class Refused(CellpipeError):
 
 
 def remove(path: Path, owned: Path) -> None:
-    """Delete a file, a folder or a link (the link alone) that lies below `owned`.
+    """Delete a file, a folder or a link (the link alone) below `owned`.
 
     What is not there is no fault. Raises Refused for the owned folder itself, for a path outside
     of it, and for one that is reached through a link.
@@ -48,7 +48,7 @@ def remove_quietly(path: Path, owned: Path) -> None:
 
 
 def refuse_elsewhere(path: Path, owned: Path) -> None:
-    """Raise Refused unless `path` lies below `owned`, with real folders all the way to it.
+    """Raise Refused unless `path` is below `owned`, with real folders all the way to it.
 
     `owned` itself may be a link, or be reached through links (results on another disk).
     """

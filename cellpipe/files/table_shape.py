@@ -18,7 +18,7 @@ Body = list[tuple[int, list[str]]]  # rows below the header, with their numbers
 
 # what spreadsheets show where a value is wrong (#N/A, #DIV/0!, #BEZUG!), or too wide (####)
 _ERROR = re.compile(r"#(?:N/A|NV|N/D|[A-ZÀ-Ý0-9/]{2,}[!?])|#{2,}")
-_HEADER_WITHIN = 50  # rows in which a header below titles is looked for
+_HEADER_WITHIN = 50  # rows in which a header below titles is searched
 
 
 def refuse_titles(
@@ -69,7 +69,7 @@ def refuse_wide_rows(body: Body, width: int, separator: str, name: str) -> None:
 
 
 def _split_decimal(row: list[str]) -> bool:
-    """Whether two whole numbers stand side by side, as "0,5" does where commas separate cells."""
+    """Whether two whole numbers are adjacent, as "0,5" does where commas separate cells."""
     return any(a.isdecimal() and b.isdecimal() for a, b in itertools.pairwise(row))
 
 
@@ -85,7 +85,7 @@ def refuse_errors(number: int, row: list[str], name: str) -> None:
 
 
 def refuse_nameless(i: int, letter: str, columns: list[str], body: Body, name: str) -> None:
-    """Cells below an empty header, as below merged ones; a whole plate drawn as a grid."""
+    """Cells below an empty header, as below merged ones; a whole plate in the form of a grid."""
     grid = [column for column in columns if column]
     if i == 0 and len(grid) > 1 and all(column.isdecimal() for column in grid):
         raise BadConfig(

@@ -1,4 +1,4 @@
-"""Read tables, on the thread that asks for them, and with their checksums."""
+"""Read tables, on the calling thread, and with their checksums."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
 
 
 def read_statistics(path: str | Path) -> pd.DataFrame:
-    """statistics.tsv of a plate; names of groups and notes are text, whatever they look like."""
+    """statistics.tsv of a plate; names of groups and notes are text, whatever their form."""
     texts = ("readout", "kind", "group", "note")
     table = pd.read_csv(
         path, sep="\t", dtype=dict.fromkeys(texts, "str"), keep_default_na=False, na_values=[""]

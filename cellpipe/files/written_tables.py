@@ -1,4 +1,5 @@
-"""Tables that people write, by hand, with Excel or with a LIMS: read right, or refused in words.
+"""Tables that people write, by hand, with Excel or with a LIMS: read correctly, or refused with a
+message.
 
     plate map, sheet of plates, manifest.csv, annotations, lines, true spots ──► WrittenTable
 
@@ -239,7 +240,7 @@ def _letter(i: int) -> str:
 def local_path(text: str) -> str:
     """A path in which backslashes separate folders, as this machine writes it.
 
-    A backslash may be part of a name here; then the path is there as it stands.
+    A backslash may be part of a name here; then the path exists unchanged.
     """
     text = as_on_disk(text)
     if "\\" not in text or Path(text).exists() or on_windows(text):

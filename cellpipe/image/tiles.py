@@ -97,7 +97,7 @@ def tile_grid(
         raise BadConfig(
             seen=f"tile_px {tile_px} with a halo of {halo_px}",
             wanted=f"at least {2 * halo_px + align_px}, and a halo in steps of {align_px}",
-            do="enlarge segment.tile_px",
+            do="enlarge 'segment.nuclei.tile_px'",
         )
     rows, columns = (_spans(size, core_px, halo_px, align_px) for size in shape)
     for y, x in itertools.product(rows, columns):

@@ -121,7 +121,7 @@ def check_ratios(ratios: Mapping[str, Mapping[str, str]], columns: Sequence[str]
                 continue
             near = difflib.get_close_matches(wanted, columns, n=1, cutoff=0.0)
             raise BadConfig(
-                seen=f"measure.ratios.{name}.{part} = {wanted!r}",
+                seen=f"{wanted!r} for 'measure.ratios.{name}.{part}'",
                 wanted="a column of the cell table",
                 do=f"write {near[0]!r}, or one of: {', '.join(columns)}",
             )

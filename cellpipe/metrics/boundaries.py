@@ -1,4 +1,4 @@
-"""How far the outlines that were found lie from the true ones."""
+"""Distance between the outlines that were found and the true ones."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cellpipe.metrics.labels import Matches
 from cellpipe.metrics.outlines import outlines
 from cellpipe.metrics.overlap import Overlap
 
-NEAR_PX = 8  # as far as most outlines err; beyond, a search tree looks
+NEAR_PX = 8  # as far as most outlines err; beyond, a search tree is used
 
 
 def surface_distances(
@@ -24,7 +24,7 @@ def surface_distances(
     Parameters
     ----------
     truth, predicted : integer arrays, shape (Y, X), 0 background
-    pairs, matched : what `overlap` and `matches` say of them
+    pairs, matched : results of `overlap` and `matches` for them
 
     Returns
     -------
@@ -45,8 +45,8 @@ def surface_distances(
 def _nearest(source: np.ndarray, target: np.ndarray, own: np.ndarray, of: np.ndarray) -> np.ndarray:
     """From each outline pixel labelled `own[i]` in `source` to the nearest labelled `of[i]`.
 
-    Looks at the pixels around, nearest first, all outlines at once: most are found within a few
-    steps, and each step asks only those that are left.
+    Searches the pixels around, nearest first, all outlines at once: most are found within a few
+    steps, and each step takes only those that are left.
     """
     y, x = np.nonzero(source)
     wanted = _renamed(source[y, x], own, of)

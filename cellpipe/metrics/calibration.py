@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: of objects with 0.8, four in five should be real."""
+"""Whether probabilities are calibrated: of objects with 0.8, four in five should be real."""
 
 from __future__ import annotations
 

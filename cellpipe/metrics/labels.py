@@ -95,7 +95,7 @@ def average_precision(
 
 
 class Panoptic(NamedTuple):
-    """pq = sq × rq: how well objects are drawn, times how many are found."""
+    """pq = sq × rq: how well objects are outlined, times how many are found."""
 
     pq: float
     sq: float

@@ -1,4 +1,4 @@
-"""What is wanted of every library that computes scores: silence, and floats."""
+"""Common wrapper of the libraries that compute scores: no output, and floats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Progress bars and prints of the libraries say nothing that the scores do not."""
+    """Suppresses progress bars and prints of the libraries."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         yield
 

@@ -92,7 +92,7 @@ def summarise(images: pd.DataFrame) -> dict[str, tuple[float, float]]:
 
 
 def scored(images: pd.DataFrame) -> pd.DataFrame:
-    """The rows that have scores: the others stand in the table with a note that says why not."""
+    """The rows that have scores: the others have a note with the reason."""
     return images[images["n_true"].notna()] if "n_true" in images else images.iloc[:0]
 
 
@@ -167,7 +167,7 @@ def _pooled_of_all(images: pd.DataFrame) -> dict[str, float]:
     """Of images with a complete truth; NaN without one."""
     n_objects = images["n_true"] + images["n_found"]
     total = int(n_objects.sum())
-    # F1 is twice the hits over the objects of both: so it says the hits, to the last one
+    # F1 is twice the hits over the objects of both: so it determines the hits exactly
     hits = [round(float((images[f"f1_{t:g}"] * n_objects).sum() / 2)) for t in THRESHOLDS]
     areas = (int(images[name].sum()) for name in AREAS)
     n_found = int(images["n_found"].sum())

@@ -25,7 +25,7 @@ from cellpipe.metrics.track_matches import match_frames, outlined_frames
 from cellpipe.readers.ctc import MAX_LABEL, Movie, read_ctc, read_mask
 from cellpipe.readers.ctc_rules import check_masks
 
-# what is scored, in the order of a table that people read
+# what is scored, in the order of the table
 CTC_SCORES = (
     "SEG", "DET", "TRA", "LNK", "OP_CTB", "OP_CLB(0)", "OP_CLB(1)",
     "CT", "TF", "BC(0)", "BC(1)", "BC(2)", "BC(3)", "CCA", "CHOTA", "IDF1",
@@ -52,7 +52,7 @@ def score_tracking(truth_folder: str | Path, result_folder: str | Path) -> dict[
     dict of float
         `CTC_SCORES` (0 … 1, 1 is perfect), then division_precision, division_recall and
         division_f1, each with suffix _0 and _1: the frames by which a division may be early or
-        late. NaN where a score has no meaning (`why_empty` says why). A result without any
+        late. NaN where a score has no meaning (`why_empty` gives the reason). A result without any
         track scores 0.
 
     Raises
@@ -93,7 +93,7 @@ def score_tracking(truth_folder: str | Path, result_folder: str | Path) -> dict[
 
 
 def why_empty(scores: Mapping[str, float]) -> dict[str, str]:
-    """For each score that is NaN, the reason in words."""
+    """For each score that is NaN, the reason as text."""
     reasons = {
         "SEG": "the truth has no outlines (SEG)",
         "OP_CTB": "the truth has no outlines (SEG)",
@@ -126,7 +126,7 @@ def _refuse_high_labels(true_movie: Movie, movie: Movie) -> None:
 def _matched(
     true_movie: Movie, movie: Movie, truth: Path, result: Path
 ) -> tuple[np.ndarray, np.ndarray, dict[str, list], dict[str, list]]:
-    """Tables of result and truth, and who matches whom in TRA and in SEG, frame by frame."""
+    """Tables of result and truth, and the matches of TRA and of SEG, frame by frame."""
     from ctc_metrics.metrics import valid
 
     tracks, true_tracks = (m.tracks[_COLUMNS].to_numpy() for m in (movie, true_movie))

@@ -29,7 +29,7 @@ def of_some_cells(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def why_no_labels(labels: np.ndarray) -> str:
-    """Why an image (Y, X) is a mask rather than labels of objects, in words; "" if it is not."""
+    """Why an image (Y, X) is a mask rather than labels of objects, as text; "" if it is not."""
     values = np.unique(labels[labels > 0])
     if not 0 < len(values) <= 3:
         return ""
@@ -46,7 +46,7 @@ def why_no_labels(labels: np.ndarray) -> str:
 
 
 def why_markers(pairs: Overlap) -> str:
-    """Why true labels are markers rather than outlines, in words; "" if they may be outlines.
+    """Why true labels are markers rather than outlines, as text; "" if they may be outlines.
 
     Markers are much smaller than what was found over them.
     """

@@ -6,6 +6,7 @@ working scale, data, split and scores.
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
@@ -33,7 +34,7 @@ class Card:
     def trained_on(self) -> str:
         """The sets of images that it was trained on, in words."""
         data = self.extra.get("data", "")
-        return data if isinstance(data, str) else ", ".join(map(str, data))
+        return data if isinstance(data, str) else ", ".join(map(_named, data))
 
     @property
     def digest(self) -> str:
@@ -46,6 +47,11 @@ class Card:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")
 
 
+def _named(data: dict | str) -> str:
+    """A set of images by its name, with its licence."""
+    return data if isinstance(data, str) else f"{data.get('set', data)} ({data.get('licence')})"
+
+
 def weights_path(name_or_path: str | Path) -> Path:
     """Where the weights are: a shipped name ("nuclei"), or a path to a .safetensors file."""
     text = str(name_or_path)
@@ -54,10 +60,13 @@ def weights_path(name_or_path: str | Path) -> Path:
     else:
         path = Path(str(resources.files("cellpipe"))) / "weights" / f"{text}.safetensors"
     if not path.is_file():
+        near = difflib.get_close_matches(text, shipped(), n=1)
         raise CellpipeError(
-            seen=f"weights {text!r}",
+            seen=f"no weights {text!r}",
             wanted=f"one of {', '.join(shipped()) or 'no shipped weights'}, or a .safetensors file",
-            do="correct weights in the config, or train them (snakemake train)",
+            do=f"did you mean '{near[0]}'?"
+            if near
+            else "correct 'weights' in the config, or train them (snakemake train)",
         )
     return path
 

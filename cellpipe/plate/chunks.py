@@ -1,7 +1,7 @@
 """Chunks of an array as files: which there are, which are missing, which are torn.
 
 A chunk that is missing reads as zeros, and a torn one as anything, both without an error; so
-both are looked for. One that was altered is noticed by the checksum that it bears (NGFF 0.5).
+both are checked. An altered one is noticed by its checksum (NGFF 0.5).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MEND = (
 def read_planes(array: Array, index: tuple[slice, ...], what: str) -> np.ndarray:
     """Planes, or a region of each, under `index`, shape (Z, Y, X).
 
-    Raises BadImage for a chunk that is torn, Unreachable where a disk or a permission stands
+    Raises BadImage for a chunk that is torn, Unreachable if a disk or a permission is
     between us and it, after some attempts.
     """
     root = str(array.store_path).removeprefix("file://")
@@ -46,7 +46,7 @@ def read_planes(array: Array, index: tuple[slice, ...], what: str) -> np.ndarray
 
 
 def torn_chunks(array: Array, index: tuple[slice, ...]) -> list[Path]:
-    """Chunks shorter than Blosc's header says: its decoder reads on past their end.
+    """Chunks shorter than in Blosc's header: its decoder reads on past their end.
 
     Chunks of other codecs, whose decoders notice, and missing ones are passed over.
     """
@@ -80,9 +80,9 @@ def _codecs(array: Array) -> list[str]:
 
 
 def _whole(path: Path, n_more: int, n_bytes: int | None) -> bool:
-    """Whether a chunk is as long as Blosc's header says, and `n_more` bytes.
+    """Whether a chunk is as long as in Blosc's header, and `n_more` bytes.
 
-    And whether it would unpack to `n_bytes`: a decoder would ask for whatever it says.
+    And whether it would unpack to `n_bytes`: a decoder would allocate whatever size it claims.
     """
     with path.open("rb") as file:
         header = file.read(16)

@@ -1,4 +1,4 @@
-"""Bring a plate on disk to what its metadata trees say, keeping the pixels that can stay.
+"""Make a plate on disk agree with its metadata trees, keeping the pixels that are still valid.
 
 Every JSON file is written whole or not at all, and only where it differs, so laying out can be
 cut short, and done twice, without harm.
@@ -33,7 +33,7 @@ def note_provenance(folder: Path, facts: Any) -> None:
 
 
 def bring_image(folder: Path, tree: trees.Tree, owned: Path) -> None:
-    """Make an image on disk what `tree` says; arrays that are right stay as they are.
+    """Make an image on disk agree with `tree`; arrays that are right stay unchanged.
 
     Nothing outside of `owned` is changed, and nothing that cellpipe does not write is removed.
     """
@@ -49,7 +49,7 @@ def bring_image(folder: Path, tree: trees.Tree, owned: Path) -> None:
 
 
 def bring_labels(folder: Path, tree: trees.Tree, own: Collection[str], owned: Path) -> None:
-    """Make the label layers of an image what `tree` says; layers that are right stay.
+    """Make the label layers of an image agree with `tree`; layers that are right stay.
 
     `own` are the names of layers that cellpipe writes: layers of other names are another's work,
     and stay in any case.
@@ -113,7 +113,7 @@ def write_group(folder: Path, files: trees.Files, owned: Path) -> None:
 def _bring_array(folder: Path, files: trees.Files, owned: Path) -> None:
     """Keep an array that is the same, with its chunks; else start an empty one.
 
-    What is in the folder is looked at before its metadata are: a twin may lay it out in between,
+    The contents of the folder are listed before its metadata: a twin may lay it out in between,
     and fill it, and then it is the same.
     """
     name = "zarr.json" if "zarr.json" in files else ".zarray"
@@ -128,7 +128,7 @@ def _bring_array(folder: Path, files: trees.Files, owned: Path) -> None:
 
 
 def _holds_more_than_asides(folder: Path) -> bool:
-    """Whether anything stands in a folder, or in what it links to, but files written aside."""
+    """Whether anything is in a folder, or in what it links to, but files written aside."""
     try:
         return folder.is_symlink() or any(not is_aside(path) for path in folder.iterdir())
     except FileNotFoundError:
@@ -169,7 +169,7 @@ def _link(link: Path, target: Path, owned: Path) -> None:
 
 
 def _remove_other_version(folder: Path, files: trees.Files, owned: Path) -> None:
-    """A plate laid out anew in the other NGFF version must not be both."""
+    """A plate laid out again in the other NGFF version must not be both."""
     for name in set(_METADATA) - set(files):
         remove(folder / name, owned)
 
@@ -186,6 +186,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, content: Any) -> None:
-    """Write a file of metadata. What a killed job had left aside of it is beside it: it goes."""
+    """Write a file of metadata. An unfinished copy of a killed job next to it is removed."""
     remove_leftovers(path.parent)
     publish_text(path, json.dumps(content, indent=1) + "\n", synced=False)

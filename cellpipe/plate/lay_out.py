@@ -3,7 +3,7 @@
 One job does this for a whole plate, so that metadata has one writer. It can be done again at any
 time: what has the right shape stays, with its pixels. Plates that are OME-Zarr already are read
 in place: the new plate links to their arrays and has label layers of its own, so that the
-original stays as it was.
+original stays unchanged.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def lay_out(
 
     Parameters
     ----------
-    layout : path of the ``layout.json`` to write; the store lies beside it
+    layout : path of the ``layout.json`` to write; the store is next to it
     inspection : see `manifest.inspect_planes`
     colors : RRGGBB per channel
     labels : names of label layers

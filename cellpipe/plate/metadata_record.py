@@ -13,13 +13,13 @@ def rule_of(plate: Plate) -> str:
 
 
 def note_metadata(plate: Plate) -> None:
-    """Record the metadata as they are now."""
+    """Record the current metadata."""
     root = plate.layout.parent
     digests.write_record(root, rule_of(plate), None, [], metadata=metadata_of(plate))
 
 
 def metadata_faults_but_provenance(plate: Plate) -> dict[str, str]:
-    """`metadata_faults` without those in what made the pixels, which the caller notes anew.
+    """`metadata_faults` without those in what made the pixels, which the caller records again.
 
     A job that was killed while it noted that leaves some files with it, and an older record.
     """

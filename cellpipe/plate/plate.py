@@ -43,12 +43,12 @@ from cellpipe.plate.chunks import (
 from cellpipe.plate.regions import StoredFrame, write_sampled
 
 if TYPE_CHECKING:
-    import zarr  # and where an array is opened: some jobs ask a plate for its fields alone
+    import zarr  # and where an array is opened: some jobs only need the fields of a plate
 
 
 @dataclass(frozen=True)
 class Field:
-    """One field of one well: where its image lies in the plate and how it is shaped."""
+    """One field of one well: the place of its image in the plate and its shape."""
 
     well: str
     field: int
@@ -96,7 +96,7 @@ class Plate:
         self.label_names: list[str] = self._described["labels"]
         self.projection: str = self._described.get("projection", "max")  # of stacks in z
         self.in_place: bool = bool(self._described.get("source"))
-        # kept per plate, not per process: a plate that is laid out anew has new arrays
+        # kept per plate, not per process: a plate that is laid out again has new arrays
         self._open = lru_cache(maxsize=512)(partial(_opened, owned=self.layout.parent))
 
     @cached_property
@@ -246,14 +246,14 @@ class Plate:
                 remove(chunk, self.layout.parent)
 
     def array(self, where: Field, level: int, name: str | None = None) -> zarr.Array:
-        """The array of an image at a level, or of its labels; written only by who computes it."""
+        """The array of an image at a level, or of its labels; written by its job alone."""
         inner = Path("labels", name, str(level)) if name else Path(where.levels[level])
         return self._open(self.path / where.path / inner)
 
     def _arrays(
         self, well: str, field: int, t: int, name: str | None
     ) -> Iterator[tuple[zarr.Array, tuple[slice, ...]]]:
-        """Each level of an image (or of its labels), and where a frame lies in it."""
+        """Each level of an image (or of its labels), and the place of a frame in it."""
         where = self.fields[well, field]
         for level, array_name in enumerate(where.levels):
             if name:
@@ -265,7 +265,7 @@ class Plate:
         """Missing chunks of an image under `index`.
 
         Other writers leave out chunks that are all zero. In a plate that is read in place, a
-        chunk is therefore missing only if its coarsest level says that there was something.
+        chunk is therefore missing only if its coarsest level shows that there was something.
         """
         array = self.array(where, level)
         missing = missing_chunks(array, index)

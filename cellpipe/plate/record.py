@@ -1,7 +1,7 @@
 """The metadata of a plate on disk, word for word: to be kept, compared, and put back.
 
 Of each group and array that cellpipe lays out, the files of metadata; of each array that is
-another's, where its link leads. Chunks are not looked at.
+another's, where its link leads. Chunks are not compared.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _text(path: Path) -> str:
 
 
 def same_but_provenance(path: Path, text: str) -> bool:
-    """Whether a file of metadata is as it was, but for the attribute "cellpipe"."""
+    """Whether a file of metadata is unchanged, except for the attribute "cellpipe"."""
     try:
         was, now = json.loads(text), json.loads(path.read_text(encoding="utf-8"))
         for content in (was, now):

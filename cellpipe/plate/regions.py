@@ -15,9 +15,9 @@ BLOCK_PX = 2048  # edge of what is held at once
 
 
 class StoredFrame:
-    """Channels (C, Z, Y, X) of one frame; slices read what they ask for.
+    """Channels (C, Z, Y, X) of one frame; slices read only their own chunks.
 
-    indices : where each channel lies in the array, full in z, y and x
+    indices : index of each channel in the array, full in z, y and x
     z : the array's axis Z, or None
     """
 
@@ -67,7 +67,7 @@ def _gather(labels: Plane, rows: np.ndarray, columns: np.ndarray, out: np.ndarra
 
 
 def _within(places: np.ndarray) -> Iterator[slice]:
-    """Runs of ascending places that lie less than a block apart."""
+    """Runs of ascending positions less than a block apart."""
     start = 0
     while start < len(places):
         stop = int(np.searchsorted(places, places[start] + BLOCK_PX))

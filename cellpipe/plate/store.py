@@ -1,7 +1,7 @@
-"""A Zarr store on disk that writes each chunk aside, under a name that says who writes.
+"""A Zarr store on disk that writes each chunk aside, under a name that identifies the writer.
 
 zarr's own store does the same under a random name, so that what a killed job has left could not
-be told from what another writes just now.
+be distinguished from what another job is writing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""OME-Zarr metadata as plain dictionaries: what stands in the JSON files of a plate.
+"""OME-Zarr metadata as plain dictionaries: the content of the JSON files of a plate.
 
-A *tree* says what a piece of a plate is to look like on disk: relative path of a group or array →
+A *tree* describes a part of a plate on disk: relative path of a group or array →
 its metadata. NGFF 0.5 keeps it in ``zarr.json``, 0.4 in ``.zgroup``, ``.zarray`` and ``.zattrs``.
 
 Specification: https://ngff.openmicroscopy.org/0.5 and /0.4
@@ -33,7 +33,7 @@ def array(shape: Sequence[int], dtype: str, axes: str, chunk_px: int, version: s
 
     Zstandard 1 with byte shuffle is the smallest of those measured on 16-bit fields of nuclei.
     In 0.5 each chunk ends with its CRC-32C, which every reader of Zarr v3 checks; Zarr v2, and so
-    0.4, has no checksum that readers other than zarr-python know.
+    0.4, has no checksum that readers other than zarr-python support.
     """
     chunks = [1] * (len(shape) - 2) + [min(side, chunk_px) for side in shape[-2:]]
     kind = np.dtype(dtype)
@@ -82,8 +82,8 @@ def multiscales(
 ) -> dict[str, Any]:
     """The multiscales attribute; `scales` has a row per level, full resolution first.
 
-    An axis without a unit has a scale that is not known. `coarse` says what a coarse pixel holds
-    of those it covers: "mean" or "nearest".
+    An axis without a unit has a scale that is not known. `coarse` describes the value of a coarse
+    pixel of those it covers: "mean" or "nearest".
     """
     described = []
     for axis in axes:
@@ -170,5 +170,5 @@ def well(images: Sequence[str], version: str) -> Files:
 
 
 def _inner(version: str) -> dict[str, str]:
-    """0.4 repeats its version in every object; 0.5 says it once."""
+    """0.4 repeats its version in every object; 0.5 has it once."""
     return {"version": version} if version == "0.4" else {}

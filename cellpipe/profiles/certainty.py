@@ -1,4 +1,4 @@
-"""Does a well that passes the threshold stand out, or may it be chance? Few cells, few controls.
+"""Does a well that passes the threshold differ, or may it be chance? Few cells, few controls.
 
     readout   negatives (60 cells each)     a well of 3 cells        its median varies √20
               · ··:·· ·                              ·               times as much
@@ -34,7 +34,7 @@ def median_errors(
     well : (N,) where they are
     n_frames : frames of each well (indexed by well) in which the same cells are seen again
 
-    The spread within wells is taken as one for the plate: few cells cannot tell their own.
+    The spread within wells is taken as one for the plate: few cells do not determine their own.
     """
     known = np.isfinite(values.to_numpy(float))
     values, well = values[known].astype("float64"), well[known]
@@ -67,7 +67,7 @@ def why_uncertain(
     errors: pd.Series | None = None,
     counts: pd.Series | None = None,
 ) -> pd.Series:
-    """Why a well that passes the threshold may be chance; "" where it stands out.
+    """Why a well that passes the threshold may be chance; "" where it is certain.
 
     Parameters
     ----------
@@ -115,13 +115,13 @@ def why_uncertain(
 def _far_beyond(counts: pd.Series, controls: pd.Series) -> pd.Series:
     """Whether counts are a third of the smallest control's or less, or three times the largest's.
 
-    A well in which next to nothing is left needs no spread to be told apart.
+    A well in which next to nothing is left needs no spread to be distinguished.
     """
     return (FAR_BEYOND * counts <= controls.min()) | (counts >= FAR_BEYOND * controls.max())
 
 
 def _anscombe(counts: pd.Series, usual: float) -> pd.Series:
-    """Standard deviations that Poisson counts lie apart (Anscombe, Biometrika 35, 246, 1948)."""
+    """Standard deviations between Poisson counts (Anscombe, Biometrika 35, 246, 1948)."""
     return 2 * (np.sqrt(counts + 0.375) - np.sqrt(usual + 0.375)).abs()
 
 

@@ -1,8 +1,8 @@
 """Counts of a well, and what they are per field, per mm² and per hour that was imaged.
 
-A raw count (n_cells, n_tracks …) is what lies on the ground that was imaged. Wells are compared by
+A raw count (n_cells, n_tracks …) is the number of objects in the imaged area. Wells are compared by
 it only after it was brought to the number of fields that the plate's wells usually have, so a well
-of which half could be read is no hit. 0 where ground was imaged and nothing was on it, empty where
+of which half could be read is no hit. 0 where an area was imaged and contained nothing, empty where
 none was.
 """
 
@@ -84,7 +84,7 @@ def objects_per_well(
 def tracks_per_well(
     counts: pd.DataFrame, ground: pd.DataFrame, mm2_per_px: float, hours_per_frame: float, name: str
 ) -> pd.DataFrame:
-    """Counts of tracks on ground that was imaged: 0 where there are none, and the rates of them.
+    """Counts of tracks in the imaged area: 0 where there are none, and the rates of them.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def comparable(wells: pd.DataFrame, readouts: Sequence[str]) -> pd.DataFrame:
 def why_incomplete(wells: pd.DataFrame, readout: str) -> pd.Series:
     """Why each well is kept out of what is compared by `readout`; "" where it is not.
 
-    Of spots and tracks, frames in which spots could not be sought, or cells not be linked, are
+    Of spots and tracks, frames in which spots could not be detected, or cells not be linked, are
     absent too.
     """
     import pandas as pd
@@ -150,7 +150,7 @@ def why_incomplete(wells: pd.DataFrame, readout: str) -> pd.Series:
 
 
 def family_of(readout: str) -> str:
-    """What a readout is read from beside the cells: "spots", "tracks", "spot_tracks"; or ""."""
+    """The table of a readout that is not in the cells: "spots", "tracks", "spot_tracks"; or ""."""
     if readout in SPOT_COUNTS or readout == "spot_count":
         return "spots"
     if readout in SPOT_TRACK_COUNTS or readout in PARTICLE_READOUTS:
@@ -161,7 +161,7 @@ def family_of(readout: str) -> str:
 
 
 def ground_of_family(ground: pd.DataFrame, family: str) -> pd.DataFrame:
-    """What `comparable` needs to know of the ground (`well_ground`) of spots or tracks."""
+    """Input of `comparable` from the imaged area (`well_ground`) of spots or tracks."""
     names = {name: f"{family}_{name}" for name in ("imaged_fields", "imaged_share")}
     what = family.replace("_", " ")
     reasons = [f"{what}: {reason}" if reason else "" for reason in ground["incomplete_reason"]]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEWEST = 3  # tracks before the hole, for their end to mean something
-FOLLOWED = 0.5  # part of the tracks that usually goes on from frame to frame
+FOLLOWED = 0.5  # part of the tracks that usually continues from frame to frame
 MOVIE = ["well", "field"]
 
 
@@ -85,7 +85,7 @@ def wells_of_cut_movies(
 
 
 def _ends_all(start: np.ndarray, end: np.ndarray, frames: np.ndarray, t: int) -> bool:
-    """Whether no track goes on from the frame before t to t, although they do between others."""
+    """Whether no track continues from the frame before t to t, although they do between others."""
     at = int(np.searchsorted(frames, t))
     before = frames[at - 1] if at else t
     alive = (start <= before) & (end >= before)

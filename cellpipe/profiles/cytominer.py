@@ -102,14 +102,14 @@ def feature_references(profiles: pd.DataFrame) -> pd.DataFrame:
 
 
 def select_profile_features(profiles: pd.DataFrame) -> pd.DataFrame:
-    """Profiles without features that are missing, constant, extreme or tell the same as another."""
+    """Profiles without features that are missing, constant, extreme or redundant."""
     return profiles.drop(columns=list(unselected_features(profiles)))
 
 
 def unselected_features(profiles: pd.DataFrame) -> dict[str, str]:
     """Features of normalised profiles that a selection leaves out: feature → reason.
 
-    pycytominer's operations, one after the other: each sees what the one before has left.
+    pycytominer's operations, one after the other: each works on the result of the one before.
     """
     from pycytominer import feature_select
 

@@ -59,13 +59,14 @@ def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
 def aggregate_particles(particles: pd.DataFrame) -> pd.DataFrame:
     """Dynamics of spots per well, one row per well that has spot tracks.
 
-    Tracks of one frame are left out: most are noise that looked like a spot once.
+    Tracks of one frame are left out: most are noise that resembled a spot once.
 
     Returns
     -------
     DataFrame
         plate well n_spot_tracks, the medians of speed, velocity, straightness, lifetime and
-        displacement as spot_median_<column>, spot_fraction_confined (of tracks long enough to tell)
+        displacement as spot_median_<column>, spot_fraction_confined (of tracks long enough to
+        classify)
     """
     import pandas as pd
 

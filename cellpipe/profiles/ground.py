@@ -81,7 +81,7 @@ def well_ground(
     listed : from `listed_fields`; without it fields are taken as listed if they were imaged, and
         as equally large
     min_imaged_share : a well with less than this part of what is usual on the plate is incomplete
-    left_out : well → what was left out of what it lists, in words for the reason
+    left_out : well → what was left out of what it lists, as text for the reason
 
     Returns
     -------

@@ -1,9 +1,10 @@
-"""Wells beside their controls: percent of control, robust z, and hits in three states.
+"""Wells compared with their controls: percent of control, robust z, and hits in three states.
 
-    hit   True   a sample well whose robust z passes the threshold, or that lost its objects beside
+    hit   True   a sample well whose robust z passes the threshold, or that lost its objects
+    compared with
                  controls whose counts vary too much for a robust z (`lost_objects`)
           False  a sample well that was judged and does not
-          empty  a well that was not judged (a control) or cannot be: `hit_reason` says why
+          empty  a well that was not judged (a control) or cannot be: `hit_reason` gives the reason
 
 Percent of control and robust z: Malo et al., Nat. Biotechnol. 24, 167 (2006); Birmingham et
 al., Nat. Methods 6, 569 (2009).
@@ -34,8 +35,8 @@ def normalise_wells(wells: pd.DataFrame, readouts: Sequence[str]) -> pd.DataFram
 
     Both are taken from medians of the control wells; robust z divides by the scaled MAD of the
     negatives, or by their standard deviation where the MAD is 0. NaN where controls are missing, do
-    not differ beyond their noise, or have no spread: `reference_of` says why. Wells are compared as
-    `comparable` makes them, so incomplete ones have neither.
+    not differ beyond their noise, or have no spread: `reference_of` gives the reason. Wells are
+    compared as `comparable` makes them, so incomplete ones have neither.
 
     Raises BadConfig for a readout that is no column of `wells` (tracks of a plate without any).
     """
@@ -73,7 +74,7 @@ def call_hits(
         In robust standard deviations of the negative controls.
     direction : {"up", "down", "both"}
     min_cells : int
-        A well with fewer cells cannot be judged, as its median says little; this does not hold for
+        A well with fewer cells cannot be judged, as its median is uncertain; this does not hold for
         counts, of which a well without cells has a value.
     unmade : str
         Why no well has a value of the readout at all (no classifier), if that is known.
@@ -92,7 +93,7 @@ def call_hits(
         raise BadConfig(
             seen=f"hit direction {direction!r}",
             wanted="'up', 'down' or 'both'",
-            do="correct profile.hits.direction in the config",
+            do="name one of them",
         )
     z = wells[column].astype("float64")
     z = {"up": z, "down": -z, "both": z.abs()}[direction]

@@ -71,7 +71,7 @@ def tables_that_count(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFr
 
 
 def left_out_of_wells(fields: pd.DataFrame) -> dict[str, str]:
-    """What each well lost by it, in words: "B03" → "1 of 4 left out: out of focus"."""
+    """What each well lost by it, as text: "B03" → "1 of 4 left out: out of focus"."""
     if "left_out" not in fields:
         return {}
     rows = fields[_is_left_out(fields)]

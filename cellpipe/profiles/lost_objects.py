@@ -1,13 +1,13 @@
-"""Wells that lost their cells, where robust z cannot say so: counts of controls that vary much.
+"""Wells that lost their cells, where robust z cannot show it: counts of controls that vary much.
 
     negatives 20, 30, 40 cells      MAD 14.8: even a well without any cell has a robust z of -2.0
 
-No count lies below 0. Where that is nearer to the negative controls than the threshold, "no hit"
+No count is below 0. Where that is nearer to the negative controls than the threshold, "no hit"
 would be said of a dead well whatever happened to it (with controls that vary by a third, on 25 to
 60 % of plates). There, a well is a hit if it has a third of the lowest control's count or less and
 a negative binomial distribution with the controls' mean and variance (Poisson, where they vary
 less) gives such a count less probability than a normal one has beyond the threshold; it cannot be
-judged if it lies below all controls otherwise.
+judged if it is below all controls otherwise.
 
 On 1,500 simulated plates each (gamma-distributed wells with Poisson counts of 10, 30 and 200, 3 to
 16 controls): wells without effect are called in at most .3 % where controls vary by a third, .4 %
@@ -30,7 +30,7 @@ FAR_BELOW = 3.0  # times fewer than the lowest control
 
 
 def beyond_reach(spread: Spread, threshold: float) -> bool:
-    """Whether not even 0 lies as far below the controls as the threshold."""
+    """Whether not even 0 is as far below the controls as the threshold."""
     return bool(np.isfinite(spread.scale) and spread.centre < threshold * spread.scale)
 
 
@@ -46,7 +46,7 @@ def lost_objects(
     Parameters
     ----------
     values : of the readout, a count, which cannot be below 0; NaN for wells that are not compared
-    counts : how many objects the values stand for
+    counts : how many objects the values represent
     negative : which wells are negative controls; spread : of their values
     threshold : of robust z
 

@@ -125,7 +125,7 @@ def _tables_by_well(
 def _with_cut_tracks(
     imaged: pd.DataFrame, fields: pd.DataFrame, tracks: pd.DataFrame, plan: Plan, option: str
 ) -> pd.DataFrame:
-    """The ground of tracks, incomplete too where lost frames ended all of them."""
+    """The imaged area of tracks, incomplete too where lost frames ended all of them."""
     why = wells_of_cut_movies(
         cut_movies(fields, tracks),
         tracks,

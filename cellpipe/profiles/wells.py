@@ -33,7 +33,7 @@ __all__ = [
     "select_profile_features", "well_profiles",
 ]  # fmt: skip
 
-# columns of the ground that a reader of the table wants; the others are for sums
+# columns of the ground that are useful in the table; the others are for sums
 GROUND = (
     "n_fields", "n_fields_expected", "n_frames", "imaged_fields", "imaged_share",
     "incomplete", "incomplete_reason",
@@ -41,14 +41,14 @@ GROUND = (
 
 
 class Plan(NamedTuple):
-    """What a plate was to show, beside its tables: what counts are compared by.
+    """What a plate should have had imaged, in addition to its tables: the reference of counts.
 
     listed : from `cellpipe.profiles.ground.listed_fields`
     quarantine : well field t stage of what was left out
     mm2_per_px : area of a pixel, NaN where its size is not known
     hours_per_frame : NaN where it is not known
     min_imaged_share : wells with less of what is usual on the plate are incomplete
-    left_out : well → fields of it that count for nothing, in words
+    left_out : well → fields of it that do not count, as text
     """
 
     listed: pd.DataFrame | None = None

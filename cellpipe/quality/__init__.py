@@ -1,1 +1,1 @@
-"""What a person should know of a plate before reading its numbers: `warnings.plate_warnings`."""
+"""Doubts about the data of a plate, for readers of its results: `warnings.plate_warnings`."""

@@ -6,7 +6,7 @@
     ············   equal pixels from edge to edge, or in a rectangle
 
 Images from which the background was cut off have equal pixels all over, in no such shape: there,
-no band can be told from ground without light, and none is reported.
+a band cannot be distinguished from background without light, and none is reported.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import pandas as pd
 RUN_PX = 16  # equal pixels in a row of an image: by chance never
 BLOCK_PX = 16  # edge of blocks, of lost tiles
 LEAST_BLOCKS = 4  # along both sides of a lost tile
-MOST_CORNERS = 16  # of tiles that are lost together; ground around cells has many more
-BLANK = 0.01  # share of a plane worth a warning: registration leaves narrower margins
+MOST_CORNERS = 16  # of tiles that are lost together; background around cells has many more
+BLANK = 0.01  # smallest share of a plane to report: registration leaves narrower margins
 CHANCE = 0.01  # share of runs that may be equal elsewhere in the image
 
 
@@ -48,7 +48,7 @@ def _equal_runs(plane: np.ndarray) -> np.ndarray:
     at."""
     columns = plane.shape[1] // RUN_PX
     runs = plane[:, : columns * RUN_PX].reshape(len(plane), columns, RUN_PX)
-    equal = runs[:, :, 0] == runs[:, :, RUN_PX - 1]  # few are, so the rest is seldom looked at
+    equal = runs[:, :, 0] == runs[:, :, RUN_PX - 1]  # few are, so the rest is seldom examined
     rows, places = np.nonzero(equal)
     equal[rows, places] = (runs[rows, places] == runs[rows, places, :1]).all(axis=1)
     return equal
@@ -69,7 +69,7 @@ def _bands(plane: np.ndarray) -> float:
 
 
 def _tiles(plane: np.ndarray) -> float:
-    """Share of the plane in tiles of one value: few corners, and noise in all that lies beside."""
+    """Share of the plane in tiles of one value: few corners, and noise everywhere else."""
     rows, columns = (n // BLOCK_PX for n in plane.shape)
     if min(rows, columns) < LEAST_BLOCKS:
         return 0.0

@@ -64,7 +64,7 @@ def doses_of_another_name(
 def controls_of_another_name(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, str]]:
-    """A column of "negative" and "positive", where no well is a control: none is judged by it."""
+    """A column of "negative" and "positive", although no well is a control."""
     plate_map = tables.get("plate_map")
     if plate_map is None or plate_map["control"].fillna("").ne("").any():
         return
@@ -87,7 +87,7 @@ def cells_one_column_on(
 ) -> Iterator[dict[str, str]]:
     """Wells whose condition is a number and that have no dose, where other conditions are words.
 
-    So a row looks whose condition was deleted and the rest moved to the left.
+    This is the pattern of a row whose condition was deleted and the rest moved to the left.
     """
     plate_map = tables.get("plate_map")
     if plate_map is None or plate_map["dose"].isna().all():

@@ -34,12 +34,12 @@ DROPPED = {  # filter → likely cause, what to do
 LOOK = "look at the image and its outlines in the report"
 CAUSES = {
     findings.NOTHING: (
-        "objects of another size than in the training images, out of focus, saturated, or the "
-        "wrong channel",
+        "objects of another size than in the training images, too dim, out of focus, saturated, or "
+        "the wrong channel",
         f"{LOOK}; check 'segment.nuclei.channel', and give 'segment.nuclei.diameter_um'",
     ),
     findings.MISSED: (
-        "objects that were missed (size, focus), or a channel that shows more than nuclei",
+        "objects that were missed (size, focus, too dim), or a channel that shows more than nuclei",
         f"{LOOK}; check 'segment.nuclei.channel', and give 'segment.nuclei.diameter_um'",
     ),
     findings.SIZE: (

@@ -1,9 +1,10 @@
-"""Fields of a plate that are out of focus, told by the other fields of the plate.
+"""Fields of a plate that are out of focus, compared with the other fields of the plate.
 
 Cells that are out of focus are missed, merged and measured too large, and the image by itself may
-look like one of other cells. Against the fields of the same plate it stands out: whatever was done
-to the wells, how sharp their nuclei are (`cellpipe.segment.sharpness`) hardly changes. Frames of a
-movie are held against each other by `cellpipe.quality.movie_quality`; here, movies as wholes are.
+look like one of other cells. Among the fields of the same plate it is conspicuous: whatever was
+done to the wells, how sharp their nuclei are (`cellpipe.segment.sharpness`) hardly changes. Frames
+of a movie are compared with each other by `cellpipe.quality.movie_quality`; here, movies as wholes
+are.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def name_blurred(fields: pd.DataFrame) -> pd.DataFrame:
     "without noise" where the camera's noise is missing: other software smoothed or blanked them.
 
     fields : one row per well, field and t, with `sharpness` (NaN for empty fields, which are not
-        judged by it) and `noise_sigma`
+        evaluated by it) and `noise_sigma`
     """
     if not {"sharpness", "noise_sigma"} <= set(fields):
         return fields

@@ -64,7 +64,7 @@ def name_left_out(
     fields : one row per well, field and t, with `focus_flag` and `<channel>_blank`
     leave_out : the option `profile.leave_out`
 
-    Where half of the planes of a channel are blank in part, it is what these images look like
+    Where half of the planes of a channel are blank in part, it is a property of these images
     (mosaics, turned images), and none is left out for it.
     """
     reasons: list[list[str]] = [[] for _ in range(len(fields))]

@@ -1,4 +1,4 @@
-"""Fields whose grey values are unlike those of the rest of their plate, or stand in two places.
+"""Fields whose grey values differ from those of the rest of their plate, or occur in two places.
 
 A field that was exposed, amplified or exported in another way gives objects, areas and means like
 any other. What it cannot hide is its level, the steps between its grey values (`image.levels`), and
@@ -18,9 +18,9 @@ from cellpipe.quality.fields import places
 from cellpipe.wells import row_and_column
 
 Row = dict[str, str]
-FEWEST = 4  # fields, for one to be held against the others
+FEWEST = 4  # fields, for one to be compared with the others
 TIMES = 2.0  # the usual background: autofluorescence and density make less of a difference
-DEVIATIONS = 6.0  # healthy fields of eight plates, real and simulated, lie within 4.2
+DEVIATIONS = 6.0  # healthy fields of eight plates, real and simulated, are within 4.2
 STEPS = 0.15  # relative
 GAIN = 1.3  # times as high from some well on
 WITHIN = 6.0  # deviations of the wells before and after, by which both are apart
@@ -54,7 +54,7 @@ def flat_images(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
     """Images of one grey value in channels that have others elsewhere.
 
     Where grounds of one grey value are usual on the plate (`quality.blank`), a well without cells
-    looks so without any fault, and cannot be told from a shutter that was closed.
+    looks like this without any fault, and cannot be distinguished from a closed shutter.
     """
     for channel, fields in _by_channel(tables):
         mean, low = (fields[f"{channel}_{name}"] for name in ("mean", "background"))
@@ -88,7 +88,7 @@ def flat_images(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
 
 
 def odd_steps(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
-    """Fields whose grey values lie other steps apart than those of the rest: not as exposed."""
+    """Fields whose grey values have another step than those of the rest: not as exposed."""
     for channel, fields in _by_channel(tables):
         steps = fields[f"{channel}_step"].to_numpy(float)
         if not np.isfinite(steps).any():
@@ -154,7 +154,7 @@ def _is_gain(level: np.ndarray, noise: np.ndarray, k: int) -> bool:
 
 
 def same_pixels(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> Iterator[Row]:
-    """Images that stand in two places: of two wells, fields or channels, pixel by pixel."""
+    """Images that occur in two places: of two wells, fields or channels, pixel by pixel."""
     parts = []
     for channel, fields in _by_channel(tables):
         seen = fields[fields[f"{channel}_noise"] > 0]  # flat ones are all alike
@@ -185,7 +185,7 @@ def same_pixels(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
 def exchanged_channels(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[Row]:
-    """Fields in which two channels look like each other's on the rest of the plate."""
+    """Fields in which two channels resemble each other's on the rest of the plate."""
     by_channel = dict(_by_channel(tables))
     for one, other in combinations(by_channel, 2):
         both = by_channel[one].index.intersection(by_channel[other].index)  # the same fields
@@ -208,7 +208,7 @@ def exchanged_channels(
 def _like_each_other(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Fields of two channels, each more like the other one of the plate than like itself.
 
-    Levels go with the number of cells; what tells is by how much one channel is the brighter one
+    Levels go with the number of cells; the evidence is by how much one channel is the brighter one
     of the same field, and whether that is turned round. A treatment turns one channel, not both.
     """
     brighter = a[:, 2] - b[:, 2]

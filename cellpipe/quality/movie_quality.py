@@ -1,12 +1,12 @@
-"""Frames of a movie that tell nothing: repeated, out of focus, empty; and frames that are lost.
+"""Frames of a movie without information: repeated, out of focus, empty; and frames that are lost.
 
     t            0   1   2   3   4   5   6   7   8   9
-    pixels       a   b   b   c   d   ~   ~   e           f   b twice: the camera stood still
+    pixels       a   b   b   c   d   ~   ~   e           f   b twice: the camera repeated it
     movie_flag           ▲           ▲   ▲               ▲   ~: blurred against the frames around
 
 A repeated frame looks like a cell at rest, and a blurred one like cells that leave: both make
-speeds and tracks wrong, and no single image shows it. Time goes on through lost frames and through
-repeated ones; speeds and mean squared displacements take neither for motion.
+speeds and tracks wrong, and no single image shows it. Time continues through lost frames and
+through repeated ones; speeds and mean squared displacements take neither for motion.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import pandas as pd
 from cellpipe.image.units import label
 
 WINDOW_FRAMES = 31  # of the running median that a frame's focus is compared with
-# Chosen on drawn and real movies: blurred by 2 px or more, focus falls to a third or less; in
-# living ones, mitoses included, to no less than 0.7 of what it is around.
+# Chosen on simulated and real movies: blurred by 2 px or more, focus falls to a third or less; in
+# living ones, mitoses included, to no less than 0.7 of the value around it.
 FOCUS_RATIO = 0.5
 FOCUS_DEVIATIONS = 5.0
 FAR_UM = 10.0  # that the cells of a field go together, from which on it is reported
@@ -37,7 +37,7 @@ def movie_quality(frames: pd.DataFrame) -> pd.DataFrame:
     ----------
     frames : DataFrame
         One row per well, field and t, with the figures of `image_quality` and n_nuclei. Rows
-        without figures (quarantined frames) are left as they are.
+        without figures (quarantined frames) are left unchanged.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def _same_exposure(before: np.ndarray, after: np.ndarray, noise: np.ndarray) -> 
 
 
 def out_of_focus(focus: np.ndarray) -> np.ndarray:
-    """Frames whose focus falls to less than half of what it is around them, bool (N,).
+    """Frames whose focus falls to less than half of the values around them, bool (N,).
 
     `focus` (N,) in order of time. The running median holds as long as fewer than half of its 31
     frames are lost; a movie whose focus changes by itself has to fall farther, 5 deviations.
@@ -136,7 +136,7 @@ def lost_frames(seen: Sequence[int]) -> list[range]:
 
 
 def spans(holes: Sequence[range], most: int = 6) -> str:
-    """Frames in words: "9 to 11, 15"; of many holes the first ones."""
+    """Frames as text: "9 to 11, 15"; of many holes the first ones."""
     words = [f"{h[0]} to {h[-1]}" if len(h) > 1 else str(h[0]) for h in holes]
     return ", ".join(words[:most]) + (" …" if len(words) > most else "")
 

@@ -139,5 +139,5 @@ def nothing_found(
         "where": "plate",
         "seen": f"no object in any of {len(fields):,} fields and frames",
         "likely_cause": "an empty plate, the wrong channel, or another scale",
-        "do": "look at the images; see 'channel' and 'diameter_um' under 'segment' in the config",
+        "do": "look at the images; see 'segment.nuclei.channel' and 'segment.nuclei.diameter_um'",
     }

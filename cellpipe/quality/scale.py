@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 POSSIBLE_UM = (2.0, 60.0)  # median diameter of nuclei: those of yeast, those of giant cells
 CAMERA_UM = 3.0  # pixels of cameras begin here; those in the sample are smaller above 2.5x
-SET_SIZE = "set 'pixel_size_um' under 'ingest' in the config"
-SET_STEP = "set 'time_step_s' under 'ingest' in the config"
+SET_SIZE = "set 'ingest.pixel_size_um' in the config"
+SET_STEP = "set 'ingest.time_step_s' in the config"
 Row = dict[str, str]
 
 
 def facts_of_scale(inspection: Mapping[str, Any]) -> dict[str, str]:
-    """Pixel size, z step, projection and time step of a plate, with sources, in words."""
+    """Pixel size, z step, projection and time step of a plate, with their sources, as text."""
     y, x = inspection.get("pixel_size_y_um"), inspection.get("pixel_size_x_um")
     if y and x:
         size = f"{in_words(y, x)} ({inspection['pixel_size_source']})"
@@ -67,7 +67,7 @@ def unknown_units(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> I
 
 
 def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Row]:
-    """A pixel size that cameras have, or that writers put where they do not know."""
+    """A pixel size that cameras have, or that programs write if they do not know it."""
     source = str(inspection.get("pixel_size_source", "config"))
     if not inspection.get("pixel_size_known", True):
         return
@@ -79,7 +79,7 @@ def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Itera
             "where": "plate",
             "seen": f"{own} in the config; {seen}",
             "likely_cause": "the config is for another objective or binning, or the metadata are",
-            "do": "correct 'pixel_size_um' under 'ingest', or leave it out",
+            "do": "correct 'ingest.pixel_size_um', or leave it out",
         }
     if source == "config":
         return
@@ -155,7 +155,7 @@ def empty_columns(
         }
 
 
-# of engines that do not know them; of plates without a classifier, which is said elsewhere
+# of engines that do not know them; of plates without a classifier, which is reported elsewhere
 MAY_BE_EMPTY = {"foreground_probability", "object_probability", "class_probability"}
 
 
@@ -164,8 +164,7 @@ def _empty_because(part: str) -> tuple[str, str]:
         return (
             "no cell reaches beyond its nucleus: the pixel size is too large, or the largest "
             "distance of cells too small",
-            "check the pixel size ('pixel_size_um' under 'ingest'), then "
-            "'segment.cells.max_distance_um'",
+            "check the pixel size ('ingest.pixel_size_um'), then 'segment.cells.max_distance_um'",
         )
     return (
         "no cell has the values that the column needs",

@@ -12,7 +12,7 @@ TIMES = 1.4  # medians of fields of one well differ by less, if they hold many o
 DEVIATIONS = 6.0  # of few, by as much as they do in other wells
 LEAST = 8  # fields, to know how much that is
 FEWEST = 4  # objects of a field;
-PAIR, PAIR_TIMES = 2, 1.7  # two or three tell no more than that: another objective
+PAIR, PAIR_TIMES = 2, 1.7  # two or three show no more than that: another objective
 COLUMNS = {"object_diameter_px", "n_nuclei"}
 
 

@@ -6,7 +6,7 @@
 A check is one function: it takes the inspection and the tables of a plate (``cells``, ``fields``,
 ``tracks``, ``spot_tracks``, ``msd``, ``wells``, ``statistics``, ``plate_map``; any may be missing)
 and returns rows, dictionaries with the keys of `COLUMNS`, none where nothing is wrong. To add one,
-write it (here, or in a module of its own beside this one) and name it in `CHECKS`. Flags of single
+write it (here, or in a module of its own in this folder) and name it in `CHECKS`. Flags of single
 fields and frames belong in ``fields.parquet``.
 """
 

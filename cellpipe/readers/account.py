@@ -68,7 +68,7 @@ def passed_over(
 
 
 def _may_be_wanted(path: str, why: str) -> bool:
-    """Whether a file that is passed over is an image, or a place where images may lie."""
+    """Whether a file that is passed over is an image, or a place that may contain images."""
     if why in (HIDDEN, NOT_IMAGE, NO_FILE):
         return False
     if why in (OTHER_CHANNEL, NOT_READ, UNFINISHED, LINK_FOLDER):
@@ -252,7 +252,7 @@ def _groups(over: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:
-    """The account in words, a line for the sum and one for each reason."""
+    """The account as text, a line for the total and one for each reason."""
     over = sum(group["files"] for group in found["passed_over"])
     what = found.get("unit", "files")
     lines = [

@@ -112,7 +112,7 @@ def _as_on_disk(paths: list[str], files: Files) -> list[str]:
 
 
 def _refuse_planes_of_several_places(table: pd.DataFrame, manifest: Path) -> None:
-    """One image in two places is a slip of who wrote the list: numbers of one would be wrong."""
+    """One image in two places is a mistake in the list: results of one would be wrong."""
     twice = table[table.duplicated(["path", "page"], keep=False)].sort_values(
         ["path", "page"], kind="stable"
     )

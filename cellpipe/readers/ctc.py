@@ -6,7 +6,7 @@
 
 A line of the table reads "L B E P": label, first frame, last frame, label of the parent (0:
 none); between B and E the label must be in every mask. So a track that was missed for some
-frames goes on under a new label, with the old one as its parent; one daughter is no division.
+frames continues under a new label, with the old one as its parent; one daughter is no division.
 Definition: https://public.celltrackingchallenge.net/documents/Naming and file content
 conventions.pdf
 """
@@ -60,7 +60,7 @@ def read_ctc(folder: str | Path) -> Movie:
     ------
     BadImage
         If there is no track table, no mask, a frame is missing between others, a line of the
-        table is not four numbers, or what the table says cannot be.
+        table is not four numbers, or the table is contradictory.
     """
     folder = Path(folder)
     for place in (folder, folder / "TRA"):

@@ -44,7 +44,7 @@ def check_tracks(tracks: pd.DataFrame, path: Path, n_frames: int) -> None:
 
 
 def check_masks(movie: Movie) -> None:
-    """Refuse a movie whose masks hold other labels than its table says, or differ in size.
+    """Refuse a movie whose masks have other labels than its table, or differ in size.
 
     Raises
     ------

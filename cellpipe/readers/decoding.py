@@ -1,7 +1,7 @@
 """TIFF pages that decode without an error and are not whole.
 
 A plane that is half blank looks like a dark field. Most decoders notice a broken stream; those of
-fax (CCITT) and JPEG fill the rest with one grey, so their streams are looked at here.
+fax (CCITT) and JPEG fill the rest with one grey, so their streams are checked here.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def refuse_broken_file(path: Path) -> None:
     if path.suffix.lower() not in {".jpg", ".jpeg", ".jp2"}:
         return
     content = path.read_bytes()
-    whole = True  # of another kind, by its first bytes: its decoder tells
+    whole = True  # of another kind, by its first bytes: its decoder checks it
     if content.startswith(_JPEG_START):
         whole = content.rfind(_JPEG_END) > content.rfind(_SCAN)
     elif content.startswith(_JPEG_2000_STARTS):
@@ -77,7 +77,7 @@ def refuse_broken_file(path: Path) -> None:
 
 
 def _refuse_broken_fax(page: Any, pixels: np.ndarray, path: Path) -> None:
-    """Ask libtiff: two decoders go on in two ways after a code that is none."""
+    """Decode with libtiff: two decoders continue differently after an invalid code."""
     from PIL import Image
 
     with Image.open(path) as image:
@@ -94,7 +94,7 @@ def _refuse_broken_fax(page: Any, pixels: np.ndarray, path: Path) -> None:
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two bilevel images are one, as they are turned, mirrored or inverted."""
+    """Whether two bilevel images are equal up to rotation, reflection or inversion."""
     for turned in (np.rot90(other, k) for k in range(4)):
         for seen in (turned, turned[:, ::-1]):
             if seen.shape == one.shape and ((seen == one).all() or (seen != one).all()):

@@ -2,7 +2,7 @@
 
 Every file ends up in one of three places: its planes are used, its field is quarantined, or it is
 passed over with a reason. A layout is given the files that may be images, strikes off those that it
-knows and does not want (thumbnails, projections), and what it does not take is passed over too.
+recognises and excludes (thumbnails, projections), and what it does not match is passed over too.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ _SYSTEM_NAMES = {*_SYSTEM.split(), "icon\r", "$recycle.bin", "system volume info
 _THUMBNAIL = re.compile(
     r"(?:^|[^A-Za-z])(?i:thumb(?:nail)?s?)(?=[^A-Za-z]|[0-9A-F]{8}-)|(?:^|/)(?i:thumb(?:nail)?s?)/"
 )
-# Yokogawa: DC_DCAM#1_CAM3.tif, SC_BP445-45_20x v2_M01_CH01.tif beside the images of every plate
+# Yokogawa: DC_DCAM#1_CAM3.tif, SC_BP445-45_20x v2_M01_CH01.tif next to the images of every plate
 _CORRECTION = re.compile(r"(?:^|/)[DS]C_[^/]*_(?:CAM|CH)\d+\.tiff?$", re.IGNORECASE)
 
 
 @dataclass
 class Files:
-    """What lies below a folder: paths with "/" between parts.
+    """The files below a folder: paths with "/" between parts.
 
     names : of files that may be used, sorted
     passed_over : path → why
     folders : path of every folder → time of its last change (ns); "" is the folder itself
     closed : folders that cannot be listed → why
     notes : what a layout assumed, in sentences
-    wells : well of a file that was passed over, where its name tells one
+    wells : well of a file that was passed over, where its name has one
     """
 
     folder: Path
@@ -77,7 +77,7 @@ class Files:
     wells: dict[str, str] = field(default_factory=dict)
 
     def pass_over(self, path: str, why: str) -> None:
-        """Say why a file is not used; the first reason stands."""
+        """Record why a file is not used; the first reason is kept."""
         self.passed_over.setdefault(path, why)
 
     def pass_over_others(self, used: Collection[str], why: str) -> None:
@@ -128,8 +128,9 @@ def find_files(folder: Path, follow_links: bool = False, retries: int = RETRIES)
 
     Links to files inside the folder are files. Links that lead out of it, and links to folders,
     are followed only if `follow_links`: what comes with the data must not make us read files
-    elsewhere unless a person says so. A folder is walked once, whatever links lead to it. Hidden
-    folders count as one file each, and are not looked into: snapshots of the plate lie there.
+    elsewhere unless the config allows it. A folder is walked once, whatever links lead to it.
+    Hidden folders count as one file each, and are not searched: they contain snapshots of the
+    plate.
 
     Raises
     ------
@@ -139,7 +140,7 @@ def find_files(folder: Path, follow_links: bool = False, retries: int = RETRIES)
     files = Files(folder)
     root = folder.resolve()
     walked: set[tuple[int, int]] = set()
-    linked: list[str] = []  # walked last, so that what lies inside keeps its own path
+    linked: list[str] = []  # walked last, so that the files inside keep their own path
 
     def walk(prefix: str) -> None:
         parent = folder / prefix

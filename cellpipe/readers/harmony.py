@@ -1,7 +1,7 @@
 """Harmony's index (Opera Phenix, Operetta): sizes that its TIFF files do not hold.
 
-The resolution in Harmony's TIFF is the camera's pixel. That of the sample stands in the index
-beside the images, Index.idx.xml or Index.xml, per image or, in newer versions, per channel:
+The resolution in Harmony's TIFF is the camera's pixel. That of the sample is in the index
+next to the images, Index.idx.xml or Index.xml, per image or, in newer versions, per channel:
 
     <Image> <URL>r01c01f01p01-ch1sk1fk1fl1.tiff</URL> <ChannelID>1</ChannelID>
             <ImageResolutionX Unit="m">5.98E-07</ImageResolutionX> …
@@ -23,7 +23,7 @@ from cellpipe.readers import xml_text
 from cellpipe.readers.reading import Header
 
 NAMES = ("Index.idx.xml", "Index.xml")
-MAX_IMAGES = 50_000  # what the first of them say holds for all
+MAX_IMAGES = 50_000  # the first of them are taken for all
 _CHANNEL = re.compile(r"-ch(\d+)")
 _HEAD_BYTES = 4096
 
@@ -57,7 +57,7 @@ class Index:
 
 
 def with_index(read: Read, folder: Path) -> Read:
-    """`read` for a folder whose files may lie beside an index, which is then believed."""
+    """`read` for a folder that may contain an index, which then takes precedence."""
 
     def read_header(path: str, page: int) -> Header:
         header = read(path, page)
@@ -122,7 +122,7 @@ def _note(
     planes: dict[str, dict[int, float]],
     times: dict[str, dict[int, float]],
 ) -> None:
-    """What one image, or one channel, says."""
+    """The metadata of one image, or of one channel."""
     parts = {xml_text.local(child): child for child in element}
     text = {name: (child.text or "").strip() for name, child in parts.items()}
     channel = text.get("ChannelID") or element.get("ChannelID", "")

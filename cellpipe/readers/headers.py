@@ -1,6 +1,6 @@
-"""What the headers of a plate's files say together: shapes, types, scale, time.
+"""The common metadata in the headers of a plate's files: shapes, types, scale, time.
 
-A plate's truth is what most of its files say; one file that says otherwise is the fault.
+The values of most files are those of the plate; a file that differs is the fault.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def headers_of_fields(
     """One header per field, and the fields of which no file can be read.
 
     One file decides, unless its shape is unlike the rest of the plate: then it may be the fault
-    itself, and what most of a few files say holds.
+    itself, and the values of most of a few files are used.
     """
     headers: dict[tuple[str, int], Header] = {}
     faults: list[dict[str, Any]] = []

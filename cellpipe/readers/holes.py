@@ -140,7 +140,7 @@ def other_sizes(shapes: Mapping[tuple[str, int], Sequence[int]]) -> list[str]:
 
 
 def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:
-    """Channels of one plane beside stacks, which are repeated in every z of a stored stack.
+    """Channels of one plane among stacks, which are repeated in every z of a stored stack.
 
     Raises BadConfig where channels have stacks of different depths: they cannot be stored.
     """
@@ -149,7 +149,7 @@ def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:
         raise BadConfig(
             seen="stacks of " + ", ".join(f"{n} planes ({c})" for c, n in sorted(depths.items())),
             wanted="stacks of one depth in all channels, for 'project.keep_stack: true'",
-            do="set 'project.keep_stack: false' in the config, or leave a channel out",
+            do="set 'project.keep_stack' to false, or leave a channel out",
         )
     return sorted(channel for channel, n in n_z.items() if depths and n == 1)
 

@@ -1,6 +1,6 @@
 """What is in a plate: found once, before any pixel is read.
 
-The inspection says which wells, fields, channels and frames there are, and which planes are
+The inspection lists the wells, fields, channels and frames, and which planes are
 missing (holes). Everything after it reads the inspection, never the microscope's folder.
 """
 
@@ -85,7 +85,7 @@ def listing(folder: Path, follow_links: bool = False) -> Files:
 def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:
     """Add size and time of change of each file, by which a changed file is noticed.
 
-    Raises Unreachable where a file cannot be looked at.
+    Raises Unreachable where a file cannot be reached.
     """
     states = {}
     for path in planes["path"].unique():
@@ -303,7 +303,7 @@ def refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
         raise BadConfig(
             seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
             wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
-            do=f"correct channels.{names[absent[0]]}.source"
+            do=f"correct 'channels.{names[absent[0]]}.source'"
             + (f": write '{near[0]}' if that is meant" if near else ""),
         )
 
@@ -348,5 +348,5 @@ def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_header_below(folder: Path) -> Callable[[str, int], Header]:
-    """`read_header` for paths below `folder`, with the scale of an index beside the files."""
+    """`read_header` for paths below `folder`, with the scale of an index next to the files."""
     return with_index(lambda path, page: read_header(folder / path, page), folder)

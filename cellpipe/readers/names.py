@@ -22,5 +22,5 @@ def refuse_unknown_layout(layout: str, own_layouts: Iterable[str]) -> None:
         wanted=f"one of: {', '.join(known)}",
         do=f"did you mean '{near[0]}'?"
         if near
-        else "correct it, or describe the layout under 'layouts' in the config",
+        else "correct it, or describe the layout in 'layouts' in the config",
     )

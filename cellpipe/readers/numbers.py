@@ -110,7 +110,7 @@ def lost_planes(tokens: pd.Series, channels: pd.Series) -> list[str]:
 
 
 def listed(numbers: Sequence[int] | np.ndarray) -> str:
-    """Numbers in words: stretches as "7-9", the first of many."""
+    """Numbers as text: ranges as "7-9", the first of many."""
     stretches: list[list[int]] = []
     for number in numbers:
         if stretches and int(number) == stretches[-1][1] + 1:

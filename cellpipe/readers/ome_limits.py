@@ -15,7 +15,7 @@ _DO = "correct SizeC, SizeZ and SizeT in the OME-XML, or leave the image out"
 
 
 def refuse_absurd(total: int, image: xml_text.Element, path: str) -> None:
-    """A count of planes beyond what the metadata list is a lie, not an image."""
+    """A count of planes beyond those that the metadata list is refused."""
     listed = sum(
         max(1, min(int(data.get("PlaneCount", total if "IFD" not in data.attrib else 1)), total))
         for data in xml_text.named(image, "TiffData")

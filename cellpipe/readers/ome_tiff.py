@@ -74,7 +74,7 @@ def _rows(files: Files, broken: list[BadConfig]) -> Iterator[dict[str, object]]:
             continue
         for identity, image in _by_id(root, "Image").items():
             mark = f"{_first_file(image, path)} {identity} {image.get('Name', '')}"
-            if mark in seen:  # every file of a set says what is in all of them
+            if mark in seen:  # every file of a set has the metadata of all of them
                 continue
             seen.add(mark)
             try:
@@ -112,7 +112,7 @@ def _documents(files: Files, broken: list[BadConfig]) -> Iterator[tuple[str, Ele
 
 
 def _broken(files: Files, path: str, what: str, fault: Exception) -> BadConfig:
-    """The fault of one document or image, which is passed over; the others go on."""
+    """The fault of one document or image, which is passed over; the others are used."""
     if isinstance(fault, BadConfig):
         files.pass_over(path, f"{UNUSABLE}: {fault.seen}")
         return fault
@@ -162,7 +162,7 @@ def _xml(files: Files, name: str) -> str | bytes:
 
 
 def _without_doubles(planes: pd.DataFrame) -> pd.DataFrame:
-    """A plane of a file once; planes without a file are told apart by their place."""
+    """A plane of a file once; planes without a file are distinguished by their place."""
     absent = planes["path"] == ""
     there = planes[~absent].drop_duplicates(["path", "page", "channel"])
     return pd.concat([there, planes[absent].drop_duplicates()], ignore_index=True)

@@ -67,9 +67,9 @@ def describe_source(path: Path, acquisition: int | str | None = None) -> dict[st
 
 
 def first_channels(path: Path, acquisition: int | str | None = None) -> list[str] | None:
-    """Channel labels of the first image of a plate that can be read, without looking at the others.
+    """Channel labels of the first image of a plate that can be read, without opening the others.
 
-    None where that image does not tell; `describe_source` then says why.
+    None where that image has none; `describe_source` then reports why.
     """
     try:
         plate = read_attributes(path).get("plate", {})

@@ -1,7 +1,7 @@
 """Files of several plates or runs in one folder, by their names and folders.
 
 PlateA_B02_s1.tif  PlateA_B03_s1.tif        two names, each with wells of its own: two plates
-PlateB_C02_s1.tif  PlateB_C03_s1.tif        that would be taken for one without a word
+PlateB_C02_s1.tif  PlateB_C03_s1.tif        that would silently be taken for one
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Origins:
         self._by_folder: dict[str, set[str]] = {}
 
     def learn(self, path: str, at: int, well: str) -> None:
-        """Take in a file whose path tells its well from character `at` on."""
+        """Add a file whose path contains its well from character `at` on."""
         start = path.rfind("/") + 1
         self._by_name.setdefault(path[start : max(at, start)], set()).add(well)
         folder = path.partition("/")[0] if start else ""

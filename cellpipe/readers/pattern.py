@@ -176,7 +176,7 @@ def _fitting(files: Files) -> str:
 
 
 def _pass_over(path: str, files: Files, series: Series) -> None:
-    """Say why an image that does not match is passed over; those like the others count double."""
+    """Record why an image that does not match is passed over."""
     if is_thumbnail(path) or is_correction(path):
         files.pass_over(path, THUMBNAIL if is_thumbnail(path) else CORRECTION)
         return
@@ -202,7 +202,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise BadConfig(
             seen=f"the pattern {pattern} ({fault})",
             wanted="a regular expression with named groups",
-            do="correct it under 'layouts' in the config",
+            do="correct it in 'layouts' in the config",
         ) from fault
     groups = set(expression.groupindex)
     if "well" not in groups and not {"row", "column"} <= groups:
@@ -266,7 +266,7 @@ def _name_wells_of_copies(files: Files, expression: re.Pattern[str], columns: in
 def _without_projections(planes: pd.DataFrame, files: Files, layout: str | None) -> pd.DataFrame:
     """Where a channel of a field has a stack and its projection, the stack counts alone.
 
-    The projection is the file whose path names no z (IN Cell; ImageXpress puts it beside the ZStep
+    The projection is the file whose path has no z (IN Cell; ImageXpress puts it next to the ZStep
     folders), or, of ImageXpress, the one in ZStep_0: its stacks count from 1.
     """
     stacked = planes["z"].notna() & ~((planes["z"] == 0) & (layout == "imagexpress"))

@@ -1,11 +1,11 @@
-"""What the numbers of a TIFF page stand for (its PhotometricInterpretation), made grey values.
+"""The numbers of a TIFF page as grey values, by its PhotometricInterpretation.
 
-    BlackIsZero     as they are stored
+    BlackIsZero     unchanged
     WhiteIsZero     turned round, so that more light is a larger number, as Bio-Formats does; of
-                    files that ImageJ wrote as they are: there it says how they were shown (an
+                    files that ImageJ wrote unchanged: there it only records how they were shown (an
                     inverted lookup table), and the numbers are those that were measured.
                     So are black and white images (1 bit), which are masks
-    palette         as they are, if colours follow each other: false colours of grey values. Where
+    palette         unchanged, if colours follow each other: false colours of grey values. Where
                     they jump from one number to the next, numbers are names of colours: refused
     others          colour, a mosaic of colours (CFA), a mask: refused
 
@@ -30,7 +30,7 @@ LONGEST = 8.0
 
 
 def pixel_note(page: Any, *, is_imagej: bool) -> str:
-    """What a person should know of how a page's numbers are read; "" where there is nothing."""
+    """A note on how the numbers of a page are read; "" if there is none."""
     kind = int(page.photometric)
     if kind == WHITE_IS_ZERO and not _is_bilevel(page):
         if is_imagej:

@@ -1,4 +1,4 @@
-"""Read one plane of a microscope's file, and refuse what is no plane, in words."""
+"""Read one plane of a microscope's file, and refuse what is not a plane, with a message."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from cellpipe.readers.decoding import (
 from cellpipe.readers.files import IMAGE_SUFFIXES
 from cellpipe.readers.photometric import grey_values, pixel_note
 
-MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is a lie in a header, not an image
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are said here, in words
+MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is an error in a header, not an image
+logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are reported here, as messages
 _TIFF = {".tif", ".tiff", ".stk", ".c01", ".lsm", ".flex", ".btf", ".tf8"}
 _OTHERS = IMAGE_SUFFIXES - _TIFF
 T = TypeVar("T")
@@ -31,10 +31,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of its plane, before its pixels are read.
+    """The metadata of a file's plane, read before its pixels.
 
     pixel_size_um : in x; pixel_size_y_um : in y, None where it is that of x
-    scale_source, time_source : where in the file sizes and the time step stand
+    scale_source, time_source : where in the file sizes and the time step are
     scale_doubt : a pixel size that was seen and is not believed, and why
     pixel_note : how its numbers were read as grey values, where that is not plain
     """
@@ -83,13 +83,13 @@ def read_plane(path: Path, page: int = ONLY, *, as_stored: bool = False) -> np.n
     """Read one grey plane, shape (Y, X), in the file's own dtype.
 
     `as_stored`: numbers are names (labels), so that neither white as zero nor a palette of colours
-    (see `cellpipe.readers.photometric`) says anything of them.
+    (see `cellpipe.readers.photometric`) has a note on them.
 
     Raises BadImage, Unreachable where the file cannot be reached now, or BadConfig where a package
     for reading is missing.
 
     `page` is the plane within the file; with `ONLY`, a file of more than one is refused, because
-    the others would be lost without a word.
+    the others would be lost silently.
     """
     tiff = path.suffix.lower() in _TIFF
     pixels = _tried(lambda: _read_tiff(path, page, as_stored) if tiff else _read_other(path), path)
@@ -97,7 +97,7 @@ def read_plane(path: Path, page: int = ONLY, *, as_stored: bool = False) -> np.n
 
 
 def _tried(read: Callable[[], T], path: Path) -> T:
-    """What `read` returns, tried again where the place is at fault; else its error in words."""
+    """What `read` returns, repeated if the file cannot be reached; errors as messages."""
     _refuse_absent(path)
     try:
         return reached(read, path)
@@ -172,7 +172,7 @@ def _read_other(path: Path) -> np.ndarray:
 
 def _plane_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
     if len(shape) == 3 and shape[-1] in (3, 4):
-        shape = shape[:2]  # colour; read_plane tells whether it is grey stored as colour
+        shape = shape[:2]  # colour; read_plane checks whether it is grey stored as colour
     sides = [side for side in shape if side != 1] if len(shape) > 2 else list(shape)
     sides += [1] * (2 - len(sides))
     if len(sides) != 2 or min(sides) < 1 or sides[0] * sides[1] > MAX_PLANE_PX:

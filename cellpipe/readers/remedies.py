@@ -25,7 +25,7 @@ from cellpipe.readers.files import (
 )
 
 MAX_FOLDERS = 20  # that get rows of their own in the quarantine, per reason
-# what every plate may have beside its images
+# what every plate may have next to its images
 EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION, CORRECTION)
 OTHER_CHANNEL = "a channel that the config does not name"
 

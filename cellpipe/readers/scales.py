@@ -1,7 +1,7 @@
 """The scale of a plate: size of a pixel, step in z, time between frames, each with its source.
 
 Config first, then what the metadata of most fields hold; what neither gives is unknown, and stays
-so: no number stands for it.
+unknown: no number takes its place.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def plate_scale(
     scale : dict
         pixel_size_um (None where unknown, or where pixels are not square), pixel_size_y_um,
         pixel_size_x_um (None where unknown), pixel_size_known, pixel_size_source,
-        pixel_size_seen (what metadata hold that was not taken, in words), z_step_um,
+        pixel_size_seen (a value in the metadata that was not used, as text), z_step_um,
         z_step_source
     faults : as those of an inspection
     """
@@ -104,7 +104,7 @@ def _odd(place: Place, own: tuple[float, float], usual: tuple[float, float]) -> 
         "file": "tags",
         "reason": f"a pixel size of {in_words(*own)}, unlike the rest of the plate "
         f"({in_words(*usual)})",
-        "remedy": "give 'pixel_size_um' under 'ingest' in the config if the tags are wrong",
+        "remedy": "set 'ingest.pixel_size_um' in the config if the tags are wrong",
     }
 
 

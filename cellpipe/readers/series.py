@@ -1,10 +1,10 @@
-"""Images that look like those of a plate, though the layout does not take them.
+"""Images that are named like those of a plate, though the layout does not match them.
 
     taken      AS_09125_B02f98d0.tif
     not taken  AS_09125_B02f100d0.tif, AS_09125_B04f98d0 (2).tif
     neither    overview.tif
 
-A layout that catches most files of a series and loses the rest gives a plate that looks whole.
+A layout that catches most files of a series and loses the rest gives a plate that seems complete.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Series:
             self._kinds[kind] = re.compile(kind, re.IGNORECASE)
 
     def well(self, path: str) -> str | None:
-        """The well of a path that is like the others ("" if it tells none); None if it is not."""
+        """The well of a path that is like the others ("" if it has none); None if it is not."""
         for kind in self._kinds.values():
             found = kind.match(path)
             if found:

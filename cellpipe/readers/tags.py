@@ -1,7 +1,7 @@
 """What the tags of a TIFF hold of scale and time: OME-XML, MetaSeries, ImageJ, plain resolution.
 
 Tags are often wrong or broken. What cannot be understood is absent, never an error; and what is
-understood but not believed is kept as a doubt, in words.
+understood but not trusted is kept as a doubt, as text.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CENTIMETRE = 3
 
 @dataclass(frozen=True)
 class Voxel:
-    """Edges of a voxel in µm, with where they stand in the file; None where it holds none.
+    """Edges of a voxel in µm, with their place in the file; None where it has none.
 
     doubt : a pixel size that was seen and is not believed, and why; "" without any
     """
@@ -58,7 +58,7 @@ def scale(tiff: tifffile.TiffFile) -> Voxel:
 
 
 def time_step_s(tiff: tifffile.TiffFile) -> tuple[float | None, str]:
-    """Seconds between frames, where a file holds it of its movie, and where it stands."""
+    """Seconds between frames, where a file has it, and its place there."""
     for source, name in (
         (_ome_step, "OME-XML TimeIncrement"),
         (_ome_delta, "OME-XML DeltaT"),
@@ -94,7 +94,7 @@ def _pixels_of(text: str, folder: str) -> xml_text.Element | None:
     root = xml_text.parse(text)
     for only in xml_text.named(root, "BinaryOnly"):
         name = only.get("MetadataFile", "")
-        if name and name == Path(name).name:  # beside the file, nowhere else
+        if name and name == Path(name).name:  # next to the file, nowhere else
             root = xml_text.read(Path(folder, name))
     return next(xml_text.named(root, "Pixels"), None)
 

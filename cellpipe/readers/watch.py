@@ -1,6 +1,6 @@
 """Whether a plate's folder has changed since it was inspected, so that a plain run mends it.
 
-Looking at every file again would take minutes for a plate of a million. What can have changed
+Checking every file again would take minutes for a plate of a million. What can have changed
 is little: folders, whose time changes when a file comes or goes; files that were found bad; and
 folders that could not be listed. `token` is a parameter of the inspection: it is what the last
 inspection was made with, unless something has changed.
@@ -22,7 +22,7 @@ MAX_IMAGES = 20
 
 
 def token(results: Path, images: Path) -> str:
-    """What stands for the state of the folder of images, as far as it is watched.
+    """The state of the folder of images, as far as it is watched.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def _folders(inspection: Mapping[str, Any], images: Path) -> Iterator[tuple[str,
         try:
             now_ns = (images / path).stat().st_mtime_ns
         except OSError:
-            continue  # a share that is away changes nothing; reading says so
+            continue  # a disconnected share changes nothing; reading reports it
         if now_ns != changed_ns:
             yield path, now_ns
     for path in inspection.get("closed", {}):
@@ -64,7 +64,7 @@ def _folders(inspection: Mapping[str, Any], images: Path) -> Iterator[tuple[str,
 
 
 def _files(inspection: Mapping[str, Any], results: Path, images: Path) -> Iterator[tuple[str, int]]:
-    """Files that are no longer as they were when they were inspected."""
+    """Files that have changed since they were inspected."""
     if not inspection:
         return
     known = {**inspection.get("watched", {}), **_listed(results)}

@@ -1,4 +1,4 @@
-"""Labels of others: whole numbers in any type, and nothing that only looks like them."""
+"""Labels of other programs: whole numbers in any type, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def as_labels(values: np.ndarray, what: str) -> np.ndarray:
     """Labels as uint32, whatever type holds them; `what` names them in messages.
 
     Many programs write labels as float32. They are taken if every value is a whole number, of 0
-    or more, that the type still tells from its neighbours.
+    or more, that the type can distinguish from its neighbours.
 
     Raises
     ------

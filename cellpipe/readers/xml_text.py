@@ -12,7 +12,7 @@ LARGEST_BYTES = 2**29  # an index of a plate of a million images; no metadata is
 
 
 class BadXml(ValueError):
-    """Text that is not XML, or XML that we do not read; says why."""
+    """Text that is not XML, or XML that we do not read, with the reason."""
 
 
 def parse(text: str | bytes) -> Element:
@@ -30,7 +30,7 @@ def parse(text: str | bytes) -> Element:
     try:
         return ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as fault:  # ValueError: an unknown encoding
-        try:  # Windows programs write µ in their own code page and say UTF-8
+        try:  # Windows programs write µ in their own code page and declare UTF-8
             return ElementTree.fromstring(head.replace(b"\0", b"").decode("cp1252"))
         except (ElementTree.ParseError, ValueError):
             raise BadXml(str(fault)) from fault

@@ -1,11 +1,11 @@
-"""Images of an OME-Zarr plate: what its metadata list, what lies on disk, and what differs.
+"""Images of an OME-Zarr plate: what its metadata list, what is on disk, and what differs.
 
     metadata   B/02: 0 1   B/03: 0      B/04
     disk       B/02: 0 1   B/03: 0 1          B/05: 0
     said                   1 is not     no    not
                            listed       well  listed
 
-A well that cannot be read is a fault of its own; the others go on.
+A well that cannot be read is a fault of its own; the others are used.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _take(
 
 
 def _of_well(folder: Path) -> list[Mapping[str, Any]]:
-    """The images that a well lists. Raises ValueError where they cannot be told."""
+    """The images that a well lists. Raises ValueError where they cannot be determined."""
     try:
         folder.stat()
     except FileNotFoundError:
@@ -180,9 +180,9 @@ def _acquisition(
     matching = [n for n in numbers if wanted in (n, str(n)) or (wanted and wanted == given.get(n))]
     if wanted is not None and not matching:
         raise BadConfig(
-            seen=f"'ingest.acquisition: {wanted}'",
+            seen=f"'{wanted}' for 'ingest.acquisition'",
             wanted=f"one of {', '.join(words[n] for n in sorted(words))}",
-            do="correct it in the config",
+            do="correct 'ingest.acquisition'",
         )
     chosen = matching[0] if matching else min(numbers, default=0)
     return chosen, dict(sorted(words.items())) if len(words) > 1 else {}

@@ -1,4 +1,4 @@
-"""Controls, dose response and classes: does the assay tell what it should?"""
+"""Controls, dose response and classes: does the assay work?"""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def controls_table(content: ReportContent) -> Table | None:
 
 
 def z_score(value: float) -> str:
-    """Z′ to two digits; far below 0 the digits say nothing but that the controls overlap."""
+    """Z′ to two digits; far below 0 the digits only show that the controls overlap."""
     return "< −10" if value < -10 else number(value, 2)
 
 

@@ -28,7 +28,7 @@ class ReportContent:
     """The tables of a plate, as the results folder holds them.
 
     facts : name → value, shown under the title (images, channels, pixel size …)
-    wells : the wells table; readouts : its columns to show, the most telling one first
+    wells : the wells table; readouts : its columns to show, the most important one first
     statistics : statistics.tsv
     confusion, classifier_scores, importance : of the cross-validated classifier
     features : profiles/features.tsv, what each feature of the profiles was normalised to
@@ -40,7 +40,7 @@ class ReportContent:
     quarantine : well field t stage status reason remedy of whatever was left out
     files : sentences on what became of the files of the plate
     warnings : kind where seen likely_cause do, of the plate as a whole
-    not_made : rule what reason do of figures and exports that could not be made
+    not_made : rule what reason do of exports and kymographs that could not be made
     stages : what ran, and with what; options : stage → its options
     networks : name, digest, sha256, licence, trained_on of networks that the config names
     """

@@ -12,7 +12,7 @@ from cellpipe.statistics.dose_curve import N_PARAMETERS
 
 
 def key_numbers(content: ReportContent) -> list[KeyNumber]:
-    """What a reader wants to know first."""
+    """The key numbers at the top of the report."""
     numbers = [*_plate_numbers(content), *_assay_numbers(content)]
     tracks = content.tracks
     if tracks is not None and len(tracks):
@@ -27,7 +27,7 @@ def key_numbers(content: ReportContent) -> list[KeyNumber]:
         hint += f", and {plural(usual, 'kind')} of images passed over" if usual else ""
         numbers.append(KeyNumber("Left out", count(left_out - usual), hint))
     if content.not_made is not None and len(content.not_made):
-        numbers.append(KeyNumber("Not made", count(len(content.not_made)), "figures and exports"))
+        numbers.append(KeyNumber("Not made", count(len(content.not_made)), "exports, kymographs"))
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""Fill the template: one string of HTML that needs nothing beside it."""
+"""Fill the template: one string of HTML that needs no other file."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def _record(content: ReportContent) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> Markup:
-    """JSON that may stand inside a script element: no tag can end it early."""
+    """JSON that is safe inside a script element: no tag can end it early."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

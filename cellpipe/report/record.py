@@ -122,7 +122,7 @@ def doubted_frames(fields: pd.DataFrame | None) -> list[str]:
 
 
 def common_movement(fields: pd.DataFrame | None) -> list[str]:
-    """Whether cells go far together, in words."""
+    """Whether cells move far together, as text."""
     from cellpipe.quality import movie_quality
 
     return [] if fields is None else movie_quality.common_movement(fields)
@@ -158,7 +158,7 @@ def quarantine_table(quarantine: pd.DataFrame) -> Table:
 
 
 def warnings_table(warnings: pd.DataFrame) -> Table | None:
-    """What a reader should know before the numbers; None where there is nothing."""
+    """Doubts about the data; None if there are none."""
     if warnings.empty:
         return None
     titles = {"seen": "what was seen", "likely_cause": "likely cause", "do": "what to do"}
@@ -169,7 +169,7 @@ def warnings_table(warnings: pd.DataFrame) -> Table | None:
 
 
 def not_made_table(not_made: pd.DataFrame | None) -> Table | None:
-    """Figures and exports that could not be made; None where all were."""
+    """Exports and kymographs that could not be made; None where all were."""
     if not_made is None or not_made.empty:
         return None
     shown = not_made.head(MAX_ROWS)

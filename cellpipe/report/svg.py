@@ -1,4 +1,4 @@
-"""Small pictures drawn straight into the page: they take its colours, light or dark."""
+"""Small pictures within the page: they use its colours, light or dark."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def dose_chart(
     axis: str,
     dose_axis: str = "dose",
 ) -> Markup:
-    """Wells and fitted curves of one readout; untreated wells stand left of the dashed line."""
+    """Wells and fitted curves of one readout; untreated wells are left of the dashed line."""
     table = dosed_wells(wells, dose_column)
     table = table[np.isfinite(table[readout].astype(float))]
     doses = table.loc[table["dose"] > 0, "dose"].astype(float)

@@ -1,4 +1,4 @@
-"""Against truth: the scores a reader asks for, AP against IoU, and where it went wrong."""
+"""Against truth: the main scores, AP against IoU, and the worst images."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from cellpipe.report.wording import count, number, spoken
 if TYPE_CHECKING:
     import pandas as pd
 
-# of the scores of labels, those that stand at the top; of other objects than nuclei, the first
+# of the scores of labels, those at the top; of other objects than nuclei, the first
 HEADLINES = ("ap_0.5", "ap_0.75", "f1_0.5", "pq", "seg")
-# and those beside the curve; all of them are in the results folder
+# and those next to the curve; all of them are in the results folder
 BESIDE = ("ap_0.5", "ap_0.75", "ap_0.9", "ap_mean", "f1_0.5", "pq", "seg", "aji", "dice")
 _OF_LABELS = ("ap_", "f1_", "n_", "boundary_", "precision_", "recall_")
 _LABEL_SCORES = {"pq", "sq", "rq", "seg", "aji", "dice", "jaccard"}
@@ -31,7 +31,7 @@ def shown_scores(evaluation: Mapping[str, float], objects: list[str]) -> list[tu
         prefix = next((f"{o}_" for o in objects if name.startswith(f"{o}_")), "")
         score = name.removeprefix(prefix)
         of_labels = score.startswith(_OF_LABELS) or score in _LABEL_SCORES
-        twice = score == "seg" and "SEG" in evaluation  # of a movie, the challenge's own is told
+        twice = score == "seg" and "SEG" in evaluation  # of a movie, the challenge's own is shown
         if of_labels and (twice or score not in (HEADLINES[:1] if prefix else HEADLINES)):
             continue
         said.append((f"{prefix.replace('_', ' ')}{score_name(score)}", number(value)))

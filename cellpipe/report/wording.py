@@ -1,4 +1,4 @@
-"""Numbers and names as people write them."""
+"""Numbers and names in the format of the report."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def duration(seconds: Any) -> str:
 
 
 def spoken(column: Any) -> str:
-    """A column's name for people: "cell_area_um2" → "cell area (µm²)"."""
+    """A column's name as text: "cell_area_um2" → "cell area (µm²)"."""
     text = str(column)
     for suffix, said in (
         ("_normalised", " % of control"),

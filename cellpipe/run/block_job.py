@@ -19,7 +19,7 @@ import pandas as pd
 from cellpipe.files.asides import remove_leftovers
 from cellpipe.plate.plate import Plate
 from cellpipe.run import stream
-from cellpipe.run.blocks import Unit
+from cellpipe.run.blocks import Cut, Unit
 from cellpipe.run.frames.project import projection_params
 from cellpipe.run.job import duration, log, say, title
 from cellpipe.run.kept import units_to_keep
@@ -41,15 +41,19 @@ class BlockJob:
     on_bad_image: str
 
     @staticmethod
-    def of(snakemake: Any, stage: str) -> BlockJob:
-        """From a rule with the input `layout`, the output `table`, the params `units`, `code`
+    def of(snakemake: Any, stage: str, whole_fields: bool = False) -> BlockJob:
+        """From a rule with the inputs `layout` and `blocks`, the output `table`, the param `code`
         and, of a stage with networks, `weights` (name → digest).
 
         Every other input whose name ends in ``_table`` is the block table of an earlier stage.
+
+        `whole_fields` : whether the stage needs whole movies, and so blocks of whole fields
         """
+        cut = Cut.read(snakemake.input.blocks)
+        blocks = cut.field_blocks if whole_fields else cut.blocks
         return BlockJob(
             stage=stage,
-            units=[Unit(**unit) for unit in snakemake.params.units],
+            units=blocks[snakemake.wildcards.get("block")],
             layout=Path(snakemake.input.layout),
             table=Path(snakemake.output.table),
             upstream=tuple(

@@ -6,14 +6,23 @@
 
 A unit is what a receipt stands for: the frames ``t_start <= t < t_stop`` of one field. A block
 is a stretch of consecutive units, of about the same number of frames in every block.
+
+A plate is cut once, when it is laid out. The list of its blocks is a small file, an input of every
+job on a block, and all that the Snakefile reads of a plate:
+
+    results/P/blocks.json    {"blocks": {"0000": ["B02_f1_t0-1", …], …},
+                              "field_blocks": {…}}     of whole fields, where movies are linked
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 _NAME = re.compile(r"([A-Z]+\d+)_f(\d+)_t(\d+)-(\d+)")
@@ -83,3 +92,78 @@ def cut_field_blocks(
     """Blocks of whole fields, for stages that need a whole movie (tracking)."""
     longest = max((field["n_t"] for field in fields), default=1)
     return cut_blocks(fields, frames_per_block=frames_per_block, frames_per_unit=longest)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A plate cut both ways, name → units: for stages that go by frames, and by whole fields."""
+
+    blocks: dict[str, list[Unit]]
+    field_blocks: dict[str, list[Unit]]
+
+    @staticmethod
+    def of(
+        fields: Sequence[Mapping[str, Any]], *, frames_per_block: int, frames_per_unit: int
+    ) -> Cut:
+        """Cut the fields of a layout (each with ``well``, ``field``, ``n_t``)."""
+        return Cut(
+            cut_blocks(fields, frames_per_block=frames_per_block, frames_per_unit=frames_per_unit),
+            cut_field_blocks(fields, frames_per_block=frames_per_block),
+        )
+
+    @staticmethod
+    def read(path: str | Path) -> Cut:
+        """From the file that `as_text` was written to."""
+        written = json.loads(Path(path).read_text(encoding="utf-8"))
+        return Cut(_named(written["blocks"]), _named(written["field_blocks"]))
+
+    def as_text(self) -> str:
+        """Names of units, by block, as JSON."""
+        kinds = {"blocks": self.blocks, "field_blocks": self.field_blocks}
+        names = {
+            kind: {name: [unit.name for unit in units] for name, units in blocks.items()}
+            for kind, blocks in kinds.items()
+        }
+        return json.dumps(names, indent=1) + "\n"
+
+    def field_blocks_of(self, block: str) -> list[str]:
+        """Names of the blocks of whole fields that hold a field of a block."""
+        return _holders(self.blocks[block], self._field_blocks_by_field)
+
+    def blocks_of(self, field_block: str) -> list[str]:
+        """Names of the blocks that hold a frame of a block of whole fields."""
+        return _holders(self.field_blocks[field_block], self._blocks_by_field)
+
+    # asked for once for each block: without them, a plate would be searched for each
+    @cached_property
+    def _blocks_by_field(self) -> _ByField:
+        return _by_field(self.blocks)
+
+    @cached_property
+    def _field_blocks_by_field(self) -> _ByField:
+        return _by_field(self.field_blocks)
+
+
+_ByField = dict[tuple[str, int], dict[str, None]]  # well and field → names of blocks
+
+
+def _by_field(blocks: Mapping[str, Sequence[Unit]]) -> _ByField:
+    found: _ByField = {}
+    for name, units in blocks.items():
+        for unit in units:
+            found.setdefault((unit.well, unit.field), {})[name] = None
+    return found
+
+
+def _holders(units: Sequence[Unit], by_field: _ByField) -> list[str]:
+    return sorted({name for unit in units for name in by_field[unit.well, unit.field]})
+
+
+def _named(blocks: Mapping[str, Sequence[str]]) -> dict[str, list[Unit]]:
+    named: dict[str, list[Unit]] = {}
+    for block, names in blocks.items():
+        units = [Unit.from_name(name) for name in names]
+        if None in units:
+            raise ValueError(f"no name of a unit: {names[units.index(None)]}")
+        named[block] = [unit for unit in units if unit is not None]
+    return named

@@ -46,9 +46,8 @@ def speaking(snakemake: Any) -> Iterator[list[Path]]:
         log.info("done")
         if snakemake.wildcards.get("block") is None:  # blocks say their own progress
             took = duration(time.monotonic() - started)
-            say(
-                f"{title(snakemake.rule)} {snakemake.wildcards.get('plate', ''):<12} done in {took}"
-            )
+            name, _ = _rule_and_results(snakemake)
+            say(f"{title(name)} {snakemake.wildcards.get('plate', ''):<12} done in {took}")
     except CellpipeError as fault:
         log.error("%s", fault)
         say(stopped(fault))
@@ -74,10 +73,10 @@ def speaking(snakemake: Any) -> Iterator[list[Path]]:
 
 def _record(snakemake: Any, outputs: list[Path], also: list[Path]) -> None:
     """Note what was written; for the rules of a plate, which write below its folder."""
-    plate, rule = snakemake.wildcards.get("plate"), snakemake.rule
-    results, found, _ = Path(snakemake.log[0]).as_posix().rpartition(f"logs/{rule}/")
-    if plate and found:
-        root = Path(results, plate)
+    plate = snakemake.wildcards.get("plate")
+    rule, results = _rule_and_results(snakemake)
+    if plate and results is not None:
+        root = results / plate
         block = snakemake.wildcards.get("block")
         if block is not None:
             from cellpipe.run.receipts import receipts_of  # here, because it brings pandas
@@ -86,6 +85,18 @@ def _record(snakemake: Any, outputs: list[Path], also: list[Path]) -> None:
         code = snakemake.params.get("code")
         made = Made.here(code).as_dict() if code and block is None else None
         digests.write_record(root, rule, block, outputs, also, made=made)
+
+
+def _rule_and_results(snakemake: Any) -> tuple[str, Path | None]:
+    """A rule's own name and the folder of all results, from results/logs/<rule>/<plate>/….log.
+
+    Where the workflow is used as a module, `snakemake.rule` may have another name before it.
+    """
+    parts = Path(snakemake.log[0]).parts
+    at = len(parts) - 2 - len(snakemake.wildcards)
+    if at < 0 or parts[at] != "logs":
+        return snakemake.rule, None
+    return parts[at + 1].removesuffix(".log"), Path(*parts[:at])
 
 
 def stopped(fault: CellpipeError) -> str:

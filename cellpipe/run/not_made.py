@@ -3,7 +3,8 @@
     results/P/not_made/draw_figures.json     [{"what": …, "reason": …, "do": …}], [] if all is well
 
 Every rule that makes several things by itself (figures, a folder of exports) writes such a list as
-one of its outputs; the report and the end of the run read them all.
+one of its outputs. The end of the run reads them all, and the report those of what was made before
+it (figures are drawn beside it).
 """
 
 from __future__ import annotations

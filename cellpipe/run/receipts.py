@@ -137,7 +137,11 @@ def good_frames(paths: Iterable[Path | str]) -> set[tuple[str, int, int]]:
 
 def read_rows(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Rows of several files, in order. Files without rows still give their columns."""
-    frames = [read_table(path) for path in paths]
+    return joined([read_table(path) for path in paths])
+
+
+def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Rows of several tables, in order. Tables without rows still give their columns."""
     full = [frame for frame in frames if len(frame)]
     if full:
         return pd.concat(full, ignore_index=True)
@@ -149,13 +153,17 @@ def kept_receipt(path: Path, key: str) -> Receipt | None:
 
     Its rows are read too, so that one whose rows were altered is none.
     """
+    found = kept_unit(path, key)
+    return found[0] if found else None
+
+
+def kept_unit(path: Path, key: str) -> tuple[Receipt, pd.DataFrame] | None:
+    """`kept_receipt` with its rows."""
     try:
         (receipt,) = read_receipts(path)
-        if receipt.key == key:
-            read_table(path)
+        return (receipt, read_table(path)) if receipt.key == key else None
     except (OSError, ValueError, KeyError, TypeError, pa.ArrowException, BadTable):
         return None
-    return receipt if receipt.key == key else None
 
 
 def receipts_of(root: Path, outputs: Iterable[Path]) -> list[Path]:

@@ -6,9 +6,9 @@
     frame 3                                                 write          long the movie)
 
 Units whose receipt bears the right key are skipped; a unit gets its receipt when its last frame
-is written. A frame that cannot be used is quarantined with reason and remedy, and the block goes
-on (or stops, if the config says so); one on which a stage meets an error that nobody expected is
-left out as "failed". Nothing here knows what the stages do.
+is written, and on disk (`behind`). A frame that cannot be used is quarantined with reason and
+remedy, and the block goes on (or stops, if the config says so); one on which a stage meets an error
+that nobody expected is left out as "failed". Nothing here knows what the stages do.
 """
 
 from __future__ import annotations
@@ -25,14 +25,15 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.errors import BadImage, CellpipeError
-from cellpipe.files.durable import sync_disk
+from cellpipe.run.behind import ReceiptsBehind
 from cellpipe.run.blocks import Unit
 from cellpipe.run.made import Made
 from cellpipe.run.receipts import (
     Frame,
     Receipt,
+    joined,
     kept_receipt,
-    read_rows,
+    kept_unit,
     receipt_path,
     remove_overlapping,
     with_place_types,
@@ -122,14 +123,14 @@ def run_block(
     waiting = [unit for unit in asked if not _finished(unit, keys[unit], work, receipts, stop)]
     if len(waiting) < len(units):
         progress(len(units) - len(waiting))
-    collector = _Collector(work, keys, receipts, made, progress, stop)
-    _flow(waiting, work, collector)
+    with ReceiptsBehind(receipts, progress) as behind:
+        collector = _Collector(work, keys, behind, made, stop)
+        _flow(waiting, work, collector)
     collector.refuse_nothing_but_failures()
     finished = [_kept(unit, keys[unit], receipts) for unit in units]
     remove_overlapping(receipts, units)
-    rows = read_rows([receipt_path(receipts, unit) for unit in units])
-    write_receipts(table, rows, finished)
-    return finished
+    write_receipts(table, joined([rows for _, rows in finished]), [own for own, _ in finished])
+    return [own for own, _ in finished]
 
 
 def _finished(unit: Unit, key: str, work: Work, receipts: Path, stop: bool) -> bool:
@@ -145,31 +146,30 @@ def _finished(unit: Unit, key: str, work: Work, receipts: Path, stop: bool) -> b
     return all(work.stored(unit, frame.t) == frame.stored for frame in noted)
 
 
-def _kept(unit: Unit, key: str, receipts: Path) -> Receipt:
-    receipt = kept_receipt(receipt_path(receipts, unit), key)
-    if receipt is None:
+def _kept(unit: Unit, key: str, receipts: Path) -> tuple[Receipt, pd.DataFrame]:
+    found = kept_unit(receipt_path(receipts, unit), key)
+    if found is None:
         raise CellpipeError(
             seen=f"the receipt of {unit.name} in {receipts} was replaced while this job ran",
             wanted="one run at a time on a results folder",
             do="end the other run (on a cluster, check its jobs too), then run again",
         )
-    return receipt
+    return found
 
 
 class _Collector:
-    """Gathers what frames gave, and writes a unit's receipt after its last frame."""
+    """Gathers what frames gave, and makes a unit's receipt after its last frame."""
 
     def __init__(
         self,
         work: Work,
         keys: Mapping[Unit, str],
-        receipts: Path,
+        receipts: ReceiptsBehind,
         made: Made,
-        progress: Callable[[int], None],
         stop: bool,
     ) -> None:
-        self.work, self.keys, self.receipts, self.made = work, keys, receipts, made
-        self.progress, self.stop = progress, stop
+        self.work, self.keys, self.receipts = work, keys, receipts
+        self.made, self.stop = made, stop
         self.rows: list[pd.DataFrame] = []
         self.frames: list[Frame] = []
         self.broken = False
@@ -215,7 +215,7 @@ class _Collector:
         self.frames.append(Frame(t, status, reason, item.fault.do, item.seconds))
 
     def _finish(self, unit: Unit) -> None:
-        """Publish the receipt of a unit."""
+        """Hand over the receipt of a unit."""
         for t in set(range(unit.t_start, unit.t_stop)) - {frame.t for frame in self.frames}:
             self.work.erase(unit, t)  # an earlier stage has quarantined it
         full = [rows for rows in self.rows if len(rows)]
@@ -227,13 +227,8 @@ class _Collector:
         own = _without(self.work.fingerprint(unit, key), self.frames)
         table = table.assign(fingerprint=pd.Series(own, table.index, dtype="str"))
         receipt = Receipt(unit, key, own, tuple(self.frames), made=self.made)
-        if any(frame.stored for frame in self.frames):
-            self.receipts.mkdir(parents=True, exist_ok=True)
-            sync_disk(self.receipts)
-        # a receipt that is torn is none: it need not be on disk before it has its name
-        write_receipts(receipt_path(self.receipts, unit), table, [receipt], synced=False)
+        self.receipts.add(table, receipt)
         self.rows, self.frames = [], []
-        self.progress(1)
 
 
 def _without(fingerprint: str, frames: Sequence[Frame]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from cellpipe.image.object_levels import BIN_PX, Shown, even_squares
 from cellpipe.image.tiles import Plane
+from cellpipe.segment.faint import faint_objects
 from cellpipe.segment.sorted_out import SortedOut
 
 SIGNAL_PX = 150  # less is debris
@@ -23,6 +24,8 @@ CUT = 0.6  # the same of those that the frame cuts: of large objects many are
 UNSURE = 0.4  # share of the objects that are neither real nor not
 LEAST = 8  # objects, for a share to be told
 NEAR_BINS = 2  # light spreads beyond outlines
+FEW = 10  # objects: where there are fewer, fainter ones are sought
+FAINT = 3  # of these, and twice as many as were found, are a doubt
 
 NOTHING = "signal but no objects"
 MISSED = "signal outside of objects"
@@ -47,10 +50,25 @@ def signal_outside(shown: Shown, labels: Plane) -> tuple[float, float]:
     return float(n * BIN_PX**2), float((where & ~near).sum() / n)
 
 
-def object_findings(n: int, out: SortedOut, signal_px: float, outside: float) -> dict[str, Any]:
+def faint_outside(n: int, shown: Shown, labels: Plane) -> int:
+    """Objects too dim for `signal_outside` that none of the labels (Y, X) covers.
+
+    They are sought where no more than a few objects, `n`, were found.
+    """
+    if n >= FEW:
+        return 0
+    cut = even_squares(labels)[::BIN_PX, ::BIN_PX]
+    rows, columns = shown.above.shape
+    return faint_objects(shown.above, cut[:rows, :columns] > 0)
+
+
+def object_findings(
+    n: int, out: SortedOut, signal_px: float, outside: float, faint: int = 0
+) -> dict[str, Any]:
     """Columns of a field: n_dropped_<filter>, the figures of doubt, and objects_flag.
 
     n : objects that were kept
+    faint : from `faint_outside`
     """
     counts = {f"n_dropped_{name}": count for name, count in out.counts.items()}
     figures = {
@@ -58,15 +76,20 @@ def object_findings(n: int, out: SortedOut, signal_px: float, outside: float) ->
         "undecided_share": out.undecided,
         "object_diameter_px": out.diameter_px,
     }
-    return {**counts, **figures, "objects_flag": "; ".join(_flags(n, out, signal_px, outside))}
+    return {
+        **counts,
+        **figures,
+        "objects_flag": "; ".join(_flags(n, out, signal_px, outside, faint)),
+    }
 
 
-def _flags(n: int, out: SortedOut, signal_px: float, outside: float) -> list[str]:
+def _flags(n: int, out: SortedOut, signal_px: float, outside: float, faint: int) -> list[str]:
     found = n + sum(out.counts.values())
     flags = []
-    if n == 0 and signal_px >= SIGNAL_PX:
+    many_faint = faint >= FAINT and faint > 2 * n
+    if n == 0 and (signal_px >= SIGNAL_PX or many_faint):
         flags.append(NOTHING)
-    elif outside > OUTSIDE and outside * signal_px >= SIGNAL_PX:
+    elif (outside > OUTSIDE and outside * signal_px >= SIGNAL_PX) or many_faint:
         flags.append(MISSED)
     if out.known_px is not None and np.isfinite(out.diameter_px):
         low, high = out.known_px

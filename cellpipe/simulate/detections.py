@@ -1,8 +1,9 @@
-"""Detections of a drawn movie without its pixels: what a good segmentation would tell.
+"""Detections of a simulated movie without its pixels: what a good segmentation would find.
 
-For benchmarks of linkers: the lives are those of `movie.draw_movie`, but nothing is drawn, so a
-thousand frames or fifty thousand cells take seconds to minutes. Positions, areas and intensities
-carry the errors of a segmentation; some cells are missed, and some detections are of nothing.
+For benchmarks of linkers: the lives are those of `movie.draw_movie`, but no pixels are simulated,
+so a thousand frames or fifty thousand cells take seconds to minutes. Positions, areas and
+intensities carry the errors of a segmentation; some cells are missed, and some detections are of
+nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Errors:
 def detect(
     design: MovieDesign, well: str, errors: Errors | None = None, field: int = 1
 ) -> pd.DataFrame:
-    """Detections of one field of a well over time, with the truth beside each.
+    """Detections of one field of a well over time, with the truth of each.
 
     Returns
     -------
@@ -84,7 +85,7 @@ def _seen(
     errors: Errors,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """One frame as a segmentation tells it: cell 0 is a false detection."""
+    """One frame as a segmentation would find it: cell 0 is a false detection."""
     kept = rng.random(len(frame["cell"])) >= errors.missed
     n = int(kept.sum())
     n_false = int(rng.poisson(errors.false * len(kept)))

@@ -1,6 +1,6 @@
 """How hard a movie is to track, in three named steps.
 
-What makes linking hard is how far a cell goes between two frames beside how far it is to its
+What makes linking hard is how far a cell moves between two frames compared with the distance to its
 neighbours. All else (divisions, deaths, drift) is given per frame, so a step is the same
 difficulty at any frame rate.
 """
@@ -49,7 +49,7 @@ class Difficulty:
         shape: tuple[int, int] = (640, 640),
         time_step_s: float = 600.0,
     ) -> MovieDesign:
-        """One well of such cells, of the demo's size, look and bleaching; see `MovieDesign`."""
+        """One well of such cells, of the demo's size and bleaching; see `MovieDesign`."""
         habits = Habits(
             speed_um_s=self.step_um / time_step_s,
             persistence_s=self.persistence_frames * time_step_s,

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-# Chromosomes of the two daughters stand this far from the plate in the first frame after it.
+# Chromosomes of the two daughters are this far from the plate in the first frame after it.
 ANAPHASE_UM = 4.6
 # How condensed the chromatin still is in the frames after a division.
 DECONDENSING = (1.0, 0.5, 0.2)
-# What a condensed nucleus looks like beside an interphase one.
+# Appearance of a condensed nucleus relative to an interphase one.
 PLATE_SEMI_UM = (6.0, 2.3)
 DAUGHTER_SEMI_UM = (4.6, 2.0)
 # Length that a dying nucleus keeps, frame by frame, before it is gone.

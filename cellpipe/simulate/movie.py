@@ -62,7 +62,7 @@ class MovieDesign:
 
 @dataclass(frozen=True)
 class Movie:
-    """One drawn field over time.
+    """One simulated field over time.
 
     pixels : array, uint16, shape (T, Y, X)
     clean : array, float32, shape (T, Y, X); the same without noise, in camera counts
@@ -92,14 +92,14 @@ def movie_map(design: MovieDesign) -> pd.DataFrame:
 
 
 def draw_movie(design: MovieDesign, well: str, field: int = 1) -> Movie:
-    """Draw one field of a well over time; independent of every other field.
+    """Simulate one field of a well over time; independent of every other field.
 
     Raises
     ------
     ValueError
         If the design has no such well.
     """
-    # lives and camera draw from generators of their own: other noise, same lives
+    # lives and camera use random generators of their own: other noise, same lives
     lives, noise = generators(design, well, field)
     camera = Camera(gain=3.0, read_noise=4.0)
     pixels, clean, frames = [], [], []

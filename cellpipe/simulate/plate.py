@@ -76,7 +76,7 @@ class PlateDesign:
 
 @dataclass(frozen=True)
 class Field:
-    """One drawn field.
+    """One simulated field.
 
     pixels : array, uint16, shape (C, Y, X); channels dna, reporter, spots
     clean : array, float32, shape (C, Y, X); the same without noise, in camera counts
@@ -113,7 +113,7 @@ def plate_map(design: PlateDesign) -> pd.DataFrame:
 
 
 def draw_field(design: PlateDesign, well: str, field: int) -> Field:
-    """Draw one field of a well of the plate; independent of every other field.
+    """Simulate one field of a well of the plate; independent of every other field.
 
     Raises
     ------
@@ -181,7 +181,7 @@ def photograph(
 def nuclei_table(
     design: PlateDesign, people: Population, ratios: np.ndarray, spot_labels: np.ndarray
 ) -> pd.DataFrame:
-    """What is true of each nucleus that shows in the field, from the drawn labels."""
+    """The truth of each nucleus that is visible in the field, from the simulated labels."""
     n, px = people.n, design.pixel_size_um
     y, x = np.nonzero(people.nuclei)
     label = people.nuclei[y, x]

@@ -1,4 +1,4 @@
-"""Who lives in a static field: nuclei that may touch but never overlap, cells around them."""
+"""Cells of a static field: nuclei that may touch but never overlap, cells around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from cellpipe.simulate.shapes import Inside, Outline, look_inside, owners, random_waves
 
-# A nucleus cut by the border to less than this is not worth calling one.
+# A nucleus cut by the border to less than this is not counted as one.
 MIN_VISIBLE_PX = 30
 
 
@@ -55,7 +55,7 @@ def populate(
     insides = [i for i in (look_inside(o, shape) for o in placed) if i is not None]
     around = [look_inside(cell_outline(rng, o, pixel_size_um), shape) for o in placed]
     cells, rho = owners(around, shape)
-    # a nucleus always lies in its own cell, even where a neighbour's outline reaches over it
+    # a nucleus is always inside its own cell, even where a neighbour's outline reaches over it
     inside_nucleus = nuclei > 0
     cells[inside_nucleus] = nuclei[inside_nucleus]
     cell_inside = [i for i in around if i is not None]
@@ -111,7 +111,7 @@ def put_beside(
 
 
 def paint(nuclei: np.ndarray, placed: list[Outline], outline: Outline, clearance_px: int) -> bool:
-    """Add a nucleus with the next label if its pixels (and a margin) are free; says whether."""
+    """Add a nucleus with the next label if its pixels (and a margin) are free; True if added."""
     inside = look_inside(outline, nuclei.shape)
     centred = 0 <= outline.y_px < nuclei.shape[0] and 0 <= outline.x_px < nuclei.shape[1]
     if inside is None or not centred:

@@ -1,7 +1,7 @@
-"""Outlines of nuclei and cells: ellipses with a gentle waviness, and what lies inside them.
+"""Outlines of nuclei and cells: ellipses with a gentle waviness, and the pixels inside them.
 
 An outline is described by its reduced radius rho: 0 in the centre, 1 on the outline. One function
-of rho draws masks, brightness profiles and borders between neighbours (the smaller rho wins).
+of rho gives masks, brightness profiles and borders between neighbours (the smaller rho wins).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def random_waves(rng: np.random.Generator, amplitude: float, orders: int = 3) ->
 def look_inside(outline: Outline, shape: tuple[int, int], reach: float = 1.25) -> Inside | None:
     """Reduced radius around an outline, on the pixels of the image that it can reach.
 
-    ``None`` when the outline lies wholly outside the image.
+    ``None`` when the outline is entirely outside the image.
     """
     extent = outline.major_px * reach + 1
     top, left = (max(0, int(np.floor(c - extent))) for c in (outline.y_px, outline.x_px))
@@ -78,7 +78,7 @@ def look_inside(outline: Outline, shape: tuple[int, int], reach: float = 1.25) -
 
 
 def owners(insides: list[Inside | None], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Who owns each pixel where outlines overlap: the one whose rho is smallest there.
+    """The owner of each pixel where outlines overlap: the one whose rho is smallest there.
 
     Returns
     -------

@@ -138,7 +138,7 @@ def _light_of(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _debris(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[np.ndarray, int]:
-    """Things far brighter and wider than spots, too few to show how noisy their light is."""
+    """Objects far brighter and wider than spots, too few to show how noisy their light is."""
     light, n = np.zeros(shape), shape[0] * shape[1] // 25_000
     for y, x in rng.uniform(10, np.array(shape) - 10, (n, 2)):
         light[_ellipse(rng, shape, y, x, rng.uniform(5, 8)) < 1] = 30_000

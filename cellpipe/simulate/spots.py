@@ -1,9 +1,9 @@
 """Spots as many microscopes show them, on grounds that are hard: small fields whose truth is known.
 
-For training: each field is drawn anew, and differs from the others in all that differs between
-laboratories: size, brightness and crowding of spots, photons, read noise, cells, haze, texture,
-fibres, hot pixels, projection, compression. Heights are in units of the camera's noise beside
-them.
+For training: each field is simulated when it is needed, and differs from the others in all that
+differs between laboratories: size, brightness and crowding of spots, photons, read noise, cells,
+haze, texture, fibres, hot pixels, projection, compression. Heights are in units of the camera's
+noise next to them.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from cellpipe.simulate.shapes import Outline, look_inside, random_waves
 from cellpipe.simulate.staining import add_gaussians
 
 DIAMETER_TO_SIGMA = 2 * np.sqrt(2)
-# Gaussians nearer than 2 sigma have one peak: none are drawn much nearer than that.
+# Gaussians nearer than 2 sigma have one peak: none are placed much nearer than that.
 MIN_DISTANCE_SIGMAS = 1.7
 
 
 @dataclass(frozen=True)
 class SpotDesign:
-    """Ranges that fields are drawn from, each evenly in its logarithm.
+    """Ranges that fields are sampled from, each uniformly in its logarithm.
 
-    diameter_px : of a spot as it looks, 2.8 sigma; the same for all spots of a field, nearly
+    diameter_px : of a spot as it appears, 2.8 sigma; the same for all spots of a field, nearly
     signal_to_noise : typical height of a field's spots over the noise of a pixel
     spots_per_px : density, spots per square pixel
     empty : share of fields without a spot

@@ -10,7 +10,7 @@ from scipy import ndimage
 from cellpipe.simulate.population import Population
 from cellpipe.simulate.shapes import grain, random_grain
 
-# Two spots closer than this cannot be told apart, so none are drawn closer.
+# Two spots closer than this cannot be distinguished, so none are placed closer.
 MIN_SPOT_DISTANCE_PX = 4.5
 # Spots keep away from the cell's rim and the nucleus, so that whose they are is beyond doubt.
 SPOT_RIM_RHO = 0.82
@@ -18,7 +18,7 @@ SPOT_RIM_RHO = 0.82
 
 @dataclass(frozen=True)
 class Spots:
-    """Drawn spots: image (Y, X) in counts; position in pixels, owner and peak of each spot."""
+    """Simulated spots: image (Y, X) in counts; position in pixels, owner and peak of each spot."""
 
     image: np.ndarray
     y_px: np.ndarray

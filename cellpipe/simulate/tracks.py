@@ -1,4 +1,4 @@
-"""From drawn frames to tracks: one label for life, daughters new, parents recorded.
+"""From simulated frames to tracks: one label for life, daughters new, parents recorded.
 
 The rules are those of the Cell Tracking Challenge (Maska et al., Bioinformatics 30, 2014): a
 track is a stretch of frames without a gap; a cell that comes back is a new track.

@@ -1,4 +1,4 @@
-"""How well control wells are told apart; what a layout cannot tell is NaN.
+"""Separation of control wells; what a plate map does not determine is NaN.
 
 Z′        Zhang, Chung & Oldenburg, J. Biomol. Screen. 4, 67 (1999)
 robust Z′ medians and MADs instead: Malo et al., Nat. Biotechnol. 24, 167 (2006)

@@ -1,6 +1,6 @@
-"""A dose-response curve as it stands in a table: what was fitted, and the response it predicts.
+"""A dose-response curve as stored in a table: what was fitted, and the response it predicts.
 
-It is fitted in `dose_response`; to draw it takes no fit.
+It is fitted in `dose_response`; plotting it takes no fit.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _NEVER = float("nan")
 
 @dataclass(frozen=True)
 class DoseResponse:
-    """A fitted curve; what the data do not determine is NaN and `note` says why.
+    """A fitted curve; what the data do not determine is NaN, with the reason in `note`.
 
     `bottom` is the response at dose 0 and `top` at an infinite dose, so a falling curve has
     top < bottom and `hill` is always positive. `ec50`, `ec50_low` and `ec50_high` are in the

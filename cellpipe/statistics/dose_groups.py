@@ -30,7 +30,7 @@ class DoseGroup(NamedTuple):
     """Wells (rows with `dose` and the readout) of one curve.
 
     why_not : why they may not be one curve; "" where they may
-    remark : what else to know
+    remark : a further note
     """
 
     group: str
@@ -90,7 +90,7 @@ def _names(table: pd.DataFrame, group_column: str) -> pd.Series:
 def several_conditions(table: pd.DataFrame, readout: str) -> str:
     """Why wells with doses of several conditions are not one curve; "" where they may be.
 
-    A condition that stands at one dose alone ("A, 10 µM") tells no other compound.
+    A condition with one dose only ("A, 10 µM") is no compound of its own.
     """
     if "condition" not in table:
         return ""

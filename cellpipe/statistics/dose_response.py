@@ -1,4 +1,4 @@
-"""Dose-response curves: a four-parameter logistic in log dose, and what the data say of its EC50.
+"""Dose-response curves: a four-parameter logistic in log dose, and the certainty of its EC50.
 
           top  |              ______
                |            /

@@ -27,9 +27,9 @@ LEAST_R_SQUARED = 0.5
 ON_SLOPE = 0.03  # doses with less or more than that of the response are on a plateau
 NOT_REACHED = 0.25  # of the response: more than that was never seen
 REVERSAL = 0.25  # of the response's range: less than that back is no bell
-SOME_REVERSAL = 0.1  # more than that is worth a word, where it is beyond doubt
+SOME_REVERSAL = 0.1  # more than that is reported, where it is beyond doubt
 LACK_OF_FIT_P = 0.001
-LACK_OF_FIT_SHARE = 0.05  # of the variance: less than that is not worth a word
+LACK_OF_FIT_SHARE = 0.05  # of the variance: less than that is not reported
 _HILLS = np.log([0.7, 1.5, 4.0, 12.0])
 _N_PLACES = 22
 
@@ -82,7 +82,7 @@ def without_response(dose: ArrayLike, response: ArrayLike) -> str:
 
 
 def step_note(dose: NDArray, rise: NDArray) -> str:
-    """Says so where no more than one dose lies on the slope, of `rise` (N,) 0 to 1 at `dose`."""
+    """A note where no more than one dose is on the slope, of `rise` (N,) 0 to 1 at `dose`."""
     between = np.unique(dose[(rise > ON_SLOPE) & (rise < 1 - ON_SLOPE)])
     below, above = dose[rise <= ON_SLOPE], dose[rise >= 1 - ON_SLOPE]
     if between.size > 1 or not below.size or not above.size:
@@ -184,7 +184,7 @@ def lack_of_fit(x: NDArray, y: NDArray, ssr: float) -> tuple[float, float] | Non
 
 @cache
 def _grid(low: float, high: float) -> tuple[NDArray, NDArray, NDArray]:
-    """(first, second, ln hill) of the steps tried, each (G,): second lies above first."""
+    """(first, second, ln hill) of the steps tried, each (G,): second is above first."""
     places = np.linspace(low - 0.3, high + 0.3, _N_PLACES)
     i, j = np.triu_indices(_N_PLACES, 1)
     first = np.tile(places[i], _HILLS.size)

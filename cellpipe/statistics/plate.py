@@ -1,7 +1,7 @@
 """Is the assay good enough? Control separation, position effects and dose response of a plate.
 
-Every function takes well values and returns numbers; what a layout cannot tell is NaN, and the
-column `note` says why.
+Every function takes well values and returns numbers; what a plate map does not determine is NaN,
+with the reason in the column `note`.
 
 Z′ and SSMD: controls; B-score and edge test: position_effects; curves: dose_response.
 """
@@ -66,7 +66,7 @@ def plate_statistics(
     ------
     BadConfig
         A readout, the dose or the group column is not in `wells`. Missing controls or doses
-        are no error: NaN, and `note` says so.
+        are no error: NaN, with a `note`.
     """
     import pandas as pd
 

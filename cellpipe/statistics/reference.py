@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MAX_NAMED = 12  # wells that a sentence names
-NOISE_ERRORS = 3.0  # standard errors that medians of the controls must lie apart
+NOISE_ERRORS = 3.0  # standard errors by which medians of the controls must differ
 MEDIAN_ERROR = 1.2533  # of a median of normal values, in standard errors of their mean
 
 
@@ -39,8 +39,8 @@ class Reference:
     negative : centre and spread of the negative control wells
     positive : median of the positive ones, NaN where a percentage of control has no meaning
     no_z, no_percent : why there is no robust z, no percentage of control; "" where there is
-    mixed : why controls of a kind cannot be taken together, so that nothing is told of them
-    remarks : what else a reader should know of them
+    mixed : why controls of a kind cannot be taken together, so that nothing is computed from them
+    remarks : further notes on them
     """
 
     negative: Spread

@@ -2,7 +2,7 @@
 
     negatives   0.9 1.0 1.0 1.2      MAD > 0: robust z in units of the scaled MAD
                 0   0   0   1        MAD 0, standard deviation > 0: in units of that, and it is said
-                0   0   0   0        no spread: a distance from them cannot be judged
+                0   0   0   0        no spread: a distance from them has no scale
 
 Robust z: Malo et al., Nat. Biotechnol. 24, 167 (2006). Differences within floating point are
 none: divided by, they would give values such as 1e19.

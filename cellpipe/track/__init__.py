@@ -1,12 +1,12 @@
-"""Cells and particles over time: who is who in the next frame, and who divided.
+"""Cells and particles over time: which is which in the next frame, and which divided.
 
 `link_cells` follows cells through divisions, `link_particles` follows spots, `track_table`
 makes one row per track, `stage_shifts` reports how far the stage moved. `motion`, `look`,
-`divisions` and `chances` say what a link, a division, an end and a start are worth, `stage` what
+`divisions` and `chances` give the gain of a link, a division, an end and a start, `stage` what
 all cells do together, `frames` and `events` choose among them, `assignment` and `packing` solve it.
-Where a network is given, `learned` lets it judge what `clues` tells of each candidate.
+If a network is given, `learned` lets it score each candidate by the features of `clues`.
 
-Why the cells' linker is our own: on the same detections (`studies/track.py`; drawn movies,
+Why the cells' linker is our own: on the same detections (`studies/track.py`; simulated movies,
 seeds 1 to 3, every cell detected; LNK / CT / division F1 ±1 frame)
 
                                easy                middle              hard
@@ -20,7 +20,7 @@ seeds 1 to 3, every cell detected; LNK / CT / division F1 ±1 frame)
 With 2.5 % missed and 1 % false detections, of which perfect links score 1 / .94 / 1: at the
 middle difficulty cellpipe .989 .859 .939, laptrack .957 .605 .560, trackpy .953 .560. CPU seconds
 of 20 middle frames of 1,000, 10,000 and 50,000 cells: cellpipe .54, 3.0, 15.5, trackpy 1.5, 7.3,
-49.5. cellpipe used areas and intensities, the others know positions only. Its constants were chosen
+49.5. cellpipe used areas and intensities, the others use positions only. Its constants were chosen
 on other seeds of the same simulator and on T98G. `studies/README.md` has all of it, and what was
 tried and not kept.
 """

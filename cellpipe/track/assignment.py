@@ -1,4 +1,4 @@
-"""Who belongs to whom at the greatest total gain, solved piece by piece.
+"""Assignment with the greatest total gain, solved component by component.
 
 Candidate links form a sparse graph that falls apart into many small connected components.
 Each is solved on its own, so time grows with the number of cells and not with its cube, and

@@ -19,7 +19,7 @@ from cellpipe.track.learned import Judge, link_again
 from cellpipe.track.motion import learn, learn_again
 from cellpipe.track.stage import common_shifts
 
-PASSES = 2  # the first knows the past only, the second learns from it; a third changes little
+PASSES = 2  # the first uses the past only, the second learns from it; a third changes little
 OFTEN = 0.3  # jumps per frame, beyond which cells that leave the view are not gone
 
 
@@ -37,7 +37,7 @@ def link_cells(
     5:695, 2008). Costs are log-likelihoods whose scales (step, persistence, how far area and
     intensity change) are learned from the movie; what all cells of the field do together (drift
     and jumps of the stage) is taken out first. Frames that were lost are time that passed: links
-    go across them, farther and less sure with each, as long as `max_gap_frames` allows.
+    go across them, farther and less certain with each, as long as `max_gap_frames` allows.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def link_cells(
         and ``<channel>_mean`` support links, and class "mitotic" supports divisions.
     max_distance_um : float
         The farthest a cell can go from one frame to the next (over n frames, n times as far); a
-        daughter, whose way begins beside
+        daughter, whose path begins next to
         her mother's middle, half a cell farther where areas are known.
     max_gap_frames : int
         The most frames in a row in which a cell may be missed, or that may be lost: tracks end
@@ -54,7 +54,7 @@ def link_cells(
     divisions : bool
         Whether cells may divide.
     judge : Judge or None
-        What weighs candidate links beside the statistics of the movie, such as a network
+        Scores candidate links in addition to the statistics of the movie, such as a network
         (`cellpipe.track.linking`); None: nothing does.
 
     Returns
@@ -69,7 +69,7 @@ def link_cells(
     BadConfig
         If a parameter is out of range.
     CellpipeError
-        If columns are missing, a position is not finite, or a label stands twice in a frame.
+        If columns are missing, a position is not finite, or a label occurs twice in a frame.
     """
     _check(max_distance_um, max_gap_frames)
     detections, order = from_table(cells, max_gap_frames)
@@ -119,7 +119,7 @@ def linked_frames(
             motion = learn_again(detections, source, target, max_distance_um)
             m, s, r = links.divided()
             usual = detections.t[s] - detections.t[m] == motion.frames
-            seen = (m[usual], s[usual], r[usual])  # not those in lost frames: they tell less
+            seen = (m[usual], s[usual], r[usual])  # not across lost frames
             division = learn_division(detections, prior, len(source), *seen)
         ends = chances(detections, motion.sigma_um, max_distance_um)
         laws = Laws(motion, division if divisions else None, ends, cut)
@@ -130,8 +130,8 @@ def linked_frames(
 def without_stage(detections: Detections, max_distance_um: float) -> Detections:
     """Detections whose positions lack the common shift of their frames.
 
-    Who comes into view by a jump, or leaves it, is known from where the view was before; of a
-    stage that goes back and forth, who left comes back.
+    Cells that enter or leave the view by a jump are known from the previous view; if the stage
+    goes back and forth, cells that left come back.
     """
     shifts = common_shifts(detections, max_distance_um)
     raw = detections.position_um

@@ -1,7 +1,7 @@
-"""What a network is told of candidates: numbers without units, in the movie's own scales.
+"""Input features of a network for candidates: numbers without units, in the movie's own scales.
 
-Everything that the statistics of a movie already say (gains, looks), and what a gain alone does
-not: who else wants the same cell, what both cells do in the links so far, what neighbours do.
+Everything that the statistics of a movie provide (gains, appearance), and what a gain alone does
+not: rivals for the same cell, what both cells do in the links so far, what neighbours do.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from cellpipe.track.detections import Detections
 from cellpipe.track.frames import Choices, Laws, Links
 
-NEIGHBOURS = 6  # whose steps are looked at
+NEIGHBOURS = 6  # whose steps are used
 LINK_CLUES, DIVISION_CLUES = 23, 17  # columns: a network is made for so many
 
 
@@ -111,7 +111,7 @@ def division_clues(
 
 
 def _common_step(detections: Detections, around: Around, c: Choices) -> np.ndarray:
-    """Mean step (n, 2) of the nearest cells that go on, for every cell of the earlier frame."""
+    """Mean step (n, 2) of the nearest cells that continue, for every cell of the earlier frame."""
     rows = np.arange(c.a.start, c.a.stop)
     goes = rows[around.goes[rows]]
     if len(goes) <= NEIGHBOURS:

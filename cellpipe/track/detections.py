@@ -1,4 +1,4 @@
-"""What one field's linker sees: detections in order of time, as arrays."""
+"""Input of one field's linker: detections in order of time, as arrays."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from cellpipe.errors import CellpipeError
 
 MITOTIC = "mitotic"
-MIN_CELLS = 20  # in a frame, below which where the field ends cannot be told
+MIN_CELLS = 20  # in a frame, below which the edge of the field cannot be determined
 _NOT_FEATURES = ("cell_", "cytoplasm_", "nucleus_")
 
 
@@ -86,7 +86,7 @@ class Detections:
         ]
 
     def cut(self) -> np.ndarray:
-        """Cells (N,) so near the border that it may have cut them: their looks are not theirs."""
+        """Cells (N,) so near the border that it may cut them: their appearance is incomplete."""
         n_frames = max(len(np.unique(self.t)), 1)
         if self.area_um2 is None or len(self) < MIN_CELLS * n_frames:
             return np.zeros(len(self), bool)

@@ -1,8 +1,9 @@
-"""What a division looks like: daughters on either side of their mother, alike, condensed.
+"""Geometry and appearance of a division: daughters on either side of their mother, alike,
+condensed.
 
 The geometry starts from what is true of most cells (daughters part by about a diameter, their
-midpoint is where the mother was) and is learned anew from the divisions that a first pass found,
-as is how mothers and daughters look beside the rest of the population.
+midpoint is where the mother was) and is learned again from the divisions that a first pass found,
+as is the appearance of mothers and daughters compared with the rest of the population.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from cellpipe.track.detections import Detections
 from cellpipe.track.look import Law, learn_law, population
 from cellpipe.track.motion import Motion, step_cost
 
-P_DIVISION = 0.01  # a cell divides in a frame, before the movie tells
-PRIOR_LINKS = 500  # links that this first guess is worth
-PRIOR_DIVISIONS = 10.0  # divisions that the first guess of a geometry is worth
-MIN_DIVISIONS = 20  # from which on looks are learned
+P_DIVISION = 0.01  # a cell divides in a frame, before the movie is known
+PRIOR_LINKS = 500  # links to which this first guess is equivalent
+PRIOR_DIVISIONS = 10.0  # divisions to which the first guess of a geometry is equivalent
+MIN_DIVISIONS = 20  # from which on appearance is learned
 STILL = 0.5  # a cell in mitosis is round and goes half as far as others
 APART_SPREAD = 0.4  # of the logarithm of the daughters' distance in diameters
 SISTER_SPREAD = 0.25  # log area ratio of sisters, standard deviation
@@ -35,7 +36,7 @@ class Division:
     reach_um : the farthest that a daughter is from her mother
     middle_sigma_um : per coordinate, of the daughters' midpoint about the mother
     log_apart, log_apart_spread : of the natural logarithm of the daughters' distance in µm
-    family, sisters : looks of mother and daughters' mean (2F features), of the daughters'
+    family, sisters : appearance of mother and daughters' mean (2F features), of the daughters'
         difference (F); None before they are learned
     """
 
@@ -104,7 +105,7 @@ def _nats(deviation: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def _mitosis(detections: Detections, m: np.ndarray, s: np.ndarray, r: np.ndarray) -> np.ndarray:
-    """What the classifier's word on mother and daughters is worth."""
+    """Gain from the classifier of mother and daughters."""
     if detections.mitotic is None:
         return np.zeros(len(m))
     seen = detections.mitotic[m] | detections.mitotic[s] | detections.mitotic[r]
@@ -120,7 +121,7 @@ def guess(detections: Detections, motion: Motion, max_distance_um: float) -> Div
         diameter_um = 2 * float(np.sqrt(typical / np.pi))
         log_area = np.log(np.maximum(detections.area_um2, 1e-6) / typical)
         spread = max(1.48 * float(np.median(np.abs(log_area))), 0.1)
-        # a daughter starts beside her mother's middle, and takes her step from there
+        # a daughter starts next to her mother's middle, and takes her step from there
         thrown_um = diameter_um / 2
     else:  # half the distance between cells is all that is known of their size
         diameter_um = float(max(0.5 / np.sqrt(density), 2 * motion.sigma_um))

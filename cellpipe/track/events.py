@@ -2,8 +2,8 @@
 
 Three kinds of event explain the start of a piece better than a cell out of nowhere:
 
-    gap        a ──── ·  · ──── b        the end a was missed for a while and goes on as b
-    split      m ──┬─ d (linked)         the mother goes on as one daughter,
+    gap        a ──── ·  · ──── b        the end a was missed for a while and continues as b
+    split      m ──┬─ d (linked)         the mother continues as one daughter,
                    └─ ·  s               the other one is missed at first
     parting    m ──· · ┌─ s              the mother's piece ends early,
                        └─ r              two start on either side of it
@@ -36,7 +36,7 @@ DIVISION_MISSED = (0, 1)  # frames between a mother and a daughter
 class Events:
     """Events that could be, as rows of detections; -1 where a place is not used.
 
-    `source` goes on as `first` (and, in a division, as `second`).
+    `source` continues as `first` (and, in a division, as `second`).
     """
 
     source: np.ndarray
@@ -121,7 +121,7 @@ def _gaps(pieces: _Pieces, max_gap_frames: int) -> Events:
     detections, motion, chances = pieces.detections, pieces.laws.motion, pieces.laws.chances
     position, nobody = detections.position_um, np.zeros(0, int)
     starts_at = _by_frame(pieces.starts, detections.t)
-    # who is not seen in an empty frame (out of focus, say) was not missed there
+    # a cell that is absent from an empty frame (out of focus, say) was not missed there
     looked = np.unique(detections.t)
     found = [Events(nobody, nobody, nobody, np.zeros(0))]
     for frame, ends in _by_frame(pieces.ends, detections.t).items():
@@ -141,7 +141,7 @@ def _gaps(pieces: _Pieces, max_gap_frames: int) -> Events:
 
 
 def _splits(pieces: _Pieces, division: Division, missed: int) -> Events:
-    """A start s beside m → d, or beside what d becomes while s is missed."""
+    """A start s next to m → d, or next to what d becomes while s is missed."""
     position, t, links = pieces.detections.position_um, pieces.detections.t, pieces.links
     goes_on = np.flatnonzero((links.first >= 0) & (links.second < 0))
     later = links.first[goes_on]

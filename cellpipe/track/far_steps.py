@@ -1,6 +1,7 @@
-"""Frames to which the cells of a movie step much farther, or go on in far fewer tracks, than usual.
+"""Frames to which the cells of a movie step much farther, or continue in far fewer tracks, than
+usual.
 
-    median step   2  2  3  2  9  2  3 µm     a frame that stands in the wrong place in time, frames
+    median step   2  2  3  2  9  2  3 µm     a frame at the wrong place in time, frames
     followed      9  9  8  9  9  2  9 of 9   that are not as far apart as the rest, another place
     movie_flag                ▲  ▲           of the plate, or a real event
 
@@ -13,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 FAR = 3.0  # times the usual step: of living cells at rest and in haste, medians differ by less
-LEAST = 5  # cells that are followed, for a median to be held against others
-FEW = 0.5  # of the usual share of cells that go on from the frame before
+LEAST = 5  # cells that are followed, for a median to be compared with others
+FEW = 0.5  # of the usual share of cells that continue from the frame before
 MANY_CELLS = 10  # in a frame and the one before, for that share
 
 
@@ -28,7 +29,7 @@ def far_steps(points: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame : well, field, t of the later frame, `times` the median over frames. Frames to which
-        fewer than 5 cells are followed cannot be judged, and are left out.
+        fewer than 5 cells are tracked cannot be judged, and are left out.
     """
     ordered = points.sort_values(["well", "field", "track_id", "t"], kind="stable")
     tracks = ordered.groupby(["well", "field", "track_id"], sort=False)
@@ -42,7 +43,7 @@ def far_steps(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def few_followed(points: pd.DataFrame) -> pd.DataFrame:
-    """Frames in which far fewer cells than usual go on from the frame before.
+    """Frames in which far fewer cells than usual continue from the frame before.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def few_followed(points: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame : well, field, t, `share` of the cells that go on, or come of a division, from the
+    DataFrame : well, field, t, `share` of the cells that continue, or come of a division, from the
         frame before, and the `usual` one. Frames after a lost one, and frames of fewer than 10
         cells, are left out.
     """
@@ -75,7 +76,7 @@ def _share(before: pd.DataFrame, after: pd.DataFrame) -> float:
 
 
 def name_far_steps(fields: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """The table of fields with a word in `movie_flag` for each of those frames."""
+    """The table of fields with an entry in `movie_flag` for each of those frames."""
     if not len(points) or "movie_flag" not in fields:
         return fields
     words = [

@@ -1,9 +1,9 @@
 """Links and divisions between consecutive frames, pass after pass.
 
-In each pair of frames every cell goes on as one cell, divides into two, or ends, and every
-other cell of the later frame starts anew. The best set of these is found at once (the frame-to-
+In each pair of frames every cell continues as one cell, divides into two, or ends, and every
+other cell of the later frame starts a track. The best set of these is found at once (the frame-to-
 frame assignment of Jaqaman et al., Nature Methods 5:695, 2008, with divisions in the same
-program), all costs being log-likelihoods. The first pass knows only the steps before; in later
+program), all costs being log-likelihoods. The first pass uses only the steps before; in later
 passes each pair is solved again with the steps before and after it known.
 """
 
@@ -37,7 +37,7 @@ class Laws:
     cut: np.ndarray
 
     def looks(self, detections: Detections, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """What looks say for rows i and j being one cell, in nats; not against it at the border."""
+        """Gain from appearance for i and j being one cell, in nats; not negative at the border."""
         nats = self.motion.look.nats(detections.features[j] - detections.features[i])
         return np.where(self.cut[i] | self.cut[j], np.maximum(nats, 0.0), nats)
 
@@ -68,7 +68,7 @@ class Links:
         return source, self.first[source]
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Source and target of all links; a source that divides stands twice."""
+        """Source and target of all links; a source that divides occurs twice."""
         linked, divided = np.flatnonzero(self.first >= 0), np.flatnonzero(self.second >= 0)
         return np.r_[linked, divided], np.r_[self.first[linked], self.second[divided]]
 
@@ -193,7 +193,7 @@ def _price(
     j: np.ndarray,
     step_before: np.ndarray,
 ) -> np.ndarray:
-    """-log density of links i → j: the step, given those before and after it, and the looks."""
+    """-log density of links i → j: the step, given those around it, and the appearance."""
     position, t, motion = detections.position_um, detections.t, laws.motion
     way, n_steps = position[j] - position[i], motion.steps(t[j] - t[i])
     price = _step_price(motion, step_before, way, n_steps)

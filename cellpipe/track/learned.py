@@ -1,9 +1,9 @@
-"""Candidates judged by a network beside the statistics of the movie.
+"""Candidates scored by a network in addition to the statistics of the movie.
 
-After the passes that know statistics only, every pair of frames is linked once more. A candidate
-is then worth a mean of its gain and of what the judge makes of its clues. The judge chooses among
-rivals: a link that it would undo, with nothing in its place at either end, stays. Real cells leap
-farther than drawn ones, and a network that had learned from those undid true links of such leaps.
+After the passes that use statistics only, every pair of frames is linked once more. The gain of a
+candidate is then a mean of its gain and of the network's score of its clues. The network chooses
+among rivals: a link that it would undo, with nothing in its place at either end, stays. Real cells
+leap farther than simulated ones, and a network trained on those removed true links of such leaps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Judge(Protocol):
 def link_again(
     detections: Detections, laws: Laws, links: Links, judge: Judge, max_distance_um: float
 ) -> Links:
-    """Links between consecutive frames, as the judge has them; `links` are those before."""
+    """Links between consecutive frames, as the network scores them; `links` are those before."""
     again = Links.none(len(detections))
     for c, of_links, of_divisions in told_choices(detections, laws, links, max_distance_um):
         worth = judge.divisions(of_divisions, c.worth)
@@ -48,7 +48,7 @@ def link_again(
         choose(judged, again)
     gone = gone_at_once(detections, links)
     for pair in detections.pairs():
-        if pair.n > 1:  # across lost frames no judge was trained
+        if pair.n > 1:  # across lost frames no network was trained
             choose(choices(detections, laws, links, pair, gone, max_distance_um), again)
     _keep_unrivalled(links, again)
     return again

@@ -44,7 +44,8 @@ def track_table(cells: pd.DataFrame, time_step_s: float) -> pd.DataFrame:
 def _lineage(
     tracks: pd.DataFrame, t_start: np.ndarray, place: list[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Divisions between each track and its first ancestor; who has two daughters; frames between.
+    """Divisions between each track and its first ancestor; which have two daughters; frames
+    between.
 
     The last is NaN where a track was not born by division, or does not divide.
     """

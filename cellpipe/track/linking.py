@@ -1,9 +1,9 @@
-"""A network that judges candidate links and divisions between two frames of a movie.
+"""A network that scores candidate links and divisions between two frames of a movie.
 
 Two small perceptrons, one for links and one for divisions, on the clues of `cellpipe.track.clues`.
-What they say is mixed with what the statistics of the movie say; how much of each was chosen on
-validation movies, and is kept with the weights. Links judged by a network, there a transformer that
-looks at several frames: Gallusser & Weigert, ECCV 2024, arXiv:2405.15700.
+Its scores are mixed with those of the movie's statistics; the proportion was chosen on
+validation movies, and is kept with the weights. Links scored by a network, there a transformer over
+several frames: Gallusser & Weigert, ECCV 2024, arXiv:2405.15700.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class LinkNetworkConfig:
     widths: tuple[int, ...] = (48, 32)
 
     def as_dict(self) -> dict[str, Any]:
-        """For the card, with what the network is told."""
+        """For the card, with the input features of the network."""
         return {
             "widths": list(self.widths),
             "link_clues": LINK_CLUES,
@@ -109,16 +109,16 @@ class LinkNetwork(nn.Module):
 
 
 def load_link_network(name_or_path: str | Path, threads: int | None = None) -> LinkNetwork:
-    """Load weights (safetensors only) of a network that judges links.
+    """Load weights (safetensors only) of a network that scores links.
 
     Parameters
     ----------
     name_or_path : a shipped name, or a path to .safetensors with its card next to it
-    threads : that torch may use; None leaves them as they are
+    threads : that torch may use; None leaves them unchanged
 
     Raises
     ------
-    CellpipeError : no such weights, another file than the card tells of, or another network
+    CellpipeError : no such weights, another file than the card describes, or another network
     """
     torch_device("cpu", threads)
     card = load_card(name_or_path)
@@ -126,7 +126,7 @@ def load_link_network(name_or_path: str | Path, threads: int | None = None) -> L
         raise CellpipeError(
             seen=f"weights {card.name!r} of kind {card.kind!r}",
             wanted="weights of kind 'linking'",
-            do="correct 'weights' of the section 'track' in the config",
+            do="correct 'track.weights'",
         )
     network = LinkNetwork(LinkNetworkConfig(tuple(card.architecture.get("widths", ()))))
     try:

@@ -1,8 +1,8 @@
-"""Whether two detections look like one cell, in nats, learned from the movie.
+"""Whether two detections resemble one cell, in nats, learned from the movie.
 
 The logarithms of area and mean intensities of one cell change little from frame to frame, those
-of two cells differ as the population does. The log-likelihood ratio of the two laws says what a
-likeness is worth: gains for a good match in a varied population, nothing where all look alike.
+of two cells differ as the population does. The log-likelihood ratio of the two laws is the gain
+of a similarity: high for a good match in a varied population, nothing where all are alike.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SLIP = 0.1  # share of links across which a look changes at will: mitosis, a wrong outline
+SLIP = 0.1  # share of links with an arbitrary change of appearance: mitosis, a wrong outline
 MIN_SPREAD = 0.02
 MIN_PAIRS = 30
 
@@ -42,7 +42,7 @@ class Law:
 
 
 def silent(n_features: int) -> Law:
-    """A law that says nothing."""
+    """A law without information."""
     nothing = np.zeros(n_features)
     return Law(nothing, np.eye(n_features), np.eye(n_features), nothing, 0.0)
 

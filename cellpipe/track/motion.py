@@ -1,8 +1,8 @@
 """How cells of this movie move, learned from the movie itself.
 
-Nearest neighbours that choose each other in consecutive frames are right often enough to tell
-the stage's drift, the typical step, its persistence, and how far the look of one cell changes
-from frame to frame; a first pass of links tells it better. So one set of defaults serves slow
+Nearest neighbours that choose each other in consecutive frames are right often enough to estimate
+the stage's drift, the typical step, its persistence, and how far the appearance of one cell changes
+from frame to frame; a first pass of links estimates it better. So one set of defaults serves slow
 and fast, sparse and crowded movies.
 """
 
@@ -16,8 +16,8 @@ from scipy.spatial import cKDTree
 from cellpipe.track.detections import Detections
 from cellpipe.track.look import Law, learn_look
 
-SAMPLE = 2000  # cells of a frame that are asked
-LINK_SAMPLE = 200_000  # links of a movie that are asked
+SAMPLE = 2000  # cells of a frame that are used
+LINK_SAMPLE = 200_000  # links of a movie that are used
 HEAVY_SHARE, HEAVY_SCALE = 0.1, 3.0  # one step in ten comes from a three times wider law
 
 
@@ -34,7 +34,7 @@ class Motion:
     persistence : float
         Share of the last step that the next one keeps, -0.5 … 1.
     look : Law
-        What the difference of two detections' features says for one cell.
+        Gain for one cell from the difference of two detections' features.
     frames : int
         Frames that a step takes: 1, or more where most frames are lost in between.
 
@@ -103,7 +103,7 @@ def learn(detections: Detections, max_distance_um: float) -> Motion:
     for a, b, n in detections.pairs():
         if n != usual:  # longer steps, across lost frames, teach nothing of the usual one
             continue
-        # who was just found is asked again: two steps of one cell tell its persistence
+        # cells just found are used again: two steps of one cell show its persistence
         known_here = found if a.start == found_in else np.zeros(0, int)
         asked = np.union1d(known_here, sample_of(a.stop - a.start))
         i, found = mutual_pairs(position[a], position[b], max_distance_um, asked)

@@ -4,7 +4,7 @@
     given   a c b d      frames are: a to c and b to d are longer ways than a to b and c to d
 
 A copy or a sort by name (t1, t10, t2) leaves no other trace: cells that move slowly are linked in
-any order, only their speeds are wrong. Cells that do not move at all tell nothing, and lose
+any order, only their speeds are wrong. Cells that do not move at all give no evidence, and lose
 nothing. Two frames that were exchanged are found for certain from some 30 cells on, or from 12 that
 keep their way; with fewer, some stay unseen.
 """
@@ -19,10 +19,10 @@ from scipy import stats
 
 LEAST = 5  # cells that are followed through the frames in question
 FRAMES = 6  # fewest frames of a movie
-MOST_FRAMES = 120  # that are held against each other
+MOST_FRAMES = 120  # that are compared with each other
 SURE = 2.0  # standard errors by which the exchanged order must be the shorter one …
 APART = 5.0  # … and by which these frames differ from the others of the movie
-ALONE = 8.0  # standard errors where the others tell nothing
+ALONE = 8.0  # standard errors where the others give no evidence
 SHUFFLED = 1.5  # times what chance makes of frames that are all alike
 NEAR = 0.6  # of the typical distance between two frames
 
@@ -47,7 +47,7 @@ def order_doubts(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def name_order(fields: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """The table of fields with a word in `movie_flag` for each of those frames."""
+    """The table of fields with an entry in `movie_flag` for each of those frames."""
     if not len(points) or "movie_flag" not in fields:
         return fields
     doubts = order_doubts(points)
@@ -79,7 +79,7 @@ def _paths(movie: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def exchanged(paths: np.ndarray) -> list[int]:
-    """k of frames that stand before k + 1 and should follow it; of paths (T, N, 2)."""
+    """k of frames that are before k + 1 and should follow it; of paths (T, N, 2)."""
     a, b, c, d = (paths[k : len(paths) - 3 + k] for k in range(4))
     given, other = _squared(b - a) + _squared(d - c), _squared(c - a) + _squared(d - b)
     longer = given - other  # (T - 3, N)

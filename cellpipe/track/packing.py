@@ -1,4 +1,4 @@
-"""Events that use things no two may share, chosen at the greatest total gain.
+"""Events that use items no two may share, chosen at the greatest total gain.
 
 Set packing: most events have no rival that could beat them and are chosen at once, the others are
 integer programs of the components in which they compete.
@@ -44,7 +44,7 @@ def _beyond_doubt(
     """Events (E,) that are in the best packing, and the rows of those still in dispute.
 
     One event per item is all that a packing can hold: what gains more than the best rivals on
-    each of its items together can only be chosen. Its rivals then go, and others stand alone.
+    each of its items together can only be chosen. Its rivals then go, and others are unopposed.
     """
     chosen = np.zeros(len(gain), bool)
     left = np.arange(len(gain))

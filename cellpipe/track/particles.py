@@ -76,7 +76,7 @@ def _linked(
     """Particle ids (N,), from 1, of rows sorted by time."""
     particle = np.zeros(len(t), np.int64)
     n_particles = 0
-    open_rows = np.zeros(0, np.int64)  # where each particle that may go on was seen last
+    open_rows = np.zeros(0, np.int64)  # where each particle that may continue was seen last
     frames, first = np.unique(t, return_index=True)
     for frame, rows in zip(frames, np.split(np.arange(len(t)), first[1:]), strict=True):
         open_rows = open_rows[t[open_rows] >= frame - 1 - max_gap_frames]
@@ -110,7 +110,7 @@ def _steps(
 
 
 def crowded_fields(spots: pd.DataFrame, max_distance_um: float) -> list[str]:
-    """Fields in which a spot may be taken for its neighbour, in words that name each.
+    """Fields in which a spot may be taken for its neighbour, as text that names each.
 
     They are those where more than half of the spots have another within `max_distance_um` in their
     own frame: one that is missed for a frame may be followed by its neighbour.

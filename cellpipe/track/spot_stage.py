@@ -1,6 +1,6 @@
-"""Movement of the stage as spots tell it, in movies in which no cells are followed.
+"""Movement of the stage from spots, in movies in which no cells are tracked.
 
-The shift that spots share is sought as that of cells is (`cellpipe.track.stage`). Spots that come
+The common shift of spots is found like that of cells (`cellpipe.track.stage`). Spots that come
 and go may share a shift by chance, so a jump must bring them clearly nearer to those of the frame
 before than chance, or no jump, does. On simulated spots (12 movies of 20 frames, 40 µm wide, steps
 of .2 µm, a tenth of the spots missing) a jump of 5 µm is found in 7 of 12 movies of 10 spots and in
@@ -42,7 +42,7 @@ def stage_of_spots(
     -------
     DataFrame
         `COLUMNS` are filled in fields whose cells report nothing; `stage_from` is "cells", "spots",
-        "too few spots" (nothing could be looked for) or "" (a single frame, or no spots at all)
+        "too few spots" (nothing could be detected) or "" (a single frame, or no spots at all)
     """
     found = fields.reindex(columns=[*fields, *(c for c in COLUMNS if c not in fields)])
     found = found.assign(stage_from="")

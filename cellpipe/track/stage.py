@@ -7,7 +7,8 @@
 
 The common shift between frames is taken out before cells are linked, always. A *jump* is a shift
 that does not fit the rest of the movie: the stage slipped, or somebody touched the plate. What is
-no jump may be drift of the stage, or cells that migrate together: the cells alone cannot tell.
+no jump may be drift of the stage, or cells that migrate together: the cells alone cannot show
+which.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from cellpipe.track.motion import mutual_pairs, sample_of
 
 MIN_PAIRS_FOR_DRIFT = 10
 MIN_PAIRS_FOR_JUMP = 4
-FAR = 4.0  # reaches of a cell within which a jump is always sought; 60 µm by default
+FAR = 4.0  # reaches of a cell within which a jump is always searched; 60 µm by default
 ASKED = 50  # cells at least, whose votes are counted
 BIN = 0.25  # of a reach, the width of a bin of votes; boxes of 1 and 3 bins are tried
 MAX_VOTES = 300_000
@@ -33,7 +34,7 @@ CLEAR_VOTES, CLEAR_LEAD = 4.5, 3.0  # standard deviations above chance, and abov
 # none of them jumps. 6 deviations are passed once in 10^7 Gaussian steps.
 JUMP_DEVIATIONS = 6.0
 JUMP_SPREADS = 2.0  # of single cells' steps: what is less than a long step of each misleads nobody
-MIN_FRAMES = 8  # pairs of frames from which on a movie tells what is usual
+MIN_FRAMES = 8  # pairs of frames from which on a movie shows what is usual
 MIN_JUMP_UM = 0.5
 SHAKEN = -0.3  # correlation of each shift with the next, below which the stage goes back and forth
 MEDIAN_LENGTH = float(np.sqrt(2 * np.log(2)))  # of a Gaussian step in a plane, in deviations
@@ -45,10 +46,11 @@ class Shifts:
 
     t : int array, shape (K,)
     shift_um : float array, shape (K, 2), y and x, against the frame before; 0 for the first, and
-        where too few cells tell, or frames are too far apart
+        where there are too few cells, or frames are too far apart
     jumps : bool array, shape (K,)
     jump_um : float array, shape (K, 2), the part of the shift that is a jump; 0 elsewhere
-    cell_step_um : float array, shape (K,), median step of single cells besides; NaN where unknown
+    cell_step_um : float array, shape (K,), median step of single cells relative to it; NaN where
+    unknown
     """
 
     t: np.ndarray
@@ -79,7 +81,7 @@ def stage_shifts(cells: pd.DataFrame, max_distance_um: float, max_gap_frames: in
     DataFrame
         t (int32), stage_shift_y_um, stage_shift_x_um (against the frame before that holds cells),
         stage_jump_y_um, stage_jump_x_um (the part of it that is a jump; 0 for none), cell_step_um
-        (median step of single cells besides; NaN where it is not known)
+        (median step of single cells relative to it; NaN where unknown)
     """
     detections, _ = from_table(cells[["t", "label", "y_um", "x_um"]], max_gap_frames)
     shifts = common_shifts(detections, max_distance_um)
@@ -133,7 +135,7 @@ def find_jumps(
     usual_um = np.zeros(2)
     if known.sum() >= MIN_FRAMES:
         if _shaken(shift_um[known], spread_um[known]):
-            return known & shift_um.any(axis=1), usual_um  # nothing in it can be told from cells
+            return known & shift_um.any(axis=1), usual_um  # too few cells to find any in it
         usual_um = np.median((shift_um / frames)[known], axis=0)
     excess = np.hypot(*(shift_um - usual_um * frames).T)
     jumps = known & (excess > max_distance_um * frames[:, 0])
@@ -148,7 +150,7 @@ def _shaken(shift_um: np.ndarray, spread_um: np.ndarray) -> bool:
     """Whether all cells go back and forth together, farther than each by itself: the stage does.
 
     Positions with an error each give shifts (K, 2) of which each undoes half of the one before;
-    drift, and cells that migrate, go on as they went.
+    drift, and cells that migrate, continue unchanged.
     """
     away_um = shift_um - shift_um.mean(axis=0)
     far = np.median(np.hypot(*away_um.T)) > max(JUMP_SPREADS * np.median(spread_um), MIN_JUMP_UM)
@@ -159,10 +161,11 @@ def _shaken(shift_um: np.ndarray, spread_um: np.ndarray) -> bool:
 def _shift(
     position_um: np.ndarray, pair: Pair, max_distance_um: float
 ) -> tuple[np.ndarray, float, bool]:
-    """The shift (2,) between two frames, the spread of single cells about it, whether it is sure.
+    """The shift (2,) between two frames, the spread of single cells about it, whether it is
+    certain.
 
     The median step of mutual neighbours, from where the cells clearly are. Too few cells, or a
-    median within its own error, are not sure: no shift is taken out.
+    median within its own error, are not certain: no shift is taken out.
     """
     a, b = position_um[pair.a], position_um[pair.b]
     reach_um = max_distance_um * float(np.sqrt(pair.n))
@@ -191,11 +194,11 @@ def _shift(
 def _clearly_voted(a: np.ndarray, b: np.ndarray, reach_um: float) -> np.ndarray | None:
     """A shift that far more pairs share than rest; None for none.
 
-    It is sought up to `FAR` reaches, and farther, over the whole field, where cells are not too
+    It is searched up to `FAR` reaches, and farther, over the whole field, where cells are not too
     many for it.
 
     Cells that move as they usually do vote for places about zero, however crowded they are; after
-    a jump these votes stand about another place, and at zero only those of chance are left.
+    a jump these votes are about another place, and at zero only those of chance are left.
     """
     extent = np.maximum(np.minimum(np.ptp(a, axis=0), np.ptp(b, axis=0)), reach_um)
     density = len(b) / float(extent.prod())

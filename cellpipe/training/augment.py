@@ -1,6 +1,6 @@
 """Seeded augmentation of crops: one affine map per crop, bent or not, then light, blur, noise.
 
-Geometry is drawn so that half of the crops are exact copies (flips and quarter turns only):
+Geometry is sampled so that half of the crops are exact copies (flips and quarter turns only):
 resampled labels have rough borders, and borders are what AP at high IoU measures.
 """
 

@@ -4,7 +4,7 @@
     test images       ──► the same, not seen by the fit                            ──► scores
 
 It can be done for any network of ours, at the end of its training or later
-(scripts/calibrate_network.py); the network's weights stay as they are.
+(scripts/calibrate_network.py); the network's weights stay unchanged.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def fit(network: Network, pairs: pd.DataFrame) -> Calibration:
 
     Parameters
     ----------
-    network : draws foreground and distance, in that order
+    network : predicts foreground and distance, in that order
     pairs : set, side, file, pair (what reads it), as `Plan.split` gives them
 
     Raises

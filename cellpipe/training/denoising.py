@@ -1,6 +1,6 @@
-"""Train a network that sees noise: clean images in, simulated camera noise on top.
+"""Train a network to remove noise: clean images in, simulated camera noise on top.
 
-Poisson-Gaussian noise (Foi et al. 2008, doi:10.1109/TIP.2008.2001399) of a strength drawn per
+Poisson-Gaussian noise (Foi et al. 2008, doi:10.1109/TIP.2008.2001399) of a strength sampled per
 crop; the network returns the noise itself, as in DnCNN (Zhang et al. 2017, arXiv:1608.03981).
 """
 
@@ -116,7 +116,7 @@ def denoised_copy(
 
 
 def worst_images(network: nn.Module, pairs: pd.DataFrame, scores: pd.DataFrame) -> list[Shown]:
-    """The validation images that gain least: noisy, denoised, and as they were."""
+    """The validation images that gain least: noisy, denoised, and clean."""
     held_out = scores[scores["side"] == "validation"]
     shown = []
     for row, gain in worst(held_out, held_out["psnr_learned"] - held_out["psnr_noisy"]):

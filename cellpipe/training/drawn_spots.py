@@ -1,4 +1,4 @@
-"""Drawn fields of spots that validate and test: the same for every run of one seed."""
+"""Simulated fields of spots that validate and test: the same for every run of one seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STEPS, HELD_OUT = 0, 1  # generators of one seed that never meet
 
 @dataclass(frozen=True)
 class DrawnSpots:
-    """One held-out field; it is drawn when it is read."""
+    """One held-out field; it is simulated when it is read."""
 
     design: SpotDesign
     seed: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Pairs of label-free cells, cut from images as they were published.
+"""Pairs of label-free cells, cut from the published images.
 
 Three phase-contrast fields with hand-drawn cells are too few to hold one back whole, so each is cut
 by columns: one part to learn from, one to test on, 64 columns between them on no side. Four frames
@@ -20,7 +20,7 @@ import tifffile
 from cellpipe.errors import BadConfig
 from cellpipe.training.pairs import compact
 
-LEAST_PX = 20  # networks draw no smaller object: slivers that the cut leaves are no truth
+LEAST_PX = 20  # networks predict no smaller object: slivers that the cut leaves are no truth
 # a field's columns that are learned from, and those that test; the side with more cells learns
 COLUMNS = {
     10: {"train": slice(0, 592), "test": slice(656, None)},
@@ -43,7 +43,7 @@ class Pair(NamedTuple):
 
 
 def pairs(data: Path, left_out: int | None = None) -> Iterator[Pair]:
-    """Every pair, from the folders as they were published.
+    """Every pair, from the published folders.
 
     left_out : a field that tests whole, while the others are learned from whole
 

@@ -1,7 +1,7 @@
-"""Train a network that judges links: what is true among the candidates of movies that are known.
+"""Train a network that scores links: the true ones among the candidates of known movies.
 
-Candidates come from the linker itself, after the passes that know statistics only; the score of a
-validation is that of the links in the end. How much of a gain the network says is chosen on the
+Candidates come from the linker itself, after the passes that use statistics only; the score of a
+validation is that of the links in the end. The weight of the network in a gain is chosen on the
 validation movies, and may be nothing.
 """
 
@@ -35,7 +35,7 @@ from cellpipe.training.true_links import DRAWN, SIDES, TrueMovie
 
 log = logging.getLogger(__name__)
 MAX_GAP_FRAMES = 2
-SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a gain that the network may say; of equals, the least
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of a gain, from the network; of equals, the least
 STEPS = len(SIDES)  # generator of the steps: those of a side's movies have lower numbers
 
 
@@ -114,7 +114,8 @@ class Candidates:
 
     clues : float32 array, shape (E, F)
     true : float32 array, shape (E,), 0 or 1
-    reach : float array, shape (E,), ascending; row k is drawn where a draw falls below reach[k]
+    reach : float array, shape (E,), ascending; row k is sampled where a random number falls below
+    reach[k]
     """
 
     clues: np.ndarray
@@ -150,7 +151,7 @@ def read_candidates(movies: pd.DataFrame) -> tuple[Candidates, Candidates]:
             raise BadConfig(
                 seen=f"no true {what} among the candidates of {len(movies)} movie(s)",
                 wanted="some to learn from",
-                do="simulate movies as well (linking: movies), or give longer ones",
+                do="simulate movies as well ('linking.movies'), or give longer ones",
             )
     log.info("%d candidate links, %d divisions", sum(map(len, right)), sum(map(len, divides)))
     return (
@@ -223,7 +224,8 @@ def choose_share(network: LinkNetwork, validation: list[Told]) -> None:
 
 
 def deciding(movies: pd.DataFrame) -> pd.Series:
-    """Rows by which a network is chosen: one's own validation movies; drawn ones if there are none.
+    """Rows by which a network is chosen: one's own validation movies; simulated ones if there are
+    none.
 
     movies : set and side of each
     """
@@ -233,7 +235,7 @@ def deciding(movies: pd.DataFrame) -> pd.Series:
 
 
 def verdict(network: LinkNetwork, scores: pd.DataFrame) -> str:
-    """Whether to use it, in words, by the movies that decide."""
+    """Whether to use it, as text, by the movies that decide."""
     means = scores[deciding(scores)].select_dtypes("number").mean()
     figures = f"F1 of links {means['f1']:.4f} with the network, {means['f1_without']:.4f} without"
     if float(network.share) == 0 or means["f1"] <= means["f1_without"]:

@@ -25,19 +25,13 @@ SECTIONS: dict[str, Any] = {
     "schedule": Schedule,
     "linking": LinkingDesign,
 }
-WORDS: dict[str, Any] = {
-    "name": str,
-    "kind": Literal["linking"],
-    "initial": str | None,
-    "licence": str,
-}
 
 
 @dataclass(frozen=True)
 class LinkingPlan:
-    """What a network that judges links is trained on, and how.
+    """What a network that scores links is trained on, and how.
 
-    sets : movies with true tracks, beside those that are drawn
+    sets : movies with true tracks, in addition to simulated ones
     initial : weights to start from, a shipped name or a .safetensors file
     licence : of the weights that come out
     """
@@ -53,11 +47,11 @@ class LinkingPlan:
 
     @property
     def diameter_px(self) -> None:
-        """Movies are linked in units of their own: no size of cells is asked for."""
+        """Movies are linked in units of their own: no size of cells is needed."""
 
     @property
     def drawn(self) -> bool:
-        """Whether any of the movies are drawn by cellpipe.simulate."""
+        """Whether any of the movies are simulated by cellpipe.simulate."""
         return self.linking.movies > 0
 
     def split(self, data: Path) -> pd.DataFrame:
@@ -68,21 +62,15 @@ class LinkingPlan:
         return pd.concat(tables, ignore_index=True)
 
 
-def read_linking_plan(config: Mapping[str, Any]) -> LinkingPlan:
-    """Build a plan from a parsed YAML config.
-
-    Raises
-    ------
-    BadConfig : a key that is missing or unknown, by name, a value of another type, or nothing to
-        learn from
-    """
-    given = top_level(config, LinkingPlan, SECTIONS, WORDS, "config/training/linking.yaml")
-    given["sets"] = tuple(build(CtcSet, entry, "sets") for entry in config.get("sets") or [])
+def linking_plan(config: Mapping[str, Any]) -> LinkingPlan:
+    """Build a plan from a checked training config. Raises BadConfig for nothing to learn from."""
+    given = top_level(config, SECTIONS)
+    given["sets"] = tuple(build(CtcSet, entry) for entry in config["sets"])
     plan = LinkingPlan(**given)
     if not plan.drawn and not plan.sets:
         raise BadConfig(
-            seen="kind: linking without sets, and linking: movies: 0",
+            seen="kind: linking without 'sets', and 0 for 'linking.movies'",
             wanted="movies to learn from",
-            do="name a set of your own movies, or let some be drawn",
+            do="name a set of your own movies in 'sets', or set 'linking.movies'",
         )
     return plan

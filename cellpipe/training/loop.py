@@ -1,8 +1,8 @@
 """One training loop: a schedule, averaged weights, the best checkpoint kept.
 
 The same seed, data and number of threads give the same weights, unless `max_seconds` ends the
-schedule early. A run that was killed goes on from its last checkpoint: every draw belongs to a
-step, so the continued run sees the crops that the undisturbed one would have seen.
+schedule early. A killed run continues from its last checkpoint: random numbers belong to a
+step, so the continued run uses the crops that the undisturbed one would have used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from cellpipe.training.schedule import Schedule, reproducible
 log = logging.getLogger(__name__)
 
 Draw = Callable[[int], tuple[Tensor, Tensor, Tensor]]  # step -> images, targets, valid
-Loss = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]  # drawn, targets, valid -> parts
+Loss = Callable[[Tensor, Tensor, Tensor], dict[str, Tensor]]  # predicted, targets, valid -> parts
 Network = TypeVar("Network", bound=nn.Module)
 Score = Callable[[nn.Module], float]  # higher is better
 NOTHING = Freeze()
@@ -143,7 +143,7 @@ class Run:
 
 
 def in_memory_order(seen: Tensor) -> Tensor:
-    """Images in the order in which they are convolved fastest; what is no image as it is."""
+    """Images in the order in which they are convolved fastest; other arrays unchanged."""
     return seen.contiguous(memory_format=torch.channels_last) if seen.ndim == 4 else seen
 
 

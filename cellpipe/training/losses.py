@@ -1,4 +1,4 @@
-"""One number per batch: how far the drawn maps are from the targets."""
+"""One number per batch: how far the predicted maps are from the targets."""
 
 from __future__ import annotations
 

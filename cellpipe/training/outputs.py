@@ -23,7 +23,7 @@ KEPT = ("kind", "initial", "normalisation", "simulation", "freeze", "weighting",
 
 @dataclasses.dataclass(frozen=True)
 class Outputs:
-    """Where the files go. Only the weights are asked for; the others lie beside them."""
+    """Where the files go. Only the weights are requested; the others are next to them."""
 
     weights: Path
 
@@ -70,7 +70,7 @@ def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha
     """What is known of the weights."""
     counts = pairs.groupby(["set", "side"]).size()
     progress, scale, asked = trained.progress, trained.scale, dataclasses.asdict(plan)
-    kept = (*KEPT, plan.kind)  # a section that is named for its kind shapes what is drawn
+    kept = (*KEPT, plan.kind)  # a section that is named for its kind shapes the simulation
     data = [{"set": s.name, "licence": s.licence} for s in plan.sets]
     if plan.drawn:
         data.append({"set": "simulated by cellpipe.simulate", "licence": plan.licence})

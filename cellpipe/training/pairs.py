@@ -1,6 +1,6 @@
 """Pairs of images and labels from folders.
 
-Pairs of a plate are listed by `plates`; who trains, validates and tests is drawn by `split`.
+Pairs of a plate are listed by `plates`; `split` assigns them to training, validation and test.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class PairSet:
         may also be one file (C, Y, X)
     manifest : table with a column `file`; `keep` selects rows by column value; `group_column`
         names the twin of an image in another set
-    weight : how often crops are drawn from here, against the other sets' 1
+    weight : how often crops are sampled from here, against the other sets' 1
     """
 
     name: str
@@ -106,7 +106,7 @@ def read_all(pairs: pd.DataFrame, channels: int) -> Iterator[tuple[np.ndarray, n
         if len(pixels) != channels:
             raise BadConfig(
                 seen=f"{row.file} of set {row.set} with {len(pixels)} channel(s)",
-                wanted=f"{channels}, as 'network: inputs' says",
+                wanted=f"{channels}, as 'network.inputs' is",
                 do="correct inputs, or images or channels of the set",
             )
         yield pixels, labels

@@ -36,9 +36,9 @@ def set_frozen(network: nn.Module, freeze: Freeze, step: int) -> None:
     if absent:
         known = [name for name in modules if name and name.count(".") < 2 and "block" not in name]
         raise BadConfig(
-            seen=f"the part {', '.join(absent)} in 'freeze'",
+            seen=f"the part {', '.join(absent)} for 'freeze.parts'",
             wanted=f"some of: {', '.join(known)}",
-            do="correct freeze: parts in the training config",
+            do="correct 'freeze.parts' in the training config",
         )
     for part in freeze.parts:
         modules[part].requires_grad_(not frozen)
@@ -47,7 +47,7 @@ def set_frozen(network: nn.Module, freeze: Freeze, step: int) -> None:
         raise BadConfig(
             seen=f"every part frozen: {', '.join(freeze.parts)}",
             wanted="a part that learns",
-            do="remove one from freeze: parts in the training config",
+            do="remove one from 'freeze.parts' in the training config",
         )
 
 
@@ -64,6 +64,6 @@ def add_dropout(network: nn.Module, share: float) -> None:
 
 
 def seed_dropout(seed: int, step: int, share: float) -> None:
-    """Give a step draws of its own, so that a run that was killed goes on with the same ones."""
+    """Give a step random numbers of its own, so that a killed run continues with the same ones."""
     if share:
         torch.manual_seed((seed * 1_000_003 + step) % 2**63)

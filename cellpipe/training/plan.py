@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from cellpipe.config.training import checked_training
 from cellpipe.detect.learned import OUTPUTS as SPOT_OUTPUTS
 from cellpipe.errors import BadConfig
 from cellpipe.image.normalise import GreyScale
@@ -17,7 +18,7 @@ from cellpipe.networks.unet import UNetConfig
 from cellpipe.simulate.spots import SpotDesign
 from cellpipe.training.augment import Augmentation
 from cellpipe.training.drawn_spots import list_drawn_spots
-from cellpipe.training.linking_plan import LinkingPlan, read_linking_plan
+from cellpipe.training.linking_plan import LinkingPlan, linking_plan
 from cellpipe.training.losses import Weighting
 from cellpipe.training.pairs import PairSet, list_pairs
 from cellpipe.training.parts import Freeze
@@ -28,14 +29,14 @@ from cellpipe.training.simulated import Simulation
 from cellpipe.training.split import draw_split, refuse_empty_sides
 
 Kind = Literal["segmentation", "denoise", "spots", "linking"]  # the last has a plan of its own
-DRAWN: tuple[Kind, ...] = ("spots",)  # kinds whose images are all drawn
+DRAWN: tuple[Kind, ...] = ("spots",)  # kinds whose images are all simulated
 
 
 @dataclass(frozen=True)
 class Plan:
     """What is trained, on what, how; the keys of a training config.
 
-    sets : what is learned from; none for a kind whose images are all drawn
+    sets : what is learned from; none for a kind whose images are all simulated
     initial : weights to start from, a shipped name or a .safetensors file
     licence : of the weights that come out
     """
@@ -56,7 +57,7 @@ class Plan:
 
     @property
     def drawn(self) -> bool:
-        """Whether some of the images, or all, are drawn by cellpipe.simulate."""
+        """Whether some of the images, or all, are simulated by cellpipe.simulate."""
         return self.kind in DRAWN or self.simulation.share > 0
 
     @property
@@ -65,7 +66,8 @@ class Plan:
         return self.spots.diameter_px if self.kind == "spots" else self.augmentation.diameter_px
 
     def split(self, data: Path) -> pd.DataFrame:
-        """The pairs of all sets under `data`, with their side; of drawn images, the held-out ones.
+        """The pairs of all sets under `data`, with their side; of simulated images, the held-out
+        ones.
 
         Raises BadConfig where nothing is left to train on, or to validate with.
         """
@@ -90,84 +92,65 @@ SECTIONS: dict[str, Any] = {
     "weighting": Weighting,
     "spots": SpotDesign,
 }
-WORDS: dict[str, Any] = {
-    "name": str,
-    "kind": Kind,
-    "initial": str | None,
-    "licence": str,
-}
 
 
 def read_plan(config: Mapping[str, Any]) -> Plan | LinkingPlan:
-    """Build a plan from a parsed YAML config; a network that judges links has one of its own.
+    """Build a plan from a parsed YAML config; a network that scores links has one of its own.
 
     Raises
     ------
-    BadConfig : a key that is missing or unknown, by name, or a value of another type
+    BadConfig : an option that is missing or unknown, by name, or a value of another type
     """
-    if config.get("kind") == "linking":
-        return read_linking_plan(config)
-    if "network" not in config and config.get("initial"):
-        config = {**config, "network": _network_of(config)}
-    given = top_level(config, Plan, SECTIONS, WORDS, "config/training/nuclei.yaml")
-    if given["kind"] not in DRAWN or config.get("sets"):
-        given["sets"] = _sets(config.get("sets"))
+    checked = checked_training(config)
+    if checked["kind"] == "linking":
+        return linking_plan(checked)
+    if "network" not in checked:
+        checked = checked_training({**config, "network": _network_of(config)})
+    given = top_level(checked, SECTIONS)
+    given["sets"] = tuple(_pair_set(entry) for entry in checked["sets"])
+    if given["kind"] not in DRAWN and not given["sets"]:
+        raise BadConfig(
+            seen=f"no 'sets' in the training config, of kind: {given['kind']}",
+            wanted="a list of sets of images and labels",
+            do="compare with config/training/nuclei.yaml",
+        )
     plan = Plan(**given)
     _refuse_contradictions(plan)
     return plan
 
 
 def _network_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The network of the initial weights, with the maps that a training of its kind draws."""
+    """The network of the initial weights, with the maps that a training of its kind predicts."""
     known = load_card(config["initial"]).architecture
     # shipped weights have lost the maps that only help to learn
     kinds = {"denoise": ["noise"], "spots": list(SPOT_OUTPUTS)}
     return {**known, "outputs": kinds.get(config.get("kind", ""), list(UNetConfig().outputs))}
 
 
-def _sets(entries: Any) -> tuple[PairSet | PlateSet, ...]:
-    if not isinstance(entries, list) or not entries:
-        raise BadConfig(
-            seen=f"{entries!r} for 'sets'",
-            wanted="a list of sets of images and labels",
-            do="compare with config/training/nuclei.yaml",
-        )
-    return tuple(map(_pair_set, entries))
-
-
-def _pair_set(entry: Any) -> PairSet | PlateSet:
-    if not isinstance(entry, Mapping):
-        return build(PairSet, entry, "sets")
-    where = f"sets: {entry.get('name', '?')}"
-    return build(PlateSet, entry, where) if "plate" in entry else build(PairSet, entry, where)
+def _pair_set(entry: Mapping[str, Any]) -> PairSet | PlateSet:
+    return build(PlateSet, entry) if "plate" in entry else build(PairSet, entry)
 
 
 def _refuse_contradictions(plan: Plan) -> None:
-    if plan.normalisation.fitted is not None:
-        raise BadConfig(
-            seen="'fitted' in 'normalisation'",
-            wanted="no limits: they are fitted to the training images",
-            do="write per: data",
-        )
     unusual = plan.normalisation != GreyScale() or plan.network.inputs != 1
     if plan.kind == "denoise" and (unusual or plan.weighting != Weighting()):
         raise BadConfig(
             seen="a denoiser with several inputs, another normalisation or a weighting",
             wanted="one input, the usual normalisation and no weighting",
-            do="leave them out: they belong to kind: segmentation",
+            do="leave them out: they are for kind: segmentation",
         )
     if plan.kind == "spots":
         _refuse_unused(plan, unusual)
     if plan.simulation.share and len(plan.simulation.channels) != plan.network.inputs:
         raise BadConfig(
-            seen=f"simulation: channels {', '.join(plan.simulation.channels)}",
-            wanted=f"{plan.network.inputs}, as many as network: inputs",
+            seen=f"{len(plan.simulation.channels)} channel(s) for 'simulation.channels'",
+            wanted=f"{plan.network.inputs}, as 'network.inputs' is",
             do="correct one of the two",
         )
 
 
 def _refuse_unused(plan: Plan, unusual: bool) -> None:
-    """A network for spots learns from drawn crops: what shapes other images has no effect."""
+    """A network for spots learns from simulated crops: what shapes other images has no effect."""
     shaped = plan.sets or plan.augmentation != Augmentation() or plan.simulation != Simulation()
     if shaped or unusual or plan.weighting != Weighting():
         raise BadConfig(
@@ -177,7 +160,7 @@ def _refuse_unused(plan: Plan, unusual: bool) -> None:
         )
     if plan.network.outputs != SPOT_OUTPUTS:
         raise BadConfig(
-            seen=f"network: outputs: {', '.join(plan.network.outputs)}",
+            seen=f"{', '.join(plan.network.outputs)} for 'network.outputs'",
             wanted=", ".join(SPOT_OUTPUTS),
-            do="correct outputs in the training config",
+            do="correct 'network.outputs', or leave it out",
         )

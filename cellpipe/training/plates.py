@@ -1,6 +1,6 @@
 """Pairs of images and labels from the label layers of an OME-Zarr plate, NGFF 0.4 or 0.5.
 
-The plate is read where it lies. Fields and frames of one well stand on one side of the split:
+The plate is read in place. Fields and frames of one well are on one side of the split:
 they show the same cells, or their neighbours.
 """
 
@@ -41,12 +41,12 @@ class PlateSet:
     licence: str
     wells: tuple[str, ...] = ()
     held_out: tuple[float, float] = (0.15, 0.15)  # shares of validation and test
-    weight: float = 1.0  # how often crops are drawn from here, against the other sets' 1
+    weight: float = 1.0  # how often crops are sampled from here, against the other sets' 1
 
 
 @dataclass(frozen=True)
 class FramePair:
-    """One frame of a field: where its pixels and its labels lie."""
+    """One frame of a field: the place of its pixels and its labels."""
 
     image: Path  # array of the full resolution
     axes: str

@@ -34,10 +34,10 @@ TRAININGS: dict[str, Callable[[Any, pd.DataFrame, Path], Trained]] = {
 
 
 def train(plan: Plan | LinkingPlan, data: Path, out: Path, work: Path) -> None:
-    """Train by plan on the images under `data`; write weights to `out` and the rest beside them.
+    """Train by plan on the images under `data`; write weights to `out` and the rest next to them.
 
     work : folder for the checkpoint, the plan and the split. A run that finds a checkpoint there
-        goes on from it.
+        continues from it.
 
     Raises BadConfig where the checkpoint is of another plan.
     """
@@ -54,7 +54,7 @@ def train(plan: Plan | LinkingPlan, data: Path, out: Path, work: Path) -> None:
 
 
 def _refuse_other_plan(plan: Plan | LinkingPlan, work: Path) -> None:
-    """A card must not tell of options that its weights were not trained with."""
+    """A card must not list options that its weights were not trained with."""
     asked = json.loads(json.dumps(asdict(plan)))
     path = work / "plan.json"
     if path.exists() and (work / "checkpoint.pt").exists():

@@ -54,7 +54,7 @@ class Example:
     """One training image: image (C, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root
     of the object's area.
 
-    weight: how often it is drawn, against images of the same size.
+    weight: how often it is sampled, against images of the same size.
     """
 
     image: Tensor
@@ -117,7 +117,7 @@ def draw_batch(
 
 
 def in_use(module: UNet, plan: Plan, scale: GreyScale) -> Network:
-    """A network in training as it will be used, so that it is judged by what users will get."""
+    """A network in training as it will be used, so that its scores are those of users."""
     card = Card(
         name=plan.name,
         kind="segmentation",
@@ -166,7 +166,7 @@ def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn
         make_example(pixels, labels, scale, weight)
         for (pixels, labels), weight in zip(real, learn["weight"], strict=True)
     ]
-    # drawn grey values are not those of the data: they are brought to the scale by themselves
+    # simulated grey values are not those of the data: they are scaled by themselves
     own = replace(scale, per="image", fitted=None)
     fields = draw_fields(plan.simulation, plan.schedule.seed)
     drawn = [make_example(pixels, labels, own) for pixels, labels in fields]

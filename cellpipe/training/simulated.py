@@ -1,4 +1,4 @@
-"""Drawn images whose truth is known, mixed in with the real ones."""
+"""Simulated images whose truth is known, mixed in with the real ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from cellpipe.errors import BadConfig
 from cellpipe.simulate.plate import CHANNELS, PlateDesign, draw_field
 
-# ranges that fields are drawn from, so that sizes, crowding and touching vary as on real plates
+# ranges that fields are sampled from, so that sizes, crowding and touching vary as on real plates
 PIXEL_SIZE_UM = (0.25, 1.0)
 NUCLEI_PER_MM2 = (200.0, 1500.0)
 TOUCHING = (0.0, 0.5)
@@ -19,12 +19,12 @@ TOUCHING = (0.0, 0.5)
 
 @dataclass(frozen=True)
 class Simulation:
-    """Which share of crops is drawn, and what of.
+    """The share of crops that is simulated, and of what.
 
-    share : of crops; 0 draws none
-    fields : how many fields are drawn, once, before the training
+    share : of crops; 0: none
+    fields : how many fields are simulated, once, before the training
     objects : whose labels are the truth
-    channels : of the drawing (dna, reporter, spots), in the network's order
+    channels : of the simulation (dna, reporter, spots), in the network's order
     """
 
     share: float = 0.0
@@ -37,14 +37,14 @@ class Simulation:
 def draw_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pixels (C, Y, X) uint16 and labels (Y, X) uint32 of each field; none where share is 0.
 
-    Raises BadConfig for a channel that is not drawn.
+    Raises BadConfig for a channel that is not simulated.
     """
     absent = [name for name in simulation.channels if name not in CHANNELS]
     if absent:
         raise BadConfig(
-            seen=f"the channel {', '.join(absent)} in 'simulation'",
+            seen=f"the channel {', '.join(absent)} for 'simulation.channels'",
             wanted=f"some of: {', '.join(CHANNELS)}",
-            do="correct simulation: channels in the training config",
+            do="correct 'simulation.channels' in the training config",
         )
     places = [CHANNELS.index(name) for name in simulation.channels]
     for number in range(simulation.fields if simulation.share else 0):

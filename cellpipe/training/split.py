@@ -1,7 +1,7 @@
-"""Who trains, who validates, who tests.
+"""Split into training, validation and test images.
 
-The split is drawn by group: images that show the same field (twins in two data sets), or lie in
-the same well, stand on one side. It is a rule (sha256 of seed and group name, within strata of
+The split is made by group: images that show the same field (twins in two data sets), or are in
+the same well, are on one side. It is a rule (sha256 of seed and group name, within strata of
 equal image shape) and is written down as a table, so that a later run, or another program, can
 use the same sides.
 """

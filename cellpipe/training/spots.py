@@ -1,4 +1,5 @@
-"""Train a network that finds spots: each crop is drawn anew, and no field is seen twice.
+"""Train a network that finds spots: each crop is simulated when it is needed, and no field is used
+twice.
 
 The heat map is a Gaussian of one pixel around each centre, learned by cross-entropy; offsets to
 the nearest centre are learned where there is heat. Eichenberger et al. 2021
@@ -31,13 +32,13 @@ from cellpipe.training.trained import Shown, Trained, worst
 TOLERANCE_PX = 3.0
 HEAT_SIGMA_PX = 1.0
 REACH_PX = 3  # how far a spot's heat and offsets go
-HEAT_WEIGHT = 20.0  # most pixels hold nothing: their mean loss is small beside the offsets'
+HEAT_WEIGHT = 20.0  # most pixels hold nothing: their mean loss is small compared with the offsets'
 ASKED = (0.75, 1.35)  # the diameter that a person gives, over the true one
 DISC_PX = 3  # radius in pictures
 
 
 def seen_by_network(field: SpotField, asked: float = 1.0) -> np.ndarray | None:
-    """What the network sees of a field, (Y, X), when `asked` times its diameter is given.
+    """The input of the network for a field, (Y, X), when `asked` times its diameter is given.
 
     None where more than half of the pixels have one grey value.
     """
@@ -138,7 +139,7 @@ def discs(spots_px: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def train_spots(plan: Plan, fields: pd.DataFrame, checkpoint: Path) -> Trained:
-    """Train on crops drawn as they are needed, choose on "validation", score both sides."""
+    """Train on crops simulated as they are needed, choose on "validation", score both sides."""
     validation = fields[fields.side == "validation"]
     network, progress = fit(
         channels_last(fresh_or_known(plan)),

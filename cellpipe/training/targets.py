@@ -1,4 +1,4 @@
-"""What the network is asked to draw, from instance labels."""
+"""The maps that the network learns to predict, from instance labels."""
 
 from __future__ import annotations
 

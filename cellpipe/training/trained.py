@@ -19,7 +19,7 @@ WORST = 8  # images that are shown
 
 @dataclass(frozen=True)
 class Shown:
-    """One image to look at.
+    """One image to show.
 
     panels : what is shown, pixels (C, Y, X), and the labels (Y, X) outlined on them, or none
     """
@@ -34,8 +34,8 @@ class Trained:
 
     scores : one row per held-out image: set, side, file and any figures
     calibration : of the probability that an object is real, where there were objects to fit it on
-    scale : how images are brought to the network's grey scale; in words where there is no choice
-    verdict : whether it is worth using, in words, where there is a way without it
+    scale : how images are brought to the network's grey scale; as text where there is no choice
+    verdict : whether it improves the results, as text, where there is a way without it
     """
 
     network: UNet | LinkNetwork

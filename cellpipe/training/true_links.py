@@ -1,8 +1,8 @@
-"""Movies whose links are known, to learn linking from: drawn ones, and folders of the Cell
+"""Movies whose links are known, to learn linking from: simulated ones, and folders of the Cell
 Tracking Challenge.
 
 Real cells now and then go much farther in a frame than they usually do, and outlines are wrong at
-times. What is drawn has both, or a network learns that no long step is ever true.
+times. The simulated ones have both, or a network learns that no long step is ever true.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MEASURED: tuple[list[str], ...] = (
     ["area_um2"],
     [],
 )  # what tables of movies may hold
-PIXEL_UM = 0.65  # of a drawn field
+PIXEL_UM = 0.65  # of a simulated field
 REACH_UM, REACH_STEPS = 15.0, 3.0  # the default reach; farther where most cells go farther
 LEAP = (0.2, 0.9)  # how far one goes, over the reach
 STILL_SHARE = 0.5  # of movies, in which no cell leaps
@@ -34,7 +34,8 @@ FAULTY_SHARE = 0.6  # of movies, in which cells are missed; and in which detecti
 
 @dataclass(frozen=True)
 class LinkingDesign:
-    """Drawn movies that a network learns to link from; each draws a way to live from these ranges.
+    """Simulated movies that a network learns to link from; each samples its parameters from these
+    ranges.
 
     movies, held_out : how many train, and how many validate and test (each so many)
     frames : of a movie
@@ -62,7 +63,7 @@ class CtcSet:
     ctc : the folder with the track table, below the folder of the data
     max_distance_um : as `track.max_distance_um`
     held_out : shares of the frames, the last ones, that validate and test
-    weight : how often it is drawn, against the drawn movies' 1
+    weight : how often it is sampled, against the simulated movies' 1
     """
 
     name: str
@@ -85,7 +86,7 @@ class TrueMovie:
 
 @dataclass(frozen=True)
 class DrawnMovie:
-    """A movie that is drawn when it is read."""
+    """A movie that is simulated when it is read."""
 
     design: LinkingDesign
     seed: tuple[int, ...]
@@ -123,7 +124,7 @@ class CtcFrames:
         points = pd.concat(tables, ignore_index=True)
         parent = movie.tracks.set_index("track_id")["parent_track_id"]
         track = points["label"].astype(np.int64)
-        # an object that the table of tracks does not know is a false one
+        # an object that is not in the table of tracks is a false one
         points["track_id"] = track.where(track.isin(parent.index), 0)
         points["parent_track_id"] = track.map(parent).fillna(0).astype(np.int64)
         return TrueMovie(points, self.reach_um)
@@ -188,7 +189,7 @@ def _way_to_live(rng: np.random.Generator, design: LinkingDesign) -> Difficulty:
 
 
 def _detected(rng: np.random.Generator, level: Difficulty, design: LinkingDesign) -> pd.DataFrame:
-    """What a segmentation, with faults of its own, sees of such a movie."""
+    """What a segmentation, with faults of its own, finds in such a movie."""
     errors = Errors(
         missed=rng.uniform(0, design.missed) * (rng.random() < FAULTY_SHARE),
         false=rng.uniform(0, design.false_detections) * (rng.random() < FAULTY_SHARE),
@@ -242,5 +243,5 @@ def with_leaps(
 
 
 def _between(rng: np.random.Generator, limits: tuple[float, float]) -> float:
-    """Drawn evenly in its logarithm."""
+    """Sampled uniformly in its logarithm."""
     return float(np.exp(rng.uniform(*np.log(limits))))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from cellpipe.detect import assign_spots, detect_spots
+from cellpipe.detect.holders import assign_spots
+from cellpipe.detect.spots import detect_spots
 from cellpipe.image import square
 from cellpipe.image.units import PixelSize
 

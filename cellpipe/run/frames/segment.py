@@ -15,7 +15,7 @@ from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize, square_edge
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.engines import NAMES, BlockEngine, load_engine
-from cellpipe.segment.findings import object_findings, signal_outside
+from cellpipe.segment.findings import faint_outside, object_findings, signal_outside
 from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.probabilities import OF_OBJECTS
 from cellpipe.segment.sharpness import sharpness
@@ -129,7 +129,12 @@ def _figures(found: Segmentation, seen: Plane) -> dict[str, Any]:
     """Of the objects of a frame: counts, doubts, and the probabilities of label i + 1 as bytes."""
     n = len(found.probability)
     shown = found.shown or shown_in(seen)
-    findings = object_findings(n, found.sorted_out, *signal_outside(shown, found.labels))
+    findings = object_findings(
+        n,
+        found.sorted_out,
+        *signal_outside(shown, found.labels),
+        faint_outside(n, shown, found.labels),
+    )
     return {
         "n_nuclei": n,
         "nuclei_probability": float(np.mean(found.probability)) if n else float("nan"),

@@ -241,5 +241,5 @@ def _guessed(maps: np.ndarray) -> str:
     raise BadConfig(
         seen=f"a model output of {len(maps)} channels, {maps.min():.3g} to {maps.max():.3g}",
         wanted="labels, or one or two channels of probabilities",
-        do="say in 'segment: nuclei: bioimageio: output' what it is, or use another model",
+        do="name it in 'segment.nuclei.bioimageio.output', or use another model",
     )

@@ -83,7 +83,7 @@ def foreign_path(engine: str, weights: str) -> Path:
     if not there[engine]:
         wanted, source = WANTED[engine]
         raise BadConfig(
-            seen=f"'{weights}' for 'segment: nuclei: weights', with the engine '{engine}'",
+            seen=f"'{weights}' for 'segment.nuclei.weights', with the engine '{engine}'",
             wanted=wanted,
             do=f"{source}, and write its path there",
         )

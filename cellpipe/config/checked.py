@@ -1,0 +1,69 @@
+"""The config and the sheet of plates, checked in full: before the first job, and by themselves.
+
+Snakefile                  every run, and every dry run
+cellpipe check my.yaml     the same without Snakemake, also of a training config
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cellpipe.config import lines, sheets
+from cellpipe.config.files import SCHEMAS
+from cellpipe.config.inspected import refuse_lost_inspection
+from cellpipe.config.names import refuse_unknown_names
+from cellpipe.config.reading import read_yaml, refuse_doubles
+from cellpipe.config.training import read_training
+from cellpipe.files import places
+
+Sheet = dict[str, dict[str, Any]]
+
+
+def checked_run(
+    config: Mapping[str, Any],
+    *,
+    files: Iterable[str | Path] = (),
+    schemas: Path = SCHEMAS,
+    names: bool = True,
+) -> tuple[dict[str, Any], Sheet]:
+    """The config with its defaults, and the rows of its sheet of plates, by plate.
+
+    Parameters
+    ----------
+    files : of which the config was read
+    names : whether names are checked against plates, truths and annotations too: jobs of a run that
+        was checked need not do it again
+
+    Raises
+    ------
+    CellpipeError : for the first fault
+    """
+    for path in files:
+        refuse_doubles(path)
+    sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
+    config = sheets.checked_config(config, schemas)
+    plates = sheets.read_plates(config["plates"], schemas, layouts=config["layouts"])
+    places.refuse_overlaps(plates, config["results"])
+    if names:
+        refuse_unknown_names(config, plates)
+        refuse_lost_inspection(config, plates)
+    return config, plates
+
+
+def check_file(path: str | Path) -> str:
+    """Check a config of a run or of a training by itself; returns what it would be used for.
+
+    Raises CellpipeError for the first fault.
+    """
+    content = read_yaml(path)
+    if "kind" in content and "plates" not in content:
+        training = read_training(path)
+        return f"a training of kind {training['kind']}"
+    config, plates = checked_run(content)
+    networks = sheets.networks(config)
+    lines.plates_with_lines(config["kymographs"]["lines"], plates, config["channels"])
+    used = ", ".join(f"{network['name']} ({network['used_by']})" for network in networks)
+    stages = ", ".join(sheets.stages(config))
+    return f"{len(plates)} plate(s): {', '.join(plates)}; {stages}; networks: {used or 'none'}"
