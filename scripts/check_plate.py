@@ -1,4 +1,4 @@
-"""Pass a finished plate, or fail in words: more was left out than may be, or something not made."""
+"""Pass a finished plate, or fail: too much was left out, or something was not made."""
 
 import json
 from pathlib import Path

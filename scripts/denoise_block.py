@@ -1,4 +1,4 @@
-"""Denoise a block of fields and keep the pixels, in a plate beside the raw one."""
+"""Denoise a block of fields and keep the pixels, in a plate next to the raw one."""
 
 import numpy as np
 import pandas as pd

@@ -146,7 +146,7 @@ def vars_of(design: PlateDesign | MovieDesign) -> dict[str, Any]:
 def draw_into(
     folder: Path, draw: Callable[[Path, str, int], dict[str, Any]], size: str, seed: int
 ) -> bool:
-    """Draw into a folder unless it holds this drawing; says whether anything was drawn.
+    """Simulate into a folder unless it contains this simulation; True if it was simulated.
 
     ``truth.json`` records the simulation first and is completed last, so that an interrupted
     simulation is repeated.

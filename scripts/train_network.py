@@ -30,7 +30,7 @@ elif __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--config", required=True)
     parser.add_argument("--data", required=True, help="folder that the sets lie below")
-    parser.add_argument("--out", required=True, help="the .safetensors; the rest goes beside it")
+    parser.add_argument("--out", required=True, help="the .safetensors; the rest goes next to it")
     parser.add_argument("--work", required=True, help="folder for the checkpoint and the split")
     parser.add_argument("--log")
     parser.add_argument("--threads", type=int, default=2)

@@ -57,7 +57,7 @@ def thumbnails(plate, inspection):
             pixels = project_frame(plate, well, field, t).whole()
             labels = plate.read_labels(well, field, t, plate.objects)
         except BadImage:
-            continue  # quarantined: the table below the pictures says so
+            continue  # quarantined: it is in the table below the pictures
         pictures[well] = figures.thumbnail_with_outlines(
             pixels,
             labels,

@@ -61,7 +61,11 @@ RUN = [
     "snakemake --list",
     "snakemake --report path/to/report.zip",
 ]
-OF_CELLPIPE = ["cellpipe verify results/P", "cellpipe check path/to/my-config.yaml"]
+OF_CELLPIPE = [
+    "cellpipe verify results/P",
+    "cellpipe check path/to/my-config.yaml",
+    "cellpipe check config/training/own_data.yaml",
+]
 OF_CONDA = ["snakemake --sdm conda", "snakemake benchmark --sdm conda"]
 OF_MAKE = ["make demo", "make test", "make lint", "make format", "make pictures", "make options"]
 # the archive is put there by the test, so that it needs no network

@@ -9,7 +9,7 @@ from scipy import ndimage
 from test_channels import settled
 
 from cellpipe.config import sheets
-from cellpipe.config.files import load_yaml
+from cellpipe.config.reading import read_yaml
 from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
 from cellpipe.networks.card import load_card
@@ -81,7 +81,7 @@ def test_cells_of_the_columns_held_out(engine, real_data, probability, least):
 @pytest.mark.data
 def test_pairs_are_cut_as_the_config_reads_them(tmp_path, real_data):
     table = cut(real_data, tmp_path)
-    plan = read_plan(load_yaml(ROOT / "config/training/cells_phase.yaml"))
+    plan = read_plan(read_yaml(ROOT / "config/training/cells_phase.yaml"))
     listed = plan.split(tmp_path)[["set", "side", "file"]]
     wanted = read_split(load_card(WEIGHTS))[["set", "side", "file"]]
     for found in (table, listed):

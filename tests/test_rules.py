@@ -46,7 +46,7 @@ def test_a_rule_states_nothing_that_is_the_default(name: str) -> None:
 
 
 def test_both_profiles_give_each_job_the_same_defaults() -> None:
-    wanted = {"mem_mb": "2000 * 2 ** (attempt - 1)", "runtime": 60}
+    wanted = {"mem_mb": "2000 * 2 ** (attempt - 1)", "runtime": 60, "disk_mb": 1000}
     for name, profile in PROFILES.items():
         assert profile["default-resources"] == wanted, name
 

@@ -167,7 +167,7 @@ def test_the_end_tells_finished_plates_and_names_where_others_stopped(tmp_path: 
 @pytest.mark.parametrize(
     ("log", "words"),
     [
-        ("12:00 INFO 3 units\n", "ends without a word: the job was killed"),
+        ("12:00 INFO 3 units\n", "ends without a message: the job was killed"),
         ("12:00 ERROR seen: a; wanted: b; what to do: c\n", "seen: a; wanted: b; what to do: c"),
         ("12:00 INFO done\n", ""),
     ],

@@ -194,7 +194,7 @@ def test_a_training_writes_weights_that_judge_and_goes_on_where_it_was(tmp_path:
     card = json.loads((tmp_path / "links.json").read_text())
     assert card["kind"] == "linking"
     assert card["extra"]["verdict"].partition(" (")[0] in (
-        "no better on the validation movies",
+        "no improvement on the validation movies",
         "better on the validation movies",
     )
     assert set(card["extra"]["scores"]["validation/drawn"]) == {

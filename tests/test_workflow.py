@@ -145,7 +145,7 @@ def test_a_misspelt_key_is_refused_by_name_before_any_job(whole: Run, tmp_path: 
     code, said = run.attempt(segment={"nuclei": {"min_area_um": 30}})
     assert code != 0
     assert "'min_area_um'" in said
-    assert "did you mean 'min_area_um2'?" in said
+    assert "did you mean 'segment.nuclei.min_area_um2'?" in said
     assert "Traceback" not in said
     assert not run.plate.exists()
 

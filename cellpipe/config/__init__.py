@@ -1,1 +1,1 @@
-"""What a person asks for: options, the sheet of plates, plate maps; checked before any job."""
+"""The settings of a run: options, the sheet of plates, plate maps; checked before any job."""

@@ -30,7 +30,7 @@ def _units(table: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
 
 
 def refuse_units(table: pd.DataFrame) -> None:
-    """Raise BadConfig for doses in several units, which would lie on one axis: 1 nM beside 1 µM."""
+    """Raise BadConfig for doses in several units, which would share one axis: 1 nM next to 1 µM."""
     for column, units in _units(table):
         if len(units) > 1:
             raise BadConfig(

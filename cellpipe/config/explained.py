@@ -1,4 +1,4 @@
-"""A fault that a schema finds, in words: what was seen, what is wanted, what to type."""
+"""A fault that a schema finds, as a message: what was seen, what is wanted, what to type."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _small(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value as it stands in YAML; text in quotes."""
+    """A value as written in YAML; text in quotes."""
     if value is None:
         return "nothing (null)"
     return f"'{value}'" if isinstance(value, str) else typed(value)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,9 @@ SCHEMAS = Path(__file__).parents[2] / "config" / "schemas"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+@cache
 def load_yaml(path: str | Path) -> dict[str, Any]:
-    """Read a YAML document: a schema, a plan of training."""
+    """Read a YAML document of ours, a schema, once. It is not to be changed."""
     text = Path(path).read_text(encoding="utf-8")
     try:
         return yaml.load(text, _Loader)
@@ -48,11 +50,12 @@ def load_schema(name: str) -> dict[str, Any]:
     A section `{$ref: <file>#/properties/<section>}` is that of another schema.
     """
     schema = load_yaml(SCHEMAS / f"{name}.schema.yaml")
-    for key, part in schema["properties"].items():
+    parts = dict(schema["properties"])
+    for key, part in parts.items():
         if "$ref" in part:
             file, _, section = part["$ref"].partition("#/properties/")
-            schema["properties"][key] = load_yaml(SCHEMAS / file)["properties"][section]
-    return schema
+            parts[key] = load_yaml(SCHEMAS / file)["properties"][section]
+    return {**schema, "properties": parts}
 
 
 def validated(

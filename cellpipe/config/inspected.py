@@ -1,4 +1,4 @@
-"""What only the images can tell, checked as soon as it can be: before anything is made of them.
+"""What only the images show, checked as soon as possible: before anything is made from them.
 
 first run       inspect_plate calls `refuse_by_inspection`, before the plate is laid out
 results kept    `refuse_lost_inspection`, before any job: Snakemake would remove the inspection
@@ -22,7 +22,7 @@ Section = Mapping[str, Any]
 
 
 def asked_of_images(config: Section, row: Section) -> dict[str, Any]:
-    """What the config and a row of the sheet of plates ask of the images, to be compared later."""
+    """Requirements of the config and of a row of the sheet on the images, to be compared later."""
     own = config["layouts"].get(row["layout"], {})
     plate_map = Path(row["plate_map"]).read_bytes() if row["plate_map"] else b""
     return {

@@ -1,4 +1,4 @@
-"""Lines that a person has drawn, along which kymographs are taken.
+"""Lines that a person has defined, along which kymographs are computed.
 
 plate    well  field  channel  line     y_um   x_um       one row per corner, in order
 P        B03   1      tips     axon-1   10.5   20.0
@@ -60,7 +60,7 @@ def read_lines(path: str | Path, plates: Iterable[str], channels: Iterable[str])
 def plates_with_lines(
     path: str | None, plates: Iterable[str], channels: Iterable[str]
 ) -> list[str]:
-    """Plates on which lines were drawn, in the order of the sheet; none without a table."""
+    """Plates with lines, in the order of the sheet; none without a table."""
     plates = list(plates)
     drawn = set(read_lines(path, plates, channels)["plate"]) if path else set()
     return [plate for plate in plates if plate in drawn]

@@ -1,6 +1,6 @@
 """Options as a schema lists them: walked for checks, and written as tables of the documentation.
 
-The schema is the one place in which an option stands: type, limits, default, tier, meaning.
+The schema is the one place that defines an option: type, limits, default, tier, meaning.
 
     needed   has no default: a run cannot do without
     common   what most plates are given
@@ -52,7 +52,7 @@ class Option:
 
     @property
     def value(self) -> str:
-        """What may be given, in words."""
+        """Allowed values, as text."""
         return value_in_words(self.schema)
 
 

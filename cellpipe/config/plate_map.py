@@ -1,6 +1,6 @@
 """The plate map: what was done to each well, checked before any work is done.
 
-    1   2   3            A plate map names wells ("B03") and says condition, dose, control
+    1   2   3            A plate map names wells ("B03") and gives condition, dose, control
 A  neg  0.1 pos          and whatever else. A wrong name shifts every result by a well, so
 B  neg  1.0 pos          nothing is guessed: a doubtful map is refused with the nearest right
                          word.
@@ -36,7 +36,8 @@ COMPUTED = (
 
 
 def read_plate_map(path: Any, wells: Iterable[str]) -> pd.DataFrame:
-    """Read a plate map, as people write tables (`cellpipe.files.written_tables`), and validate it.
+    """Read a plate map, a table written by a person (`cellpipe.files.written_tables`), and
+    validate it.
 
     `path` may be empty (no plate map was given): then the imaged `wells` are the map, without
     conditions. Raises BadConfig for a file that is no table, for a cell that is no well, dose or
@@ -88,7 +89,7 @@ def validate_plate_map(table: pd.DataFrame, wells: Iterable[str]) -> pd.DataFram
     -------
     DataFrame
         well ("B03"), row ("B"), column (int32), condition (str), dose (float64, NaN where
-        empty), control (str), then the other columns as they were; sorted by place.
+        empty), control (str), then the other columns unchanged; sorted by place.
 
     Raises
     ------
@@ -219,7 +220,7 @@ def _controls(table: pd.DataFrame, names: list[str]) -> pd.Series:
 
 
 def _control_remedy(control: str) -> str:
-    """What is meant by a word that is no control, where it is plain; nothing is read into it."""
+    """The control that a word obviously means; nothing else is guessed."""
     word = control.lower()
     known = [kind for kind in CONTROLS if kind]
     near = [kind for kind in known if kind.startswith(word[:3])]

@@ -34,9 +34,9 @@ def read_yaml(path: str | Path, what: str = "config") -> dict[str, Any]:
 
 
 def refuse_doubles(path: str | Path) -> None:
-    """Raise BadConfig for a key that stands twice in one section: YAML would take the last alone.
+    """Raise BadConfig for a key that occurs twice in one section: YAML would use only the last.
 
-    A file that is no YAML is left to who reads it.
+    A file that is not YAML is left to its reader.
     """
     try:
         root = yaml.compose(Path(path).read_text(encoding="utf-8"))

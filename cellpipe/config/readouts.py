@@ -1,4 +1,4 @@
-"""Are the readouts that the config names columns that there will be? Asked before the first job.
+"""Checks, before the first job, that the readouts of the config are columns of the results.
 
 A misspelt readout would otherwise be found only after every image was measured.
 """
@@ -84,7 +84,9 @@ def refuse_odd_maps(config: Mapping[str, Any], plates: Mapping[str, Mapping[str,
             raise BadConfig(
                 seen=f"profile.dose_group: {group!r}, which the plate map of {plate} does not have",
                 wanted=f"'row', or a column of the map: {', '.join(table)}",
-                do=f"write {near[0]!r}" if near else "name the column that tells curves apart",
+                do=f"write {near[0]!r}"
+                if near
+                else "name the column that distinguishes the curves",
             )
 
 

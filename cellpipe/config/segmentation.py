@@ -1,8 +1,8 @@
-"""What a config asks of segmentation: channels, weights and engines that fit together.
+"""Options of segmentation: channels, weights and engines that fit together.
 
 objects   nuclei.channel + beside        cells.method      layers of labels
 nuclei    what shows nuclei              ring, grow, off   nuclei, cells
-nuclei    what shows nuclei              network           nuclei, cells (drawn by a network)
+nuclei    what shows nuclei              network           nuclei, cells (of a network)
 cells     what shows cells               -                 cells
 """
 
@@ -44,7 +44,7 @@ def _nearest_channel(channel: str, channels: Iterable[str], where: str) -> str:
 def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
     """Check the section `segment`, filled with defaults, and drop what is not in use.
 
-    What is not in use cannot alter a result, so it must not stand in a fingerprint.
+    What is not in use cannot alter a result, so it must not be part of a fingerprint.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def _inputs(card: Card) -> int:
 def _refuse_count(
     part: str, options: Mapping[str, Any], counts: tuple[int, ...], sees: str
 ) -> None:
-    """Raise BadConfig where the channels are more or fewer than the network sees."""
+    """Raise BadConfig where the channels are more or fewer than the network takes."""
     channels = [options["channel"], *options["beside"]]
     if counts and len(channels) not in counts:
         wanted = " or ".join(map(str, counts))

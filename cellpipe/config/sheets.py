@@ -128,7 +128,7 @@ def label_names(config: Mapping[str, Any]) -> list[str]:
 
 
 def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The weights that the config asks for: name, digest, sha256, licence, trained_on, used_by.
+    """The weights that the config names: name, digest, sha256, licence, trained_on, used_by.
 
     Raises CellpipeError for weights that are missing or do not match their card.
     """
@@ -146,7 +146,7 @@ def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def _cards(config: Mapping[str, Any]) -> dict[str, Card]:
-    """Cards of the weights that the config asks for, by what uses them."""
+    """Cards of the weights that the config names, by what uses them."""
     nuclei, cards = config["segment"]["nuclei"], {}
     cells = config["segment"]["cells"]
     if nuclei["engine"] != "classical":
@@ -165,13 +165,13 @@ def _cards(config: Mapping[str, Any]) -> dict[str, Card]:
 
 
 def finds_spots_by_network(config: Mapping[str, Any]) -> bool:
-    """Whether spots are sought, and by a network."""
+    """Whether spots are detected by a network."""
     detect = config["detect"]
     return detect["channel"] is not None and detect["engine"] == "learned"
 
 
 def judges_links_by_network(config: Mapping[str, Any]) -> bool:
-    """Whether cells are linked over time, and a network has a say in it."""
+    """Whether cells are linked over time with a network."""
     track = config["track"]
     return track["enabled"] and track["weights"] is not None
 
@@ -200,7 +200,7 @@ def segment_environment(config: Mapping[str, Any]) -> str:
 
 
 def detect_environment(config: Mapping[str, Any]) -> str:
-    """Name of the environment that spots are sought in: a network needs torch."""
+    """Name of the environment for spot detection: a network needs torch."""
     return "segment" if finds_spots_by_network(config) else "measure"
 
 
@@ -210,10 +210,10 @@ def track_environment(config: Mapping[str, Any]) -> str:
 
 
 def readouts(config: Mapping[str, Any]) -> list[str]:
-    """Columns of the table of wells that are judged and shown.
+    """Columns of the table of wells that are evaluated and shown.
 
-    Those asked for, the fraction of cells of the positive class, and the readout of hits; else the
-    number of cells.
+    Those of the config, the fraction of cells of the positive class, and the readout of hits; else
+    the number of cells.
     """
     wanted = list(config["profile"]["readouts"])
     if config["classify"]["training"] == "controls":
@@ -224,7 +224,7 @@ def readouts(config: Mapping[str, Any]) -> list[str]:
 
 
 def stages(config: Mapping[str, Any]) -> list[str]:
-    """Block stages that the config asks for, in the order in which they run."""
+    """Block stages of the config, in the order in which they run."""
     denoised = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
     asked = {
         "ingest": True,

@@ -188,7 +188,7 @@ def _read_metadata(path: Path) -> GeffMetadata:
 def _malformed(path: Path, what: str) -> BadImage:
     return BadImage(
         seen=f"{path}: {what}",
-        wanted="a GEFF of version 1 whose labels, if it names any, lie beside it, 2D in time",
+        wanted="a GEFF of version 1 whose labels, if it names any, are next to it, 2D in time",
         do="check it with `geff validate`, or write it again",
     )
 

@@ -1,4 +1,4 @@
-"""Fields that count for nothing in wells, although they were read and segmented: whose numbers are
+"""Fields that do not count in wells, although they were read and segmented: whose numbers are
 known to be wrong.
 
     out of focus     cells are missed, merged and measured too large (`cellpipe.quality.focus`)

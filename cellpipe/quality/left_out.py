@@ -1,4 +1,4 @@
-"""Fields that count for nothing in wells: which they are, and their warning."""
+"""Fields that do not count in wells: which they are, and their warning."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _whole_treatments(wells: pd.DataFrame | None, concerned: set[str]) -> list[s
 def name_left_out(
     fields: pd.DataFrame, channels: Sequence[str], leave_out: Collection[Doubt]
 ) -> pd.DataFrame:
-    """`fields` with `left_out`: why a field (or frame) counts for nothing in wells; "" if it does.
+    """`fields` with `left_out`: why a field (or frame) does not count in wells; "" if it does.
 
     Parameters
     ----------

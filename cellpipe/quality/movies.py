@@ -123,7 +123,7 @@ def cut_tracks(
             f"{int(first['field'])}: an object before and after them counts as two",
             "likely_cause": f"more frames lost than '{what}.max_gap_frames' allows",
             "do": f"copy the missing files; or raise '{what}.max_gap_frames', if objects can be "
-            "told apart for so long",
+            "recognised for so long",
         }
 
 

@@ -36,7 +36,7 @@ def pixel_note(page: Any, *, is_imagej: bool) -> str:
         if is_imagej:
             return (
                 "stored for an inverted lookup table (WhiteIsZero) by ImageJ: grey values are"
-                " taken as they are stored, as ImageJ shows them under the cursor"
+                " unchanged, as ImageJ shows them under the cursor"
             )
         return (
             "stored with white as zero (WhiteIsZero): grey values were turned round, so that more"

@@ -1,4 +1,4 @@
-"""What a dry run cannot list yet, in words: the jobs on blocks of a plate that is not laid out.
+"""What a dry run cannot list yet, as text: the jobs on blocks of a plate that is not laid out.
 
 How many blocks a plate has is known when its images are listed, so `snakemake -n` on a new plate
 lists the first jobs and the last, and not those between, which take nearly all of the time.

@@ -104,7 +104,7 @@ def _timed(step: Callable[..., Any], *given: Any) -> tuple[float, Any]:
     return time.perf_counter() - started, made
 
 
-_ready: Barrier  # of a process beside others
+_ready: Barrier  # of a process among others
 
 
 def _meet_at(barrier: Barrier) -> None:

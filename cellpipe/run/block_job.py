@@ -1,4 +1,5 @@
-"""A job on a block of fields: its units, their keys, and lines that say how far the plate is.
+"""A job on a block of fields: its units, their keys, and lines that report the progress of the
+plate.
 
 job = BlockJob.of(snakemake, "segment")
 job.run(Work(...))
@@ -101,7 +102,7 @@ class BlockJob:
         return key
 
     def run(self, work: stream.Work) -> list[Receipt]:
-        """Stream the block through `work`, saying how far the plate is."""
+        """Stream the block through `work`, reporting the progress of the plate."""
         receipts = self.table.parent.parent.parent / "receipts" / self.stage
         remove_leftovers(receipts)
         progress = _Progress(self, receipts)
@@ -123,7 +124,7 @@ class BlockJob:
         return finished
 
     def place(self, unit: Unit, t: int) -> dict[str, Any]:
-        """The columns that say where a row is from."""
+        """The columns that give the origin of a row."""
         return {"plate": self.plate.name, "well": unit.well, "field": unit.field, "t": t}
 
     def placed(self, rows: pd.DataFrame, unit: Unit, t: int) -> pd.DataFrame:

@@ -4,7 +4,7 @@
     units    [----] [----] [----] [----] [--][--]     a field; a long movie gives several
     blocks   [  0000     ] [  0001     ] [ 0002 …     one job each
 
-A unit is what a receipt stands for: the frames ``t_start <= t < t_stop`` of one field. A block
+A receipt covers a unit: the frames ``t_start <= t < t_stop`` of one field. A block
 is a stretch of consecutive units, of about the same number of frames in every block.
 
 A plate is cut once, when it is laid out. The list of its blocks is a small file, an input of every
@@ -134,7 +134,7 @@ class Cut:
         """Names of the blocks that hold a frame of a block of whole fields."""
         return _holders(self.field_blocks[field_block], self._blocks_by_field)
 
-    # asked for once for each block: without them, a plate would be searched for each
+    # computed once for each block: without them, a plate would be searched for each
     @cached_property
     def _blocks_by_field(self) -> _ByField:
         return _by_field(self.blocks)

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 PACKAGE = Path(__file__).parents[1]
 SCRIPTS = PACKAGE.parent / "scripts"
-CACHE = PACKAGE / "__pycache__" / "code-digests-2.json"  # beside what Python keeps of the sources
+CACHE = PACKAGE / "__pycache__" / "code-digests-2.json"  # next to Python's own cache of the sources
 
 
 class Source(NamedTuple):
@@ -63,7 +63,7 @@ def code_of(script: str, *chosen: str) -> dict[str, Any]:
 
 
 def modules_of(script: str, *chosen: str) -> dict[str, str]:
-    """Digests of the script itself, of each module it can come to run, and of files beside them."""
+    """Digests of the script, of each module it can come to run, and of files next to them."""
     return _followed(script, chosen)[0]
 
 
@@ -94,13 +94,13 @@ def _required(name: str) -> str:
 
 
 class _Module(NamedTuple):
-    """A module of the package, and the digests of templates and styles that lie beside it."""
+    """A module of the package, and the digests of templates and styles next to it."""
 
     source: Source
     beside: dict[str, str]
 
 
-@cache  # nearly every rule asks for the same modules
+@cache  # nearly every rule needs the same modules
 def _module(name: str) -> _Module | None:
     """A module by its dotted name; None for names that are no module of ours."""
     parts = name.split(".")

@@ -1,8 +1,8 @@
-"""What lies in the folders among the results of a plate, so that a lost file comes back.
+"""Contents of the folders among the results of a plate, so that a lost file is made again.
 
-Snakemake sees that a folder is gone, and not that a file in it is: before a rule that makes a
+Snakemake notices a missing folder, but not a missing file in it: before a rule that makes a
 folder it empties the folder, and afterwards it sets a time stamp in it, so that a run that dies
-meanwhile, or two runs at once, can leave a folder that looks finished and holds nothing else. The
+meanwhile, or two runs at once, can leave a folder that seems finished and is empty otherwise. The
 rule has noted each file that it wrote (`digests`); where one is gone, the folder is made again.
 """
 
@@ -27,7 +27,7 @@ def incomplete(plate: Path, folders: Mapping[str, str]) -> list[str]:
     Parameters
     ----------
     plate : folder of the plate's results
-    folders : folder, or a pattern such as ``P_*.geff``, → the output that stands for it
+    folders : folder, or a pattern such as ``P_*.geff``, → the output that represents it
 
     Of a rule that has no record, or a damaged one, nothing is known.
     """
@@ -44,7 +44,7 @@ def incomplete(plate: Path, folders: Mapping[str, str]) -> list[str]:
 
 
 def _under(folder: str, pattern: str) -> bool:
-    """Whether a path below the results of a plate lies in folders of a pattern."""
+    """Whether a path below the results of a plate is in folders of a pattern."""
     depth = pattern.count("/") + 1
     return fnmatchcase("/".join(folder.split("/")[:depth]), pattern)
 
@@ -69,7 +69,7 @@ def lost_stores(plate: Path) -> list[str]:
 def _lost(layout: Path) -> str:
     """What a plate that was laid out has lost since: ARRAY, GROUP or nothing.
 
-    Some twenty files are asked for per field: 0.4 s for 384 wells of nine fields on a local disk.
+    Some twenty files are checked per field: 0.4 s for 384 wells of nine fields on a local disk.
     """
     try:
         written = json.loads(layout.read_text(encoding="utf-8"))

@@ -26,7 +26,7 @@ from cellpipe.run.verify import DENOISED, PIXELS, TRACKS, verify_frames
 METADATA, RECORD, FILE, LEFT_OUT = "metadata", "record", "file", "left out"  # kinds of fault
 STAGE_OF = {PIXELS: "ingest", DENOISED: "denoise", TRACKS: "track"}  # else segment
 
-# rules, by the output that says that they have run
+# rules, by the output that shows that they have run
 MAIN = {
     "inspect_plate": "inspection.json",
     "lay_out_plate": "layout.json",
@@ -51,7 +51,7 @@ MAIN = {
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault, where it is, and which rule makes the thing.
+    """One fault, where it is, and the rule that makes the file.
 
     kind : "file", "metadata", "record", "left out", or a layer of the images
     path : file below the plate's folder; empty for frames
@@ -75,9 +75,9 @@ class Fault:
 
 @dataclass
 class Found:
-    """What was looked at, and what was found.
+    """What was compared, and what was found.
 
-    notes : what could not be judged, and why
+    notes : what could not be compared, and why
     """
 
     faults: list[Fault] = field(default_factory=list)
@@ -247,7 +247,7 @@ def _lies_under(edited: list[str], plate: Plate, denoised: Plate | None, row: An
 
 
 def _receipts(root: Path, stage: str, damaged: Collection[str] = ()) -> list[Receipt]:
-    """Receipts of a stage; instead of a damaged one, what the table of its block says of it."""
+    """Receipts of a stage; instead of a damaged one, the entry in the table of its block."""
     found, lacking = [], set()
     for path in sorted((root / "receipts" / stage).glob("[!.]*.parquet")):
         receipts = receipts_in(path) if f"receipts/{stage}/{path.name}" not in damaged else []
@@ -260,9 +260,9 @@ def _receipts(root: Path, stage: str, damaged: Collection[str] = ()) -> list[Rec
 
 
 def _track_receipts(root: Path, damaged: Collection[str], cells: list[Receipt]) -> list[Receipt]:
-    """Receipts of tracks, which stand in tables of blocks alone.
+    """Receipts of tracks, which are in tables of blocks only.
 
-    Of a damaged table the digests are not known: its labels are looked at without them.
+    Of a damaged table the digests are not known: its labels are checked without them.
     """
     found: list[Receipt] = []
     paths = sorted((root / "blocks/track").glob("[0-9]*.parquet"))

@@ -1,4 +1,4 @@
-"""What every script of a rule does around its science: say, log, and fail in words.
+"""What every script of a rule does around its science: report, log, and fail with a message.
 
 Nothing heavy is imported here: every job pays for it. Jobs on a block of fields: `block_job`.
 """
@@ -26,7 +26,7 @@ log = logging.getLogger("cellpipe")
 
 @contextmanager
 def speaking(snakemake: Any) -> Iterator[list[Path]]:
-    """Log to the rule's log file; say when it is done, and what went wrong, in words.
+    """Log to the rule's log file; report the end, and errors as messages.
 
     An error that a person can mend ends the job without a traceback. When all went well, the
     digests of the outputs are recorded, and of what the body adds to the list that is yielded.
@@ -44,7 +44,7 @@ def speaking(snakemake: Any) -> Iterator[list[Path]]:
         yield also
         _record(snakemake, outputs, also)
         log.info("done")
-        if snakemake.wildcards.get("block") is None:  # blocks say their own progress
+        if snakemake.wildcards.get("block") is None:  # blocks report their own progress
             took = duration(time.monotonic() - started)
             name, _ = _rule_and_results(snakemake)
             say(f"{title(name)} {snakemake.wildcards.get('plate', ''):<12} done in {took}")
@@ -118,7 +118,7 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """To the log and to the terminal: what a person should see though the run goes on."""
+    """To the log and to the terminal: what a person should see although the run continues."""
     log.warning("%s", text)
     say(f"cellpipe warns: {text}")
 

@@ -1,4 +1,4 @@
-"""Units that are damaged and cannot be made again: they are left as they are, not made worse.
+"""Units that are damaged and cannot be made again: they are left unchanged, not made worse.
 
 The images that they were made from are gone. To make them again would set whole frames aside, of
 which one chunk is damaged. `cellpipe verify --mend` writes the list, and empties it when the

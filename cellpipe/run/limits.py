@@ -1,7 +1,7 @@
-"""Faults of the place in words: a full disk, no memory, a limit of the system.
+"""Faults of the machine as messages: a full disk, no memory, a limit of the system.
 
-None of them says anything about the images, so nothing is quarantined for them: the job fails,
-and the same command goes on where it was.
+None of them is a property of the images, so nothing is quarantined for them: the job fails,
+and the same command continues where it was.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _KILLED = re.compile(r"SIGKILL|Signals\.9|exit status (?:137|-9)\b|oom[-_ ]?kill
 
 
 class FaultOfPlace(CellpipeError):
-    """The machine or its disk cannot do what was asked of it."""
+    """The machine or its disk cannot do what is required."""
 
 
 def in_words(error: BaseException) -> FaultOfPlace | None:
-    """What to say of an error of the system; None for an error of another kind.
+    """The message for an error of the system; None for an error of another kind.
 
     Errors that it was raised from count too: a decoder may hide a full disk.
     """
@@ -41,13 +41,13 @@ def in_words(error: BaseException) -> FaultOfPlace | None:
 
 
 def killed_in_words(story: str) -> FaultOfPlace | None:
-    """What to say of a run whose log tells that a job was killed from outside; else None."""
+    """The message for a run whose log shows that a job was killed from outside; else None."""
     if not _KILLED.search(story):
         return None
     rules = sorted(set(re.findall(r"Error in rule (\w+)", story)))
     named = ", ".join(rules) or "a job"
     return FaultOfPlace(
-        seen=f"{named} was killed (signal 9), without a word of its own",
+        seen=f"{named} was killed (signal 9), without a message of its own",
         wanted="jobs that end by themselves; most often memory ran out, and the system killed one",
         do=f"run fewer jobs at once (--cores), or give the rule more memory (--set-resources "
         f"{rules[0] if rules else 'RULE'}:mem_mb=8000; the machine's limit is mem_mb in "
@@ -113,7 +113,7 @@ def _limited(what: str, limit: str, command: str) -> FaultOfPlace:
 
 
 def say_killed(log: str | Path | Sequence[str | Path]) -> None:
-    """At the end of a run that failed: say so if a job was killed, which cannot say it itself."""
+    """At the end of a failed run: report a killed job, which cannot report it itself."""
     fault = killed_in_words(story_of(log))
     if fault:
         sys.stderr.write(

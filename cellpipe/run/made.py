@@ -83,7 +83,7 @@ def versions(imported: Iterable[str]) -> dict[str, str]:
 
 
 def of_stage(stage: str, receipts: Iterable[Receipt]) -> StageMade:
-    """What the receipts of a stage say that it was made with."""
+    """What a stage was made with, by its receipts."""
     several = list(receipts)
     made = [receipt.made for receipt in several]
     return StageMade(

@@ -3,7 +3,7 @@
 chunk of pixels   its unit's receipt and its block's table go, if the images are still there
 chunk of labels   the same of segmentation, if the pixels are whole or can be made again
 table, export     the output of the rule goes
-metadata          is put back as it was recorded
+metadata          is restored from its record
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def plan_mending(root: Path, faults: Iterable[Fault], images: Path | None) -> Pl
 
 
 def put_metadata_back(root: Path, plan: Plan) -> None:
-    """Put metadata back as they were recorded."""
+    """Restore metadata from their record."""
     for path, text in plan.restore.items():
         put_back(root, path, text)
 
@@ -73,7 +73,7 @@ def put_metadata_back(root: Path, plan: Plan) -> None:
 def carry_out(root: Path, plan: Plan) -> None:
     """Put metadata back, and remove what is to be made again; nothing else is touched.
 
-    Units that cannot be made again are noted, so that the workflow leaves them as they are.
+    Units that cannot be made again are noted, so that the workflow leaves them unchanged.
     """
     put_metadata_back(root, plan)
     keep_as_they_are(root, {fault.unit for fault, _ in plan.hopeless if fault.unit})
@@ -82,7 +82,7 @@ def carry_out(root: Path, plan: Plan) -> None:
 
 
 def targets(root: Path, plan: Plan) -> list[str]:
-    """Outputs to ask the workflow for: those that go, and all that were there beside them."""
+    """Outputs to request from the workflow: the removed ones, and all others of the same rules."""
     wanted = {path for path in plan.remove if not path.startswith(("receipts/", digests.FOLDER))}
     for _, record in digests.read_records(root):
         if record and record.block is None:
@@ -95,7 +95,7 @@ def _of_unit(
 ) -> set[str]:
     """The receipt of a unit, and the tables of the blocks that hold it."""
     names = blocks.get((stage, unit))
-    if names is None:  # the table is damaged itself: all of that stage that say nothing
+    if names is None:  # the table is damaged itself: all of that stage without an entry
         names = [path.stem for path in (root / "blocks" / stage).glob("[0-9]*.parquet")]
     return {f"receipts/{stage}/{unit.name}.parquet"} | {
         f"blocks/{stage}/{name}.parquet" for name in names
@@ -103,14 +103,14 @@ def _of_unit(
 
 
 def _of_file(root: Path, fault: Fault, records: dict[str, digests.Record]) -> set[str]:
-    """The output that holds a file, or, of a file beside the outputs, it and an output."""
+    """The output that holds a file, or, of a file that is not an output, it and an output."""
     record = records.get(f"{fault.rule} {fault.block}" if fault.block else fault.rule)
     if record is None or fault.kind == RECORD:
         return {fault.path, _main_output(fault)}
     holders = {o for o in record.outputs if fault.path == o or fault.path.startswith(f"{o}/")}
     if holders:
         return holders
-    return {fault.path.split("/")[0], *record.outputs[:1]}  # a graph beside its listing
+    return {fault.path.split("/")[0], *record.outputs[:1]}  # a graph next to its listing
 
 
 def _main_output(fault: Fault) -> str:

@@ -2,9 +2,9 @@
 
     results/P/not_made/draw_figures.json     [{"what": …, "reason": …, "do": …}], [] if all is well
 
-Every rule that makes several things by itself (figures, a folder of exports) writes such a list as
-one of its outputs. The end of the run reads them all, and the report those of what was made before
-it (figures are drawn beside it).
+Every rule that makes several files by itself (figures, a folder of exports) writes such a list as
+one of its outputs. The end of the run reads them all, and the report those of rules that ran before
+it (figures are plotted at the same time).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class NotMade:
 
     @contextmanager
     def trying(self, what: str) -> Iterator[None]:
-        """Make one thing; a fault in it is noted by name and does not leave this block.
+        """Make one file; a fault in it is noted by name and does not leave this block.
 
         Faults of the place (disk, permission, memory) do leave it: the next run can heal them, so
         the job has to fail.
@@ -61,7 +61,7 @@ class NotMade:
         self.rows.append({"what": what, "reason": reason, "do": do})
 
     def publish(self, path: str | Path) -> None:
-        """Write the list, in the order in which things were tried; an empty one too."""
+        """Write the list, in the order in which files were tried; an empty one too."""
         if self.rows:
             names = ", ".join(row["what"] for row in self.rows[:3])
             more = f" and {len(self.rows) - 3} more" if len(self.rows) > 3 else ""
@@ -92,7 +92,7 @@ def file_name(name: str, taken: Collection[str] = ()) -> str:
         plain = plain[:-1]
     plain = plain or "unnamed"
     if re.fullmatch(r"(?i)con|prn|aux|nul|com\d|lpt\d", plain.split(".")[0]):
-        plain = f"_{plain}"  # devices of Windows, where results are looked at
+        plain = f"_{plain}"  # names of devices in Windows, where results may be opened
     known = {other.casefold() for other in taken}
     free, number = plain, 1
     while free.casefold() in known:

@@ -47,7 +47,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A finished unit. `key` decides whether it can be kept, `fingerprint` says what it is.
+    """A finished unit. `key` decides whether it can be kept, `fingerprint` identifies it.
 
     `made` : what it was made with; nothing in receipts of earlier versions
     """
@@ -89,7 +89,7 @@ def with_place_types(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def receipt_path(folder: Path, unit: Unit) -> Path:
-    """Where the receipt of a unit lies."""
+    """Path of the receipt of a unit."""
     return folder / f"{unit.name}.parquet"
 
 
@@ -128,7 +128,7 @@ def read_receipts(path: Path | str) -> list[Receipt]:
 def good_frames(paths: Iterable[Path | str]) -> set[tuple[str, int, int]]:
     """(well, field, t) of the frames that a stage finished, from its block tables.
 
-    Whether a frame was left out is known from here alone. A chunk that is not there says that it
+    Whether a frame was left out is known from here alone. A chunk that is not there means that it
     was lost, or is not written yet, and never that its frame was left out.
     """
     receipts = (receipt for path in paths for receipt in read_receipts(path))

@@ -7,8 +7,8 @@
 
 Units whose receipt bears the right key are skipped; a unit gets its receipt when its last frame
 is written, and on disk (`behind`). A frame that cannot be used is quarantined with reason and
-remedy, and the block goes on (or stops, if the config says so); one on which a stage meets an error
-that nobody expected is left out as "failed". Nothing here knows what the stages do.
+remedy, and the block continues (or stops, with `on_bad_image: stop`); one on which a stage meets an
+unexpected error is left out as "failed". Nothing here depends on what the stages do.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def run_block(
     table : path of the block table
     made : what the units are made with, for their receipts
     on_bad_image : "quarantine" or "stop"
-    keep : names of units that stay as they are if they have a receipt: they cannot be made again
+    keep : names of units that stay unchanged if they have a receipt: they cannot be made again
     progress : called with 1 for each unit that is finished
 
     Raises
@@ -221,7 +221,7 @@ class _Collector:
         full = [rows for rows in self.rows if len(rows)]
         if full:
             table = pd.concat(full, ignore_index=True)
-        else:  # rows of a frame without objects know the types of the columns best
+        else:  # rows of a frame without objects have the most reliable types of columns
             table = with_place_types((self.rows or [self.work.empty])[0].iloc[:0])
         key = self.keys[unit]
         own = _without(self.work.fingerprint(unit, key), self.frames)

@@ -1,6 +1,6 @@
 """The end of a run in a few lines: what was used, left out, not judged, not made.
 
-tables, lists ──► summarise ──► results/P/summary.json ──► told      at the end of the run
+tables, lists ──► summarise ──► results/P/summary.json ──► printed   at the end of the run
                                                      └──► not_whole  decides the exit status
 """
 
@@ -32,7 +32,7 @@ def summarise(
     not_made: pd.DataFrame,
     notes: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """What a person should know of a plate when its run ends, as plain values.
+    """The summary of a plate at the end of its run, as plain values.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def summarise(
 def left_out(inspection: Mapping[str, Any], quarantine: pd.DataFrame) -> dict[str, Any]:
     """Fields and frames of a plate, and those of them that were left out.
 
-    A row of the quarantine without a frame counts for all frames of its field. Field 0 stands for a
+    A row of the quarantine without a frame counts for all frames of its field. Field 0 means a
     well of which nothing can be used (unless fields are numbered from 0): it counts for as many
     fields as most wells have, but for one where files of another name are all that speaks for it,
     and for none where the plate map alone names it.
@@ -211,7 +211,7 @@ def end_of_run(results: Path, plates: Iterable[str], stopped: Mapping[str, list[
 
 
 def _why(logs: Path, plate: str) -> str:
-    """What the newest log of a rule tells of its end; empty for a job that never began."""
+    """The end of the newest log of a rule; empty for a job that never began."""
     files = [*logs.glob(f"{plate}.log"), *logs.glob(f"{plate}/*.log")]
     ends = {path: path.read_text(encoding="utf-8", errors="replace") for path in files}
     errors = [path for path in files if " ERROR " in ends[path]]
@@ -220,7 +220,7 @@ def _why(logs: Path, plate: str) -> str:
         return f"{ends[path].partition(' ERROR ')[2].splitlines()[0]} ({path})"
     cut = [path for path in files if not ends[path].rstrip().endswith(" done")]
     if cut:
-        return f"{cut[0]} ends without a word: the job was killed"
+        return f"{cut[0]} ends without a message: the job was killed"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Errors that nobody expected while one unit was made: it is left out by name, the others go on.
+"""Unexpected errors while one unit was made: it is left out by name, the others continue.
 
 A frame that fails so has the status "failed". It is tried again whenever its stage runs again, it
 ends the run with an error status, and where nothing but such errors is met, the job fails: then it
@@ -25,8 +25,8 @@ class Unexpected(BadImage):
 def unexpected(error: Exception, stage_step: str) -> Unexpected:
     """`error` as the fault of one frame; its traceback goes to the log.
 
-    Raises `error` itself where it is of the place (disk, memory, packages) or already in words: the
-    job fails, and the next run makes it again.
+    Raises `error` itself where it is of the place (disk, memory, packages) or already a message:
+    the job fails, and the next run makes it again.
     """
     if isinstance(error, CellpipeError | OSError | MemoryError | ImportError) or in_words(error):
         raise error

@@ -1,4 +1,4 @@
-"""Whether what receipts and tables state is there: every chunk as it was written, every label."""
+"""Whether the data agree with receipts and tables: every chunk unchanged, every label there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ from cellpipe.run.receipts import Receipt
 
 COLUMNS = ["well", "field", "t", "layer", "fault"]
 Place = tuple[str, int, int]  # well, field, t
-PIXELS, DENOISED, TRACKS = "pixels", "denoised", "tracks"  # layers beside those of segmentation
+PIXELS, DENOISED, TRACKS = (
+    "pixels",
+    "denoised",
+    "tracks",
+)  # layers in addition to those of segmentation
 
 
 def verify_frames(
@@ -79,12 +83,12 @@ def _expected(
 def layer_faults(
     plate: Plate, place: Place, layer: str, stated: str, rows: pd.Series | None = None
 ) -> Iterable[str]:
-    """Faults of one layer of one frame, in words.
+    """Faults of one layer of one frame, as text.
 
     Parameters
     ----------
     stated : the digest of a receipt; empty if there is none
-    rows : labels that a table states; None: they are not looked for
+    rows : labels that a table states; None: they are not checked
     """
     name = None if layer in (PIXELS, DENOISED) else layer
     try:
@@ -113,7 +117,7 @@ def layer_faults(
 
 
 def _absent(labels: Plane, stated: pd.Series | None) -> np.ndarray:
-    """Labels that are stated, but stand nowhere in an image; reads all of it in any case."""
+    """Labels in the table that are nowhere in an image; reads all of it in any case."""
     absent = np.zeros(0, np.uint32) if stated is None else stated.to_numpy()
     for place in blocks((labels.shape[0], labels.shape[1])):
         absent = np.setdiff1d(absent, labels[place])

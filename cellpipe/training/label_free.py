@@ -1,9 +1,9 @@
 """Pairs of label-free cells, cut from the published images.
 
-Three phase-contrast fields with hand-drawn cells are too few to hold one back whole, so each is cut
-by columns: one part to learn from, one to test on, 64 columns between them on no side. Four frames
-of a fourth field, whose truth is a machine's, validate. Of yeast in bright field, two small crops
-of one movie are learned from.
+Three phase-contrast fields with cells outlined by hand are too few to hold one back whole, so each
+is cut by columns: one part to learn from, one to test on, 64 columns between them on no side. Four
+frames of a fourth field, whose truth is a machine's, validate. Of yeast in bright field, two small
+crops of one movie are learned from.
 """
 
 from __future__ import annotations

@@ -239,7 +239,7 @@ def verdict(network: LinkNetwork, scores: pd.DataFrame) -> str:
     means = scores[deciding(scores)].select_dtypes("number").mean()
     figures = f"F1 of links {means['f1']:.4f} with the network, {means['f1_without']:.4f} without"
     if float(network.share) == 0 or means["f1"] <= means["f1_without"]:
-        return f"no better on the validation movies ({figures}): leave track.weights empty"
+        return f"no improvement on the validation movies ({figures}): leave track.weights empty"
     return f"better on the validation movies ({figures}): recommended for track.weights"
 
 

@@ -36,7 +36,7 @@ def detect_frame(
     detecting: Options,
     network: Network | None = None,
 ) -> pd.DataFrame:
-    """Spots of one frame (Y, X), with the object of `holders` that each lies in.
+    """Spots of one frame (Y, X), with the object of `holders` that contains each.
 
     Where pixels are not square, spots are found on square ones (see `segment.square`).
     """

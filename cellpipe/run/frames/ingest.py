@@ -1,4 +1,4 @@
-"""Put the planes of one frame together, and say what they look like.
+"""Put the planes of one frame together, and compute their quality.
 
 Arrays in, arrays out: reading files is the script's, storing is `plate`'s.
 """
@@ -37,7 +37,7 @@ def assemble(
 
     Returns
     -------
-    array, shape (C, Z, Y, X); Z is 1 after a projection. A channel of one plane beside stacks is
+    array, shape (C, Z, Y, X); Z is 1 after a projection. A channel of one plane among stacks is
     repeated in every z.
 
     Raises
@@ -59,7 +59,7 @@ def assemble(
         whole = np.stack(stack)
         if projection:
             whole = project(whole, projection)[None]
-        # one plane beside a stack: the same in every z, so that its projection is itself
+        # one plane among stacks: the same in every z, so that its projection is itself
         stacks.append(np.repeat(whole, depth, axis=0) if len(whole) == 1 < depth else whole)
     return np.stack(stacks).astype(dtype, copy=False)
 
@@ -76,7 +76,7 @@ def _refuse_holes(channel: str, found: int, wanted: int) -> None:
 
 
 def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str) -> np.ndarray:
-    """The plane itself, if it is as it was laid out; else BadImage. `name` names its file."""
+    """The plane, if shape and type are those laid out; else BadImage. `name` names its file."""
     if plane.shape == tuple(shape) and plane.dtype == np.dtype(dtype):
         return plane
     raise BadImage(
@@ -89,12 +89,12 @@ def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str)
 def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float | str]:
     """Mean, level, saturation and blank parts of each channel of a frame (C, Z, Y, X).
 
-    <channel>_saturated is the share of saturated pixels, as far as this frame can tell;
+    <channel>_saturated is the share of saturated pixels, as far as this frame shows;
     <channel>_top its largest grey value and <channel>_at_top the share of pixels there, by which
-    `cellpipe.image.saturation.plate_wide` knows saturation that only the plate shows.
+    `cellpipe.image.saturation.plate_wide` finds saturation that only the plate shows.
     <channel>_background, _noise, _step and _digest are those of `cellpipe.image.levels`.
     <channel>_blank is the share of pixels in bands or tiles of one value, of the plane in z that
-    has most; by <channel>_equal `cellpipe.quality.blank.name_blank` knows where that is usual.
+    has most; by <channel>_equal `cellpipe.quality.blank.name_blank` finds where that is usual.
     """
     figures: dict[str, float | str] = {}
     for channel, stack in zip(channels, frame, strict=True):
@@ -110,7 +110,7 @@ def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float
 
 
 def pixel_digest(frame: np.ndarray) -> str:
-    """sha256 of a frame's shape, dtype and pixels, wherever they lie."""
+    """sha256 of a frame's shape, dtype and pixels, wherever they are stored."""
     digest = hashlib.sha256(f"{frame.shape} {frame.dtype.str} ".encode())
     digest.update(np.ascontiguousarray(frame).data)
     return digest.hexdigest()[:32]

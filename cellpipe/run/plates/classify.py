@@ -52,7 +52,7 @@ def train_classifier(
 
 
 def untrained(reason: str) -> Trained:
-    """What stands for a classifier that could not be trained on a plate: no class, and why."""
+    """Replaces a classifier that could not be trained on a plate: no class, and the reason."""
     empty = pd.DataFrame(index=pd.Index([], name="truth"))
     never = float("nan")
     scores = CrossValidation(empty, never, never, never, never, empty, empty, note=reason)

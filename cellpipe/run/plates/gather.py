@@ -40,7 +40,8 @@ def join_cells(
     classes : ``well field t label class class_probability``
     spots : rows of `detect`, with the ``label`` that holds each spot (0: none)
     links : ``well field t label track_id parent_track_id``
-    without_spots : frames (well, field, t) in which spots could not be sought: their cells have no
+    without_spots : frames (well, field, t) in which spots could not be detected: their cells have
+    no
         number of spots, which is not the same as none
     """
     cells = measured
@@ -75,7 +76,7 @@ def join_fields(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     joined: pd.DataFrame | None = None
     for stage, rows in tables.items():
         rows = rows.rename(columns={"fingerprint": f"{stage}_fingerprint"})
-        rows = rows.drop(columns=list(OF_OBJECTS), errors="ignore")  # they stand in the cell table
+        rows = rows.drop(columns=list(OF_OBJECTS), errors="ignore")  # they are in the cell table
         if joined is None:
             joined = rows
         else:
@@ -87,7 +88,7 @@ def join_fields(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def join_stage(fields: pd.DataFrame, links: pd.DataFrame | None) -> pd.DataFrame:
-    """`fields` with how far the stage moved before each frame; NaN where no cell tells it."""
+    """`fields` with how far the stage moved before each frame; NaN where there is no cell."""
     if links is None:
         return fields
     frames = links.drop_duplicates(FRAME)[[*FRAME, *STAGE]]

@@ -44,7 +44,7 @@ def profile_plate(
         ``quarantine`` of the plate
     plate_map : of the wells that were imaged
     options : the section `profile` of the config
-    readouts : columns of wells that are judged
+    readouts : columns of wells that are evaluated
     inspection : of the plate: what it lists, and the size of a pixel
     unmade : readouts that no well has, with the reason (fractions of classes without a classifier)
     """
