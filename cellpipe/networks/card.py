@@ -87,7 +87,7 @@ def load_card(name_or_path: str | Path) -> Card:
     except (OSError, ValueError, TypeError) as error:
         raise CellpipeError(
             seen=f"card {path.name}: {error}",
-            wanted="a JSON card written by train_network beside the weights",
+            wanted="a JSON card written by train_network next to the weights",
             do="copy the card together with the weights",
         ) from error
     found = hashlib.sha256(weights.read_bytes()).hexdigest()

@@ -2,8 +2,8 @@
 
     pixels, labels, what was sorted out  ──►  figures of the field  ──►  objects_flag
 
-A field in which nothing is found resembles a well without cells. So the signal in its pixels is compared
-with the objects found in them.
+A field in which nothing is found resembles a well without cells. So the signal in its pixels is
+compared with the objects found in them.
 """
 
 from __future__ import annotations
