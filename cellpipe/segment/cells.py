@@ -124,10 +124,10 @@ def _grow_on_signal(
 
 
 def cells_of_nuclei(nuclei: Plane, drawn: Plane, into: Plane | None = None) -> Plane:
-    """Predicted cells, assigned to their nuclei; each contains its nucleus.
+    """Cells that a network drew, given to their nuclei; each contains its nucleus.
 
-         ╭───────────────╮     a nucleus belongs to the predicted cell that covers most of it; of
-         two │  (3)  :  (4)  │     in one cell, each takes the pixels that it is nearest to
+         ╭───────────────╮     a nucleus belongs to the drawn cell that covers most of it; of two
+         │  (3)  :  (4)  │     in one cell, each takes the pixels that it is nearest to
          ╰───────────────╯
 
     Parameters
@@ -138,8 +138,8 @@ def cells_of_nuclei(nuclei: Plane, drawn: Plane, into: Plane | None = None) -> P
 
     Returns
     -------
-    uint32 (Y, X), the values of `nuclei`. Predicted cells without a nucleus are discarded; a
-    nucleus without a predicted cell becomes its own cell.
+    uint32 (Y, X), the values of `nuclei`. A drawn cell without nucleus is left out, and a nucleus
+    without drawn cell is a cell by itself.
     """
     whole: Plane = np.zeros(nuclei.shape, np.uint32) if into is None else into
     home = _home(nuclei, drawn)
@@ -162,7 +162,7 @@ def cells_of_nuclei(nuclei: Plane, drawn: Plane, into: Plane | None = None) -> P
 def _share(
     nuclei: Plane, drawn: Plane, cells: Plane, home: np.ndarray, value: int, box: Place
 ) -> None:
-    """Assign the pixels of a predicted cell to the nearest of the nuclei in it."""
+    """Give the pixels of a drawn cell to the nearest of the nuclei that it holds."""
     seeds = np.asarray(nuclei[box]).astype(np.uint32)
     inside = (np.asarray(drawn[box]) == value) & (seeds == 0)
     seeds[home[seeds] != value] = 0
@@ -173,7 +173,7 @@ def _share(
 
 
 def _home(nuclei: Plane, drawn: Plane) -> np.ndarray:
-    """For each value of `nuclei`, the predicted cell that covers most of it; 0 for none. (n + 1,)"""
+    """For each value of `nuclei`, the drawn cell that covers most of it; 0 for none. (n + 1,)"""
     keys, counts = [], []
     for place in blocks(nuclei.shape):
         seeds, cells = np.asarray(nuclei[place]), np.asarray(drawn[place])
