@@ -1,4 +1,4 @@
-"""Images brought to the grey scale that a network knows, channel by channel."""
+"""Images brought to the grey scale of a network's training, channel by channel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cellpipe.image.tiles import Plane
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 SAMPLE_PX = 1 << 18  # percentiles of a large image are read from an even sample of its pixels
 NOISE_SPAN = 5.2  # standard deviations between the 1st and the 99.8th percentile of normal noise
-BRIGHTEST = 4.0  # a speck of dust is not allowed to blind the network
+BRIGHTEST = 4.0  # bright debris must not set the scale of the network
 
 Limits = tuple[float, float]  # the grey values that become 0 and 1
 

@@ -43,7 +43,7 @@ def segment_nuclei(
     keep_border: bool = True,
     tile_px: int = 2048,
 ) -> Segmentation:
-    """Instance labels of nuclei in one image; or of whole cells, by an engine that knows them.
+    """Instance labels of nuclei in one image; or of whole cells, by an engine for them.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ def segment_nuclei(
     pixel_size_um : edge of a pixel
     engine : what `cellpipe.segment.engines.load_engine` returned; or the name of an engine that
         needs nothing more: "cellpipe" (the shipped weights "nuclei"), "classical"
-    diameter_um : typical nucleus; engines that know one scale only rescale the image by it, and
+    diameter_um : typical nucleus; engines for one scale rescale the image by it, and
         the classical one estimates it when it is None
     probability_threshold : least probability of a nucleus; None leaves it to the engine
-    min_object_probability : objects that are less probably real are dropped; None: than what the
-        engine's weights say. Above 0, an engine that does not know the probability has no objects
+    min_object_probability : objects with a lower probability of being real are discarded; None: the
+        threshold of the engine's weights. Above 0, an engine without probabilities has no objects
     min_area_um2, max_area_um2 : objects outside are dropped; None drops none, but for what the
         engine itself takes for debris
     keep_border : False drops objects that touch the frame, since their area is wrong

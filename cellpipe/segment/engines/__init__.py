@@ -45,7 +45,7 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        pixels : (Y, X), or (C, Y, X) for an engine that sees several channels
+        pixels : (Y, X), or (C, Y, X) for an engine that takes several channels
         pixel_size_um : edge of a pixel
         diameter_um : typical diameter of the objects; None leaves it to the engine
         probability_threshold : least probability of an object or of its pixels, 0 to 1; None
@@ -55,7 +55,7 @@ class Engine(Protocol):
         Returns
         -------
         labels : uint32 (Y, X), values 1..n without gaps, 0 background
-        probability : float32 (n,), of label i + 1; NaN where the engine knows none
+        probability : float32 (n,), of label i + 1; NaN where the engine gives none
 
         Raises
         ------

@@ -61,6 +61,6 @@ class CellpipeEngine:
 def load(
     weights: str = "nuclei", *, device: str = "cpu", threads: int | None = None, **options: Any
 ) -> CellpipeEngine:
-    """The network of shipped weights, or of a .safetensors file with its card beside it."""
+    """The network of shipped weights, or of a .safetensors file with its card next to it."""
     torch_device(device, threads)
     return CellpipeEngine(load_network(weights, device), options)
