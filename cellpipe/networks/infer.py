@@ -67,8 +67,8 @@ def described_objects(
     And what the first channel shows, where the network's grey scale is taken from that.
 
     `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
-    `diameter_px` is typical of the objects; without it, it is estimated from the image. Where the
-    network knows no objects of that size, it sees the image at another scale.
+    `diameter_px` is typical of the objects; without it, it is estimated from the image. If the
+    network was not trained on objects of that size, the image is rescaled for it.
     `augment` averages over the eight turns and mirrorings of a tile, for eight times the work.
     An image of several blocks is read, and its labels are written, tile by tile.
     """
@@ -109,7 +109,7 @@ def described_objects(
         return labels, features, shown
     look = replace(look, scale=scale)
     halo_px = math.ceil(HALO_PX / scale / STRIDE_PX) * STRIDE_PX
-    # what the network sees, and what it is brought back to, is no larger than a tile
+    # neither the network's input nor its rescaled output is larger than a tile
     edge_px = max(round(tile_px / max(scale, 1.0)), 4 * halo_px)
     tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
     if into is not None:
@@ -131,7 +131,7 @@ def _probable(network: Network, features: np.ndarray) -> np.ndarray:
 def network_denoised(
     pixels: np.ndarray, network: Network, *, tile_px: int = 2048, limits: Limits | None = None
 ) -> np.ndarray:
-    """The plane less the noise that the network sees in it; float32 (Y, X), same scale.
+    """The plane less the noise that the network finds in it; float32 (Y, X), same scale.
 
     limits : the grey values that become 0 and 1; None takes them from these pixels
     """
@@ -182,7 +182,7 @@ def grey_scale(image: Image, network: Network) -> tuple[list[Limits], Shown | No
 
 
 def _check_channels(pixels: Plane, network: Network) -> Image:
-    """The image as (C, Y, X), with as many channels as the network sees."""
+    """The image as (C, Y, X), with as many channels as the network takes."""
     image = with_channels(pixels)
     wanted = network.module.config.inputs
     if image.shape[0] != wanted:

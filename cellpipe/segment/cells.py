@@ -150,18 +150,18 @@ def _grow_on_signal(
 
 
 def cells_of_nuclei(nuclei: Plane, drawn: Plane) -> Plane:
-    """Cells that a network drew, given to their nuclei; each contains its nucleus.
+    """Predicted cells, assigned to their nuclei; each contains its nucleus.
 
-         ╭───────────────╮     a nucleus belongs to the drawn cell that covers most of it; of two
-         │  (3)  :  (4)  │     in one cell, each takes the pixels that it is nearest to
+         ╭───────────────╮     a nucleus belongs to the predicted cell that covers most of it; of
+         │  (3)  :  (4)  │     two in one cell, each takes the pixels that it is nearest to
          ╰───────────────╯
 
     nuclei, drawn : labels (Y, X), values 1..n
 
     Returns
     -------
-    uint32 (Y, X), the values of `nuclei`. A drawn cell without nucleus is left out, and a nucleus
-    without drawn cell is a cell by itself.
+    uint32 (Y, X), the values of `nuclei`. Predicted cells without a nucleus are discarded; a
+    nucleus without a predicted cell becomes its own cell.
     """
     image = Image.of(nuclei, "yx")
     whole = image.zeros(np.uint32)
@@ -185,7 +185,7 @@ def cells_of_nuclei(nuclei: Plane, drawn: Plane) -> Plane:
 def _share(
     nuclei: Plane, drawn: Plane, cells: Plane, home: np.ndarray, value: int, box: Place
 ) -> None:
-    """Give the pixels of a drawn cell to the nearest of the nuclei that it holds."""
+    """Assign the pixels of a predicted cell to the nearest of the nuclei in it."""
     seeds = np.asarray(nuclei[box]).astype(np.uint32)
     inside = (np.asarray(drawn[box]) == value) & (seeds == 0)
     seeds[home[seeds] != value] = 0
@@ -196,7 +196,7 @@ def _share(
 
 
 def _home(nuclei: Plane, drawn: Plane) -> np.ndarray:
-    """For each value of `nuclei`, the drawn cell that covers most of it; 0 for none. (n + 1,)"""
+    """For each value of `nuclei`, the predicted cell covering most of it; 0 for none. (n + 1,)"""
     keys, counts = [], []
     for place in blocks(nuclei.shape):
         seeds, cells = np.asarray(nuclei[place]), np.asarray(drawn[place])
