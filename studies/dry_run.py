@@ -10,9 +10,11 @@ anything has run.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,13 +27,14 @@ import yaml
 
 from cellpipe.plate.lay_out import lay_out
 from cellpipe.run.blocks import Cut
-from cellpipe.wells import row_name
+from cellpipe.wells import row_and_column, row_name
 
 HOUSE = Path(__file__).resolve().parent.parent
 COLUMNS = 48  # of a plate of 1,536 wells
 CONFIG: dict[str, Any] = {
     "plates": "plates.tsv",
     "channels": {name: {"source": name} for name in ("dna", "reporter", "spots")},
+    "layouts": {"plain": {"pattern": r"(?P<well>[A-Z]+\d+)_(?P<field>\d)_(?P<channel>\w+)\.tif"}},
     "segment": {
         "nuclei": {"channel": "dna", "engine": "classical"},
         "cells": {"method": "grow", "channel": "reporter", "max_distance_um": 10},
@@ -59,15 +62,34 @@ def inspection_of(wells: int, fields: int) -> dict[str, Any]:
 
 
 def write_plate(folder: Path, inspection: dict[str, Any]) -> None:
-    """The plate as it is when its first block is to be made."""
-    plate = folder / "results/P"
+    """The plate as it is when its first block is to be made.
+
+    One field is laid out by cellpipe, the others are links to its files: what is measured asks only
+    whether they are there.
+    """
+    plate, fields = folder / "results/P", inspection["fields"]
     plate.mkdir(parents=True)
     (plate / "inspection.json").write_text(json.dumps({**inspection, "token": ""}))
     pd.DataFrame({"path": []}).to_parquet(plate / "manifest.parquet")
     (plate / "passed_over.tsv").write_text("path\n")
     colors = ["FFFFFF"] * len(inspection["channels"])
-    lay_out(plate / "layout.json", inspection, colors=colors, labels=["nuclei", "cells"])
-    cut = Cut.of(inspection["fields"], frames_per_block=96, frames_per_unit=100)
+    layers = ["nuclei", "cells"]
+    first = {**inspection, "fields": fields[:1]}
+    lay_out(plate / "layout.json", first, colors=colors, labels=layers)
+    layout = json.loads((plate / "layout.json").read_text())
+    (one,) = layout["fields"]
+    store = plate / layout["store"]
+    layout["fields"] = []
+    for field in fields:
+        row, column = row_and_column(field["well"])
+        path = f"{row}/{column:02d}/{field['field']}"
+        layout["fields"].append({**one, **field, "path": path})
+        if path != one["path"]:
+            shutil.copytree(store / one["path"], store / path, copy_function=os.link)
+            for group in (row, f"{row}/{column:02d}"):
+                shutil.copy(store / "zarr.json", store / group)
+    (plate / "layout.json").write_text(json.dumps(layout, indent=1) + "\n")
+    cut = Cut.of(layout["fields"], frames_per_block=96, frames_per_unit=100)
     (plate / "blocks.json").write_text(cut.as_text())
     snakemake(folder, "--touch", "--until", "lay_out_plate")  # Snakemake's own records of them
 
@@ -109,9 +131,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made)
             (folder / "images").mkdir()
+            for well, channel in itertools.product(("A01", "A02"), CONFIG["channels"]):
+                (folder / "images" / f"{well}_1_{channel}.tif").touch()  # so that names are found
             (folder / "config.yaml").write_text(yaml.safe_dump(CONFIG))
             (folder / "plate_map.tsv").write_text(PLATE_MAP)
-            sheet = "plate\timages\tlayout\tplate_map\nP\timages\timagexpress\tplate_map.tsv\n"
+            sheet = "plate\timages\tlayout\tplate_map\nP\timages\tplain\tplate_map.tsv\n"
             (folder / "plates.tsv").write_text(sheet)
             name = f"{wells} × {options.fields}"
             rows.append(measured(folder, f"{name}, new", options.repeat))
