@@ -37,13 +37,14 @@ format: $(READY) .venv-lint/.ready
 	.venv-lint/bin/snakefmt Snakefile rules
 
 # torch first and alone: an open range in another package would pull gigabytes of CUDA
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements.lock requirements-dev.lock pyproject.toml
 	@echo "Setting up .venv (once; a few minutes)"
 	$(PYTHON) -c 'import sys; sys.exit("cellpipe needs Python 3.11 or later, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock \
+		--requirement requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $(READY)
 

@@ -1,6 +1,7 @@
-"""The command `cellpipe`: check a config; verify finished results, and repair them.
+"""The command `cellpipe`: check a config, run the workflow, verify results, and repair them.
 
 cellpipe check my.yaml              every option and name, of a run or of a training
+cellpipe run --configfile my.yaml   snakemake with cellpipe's Snakefile, and with its arguments
 cellpipe verify results/P           every fault, with its place and block
 cellpipe verify results/P --mend    and make exactly those again
 """
@@ -21,7 +22,12 @@ from cellpipe.run.job import stopped
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 all is well, 1 there are faults, 2 misuse."""
-    options = _parser().parse_args(words)
+    parser = _parser()
+    options, others = parser.parse_known_args(words)
+    if options.run is _run:
+        options.words = others
+    elif others:
+        parser.error(f"unrecognized arguments: {' '.join(others)}")
     try:
         return options.run(options)
     except CellpipeError as fault:
@@ -32,6 +38,12 @@ def main(words: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cellpipe", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True, metavar="command")
+    run = commands.add_parser(
+        "run",
+        add_help=False,
+        help="run the workflow: arguments are those of snakemake (`cellpipe run --help`)",
+    )
+    run.set_defaults(run=_run)
     check = commands.add_parser(
         "check",
         help="check a config, its sheet of plates and every name in them, without a run",
@@ -55,6 +67,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.set_defaults(run=_verify)
     return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Become snakemake with the Snakefile of this package: of the checkout, or of the wheel."""
+    from cellpipe.files.workflow import IS_CHECKOUT, SNAKEFILE
+
+    conda = {"--sdm", "--software-deployment-method", "--use-conda"} & {
+        word.partition("=")[0] for word in options.words
+    }
+    if conda and not IS_CHECKOUT:
+        raise BadConfig(
+            seen=f"{conda.pop()} with a package that pip installed",
+            wanted="a checkout of cellpipe, whose code environments of conda can import",
+            do="clone the repository and run snakemake in it, or leave the option out",
+        )
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE), *options.words]
+    os.execv(sys.executable, command)
 
 
 def _check(options: argparse.Namespace) -> int:

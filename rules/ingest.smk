@@ -31,6 +31,7 @@ rule inspect_plate:
         layouts=config["layouts"],
         channels=config["channels"],
         ingest=config["ingest"],
+        project=config["project"],
         watched=watched,
         code=code_of("inspect_plate"),
     script:
@@ -80,7 +81,6 @@ rule ingest_block:
         images=in_sheet("images"),
         in_place=in_place,
         inspected=inspected,
-        project_z=config["ingest"]["project_z"],
         on_bad_image=config["on_bad_image"],
         code=code_of("ingest_block"),
     script:

@@ -6,6 +6,7 @@ import pandas as pd
 from cellpipe.plate.plate import Plate
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.denoise import denoise_frame, load_denoiser
+from cellpipe.run.frames.project import project_frame, projection_params
 from cellpipe.run.job import speaking
 from cellpipe.run.stream import Work
 
@@ -24,10 +25,10 @@ with speaking(snakemake):
     network = load_denoiser(denoising, snakemake.params.device, snakemake.threads)
 
     def read(unit, t):
-        return raw.read_frame(unit.well, unit.field, t)
+        return project_frame(raw, unit.well, unit.field, t).whole()
 
     def compute(unit, t, pixels):
-        clean = denoise_frame(pixels, denoising, network)
+        clean = denoise_frame(pixels, denoising, network).whole()
         return pixels.mean(), stored_as(clean, pixels.dtype), (clean - pixels).std()
 
     def write(unit, t, result):
@@ -38,7 +39,7 @@ with speaking(snakemake):
         return job.placed(rows, unit, t)
 
     work = Work(
-        key=job.keys({"options": denoising}),
+        key=job.keys({"options": denoising, **projection_params(raw)}),
         frames=job.frames,
         read=read,
         compute=compute,

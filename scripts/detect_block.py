@@ -4,6 +4,7 @@ import numpy as np
 
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.detect import detect_frame, load_spot_network
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.stream import Work
 
@@ -15,8 +16,8 @@ with speaking(snakemake):
 
     def read(unit, t):
         place = (unit.well, unit.field, t)
-        pixels = plate.read_frame(*place, [options["channel"]])[0]
-        return pixels, plate.read_labels(*place, holder)
+        pixels = project_frame(plate, *place, [options["channel"]]).whole()
+        return pixels[0], plate.read_labels(*place, holder)
 
     def compute(unit, t, frame):
         return detect_frame(*frame, plate.scale.pixel_size, options, network)

@@ -14,6 +14,7 @@ from cellpipe.figures.style import figure_bytes
 from cellpipe.files.publish import publish_table, published
 from cellpipe.image.units import words_of
 from cellpipe.plate.plate import Plate
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import log, speaking
 from cellpipe.run.not_made import NotMade
 from cellpipe.run.receipts import good_frames
@@ -35,7 +36,8 @@ def taken(line, corners_um):
     for t in range(plate.fields[line["well"], line["field"]].size("t")):
         place = (line["well"], line["field"], t)
         if place in ingested:
-            rows.append(line_profile(plate.read_frame(*place, [line["channel"]])[0], places))
+            pixels = project_frame(plate, *place, [line["channel"]]).whole()
+            rows.append(line_profile(pixels[0], places))
         else:
             rows.append(np.full(places.shape[2], np.nan))
     return np.stack(rows)

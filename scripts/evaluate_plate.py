@@ -27,6 +27,7 @@ from cellpipe.files.publish import publish_table
 from cellpipe.files.tables import read_table
 from cellpipe.metrics.points import class_scores
 from cellpipe.plate.plate import Plate
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import log, speaking
 from cellpipe.run.not_made import read_not_made
 from cellpipe.run.receipts import good_frames
@@ -60,7 +61,7 @@ def judged_images(plate, truth):
 
 def read_pixels(plate, well, field, t, layer):
     channel = snakemake.params.channels.get(layer) or snakemake.params.channels["nuclei"]
-    return plate.read_frame(well, field, t, [channel])[0]
+    return project_frame(plate, well, field, t, [channel]).whole()[0]
 
 
 def judged_movies(plate, truth):

@@ -10,13 +10,14 @@ from cellpipe.readers.holes import stack_sizes
 from cellpipe.readers.reading import read_plane
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames import ingest
+from cellpipe.run.frames.project import project_frame, projection_params
 from cellpipe.run.job import speaking
 from cellpipe.run.provenance import fingerprint
 from cellpipe.run.stream import Work
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "ingest")
-    images, project_z = Path(snakemake.params.images), snakemake.params.project_z
+    images, projection = Path(snakemake.params.images), job.plate.projection
     in_place = snakemake.params.in_place
     planes = read_table(snakemake.input.manifest)
     of_field = {} if in_place else dict(tuple(planes.groupby(["well", "field"])))
@@ -36,13 +37,14 @@ with speaking(snakemake):
             "images": str(images) if in_place else "",
             "n_z": n_z,
             "unit": unit.as_dict(),
-            "project_z": project_z,
+            **({"projection": projection} if max(n_z.values(), default=1) > 1 else {}),
+            **projection_params(job.plate),
         }
         return fingerprint("ingest", code=job.made.code, params=params)
 
     def read(unit, t):
         if in_place:
-            return job.plate.read_frame(unit.well, unit.field, t)[:, None]
+            return project_frame(job.plate, unit.well, unit.field, t).whole()[:, None]
         listed = of_field[unit.well, unit.field]
         shape = job.plate.fields[unit.well, unit.field].shape[-2:]
         frame = {}
@@ -56,8 +58,9 @@ with speaking(snakemake):
         if in_place:
             return planes
         field = job.plate.fields[unit.well, unit.field]
+        method = projection if field.size("z") == 1 else None
         return ingest.assemble(
-            planes, job.plate.channels, dtype=field.dtype, n_z=n_z, project_z=project_z
+            planes, job.plate.channels, dtype=field.dtype, n_z=n_z, projection=method
         )
 
     def write(unit, t, frame):

@@ -41,7 +41,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         options.channels,
         plate=options.plate,
         read=manifest.read_header_below(images),
-        project_z=options.ingest["project_z"],
+        keep_stack=options.project["keep_stack"],
         same=same_bytes(images),
         **own,
     )
@@ -78,6 +78,7 @@ with speaking(snakemake):
     # from the config, not from params: another readout or spot is no reason to inspect again
     refuse_by_inspection(snakemake.config, inspection)
     row = {"layout": options.layout, "plate_map": options.plate_map}
+    inspection["projection"] = options.project["method"]
     inspection["asked"] = asked_of_images(snakemake.config, row)
     for name, words in facts_of_scale(inspection).items():
         log.info("%s: %s", name, words)

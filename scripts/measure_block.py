@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from cellpipe.image.tiles import is_large
+from cellpipe.image.scratch import scratch_in
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.measure import measure_frame
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.receipts import read_rows
 from cellpipe.run.stream import Work
@@ -21,15 +22,16 @@ with speaking(snakemake):
         place: {name: row[name] for name in OF_OBJECTS}
         for place, row in segmented.set_index(FRAME, drop=False).iterrows()
     }
+    most_mpx, scratch = snakemake.params.whole_frame_mpx, scratch_in(job.layout.parent)
     with_cells = "cells" in plate.label_names and plate.objects != "cells"
 
     def read(unit, t):
         place = (unit.well, unit.field, t)
-        by_region = is_large(plate.fields[place[:2]].shape, snakemake.params.whole_frame_mpx)
-        labels = plate.open_labels if by_region else plate.read_labels
-        pixels = plate.open_frame if by_region else plate.read_frame
-        cells = labels(*place, "cells") if with_cells else None
-        return labels(*place, plate.objects), cells, pixels(*place)
+        names = [plate.objects, "cells"] if with_cells else [plate.objects]
+        layers = [plate.flat_labels(*place, name) for name in names]
+        frame = [*layers, project_frame(plate, *place)]
+        nuclei, *around, pixels = [image.cut(most_mpx, scratch) for image in frame]
+        return nuclei, around[0] if around else None, pixels
 
     def compute(unit, t, frame):
         return measure_frame(*frame, plate.channels, plate.scale.pixel_size, options, plate.objects)
@@ -43,9 +45,8 @@ with speaking(snakemake):
         frame = blank, blank if with_cells else None, np.zeros((len(plate.channels), 8, 8))
         return write(job.units[0], 0, compute(job.units[0], 0, frame))
 
-    whole_frame_mpx = {"whole_frame_mpx": snakemake.params.whole_frame_mpx}
     work = Work(
-        key=job.keys({"options": options, **whole_frame_mpx}),
+        key=job.keys({"options": options, "whole_frame_mpx": most_mpx}),
         frames=job.frames,
         read=read,
         compute=compute,

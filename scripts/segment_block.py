@@ -3,10 +3,10 @@
 import pandas as pd
 
 from cellpipe.image.scratch import scratch_in
-from cellpipe.image.tiles import is_large
 from cellpipe.plate.plate import Plate
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames import denoise, segment
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.stream import Work
 
@@ -21,18 +21,13 @@ with speaking(snakemake):
     layers = [name for name in job.plate.label_names if name != "tracks"]
     size_um, scratch = job.plate.scale.pixel_size, scratch_in(job.layout.parent)
 
-    def by_region(unit):
-        shape = source.fields[unit.well, unit.field].shape
-        return is_large(shape, options["whole_frame_mpx"]) and segment.can_go_by_region(networks)
+    most_mpx = segment.whole_up_to_mpx(options, networks)
 
     def read(unit, t):
-        reader = source.open_frame if by_region(unit) else source.read_frame
-        return reader(unit.well, unit.field, t, channels)
+        frame = project_frame(source, unit.well, unit.field, t, channels)
+        return frame.cut(most_mpx, scratch)
 
     def compute(unit, t, pixels):
-        if by_region(unit):
-            clean = denoise.denoise_by_region(pixels, denoising, denoiser, scratch)
-            return segment.segment_by_region(clean, size_um, options, networks, scratch)
         clean = denoise.denoise_frame(pixels, denoising, denoiser)
         return segment.segment_frame(clean, size_um, options, networks)
 

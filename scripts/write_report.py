@@ -18,6 +18,7 @@ from cellpipe.readers import account
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import WorstImage
 from cellpipe.run import made
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.not_made import read_not_made
 from cellpipe.run.plates import gather
@@ -53,7 +54,7 @@ def thumbnails(plate, inspection):
     for well, field in first.items():
         t = plate.fields[well, field].size("t") // 2
         try:
-            pixels = plate.read_frame(well, field, t)
+            pixels = project_frame(plate, well, field, t).whole()
             labels = plate.read_labels(well, field, t, plate.objects)
         except BadImage:
             continue  # quarantined: it is in the table below the pictures

@@ -72,7 +72,7 @@ def main() -> None:
             for name, of in (("without checksums", bare), ("with checksums", plate)):
                 steps = {
                     f"write {name}": lambda i, of=of: of.write_plane("B02", 1, i, 0, 0, planes[i]),
-                    f"read {name}": lambda i, of=of: of.read_frame("B02", 1, i),
+                    f"read {name}": lambda i, of=of: of.frame("B02", 1, i).whole(),
                 }
                 for step, function in steps.items():
                     best[step] = min(best.get(step, NEVER), timed(function, n))

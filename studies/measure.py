@@ -13,7 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from skimage.measure import regionprops_table
 
-from cellpipe.measure.objects import measure_cells, measure_objects
+from cellpipe.measure.cells import measure_cells
+from cellpipe.measure.objects import measure_objects
 from cellpipe.simulate import PlateDesign, draw_field
 
 PROPERTIES = [

@@ -28,6 +28,7 @@ from cellpipe.networks.load import load_network
 from cellpipe.plate.lay_out import lay_out
 from cellpipe.plate.plate import Plate
 from cellpipe.run.frames import measure, segment
+from cellpipe.run.frames.project import project_frame
 from cellpipe.simulate import PlateDesign, draw_field
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
@@ -99,17 +100,16 @@ def by_region(folder: Path, tile_px: int) -> None:
     warm = np.random.default_rng(0).integers(100, 900, (1, 256, 256)).astype(np.uint16)
     segment.segment_frame(warm, size_um, asked["segment"], networks)
     peaks, cpu = [_memory_mb("VmHWM")], [time.process_time()]
-    layers, figures = segment.segment_by_region(
-        plate.open_frame(*place), size_um, asked["segment"], networks, scratch_in(folder)
-    )
+    most_mpx, scratch = 0.0, scratch_in(folder)  # frames of any size are cut into blocks
+    frame = project_frame(plate, *place).cut(most_mpx, scratch)
+    layers, figures = segment.segment_frame(frame, size_um, asked["segment"], networks)
     for name, labels in layers.items():
         plate.write_labels(*place, name, labels)
     peaks.append(_memory_mb("VmHWM"))
     cpu.append(time.process_time())
-    opened = [plate.open_labels(*place, name) for name in ("nuclei", "cells")]
-    rows = measure.measure_frame(
-        *opened, plate.open_frame(*place), plate.channels, size_um, asked["measure"]
-    )
+    opened = [plate.flat_labels(*place, name) for name in ("nuclei", "cells")]
+    frame = [image.cut(most_mpx, scratch) for image in (*opened, project_frame(plate, *place))]
+    rows = measure.measure_frame(*frame, plate.channels, size_um, asked["measure"])
     peaks.append(_memory_mb("VmHWM"))
     cpu.append(time.process_time())
     if len(rows) != figures["n_nuclei"]:

@@ -18,7 +18,14 @@ import yaml
 from running import ROOT, quiet_environment
 
 PARTS = ("cellpipe", "config", "envs", "profiles", "rules", "scripts", "studies", "tests")
-FILES = ("Snakefile", "Makefile", "pyproject.toml", "requirements.lock", "README.md")
+FILES = (
+    "Snakefile",
+    "Makefile",
+    "pyproject.toml",
+    "requirements.lock",
+    "requirements-dev.lock",
+    "README.md",
+)
 
 
 def labelled(path: Path) -> None:

@@ -25,6 +25,7 @@ from cellpipe.plate.plate import Plate
 from cellpipe.run import mend
 from cellpipe.run.blocks import Unit
 from cellpipe.run.faults import find_faults
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.kept import units_to_keep
 from cellpipe.run.receipts import (
     Frame,
@@ -112,7 +113,7 @@ class Small:
         return pd.DataFrame([{"well": unit.well, "t": t, "mean": float(image.mean())}])
 
     def read_pixels(self, unit, t):
-        return self.plate.read_frame(unit.well, unit.field, t)
+        return project_frame(self.plate, unit.well, unit.field, t).whole()
 
     def write_labels(self, unit, t, pixels):
         self.computed.append(f"segment {unit.name}")

@@ -45,7 +45,7 @@ def inspected(folder: Path, layout: str = "imagexpress", channels=None, **option
         read=manifest.read_header_below(folder),
         pixel_size_um=0.5,
         time_step_s=None,
-        project_z=options.pop("project_z", True),
+        keep_stack=options.pop("keep_stack", False),
         same=same_bytes(folder),
     )
     inspection, over = account.accounted(inspection, files, listed, planes)
@@ -191,18 +191,18 @@ def test_hidden_folders_are_not_looked_into(tmp_path):
 # ---- projections
 
 
-@pytest.mark.parametrize("project_z", [True, False])
-def test_a_projection_of_the_instrument_is_not_of_the_stack(tmp_path, project_z):
+@pytest.mark.parametrize("keep_stack", [False, True])
+def test_a_projection_of_the_instrument_is_not_of_the_stack(tmp_path, keep_stack):
     """w1 has a stack and its projection in ZStep_0, w2 one plane, w3 a projection alone."""
     stack = [f"ZStep_{z}/P_B03_w1.tif" for z in (0, 1, 2, 3)]
     written(tmp_path, *stack, "ZStep_1/P_B03_w2.tif", "ZStep_0/P_B03_w3.tif")
     channels = {name: {"source": token} for name, token in zip("abc", "123", strict=True)}
-    found, planes, over = inspected(tmp_path, channels=channels, project_z=project_z)
+    found, planes, over = inspected(tmp_path, channels=channels, keep_stack=keep_stack)
     assert reasons(over) == {"ZStep_0/P_B03_w1.tif": listing.PROJECTION}
     depth = planes.groupby("channel")["z"].agg(sorted).to_dict()
     assert depth == {"a": [0, 1, 2], "b": [0], "c": [0]}
-    assert found["fields"][0]["shape"][:3] == [1, 3, 1 if project_z else 3]
-    assert len(found["notes"]) == (0 if project_z else 2)
+    assert found["fields"][0]["shape"][:3] == [1, 3, 3 if keep_stack else 1]
+    assert len(found["notes"]) == (2 if keep_stack else 0)
 
 
 def test_stacks_of_several_depths_are_refused_where_they_would_be_stored(tmp_path):
@@ -211,7 +211,7 @@ def test_stacks_of_several_depths_are_refused_where_they_would_be_stored(tmp_pat
     channels = {"a": {"source": "1"}, "b": {"source": "2"}}
     assert len(inspected(tmp_path, channels=channels)[0]["fields"]) == 1
     with pytest.raises(BadConfig, match=r"3 planes \(a\).*2 planes \(b\)"):
-        inspected(tmp_path, channels=channels, project_z=False)
+        inspected(tmp_path, channels=channels, keep_stack=True)
 
 
 @pytest.mark.data

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_networks import threshold_network
+from on_disk import in_blocks
 from scipy.ndimage import gaussian_filter
 from test_channels import settled
 
@@ -28,7 +29,6 @@ from cellpipe.run.frames import measure, segment
 from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.segment.probabilities import with_probabilities
-from cellpipe.segment.regions import segment_by_region
 from cellpipe.training import calibration
 
 
@@ -141,7 +141,7 @@ def test_specks_are_dropped_by_their_probability(calibrated):
     assert np.median(every.object_probability[outside]) < 0.1
 
 
-def test_by_default_the_weights_say_what_is_dropped(calibrated):
+def test_by_default_the_weights_say_what_is_dropped(calibrated, tmp_path):
     least = load_card(calibrated).calibration["least"]
     assert 0.25 < least < 0.5
     pixels = Drawn(seed=50).pixels[0]
@@ -152,9 +152,8 @@ def test_by_default_the_weights_say_what_is_dropped(calibrated):
     )
     assert (by_itself == asked).all()
     assert by_itself.max() < unsaid.max()
-    plane = pixels[None]  # read by slices
-    by_region = segment_by_region(plane, 1.0, engine=engine, scratch=np.zeros)
-    assert (by_region.labels == by_itself).all()
+    by_block = segment_nuclei(in_blocks(pixels, tmp_path), 1.0, engine=engine)
+    assert (np.asarray(by_block.labels) == by_itself).all()
 
 
 def without_least(engine):

@@ -116,7 +116,7 @@ def test_classifier_survives_its_file(tmp_path):
 
 
 def test_a_file_of_something_else_is_refused():
-    with pytest.raises(BadConfig, match="train the classifier again"):
+    with pytest.raises(BadConfig, match="the classifier is trained again"):
         Classifier.from_tensors({"weights": np.zeros((2, 2))}, None)
 
 

@@ -17,8 +17,8 @@ from running import PLATE, ROOT, Run
 from cellpipe.run.code import PACKAGE, code_of, modules_of, parsed
 from cellpipe.segment.engines import NAMES
 
-READS = "        return np.stack(planes)\n\n    def open_frame("
-HALVES = READS.replace("(planes)", "(planes) // 2")
+READS = "        return np.stack(stacks)\n\n    def __setitem__("
+HALVES = READS.replace("(stacks)", "(stacks) // 2")
 EVERY_SCRIPT = """
 import json
 from cellpipe.run.code import SCRIPTS, code_of
@@ -65,7 +65,7 @@ def test_comments_docstrings_and_formatting_change_no_digest(copy: Path) -> None
     ("module", "old", "new", "changed", "kept"),
     [
         pytest.param(
-            "plate/plate.py",
+            "plate/regions.py",
             READS,
             HALVES,
             {"segment_block", "measure_block", "detect_block", "denoise_block"},
@@ -184,7 +184,7 @@ def checkout(here: Path, change: Callable[[str], str]) -> Path:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, here / part, ignore=ignored)
     shutil.copy(ROOT / "Snakefile", here)
-    path = here / "cellpipe/plate/plate.py"
+    path = here / "cellpipe/plate/regions.py"
     path.write_text(change(path.read_text()))
     return here
 

@@ -64,6 +64,7 @@ RUN = [
 OF_CELLPIPE = [
     "cellpipe verify results/P",
     "cellpipe check path/to/my-config.yaml",
+    "cellpipe run --configfile path/to/my-config.yaml -n",
     "cellpipe check config/training/own_data.yaml",
 ]
 OF_CONDA = ["snakemake --sdm conda", "snakemake benchmark --sdm conda"]

@@ -139,6 +139,17 @@ def test_every_page_of_the_documentation_is_reached_from_its_index() -> None:
         assert pages <= reached, pages - reached
 
 
+def test_messages_of_the_remedies_are_those_of_the_code() -> None:
+    page = (ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8")
+    table = page.split("| message contains |")[1].split("\n\n")[0]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("cellpipe/**/*.py"))
+    cells = [line.split("|")[1] for line in table.splitlines()[2:]]
+    messages = [message for cell in cells for message in re.findall("`([^`]+)`", cell)]
+    assert len(messages) >= 10
+    of_snakemake = {"Directory cannot be locked"}
+    assert {message for message in messages if message not in code} == of_snakemake
+
+
 def test_pictures_are_small() -> None:
     pictures = [path for path in (ROOT / "docs/pictures").iterdir() if path.is_file()]
     assert {path.suffix for path in pictures} <= {".png", ".svg"}

@@ -27,6 +27,7 @@ from cellpipe.plate.plate import Plate
 from cellpipe.run import mend
 from cellpipe.run.blocks import Unit
 from cellpipe.run.faults import find_faults
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.kept import units_to_keep
 from cellpipe.run.receipts import (
     Frame,
@@ -240,7 +241,7 @@ def test_every_bit_that_is_flipped_in_a_chunk_is_noticed_by_reading(small):
     for place in rng.integers(0, len(whole), 60):
         flip(chunk, int(place))
         with pytest.raises(BadImage, match=r"does not match its checksum|cannot be decoded") as bad:
-            small.plate.read_frame("B02", 1, 0)
+            project_frame(small.plate, "B02", 1, 0).whole()
         assert str(chunk) in bad.value.seen
         chunk.write_bytes(whole)
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from on_disk import OnDisk, in_blocks
 from scipy import ndimage
 from test_object_levels import nuclei
-from test_regions import OnDisk
 
 from cellpipe.image.object_levels import shown_in
-from cellpipe.image.scratch import scratch_in
 from cellpipe.networks.load import load_network
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.segment import findings
@@ -18,7 +17,6 @@ from cellpipe.segment.engines.cellpipe import CellpipeEngine
 from cellpipe.segment.faint import faint_objects
 from cellpipe.segment.findings import faint_outside, object_findings, signal_outside
 from cellpipe.segment.nuclei import segment_nuclei
-from cellpipe.segment.regions import segment_by_region
 from cellpipe.segment.sorted_out import SortedOut
 
 ENGINE = CellpipeEngine(load_network("nuclei"))
@@ -105,14 +103,12 @@ def test_sizes_and_probabilities_are_doubted() -> None:
     assert object_findings(3, SortedOut(undecided=0.6), 999, 0.0)["objects_flag"] == ""
 
 
-def test_by_region_the_same_is_counted(tmp_path) -> None:
+def test_by_block_the_same_is_counted(tmp_path) -> None:
     pixels = nuclei(25)[0]
     options = {"min_area_um2": 300.0, "keep_border": False}
     whole = segment_nuclei(pixels, 1.0, engine=ENGINE, **options)
-    by_region = segment_by_region(
-        OnDisk(pixels[None]), 1.0, engine=ENGINE, scratch=scratch_in(tmp_path), **options
-    )
-    assert by_region.sorted_out == whole.sorted_out
+    by_block = segment_nuclei(in_blocks(pixels, tmp_path), 1.0, engine=ENGINE, **options)
+    assert by_block.sorted_out == whole.sorted_out
     on_disk = signal_outside(shown_in(OnDisk(pixels)), OnDisk(np.asarray(whole.labels)))
     assert on_disk == signal_outside(shown_in(pixels), whole.labels)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cellpipe.correct.illumination import above_background, background_level
+from cellpipe.correct.illumination import background_levels
 
 
 def drawn(background: float) -> tuple[np.ndarray, np.ndarray]:
@@ -22,13 +22,15 @@ def drawn(background: float) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("background", [0.0, 100.0, 3000.0])
 def test_level_is_what_was_drawn_and_spilt_light_does_not_count(background: float) -> None:
-    assert background_level(*drawn(background)) == pytest.approx(background, abs=0.3)
+    pixels, labels = drawn(background)
+    assert background_levels(pixels[None], labels) == pytest.approx([background], abs=0.3)
 
 
 def test_a_ratio_is_right_only_above_the_background() -> None:
     pixels, labels = drawn(100.0)
     half = np.where(labels == 2, (pixels - 100) / 2 + 100, pixels)
-    clean = above_background(np.stack([pixels, half]), labels)
+    both = np.stack([pixels, half])
+    clean = both - background_levels(both, labels)[:, None, None]
     one, two = clean[0][labels == 2].mean(), clean[1][labels == 2].mean()
     assert one / two == pytest.approx(2, rel=0.01)
     assert pixels[labels == 2].mean() / half[labels == 2].mean() < 1.6
@@ -37,4 +39,4 @@ def test_a_ratio_is_right_only_above_the_background() -> None:
 def test_a_frame_that_cells_fill_gives_its_darkest_pixels() -> None:
     pixels = np.linspace(50, 150, 64 * 64).reshape(64, 64)
     labels = np.ones((64, 64), np.uint32)
-    assert background_level(pixels, labels) == pytest.approx(51, abs=0.5)
+    assert background_levels(pixels[None], labels) == pytest.approx([51], abs=0.5)

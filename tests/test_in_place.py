@@ -17,6 +17,7 @@ from cellpipe.plate.lay_out import lay_out
 from cellpipe.plate.plate import Plate
 from cellpipe.readers.manifest import inspect_source
 from cellpipe.readers.ome_zarr import describe_source
+from cellpipe.run.frames.project import project_frame
 
 CHANNELS = {"nuclear": {"source": "DAPI"}}
 
@@ -91,8 +92,10 @@ def test_pixels_are_read_and_labels_written_beside(tmp_path, version, axes):
     if "t" in axes:
         theirs = theirs[t]
     frame = theirs.max(axis=1) if "z" in axes else theirs
-    np.testing.assert_array_equal(plate.read_frame("B12", 1, t), frame)
-    np.testing.assert_array_equal(plate.read_frame("B12", 1, t, ["nuclear"])[0], frame[0])
+    np.testing.assert_array_equal(project_frame(plate, "B12", 1, t).whole(), frame)
+    np.testing.assert_array_equal(
+        project_frame(plate, "B12", 1, t, ["nuclear"]).whole()[0], frame[0]
+    )
 
     labels = np.arange(600 * 520, dtype=np.uint32).reshape(600, 520)
     plate.write_labels("B12", 1, t, "nuclei", labels)
@@ -109,7 +112,7 @@ def test_an_image_without_a_channel_axis_is_one_channel(tmp_path):
     source = draw_source(tmp_path / "theirs.zarr", "0.5", "tzyx")
     plate = laid_out_beside(source, tmp_path / "results", channels={"dna": {"source": "channel_0"}})
     assert plate.channels == ["dna"]
-    assert plate.read_frame("A01", 1, 1).shape == (1, 600, 520)
+    assert project_frame(plate, "A01", 1, 1).whole().shape == (1, 600, 520)
 
 
 def test_laying_out_again_keeps_labels_and_writes_nothing_through_the_links(tmp_path):
@@ -150,12 +153,12 @@ def test_a_missing_chunk_is_noticed_where_the_coarse_level_shows_something(tmp_p
         (source / f"A/01/0/0/c/{c}/0/0").unlink(missing_ok=True)
     plate = laid_out_beside(source, tmp_path / "results")
     assert plate.has_frame("A01", 1, 0)
-    assert not plate.read_frame("A01", 1, 0)[:, :300, :260].any()
+    assert not project_frame(plate, "A01", 1, 0).whole()[:, :300, :260].any()
     (source / "A/01/0/0/c/1/1/0").unlink()
     assert not plate.has_frame("A01", 1, 0)
-    plate.read_frame("A01", 1, 0, ["nuclear"])
+    project_frame(plate, "A01", 1, 0, ["nuclear"]).whole()
     with pytest.raises(BadImage, match=r"1 missing chunk.*c/1/1/0"):
-        plate.read_frame("A01", 1, 0)
+        project_frame(plate, "A01", 1, 0).whole()
 
 
 def test_a_changed_chunk_changes_the_state_of_its_frame(tmp_path):
@@ -232,7 +235,7 @@ def test_a_real_image_with_missing_chunks_is_refused_by_name(real_data, tmp_path
     plate = laid_out_beside(source, tmp_path / "results", channels={"dna": {"source": label}})
     assert not plate.has_frame("B03", 1, 0)
     with pytest.raises(BadImage, match="missing chunk"):
-        plate.read_frame("B03", 1, 0, ["dna"])
-    coarse = plate.read_frame("B03", 1, 0, ["dna"], level=1)
+        project_frame(plate, "B03", 1, 0, ["dna"]).whole()
+    coarse = project_frame(plate, "B03", 1, 0, ["dna"], level=1).whole()
     assert coarse.any()
     assert digest(source) == before

@@ -32,8 +32,8 @@ def plane(value: int, dtype: str = "uint16") -> np.ndarray:
     return np.full((4, 5), value, dtype)
 
 
-@pytest.mark.parametrize("project_z", [True, False])
-def test_channels_and_planes_stand_in_their_order(project_z):
+@pytest.mark.parametrize("projection", ["max", None])
+def test_channels_and_planes_stand_in_their_order(projection):
     planes = {
         ("gfp", 1): plane(11),
         ("dna", 0): plane(2),
@@ -41,16 +41,16 @@ def test_channels_and_planes_stand_in_their_order(project_z):
         ("dna", 1): plane(1),
     }
     frame = ingest.assemble(
-        planes, ["dna", "gfp"], dtype="uint16", n_z={"dna": 2, "gfp": 2}, project_z=project_z
+        planes, ["dna", "gfp"], dtype="uint16", n_z={"dna": 2, "gfp": 2}, projection=projection
     )
-    assert frame.shape == (2, 1 if project_z else 2, 4, 5)
-    assert frame[:, :, 0, 0].tolist() == ([[2], [11]] if project_z else [[2, 1], [10, 11]])
+    assert frame.shape == (2, 1 if projection else 2, 4, 5)
+    assert frame[:, :, 0, 0].tolist() == ([[2], [11]] if projection else [[2, 1], [10, 11]])
 
 
 def test_a_projection_stands_beside_a_stack():
     planes = {("dna", 0): plane(7), ("gfp", 0): plane(1), ("gfp", 1): plane(3)}
     frame = ingest.assemble(
-        planes, ["dna", "gfp"], dtype="uint16", n_z={"dna": 1, "gfp": 2}, project_z=True
+        planes, ["dna", "gfp"], dtype="uint16", n_z={"dna": 1, "gfp": 2}, projection="max"
     )
     assert frame[:, 0, 0, 0].tolist() == [7, 3]
 
@@ -61,7 +61,7 @@ def test_a_missing_channel_or_plane_is_a_bad_image(gone, words):
     planes.pop((gone, 0))
     with pytest.raises(BadImage, match=words):
         ingest.assemble(
-            planes, ["dna", "gfp"], dtype="uint16", n_z={"dna": 2, "gfp": 1}, project_z=True
+            planes, ["dna", "gfp"], dtype="uint16", n_z={"dna": 2, "gfp": 1}, projection="max"
         )
 
 

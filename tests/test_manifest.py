@@ -42,12 +42,12 @@ def inspect(table, headers=None, channels=None, **options):
             return header
         raise BadImage(seen=f"{path} is torn", wanted="a whole file", do="copy it again")
 
-    given = {"pixel_size_um": None, "time_step_s": None, "project_z": True, **options}
+    given = {"pixel_size_um": None, "time_step_s": None, "keep_stack": False, **options}
     return manifest.inspect_planes(table, channels or CHANNELS, plate="P", read=read, **given)
 
 
 def test_fields_have_their_shape_and_every_plane_its_channel():
-    found, listed = inspect(planes(n_t=3, n_z=2), project_z=False)
+    found, listed = inspect(planes(n_t=3, n_z=2), keep_stack=True)
     assert [f["well"] for f in found["fields"]] == ["B02", "B03", "C02"]
     assert found["fields"][0]["shape"] == [3, 2, 2, 64, 80]
     assert (found["fields"][0]["n_t"], found["fields"][0]["n_z"]) == (3, 2)

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
+from cellpipe.measure.cells import measure_cells
 from cellpipe.measure.objects import (
     STATISTICS,
     check_ratios,
-    measure_cells,
     measure_objects,
     measured_columns,
 )

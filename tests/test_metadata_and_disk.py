@@ -155,7 +155,7 @@ def test_planes_that_the_metadata_count_and_give_no_file_are_holes(tmp_path):
     tifffile.imwrite(folder / "b.tif", stack, photometric="minisblack", metadata=None)
     files = find_files(folder)
     listed = manifest.list_planes("ome-tiff", folder, {}, files)
-    options = {"pixel_size_um": 1.0, "time_step_s": None, "project_z": True, "plate": "P"}
+    options = {"pixel_size_um": 1.0, "time_step_s": None, "keep_stack": False, "plate": "P"}
     read = manifest.read_header_below(folder)
     found, planes = manifest.inspect_planes(listed, CHANNELS, read=read, **options)
     assert found["fields"][0]["n_t"] == 6

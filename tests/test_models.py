@@ -14,6 +14,7 @@ import zarr
 from safetensors.torch import save_file
 
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.image.axes import Image
 from cellpipe.image.normalise import intensity_range, normalise
 from cellpipe.metrics.labels import average_precision
 from cellpipe.networks.card import Card, load_card, shipped, weights_path
@@ -118,7 +119,8 @@ def test_labels_on_disk_are_those_in_memory(tmp_path):
     into = zarr.create_array(
         tmp_path / "labels.zarr", shape=image.shape, chunks=(256, 256), dtype="uint32"
     )
-    _, again, *_ = find_objects(stored, network, tile_px=448, into=into)
+    image_on_disk = Image(stored, "cyx", block_px=256, scratch=lambda shape, dtype: into)
+    _, again, *_ = find_objects(image_on_disk, network, tile_px=448)
     assert labels.max() > 40
     # exactly: an image this small is its own sample, so that the grey scale is the same
     assert np.array_equal(into[:], labels)

@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from drawn_plate import inspected, laid_out
+from on_disk import in_blocks
 
 from cellpipe.errors import BadConfig
 from cellpipe.image.square import from_square, to_square
 from cellpipe.image.units import Scale
-from cellpipe.measure.objects import measure_cells, measure_objects
-from cellpipe.measure.regions import measure_by_region
+from cellpipe.measure.cells import measure_cells
+from cellpipe.measure.objects import measure_objects
 from cellpipe.measure.shape import CROFTON, crofton
 from cellpipe.run.frames import detect, segment
 
@@ -75,14 +76,13 @@ def test_two_equal_edges_give_what_one_gives() -> None:
 
 
 @pytest.mark.parametrize("size", EDGES)
-def test_by_region_and_with_cells_the_same(size: tuple[float, float]) -> None:
+def test_in_blocks_and_with_cells_the_same(size: tuple[float, float], tmp_path: Path) -> None:
     nuclei = plane(size, [(24.0, 24.0), (70.0, 60.0)])
     cells = np.where(nuclei > 0, nuclei, 0)
     pixels = np.stack([nuclei * 100.0 + 5, np.ones(nuclei.shape)])
     whole = measure_cells(nuclei, cells, pixels, ["a", "b"], size)
-    parts = measure_by_region(
-        nuclei, cells, pixels, ["a", "b"], size, subtract_background=False, block_px=32
-    )
+    frame = [in_blocks(layer, tmp_path, 32) for layer in (nuclei, cells, pixels)]
+    parts = measure_cells(*frame, ["a", "b"], size)
     pd.testing.assert_frame_equal(whole, parts)
     assert np.allclose(whole["cell_area_um2"], whole["area_um2"])
 
@@ -145,9 +145,10 @@ def test_spots_are_where_they_are(size: tuple[float, float]) -> None:
     assert list(spots["label"]) == [2, 1, 1]
 
 
-def test_frames_by_region_are_refused_in_words() -> None:
+def test_frames_of_several_blocks_are_refused_in_words(tmp_path: Path) -> None:
+    frame = in_blocks(np.zeros((1, 40, 40)), tmp_path, 32)
     with pytest.raises(BadConfig, match="whole_frame_mpx") as refused:
-        segment.segment_by_region(None, (1.0, 0.5), SEGMENT, {}, None)  # type: ignore[arg-type]
+        segment.segment_frame(frame, (1.0, 0.5), SEGMENT, {})
     assert "1 × 0.5" in refused.value.seen
 
 

@@ -106,7 +106,7 @@ def test_the_inspection_names_it(tmp_path) -> None:
     planes = pd.DataFrame(rows, columns=["path", "well", "field", "t", "channel", "z", "page"])
     inspection, _ = inspect_planes(
         planes, {"dna": {"source": "1"}}, plate="P", read=read_header_below(tmp_path),
-        pixel_size_um=None, time_step_s=None, project_z=True,
+        pixel_size_um=None, time_step_s=None, keep_stack=False,
     )  # fmt: skip
     (note,) = [line for line in inspection["notes"] if "white as zero" in line]
     assert note.startswith("B02.tif (and 1 more")

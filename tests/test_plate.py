@@ -9,6 +9,7 @@ import pytest
 from drawn_plate import inspected, laid_out
 
 from cellpipe.errors import BadImage
+from cellpipe.run.frames.project import project_frame
 
 
 def random_plane(shape, seed=0, dtype="uint16"):
@@ -36,12 +37,12 @@ def fill(plate, well="B02", field=1, t=0, seed=0):
 def test_pixels_come_back_as_the_maximum_over_z(tmp_path, version, shape):
     plate = laid_out(tmp_path, inspected({"B02": [shape]}), ngff_version=version, chunk_px=256)
     frame = fill(plate, t=shape[0] - 1)
-    read = plate.read_frame("B02", 1, shape[0] - 1)
+    read = project_frame(plate, "B02", 1, shape[0] - 1).whole()
     np.testing.assert_array_equal(read, frame.max(axis=1))
     assert read.dtype == np.uint16
     last = plate.channels[-1]
     np.testing.assert_array_equal(
-        plate.read_frame("B02", 1, shape[0] - 1, [last])[0], frame[-1].max(axis=0)
+        project_frame(plate, "B02", 1, shape[0] - 1, [last]).whole()[0], frame[-1].max(axis=0)
     )
 
 
@@ -53,7 +54,7 @@ def test_a_pyramid_of_pixels_is_the_mean_of_the_full_resolution(tmp_path):
         side = 2**level
         blocks = frame.reshape(1024 // side, side, 1024 // side, side).astype(float)
         exact = blocks.mean(axis=(1, 3))
-        read = plate.read_frame("B02", 1, 0, level=level)[0]
+        read = project_frame(plate, "B02", 1, 0, level=level).whole()[0]
         assert np.abs(read - exact).max() <= 0.5
 
 
@@ -64,7 +65,7 @@ def test_a_pyramid_of_odd_sides_keeps_its_place(tmp_path, shape):
     ramp = np.tile(np.arange(shape[1], dtype=np.uint16) * 8, (shape[0], 1))
     plate.write_plane("B02", 1, 0, 0, 0, ramp)
     for level in range(len(plate.fields["B02", 1].levels)):
-        read = plate.read_frame("B02", 1, 0, level=level)[0]
+        read = project_frame(plate, "B02", 1, 0, level=level).whole()[0]
         assert read.shape == (shape[0] // 2**level, shape[1] // 2**level)
         middle = (np.arange(read.shape[1]) * 2**level + (2**level - 1) / 2) * 8
         assert np.abs(read[0] - middle).max() <= 0.5
@@ -86,7 +87,7 @@ def test_frames_of_a_movie_do_not_touch_each_other(tmp_path):
     plate = laid_out(tmp_path, inspected({"B02": [(4, 1, 1, 32, 32)]}), labels=["nuclei"])
     frames = {t: fill(plate, t=t, seed=t) for t in (2, 0, 3)}
     for t, frame in frames.items():
-        np.testing.assert_array_equal(plate.read_frame("B02", 1, t), frame[:, 0])
+        np.testing.assert_array_equal(project_frame(plate, "B02", 1, t).whole(), frame[:, 0])
     assert [plate.has_frame("B02", 1, t) for t in range(4)] == [True, False, True, True]
     assert not plate.has_frame("B02", 1, 0, "nuclei")
 
@@ -98,7 +99,7 @@ def test_a_missing_chunk_is_a_bad_image_not_zeros(tmp_path):
     chunk.unlink()
     assert not plate.has_frame("B02", 1, 0)
     with pytest.raises(BadImage, match="1 missing chunk") as fault:
-        plate.read_frame("B02", 1, 0)
+        project_frame(plate, "B02", 1, 0).whole()
     assert str(chunk) in fault.value.seen
 
 
@@ -111,7 +112,7 @@ def test_a_torn_chunk_is_a_bad_image(tmp_path, version):
     for n_bytes in (0, 10, 100, len(whole) - 1):
         chunk.write_bytes(whole[:n_bytes])
         with pytest.raises(BadImage, match="cannot be decoded"):
-            plate.read_frame("B02", 1, 0)
+            project_frame(plate, "B02", 1, 0).whole()
         assert not plate.has_frame("B02", 1, 0)
 
 
@@ -155,7 +156,7 @@ def test_two_plates_at_one_place_do_not_share_what_they_remember(tmp_path):
     fill(first)
     second = laid_out(tmp_path, inspected({"B02": [(1, 1, 1, 48, 48)]}))
     frame = fill(second)
-    np.testing.assert_array_equal(second.read_frame("B02", 1, 0), frame[:, 0])
+    np.testing.assert_array_equal(project_frame(second, "B02", 1, 0).whole(), frame[:, 0])
 
 
 def test_writing_leaves_no_temporary_files(tmp_path: Path):

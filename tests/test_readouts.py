@@ -15,7 +15,7 @@ from cellpipe.config.readouts import (
 )
 from cellpipe.config.sheets import checked_config, readouts
 from cellpipe.errors import BadConfig
-from cellpipe.measure.objects import measure_cells
+from cellpipe.measure.cells import measure_cells
 
 SCHEMAS = Path(__file__).parent.parent / "config/schemas"
 

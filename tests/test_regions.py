@@ -1,7 +1,7 @@
-"""Frames by region: the same objects and figures as from the whole frame, and nothing held whole.
+"""Frames of several blocks: the same objects and figures as of one, and nothing held whole.
 
-whole frame  ──►  segment_frame  ──►  labels ──► measure_frame ──► rows
-slices       ──►  segment_by_region ─►  the same  ──►  the same
+one block       ──►  segment_frame  ──►  labels    ──►  measure_frame  ──►  rows
+several blocks  ──►  segment_frame  ──►  the same  ──►  measure_frame  ──►  the same
 """
 
 from __future__ import annotations
@@ -16,43 +16,29 @@ import pandas as pd
 import pytest
 from drawn_plate import inspected, laid_out
 from made_networks import threshold_network
+from on_disk import OnDisk, in_blocks
 from scipy.ndimage import gaussian_filter
 from test_channels import settled
 
-from cellpipe.correct.illumination import background_level
+from cellpipe.correct.illumination import background_levels
 from cellpipe.errors import BadImage
-from cellpipe.image.quality import image_quality, quality_by_region
+from cellpipe.image.axes import Image
+from cellpipe.image.quality import image_quality
 from cellpipe.image.rescale import nearest, resize
-from cellpipe.image.scratch import Scratch, scratch_in
-from cellpipe.image.tiles import every_nth, is_large
-from cellpipe.measure.regions import background_levels, measure_by_region
+from cellpipe.image.scratch import Scratch
+from cellpipe.image.tiles import every_nth
+from cellpipe.measure.cells import measure_cells
 from cellpipe.metrics.labels import average_precision
 from cellpipe.networks.infer import find_objects
 from cellpipe.networks.load import load_network
-from cellpipe.restore.denoise import denoise, denoise_by_region
+from cellpipe.restore.denoise import denoise
 from cellpipe.run.frames import measure, segment
+from cellpipe.run.frames.project import project_frame
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.nuclei import filter_labels
-from cellpipe.segment.regions import grow_by_region
 
 SHAPE = (700, 900)
 RATIOS = {"translocation": {"numerator": "gfp_mean", "denominator": "cytoplasm_gfp_mean"}}
-
-
-class OnDisk:
-    """A plane or an image that is read by slices, and never whole."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array, self.largest = array, 0
-        self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
-
-    def __getitem__(self, place):
-        seen = self.array[place]
-        self.largest = max(self.largest, seen.size)
-        return seen.copy()
-
-    def __setitem__(self, place, value):
-        self.array[place] = value
 
 
 def drawn(shape: tuple[int, int] = SHAPE) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +76,7 @@ def same(truth: np.ndarray, found: np.ndarray, iou: float = 0.99) -> bool:
     ],
     ids=["ring", "grow", "network", "off"],
 )
-def test_a_frame_by_region_has_the_labels_of_the_whole_frame(tmp_path, cells):
+def test_a_frame_of_several_blocks_has_the_labels_of_one(tmp_path, cells):
     one = threshold_network(tmp_path / "one.safetensors", (1.0,), 0.4)
     both = threshold_network(tmp_path / "both.safetensors", (1.0, 1.0), 0.4)
     cells = {k: v.format(both=both) if isinstance(v, str) else v for k, v in cells.items()}
@@ -100,33 +86,29 @@ def test_a_frame_by_region_has_the_labels_of_the_whole_frame(tmp_path, cells):
     read = segment.segmented_channels(options)
     pixels = PIXELS[[("dna", "reporter").index(name) for name in read]]
     whole, figures = segment.segment_frame(pixels, 1.0, options, networks)
-    scratch = scratch_in(tmp_path)
-    assert segment.can_go_by_region(networks)
-    region, by_region = segment.segment_by_region(OnDisk(pixels), 1.0, options, networks, scratch)
-    assert list(region) == list(whole)
+    assert segment.whole_up_to_mpx(options, networks) == 32
+    frame = in_blocks(pixels, tmp_path)
+    large, by_block = segment.segment_frame(frame, 1.0, options, networks)
+    assert list(large) == list(whole)
     for name, labels in whole.items():
-        assert same(labels, region[name][:, :]), name
-        assert region[name][:, :].max() == labels.max()
-    assert by_region["n_nuclei"] == figures["n_nuclei"] > 200
-    assert by_region["nuclei_probability"] == pytest.approx(figures["nuclei_probability"], abs=1e-3)
-    assert by_region["flag"] == figures["flag"] == ""
+        assert type(labels) is np.ndarray
+        assert type(large[name]) is Image, "nothing was held whole"
+        assert same(labels, large[name][:, :]), name
+        assert large[name][:, :].max() == labels.max()
+    assert by_block["n_nuclei"] == figures["n_nuclei"] > 200
+    assert by_block["nuclei_probability"] == pytest.approx(figures["nuclei_probability"], abs=1e-3)
+    assert by_block["flag"] == figures["flag"] == ""
     assert not list(tmp_path.glob("tmp*")), "what lies between is gone, and never had a name"
 
 
-def test_cells_grow_and_ring_as_in_the_whole_frame():
+def test_cells_grow_and_ring_as_in_the_whole_frame(tmp_path):
     for method in ("ring", "grow"):
-        whole = grow_cells(NUCLEI, PIXELS[1], pixel_size_um=0.5, method=method, max_distance_um=6.0)
-        found, cytoplasm = np.zeros(SHAPE, np.uint32), OnDisk(PIXELS[1])
-        grow_by_region(
-            OnDisk(NUCLEI),
-            cytoplasm,
-            OnDisk(found),
-            pixel_size_um=0.5,
-            method=method,
-            max_distance_um=6.0,
-            block_px=256,
-        )
-        assert (whole == found).mean() > 0.9999, method
+        options = {"pixel_size_um": 0.5, "method": method, "max_distance_um": 6.0}
+        whole = grow_cells(NUCLEI, PIXELS[1], **options)
+        nuclei, cytoplasm = in_blocks(NUCLEI, tmp_path), in_blocks(PIXELS[1], tmp_path)
+        found = grow_cells(nuclei, cytoplasm, **options)
+        assert (whole == np.asarray(found)).mean() > 0.9999, method
+        assert nuclei.pixels.largest < 400**2
 
 
 def test_cells_of_a_network_are_shared_across_blocks(monkeypatch):
@@ -143,49 +125,37 @@ def test_cells_of_a_network_are_shared_across_blocks(monkeypatch):
 
 @pytest.mark.parametrize("with_cells", [True, False])
 @pytest.mark.parametrize("subtract", [True, False])
-def test_rows_of_regions_are_those_of_the_whole_frame(with_cells, subtract):
+def test_rows_of_regions_are_those_of_the_whole_frame(tmp_path, with_cells, subtract):
     cells = grow_cells(NUCLEI, pixel_size_um=0.5, max_distance_um=4.0) if with_cells else None
     options = {"subtract_background": subtract, "ratios": RATIOS if with_cells else {}}
     whole = measure.measure_frame(NUCLEI, cells, PIXELS, ["dna", "gfp"], 0.5, options)
-    pixels, around = OnDisk(PIXELS), None if cells is None else OnDisk(cells)
-    rows = measure_by_region(
-        OnDisk(NUCLEI),
-        around,
-        pixels,
-        ["dna", "gfp"],
-        0.5,
-        options["ratios"],
-        subtract_background=subtract,
-        block_px=256,
-    )
-    # shares of saturated pixels are added where the rows of a frame are put together
-    shares = [name for name in whole if name.endswith("_saturated")]
-    pd.testing.assert_frame_equal(rows, whole.drop(columns=["object", *shares]), rtol=1e-5)
-    by_slices = measure.measure_frame(
-        OnDisk(NUCLEI), around, OnDisk(PIXELS), ["dna", "gfp"], 0.5, options
-    )
-    pd.testing.assert_frame_equal(by_slices, whole, rtol=1e-5)
+    nuclei, pixels = in_blocks(NUCLEI, tmp_path), in_blocks(PIXELS, tmp_path)
+    around = None if cells is None else in_blocks(cells, tmp_path)
+    rows = measure.measure_frame(nuclei, around, pixels, ["dna", "gfp"], 0.5, options)
+    pd.testing.assert_frame_equal(rows, whole, rtol=1e-5)
     assert rows["touches_border"].sum() == whole["touches_border"].sum() > 0
-    assert pixels.largest < PIXELS.size / 2 or subtract
-    nothing = OnDisk(np.zeros_like(NUCLEI))
-    empty = measure_by_region(nothing, around and nothing, pixels, ["dna", "gfp"], 0.5, {})
+    nothing = in_blocks(np.zeros_like(NUCLEI), tmp_path)
+    empty = measure_cells(nothing, around and nothing, pixels, ["dna", "gfp"], 0.5)
     assert len(empty) == 0
+    shares = [name for name in whole if name.endswith("_saturated")]
     assert set(empty) == set(whole) - {"object", *shares, *options["ratios"]}
+    assert list(empty.dtypes) == list(whole[list(empty)].dtypes)
 
 
-def test_background_of_regions_is_that_of_the_frame():
-    levels = background_levels(OnDisk(PIXELS), OnDisk(NUCLEI))
-    assert levels == pytest.approx([background_level(plane, NUCLEI) for plane in PIXELS])
+def test_background_of_regions_is_that_of_the_frame(tmp_path):
+    levels = background_levels(in_blocks(PIXELS, tmp_path), in_blocks(NUCLEI, tmp_path))
+    assert (levels == background_levels(PIXELS, NUCLEI)).all()
     full = np.ones_like(NUCLEI)
-    assert background_levels(PIXELS, full) == pytest.approx(np.percentile(PIXELS, 1, axis=(1, 2)))
+    crowded = background_levels(in_blocks(PIXELS, tmp_path), in_blocks(full, tmp_path))
+    assert crowded == pytest.approx(np.percentile(PIXELS, 1, axis=(1, 2)))
 
 
 @pytest.mark.parametrize("method", ["gaussian", "median", "learned"])
-def test_denoising_by_region_does_not_show(method):
+def test_denoising_by_block_does_not_show(tmp_path, method):
     plane = PIXELS[0][:400, :500]
-    found = np.zeros(plane.shape, np.float32)
-    denoise_by_region(OnDisk(plane), found, method=method, block_px=192)
-    assert np.abs(found - denoise(plane, method=method)).max() < 0.5
+    found = denoise(in_blocks(plane, tmp_path, 448), method=method)
+    assert type(found) is Image
+    assert np.abs(found[:, :] - denoise(plane, method=method)).max() < 0.5
 
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, 300])
@@ -298,30 +268,25 @@ def test_rescaled_regions_are_those_of_the_whole():
         assert (nearest(OnDisk(NUCLEI), shape, place) == labels[place]).all()
 
 
-def test_an_image_at_another_scale_goes_by_region_too(tmp_path):
+def test_an_image_at_another_scale_goes_by_block_too(tmp_path):
     network = load_network("nuclei")
     large = np.kron(PIXELS[:1, :300, :300], np.ones((8, 8), np.uint16))[:, :900, :1100]
     whole, of_whole, *_ = find_objects(large[0], network, diameter_px=140, tile_px=512)
-    into = Scratch(large.shape[1:], np.uint32, tmp_path)
-    _, by_region, *_ = find_objects(
-        OnDisk(large),
-        network,
-        diameter_px=140,
-        tile_px=512,
-        into=into,
-    )
+    image = in_blocks(large, tmp_path)
+    labels, by_block, *_ = find_objects(image, network, diameter_px=140, tile_px=512)
     assert np.asarray(whole).max() > 3
-    assert same(np.asarray(whole), into[:, :])
-    assert by_region == pytest.approx(of_whole, abs=1e-3)
+    assert same(np.asarray(whole), labels[:, :])
+    assert by_block == pytest.approx(of_whole, abs=1e-3)
 
 
-def test_quality_of_regions_is_near_that_of_the_frame():
-    whole, found = image_quality(PIXELS[0]), quality_by_region(OnDisk(PIXELS[0]), block_px=256)
+def test_quality_of_blocks_is_near_that_of_the_frame(tmp_path):
+    whole, found = image_quality(PIXELS[0]), image_quality(in_blocks(PIXELS[0], tmp_path))
     for name in ("focus", "background", "noise_sigma", "signal_to_noise"):
         assert found[name] == pytest.approx(whole[name], rel=0.1), name
-    assert quality_by_region(OnDisk(np.full(SHAPE, 255, np.uint8)))["flag"] == "flat"
-    again = quality_by_region(OnDisk(PIXELS[0].copy()), block_px=256)
-    other = quality_by_region(OnDisk(PIXELS[0] + 1), block_px=256)
+    assert found["background"] == whole["background"], "the same sample"
+    assert image_quality(in_blocks(np.full(SHAPE, 255, np.uint8), tmp_path))["flag"] == "flat"
+    again = image_quality(in_blocks(PIXELS[0].copy(), tmp_path))
+    other = image_quality(in_blocks(PIXELS[0] + 1, tmp_path))
     assert again["digest"] == found["digest"] != other["digest"]
 
 
@@ -331,41 +296,39 @@ def test_a_plate_is_read_by_slices_and_labels_written_by_chunks(tmp_path):
     )
     for c in range(2):
         plate.write_plane("B03", 1, 1, c, 0, PIXELS[c])
-    frame = plate.open_frame("B03", 1, 1, ["gfp", "dna"])
+    frame = project_frame(plate, "B03", 1, 1, ["gfp", "dna"])
     assert frame.shape == (2, *SHAPE)
     assert (frame[0:2, 100:300, 250:] == PIXELS[::-1, 100:300, 250:]).all()
     assert (frame[1:2, ::7, ::5] == PIXELS[:1, ::7, ::5]).all()
     with pytest.raises(BadImage, match="missing"):
-        plate.open_frame("B03", 1, 0)
+        project_frame(plate, "B03", 1, 0)
     plate.write_labels("B03", 1, 0, "nuclei", NUCLEI)
     plate.write_labels("B03", 1, 1, "nuclei", OnDisk(NUCLEI))
     assert plate.has_frame("B03", 1, 1, "nuclei")
     for level in range(len(plate.fields["B03", 1].levels)):
         read = [plate.read_labels("B03", 1, t, "nuclei", level) for t in (0, 1)]
         assert (read[0] == read[1]).all(), level
-    opened = plate.open_labels("B03", 1, 1, "nuclei")
+    opened = plate.flat_labels("B03", 1, 1, "nuclei")
     assert (opened[10:600, 300:310] == NUCLEI[10:600, 300:310]).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_pixel_that_is_no_number_is_refused_by_region(tmp_path, value):
+def test_a_pixel_that_is_no_number_is_refused_in_any_block(tmp_path, value):
     one = threshold_network(tmp_path / "one.safetensors", (1.0,), 0.4)
     options = settled({"nuclei": {"channel": "dna", "weights": str(one)}})["segment"]
     networks = segment.load_networks(options, "cpu", 1)
     pixels = PIXELS[:1].astype(np.float32)
     pixels[0, -1, -1] = value
     with pytest.raises(BadImage, match="NaN or infinite"):
-        segment.segment_by_region(OnDisk(pixels), 1.0, options, networks, scratch_in(tmp_path))
-    flat = np.full((1, *SHAPE), 7, np.uint16)
-    layers, figures = segment.segment_by_region(
-        OnDisk(flat), 1.0, options, networks, scratch_in(tmp_path)
-    )
+        segment.segment_frame(in_blocks(pixels, tmp_path), 1.0, options, networks)
+    flat = in_blocks(np.full((1, *SHAPE), 7, np.uint16), tmp_path)
+    layers, figures = segment.segment_frame(flat, 1.0, options, networks)
     assert figures["flag"] == "flat"
     assert not layers["nuclei"][:, :].any()
     assert not layers["cells"][:, :].any()
 
 
-def test_filtering_by_region_is_filtering(tmp_path):
+def test_filtering_by_block_is_filtering(tmp_path):
     one = threshold_network(tmp_path / "one.safetensors", (1.0,), 0.4)
     nuclei = {"channel": "dna", "weights": str(one), "tile_px": 512}
     limits = {"min_area_um2": 200.0, "max_area_um2": 280.0, "keep_border": False}
@@ -373,13 +336,6 @@ def test_filtering_by_region_is_filtering(tmp_path):
     networks = segment.load_networks(options, "cpu", 1)
     everything = networks["nuclei"](PIXELS[0], 1.0)[0]
     kept, _ = filter_labels(everything, min_area_px=200, max_area_px=280, keep_border=False)
-    layers, _ = segment.segment_by_region(
-        OnDisk(PIXELS[:1]), 1.0, options, networks, scratch_in(tmp_path)
-    )
+    layers, _ = segment.segment_frame(in_blocks(PIXELS[:1], tmp_path), 1.0, options, networks)
     assert 0 < kept.max() < everything.max()
     assert same(kept, layers["nuclei"][:, :])
-
-
-def test_a_frame_is_large_above_the_limit():
-    assert is_large((1, 2, 1, 6000, 6000), 32)
-    assert not is_large((1, 2, 1, 2048, 2048), 32)

@@ -128,13 +128,13 @@ def test_a_well_that_lacks_in_a_block_is_named():
 
 def test_a_frame_without_files_is_said_and_not_read_as_a_missing_channel():
     with pytest.raises(BadImage, match="there is no file of this frame"):
-        ingest.assemble({}, ["dna"], dtype="uint16", n_z={"dna": 1}, project_z=True)
+        ingest.assemble({}, ["dna"], dtype="uint16", n_z={"dna": 1}, projection="max")
 
 
 def test_one_plane_stands_in_every_z_of_a_stack():
     flat = {("dna", z): np.full((4, 5), z, np.uint16) for z in range(3)}
     flat["gfp", 0] = np.full((4, 5), 9, np.uint16)
     frame = ingest.assemble(
-        flat, ["dna", "gfp"], dtype="uint16", n_z={"dna": 3, "gfp": 1}, project_z=False
+        flat, ["dna", "gfp"], dtype="uint16", n_z={"dna": 3, "gfp": 1}, projection=None
     )
     assert frame[:, :, 0, 0].tolist() == [[0, 1, 2], [9, 9, 9]]

@@ -159,11 +159,11 @@ def test_one_s_own_movies_decide_where_there_are_any() -> None:
     ]
     scores = pd.DataFrame(rows, columns=["set", "side", "f1", "f1_without"])
     network = LinkNetwork(LinkNetworkConfig())
-    assert verdict(network, scores).startswith("no better")
+    assert verdict(network, scores).startswith("no improvement")
     assert "0.7000 with the network, 0.7500 without" in verdict(network, scores)
     assert verdict(network, scores[:2]).startswith("better")
     network.share.fill_(0)
-    assert verdict(network, scores[:2]).startswith("no better")
+    assert verdict(network, scores[:2]).startswith("no improvement")
 
 
 def test_a_challenge_s_folder_is_cut_by_time(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from cellpipe.config.explained import explained
+from cellpipe.files.workflow import FOLDER
 
 # 96.0 is no whole number here, and .nan is no number
 _TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
@@ -28,7 +29,7 @@ _TYPES = Draft202012Validator.TYPE_CHECKER.redefine_many(
     }
 )
 _Validator = validators.extend(Draft202012Validator, type_checker=_TYPES)
-SCHEMAS = Path(__file__).parents[2] / "config" / "schemas"
+SCHEMAS = FOLDER / "config" / "schemas"
 
 # libyaml reads the same 15 times as fast, where PyYAML was built with it: every run waits for it
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

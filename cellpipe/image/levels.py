@@ -1,11 +1,11 @@
 """Grey values of a plane as a camera leaves them: their level, their noise, the steps between them.
 
-    pixels │ ▂▆█▅▂▁ ▁▁▁     background: where most of a field lies
+    pixels │ ▂▆█▅▂▁ ▁▁▁     background: where most of a field is
            └────────────    step: 1 where a camera wrote them; 2, 4, 16 where they were multiplied,
              110   400      1.4 where they were stretched (of ten grey values three are absent)
 
 By these, `cellpipe.quality.levels` finds fields that were exported in another way than the rest of
-their plate, and by the digest of a channel those that stand in two places.
+their plate, and by the digest of a channel those that occur in two places.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Images brought to the grey scale that a network knows, channel by channel."""
+"""Images brought to the grey scale of a network's training, channel by channel."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 import numpy as np
 
+from cellpipe.image.axes import Image
 from cellpipe.image.object_levels import Levels, object_levels
-from cellpipe.image.tiles import Plane, every_nth
+from cellpipe.image.tiles import Plane
 
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 SAMPLE_PX = 1 << 18  # percentiles of a large image are read from an even sample of its pixels
 NOISE_SPAN = 5.2  # standard deviations between the 1st and the 99.8th percentile of normal noise
-BRIGHTEST = 4.0  # a speck of dust is not allowed to blind the network
+BRIGHTEST = 4.0  # bright debris must not set the scale of the network
 
 Limits = tuple[float, float]  # the grey values that become 0 and 1
 
@@ -25,17 +26,17 @@ DESCRIPTION = (
 
 
 def intensity_range(
-    pixels: np.ndarray, percentiles: tuple[float, float] = (LOW_PERCENTILE, HIGH_PERCENTILE)
+    pixels: Plane, percentiles: tuple[float, float] = (LOW_PERCENTILE, HIGH_PERCENTILE)
 ) -> Limits:
     """Two percentiles (1 and 99.8) of an image (Y, X), from at most about 2^18 pixels."""
     low, high = np.percentile(even_sample(pixels), percentiles)
     return float(low), float(high)
 
 
-def even_sample(pixels: np.ndarray) -> np.ndarray:
+def even_sample(pixels: Plane) -> np.ndarray:
     """Every n-th pixel of an image (Y, X) in y and x, at most about 2^18 of them."""
-    step = max(1, int(np.sqrt(pixels.size / SAMPLE_PX)))
-    return pixels[::step, ::step]
+    image = Image.of(pixels, "yx")
+    return image.sample(image.sample_step(SAMPLE_PX))
 
 
 def normalise(pixels: np.ndarray, limits: tuple[float, float] | None = None) -> np.ndarray:
@@ -51,10 +52,9 @@ def object_range(pixels: Plane, seen: Levels, low_percentile: float = LOW_PERCEN
     """A low percentile of an image (Y, X), and the bright end of its objects.
 
     Neither noise nor uneven background is stretched to the scale of objects where there are few or
-    none. The image may be read by slices; `seen` are its levels.
+    none. `seen` are the levels of the image.
     """
-    step = max(1, int(np.sqrt(pixels.shape[0] * pixels.shape[1] / SAMPLE_PX)))
-    low = float(np.percentile(every_nth(pixels, step), low_percentile))
+    low = float(np.percentile(even_sample(pixels), low_percentile))
     span = (
         seen.background + seen.object - low,
         seen.background_top - low,
@@ -101,11 +101,12 @@ class GreyScale:
     def for_card(self) -> str | dict[str, Any]:
         return DESCRIPTION if self == GreyScale() else asdict(self)
 
-    def limits(self, planes: np.ndarray) -> list[Limits]:
+    def limits(self, planes: Plane) -> list[Limits]:
         """The limits of each channel of an image (C, Y, X)."""
         if self.fitted is not None:
             return list(self.fitted)
-        return [self._limits_of(plane) for plane in planes]
+        image = Image.of(planes, "cyx")
+        return [self._limits_of(image.channel(c)) for c in range(image.shape[0])]
 
     def bring(self, planes: np.ndarray) -> np.ndarray:
         """An image (C, Y, X) on this scale, float32."""
@@ -119,12 +120,14 @@ class GreyScale:
         pooled = [np.concatenate([even_sample(i[c]).ravel() for i in images]) for c in channels]
         return replace(self, fitted=tuple(self._limits_of(sample[None]) for sample in pooled))
 
-    def _limits_of(self, plane: np.ndarray) -> Limits:
+    def _limits_of(self, plane: Plane) -> Limits:
         if self.method == "percentiles":
             return intensity_range(plane, self.percentiles)
         if self.method == "objects":
             return object_range(plane, object_levels(plane), self.percentiles[0])
-        mean, std = float(np.mean(plane, dtype=float)), float(np.std(plane, dtype=float))
+        image = Image.of(plane, "yx")
+        seen = image.whole() if image.one_block else even_sample(image)
+        mean, std = float(np.mean(seen, dtype=float)), float(np.std(seen, dtype=float))
         return mean - std, mean + 3 * std
 
 

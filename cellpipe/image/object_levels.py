@@ -2,7 +2,7 @@
 
     pixels ──► means of 2 × 2 ──► less the background nearby ──► above the noise ──► how bright
 
-A percentile of all pixels lies on the background where objects are few, and the same nucleus is
+A percentile of all pixels is in the background where objects are few, and the same nucleus is
 then seen many times brighter than among its neighbours. The level here is a percentile of what is
 object: it stays where it is when the field gets emptier, down to one object.
 """
@@ -21,11 +21,11 @@ TILE_PX = 256  # edge of the squares whose background is taken
 BACKGROUND_PERCENTILE = 10.0  # of a square: below what most objects leave free
 MOST_PX = 1 << 24  # of a larger image, a sample of its squares
 SPARE = 4  # every fourth row and column is enough for a background
-NORMAL_10 = 1.2816  # standard deviations that a tenth of normal noise lies below
+NORMAL_10 = 1.2816  # standard deviations that a tenth of normal noise is below
 NOISES = 6.0  # how far above the background an object begins, in standard deviations of the noise
 OBJECT_PERCENTILE = 95.0  # of pixels of objects: their bright end, without a few that are brighter
-HEADROOM = 1.25  # and what lies above it: together about the 99.8th percentile of a crowded image
-RANGE = 8.0  # dimmer ones do not say how bright objects are
+HEADROOM = 1.25  # and what is above it: together about the 99.8th percentile of a crowded image
+RANGE = 8.0  # dimmer ones do not show how bright objects are
 LEAST_BINS = 3  # fewer are no object
 DARK = 0.1  # share of the image that is taken for its darkest part
 
@@ -50,7 +50,7 @@ class Levels(NamedTuple):
 class Shown(NamedTuple):
     """What an image (Y, X) shows; of a large one, what its `even_squares` show.
 
-    above : how far means of 2 × 2 pixels lie above the background, float32 (Y / 2, X / 2)
+    above : how far means of 2 × 2 pixels are above the background, float32 (Y / 2, X / 2)
     """
 
     levels: Levels
@@ -153,7 +153,7 @@ def background(binned: np.ndarray, noise: float) -> np.ndarray:
         ],
         np.float32,
     )
-    from scipy import ndimage  # here: what asks for names alone need not wait for it
+    from scipy import ndimage  # here: code that needs names only does not wait for it
 
     # a square full of objects has the background of those around it
     middle = ndimage.median_filter(darkest, 3, mode="nearest")
@@ -199,7 +199,7 @@ def _noise(binned: np.ndarray) -> float:
 
 def _dark_noise(binned: np.ndarray, dtype: np.dtype) -> float:
     """Standard deviation of the noise of means of 2 × 2, from the tenth of neighbours whose sum is
-    lowest: sums tell nothing of differences that are noise.
+    lowest: sums do not depend on differences that are noise.
 
     Of whole numbers it is not below one step, for where a camera cuts off there is none.
     """

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
 
+from cellpipe.image.axes import Image
 from cellpipe.image.levels import noise_sigma
 from cellpipe.image.saturation import MANY, top_of
-from cellpipe.image.tiles import Plane, blocks, every_nth
+from cellpipe.image.tiles import Plane
 
 SAMPLES_PER_AXIS = 8
-SAMPLE_PX = 1 << 20  # of a plane that is read by slices
+SAMPLE_PX = 1 << 20  # of an image of several blocks
 
 
-def image_quality(pixels: np.ndarray) -> dict[str, float | str | bytes]:
+def image_quality(pixels: Plane) -> dict[str, float | str | bytes]:
     """QC figures of one plane (Y, X).
 
     focus : energy of fine detail (Laplacian, less its noise) over the image's variance; sharper
@@ -27,48 +29,34 @@ def image_quality(pixels: np.ndarray) -> dict[str, float | str | bytes]:
     signal_to_noise : (99.8th percentile - background) / noise_sigma
     flag : "" or "flat", "saturated", "dim"
     digest, sample : by which `movie_quality` knows a frame that was seen before
+
+    Of an image of several blocks, percentiles are those of an even sample, noise is the median of
+    the blocks' and detail their mean; the digest is another one than that of the plane in memory.
     """
-    image = pixels.astype(np.float32)
-    background, top = (float(v) for v in np.percentile(image[::2, ::2], (5, 99.8)))
-    return _figures(
-        background=background,
-        top=top,
-        saturated=top_of(pixels).saturated,
-        noise=noise_sigma(image),
-        variance=float(image.var()),
-        detail=_detail(image),
-        digest=pixel_digest(pixels),
-        sample=sample_pixels(image),
-    )
-
-
-def quality_by_region(plane: Plane, block_px: int = 2048) -> dict[str, float | str | bytes]:
-    """The figures of `image_quality` for a plane (Y, X) that is read by slices.
-
-    Percentiles and variance are those of an even sample; noise is the median of the blocks', and
-    detail their mean. The digest is another one than that of the plane in memory.
-    """
-    noise, detail, share = [], [], []
-    digest = hashlib.sha256(f"{plane.shape} {plane.dtype} ".encode())
-    for place in blocks(plane.shape, block_px):
-        pixels = np.asarray(plane[place])
-        image = pixels.astype(np.float32)
-        share.append(pixels.size)
-        noise.append(noise_sigma(image))
-        detail.append(_detail(image))
-        digest.update(pixel_digest(pixels).encode())
-    step = max(2, int(np.sqrt(sum(share) / SAMPLE_PX)))
-    seen = every_nth(plane, step).astype(np.float32)
+    image = Image.of(pixels, "yx")
+    shares, means, variances, noise, detail, digests = [], [], [], [], [], []
+    for place in image.blocks():
+        block = image[place]
+        grey = block.astype(np.float32)
+        shares.append(block.size)
+        means.append(float(grey.mean()))
+        variances.append(float(grey.var()))
+        noise.append(noise_sigma(grey))
+        detail.append(_detail(grey))
+        digests.append(pixel_digest(block))
+    step = 2 if image.one_block else max(2, image.sample_step(SAMPLE_PX))
+    seen = image.sample(step).astype(np.float32)
     background, top = (float(v) for v in np.percentile(seen, (5, 99.8)))
+    between = np.average((np.array(means) - np.average(means, weights=shares)) ** 2, weights=shares)
     return _figures(
         background=background,
         top=top,
-        saturated=top_of(plane).saturated,
+        saturated=top_of(image).saturated,
         noise=float(np.median(noise)),
-        variance=float(seen.var()),
-        detail=float(np.average(detail, weights=share)),
-        digest=digest.hexdigest()[:16],
-        sample=sample_pixels(seen),
+        variance=float(np.average(variances, weights=shares) + between),
+        detail=float(np.average(detail, weights=shares)),
+        digest=digests[0] if image.one_block else _digest_of(digests),
+        sample=sample_pixels(image.whole() if image.one_block else seen),
     )
 
 
@@ -109,6 +97,10 @@ def pixel_digest(pixels: np.ndarray) -> str:
     digest = hashlib.sha256(f"{pixels.shape} {pixels.dtype.str} ".encode())
     digest.update(np.ascontiguousarray(pixels).data)
     return digest.hexdigest()[:16]
+
+
+def _digest_of(digests: Sequence[str]) -> str:
+    return hashlib.sha256("".join(digests).encode()).hexdigest()[:16]
 
 
 def sample_pixels(image: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Pixels at the end of the camera's scale: their true light is not known, only that it is more.
 
-A file's type does not say where the scale ends: cameras of 8, 10, 12 and 14 bits are stored in 16,
-with an offset taken off, or multiplied. The histogram does: light beyond the end piles up there.
+A file's type does not define the end of the scale: cameras of 8, 10, 12 and 14 bits are stored in
+16, with an offset taken off, or multiplied. The histogram does: light beyond the end piles up
+there.
 
     number of pixels   │ ▆▆▅▃▂▁▁▁▁▁▁▁▁▁█        the last grey value holds far more pixels than those
                        └───────────────         before it; without saturation it holds one or two
@@ -29,9 +30,9 @@ PILE = 4.0  # times as many as at the values before it
 BEFORE = 24  # grey values before the top that it is compared with, in steps of the image
 NOISY = 0.4  # most neighbours of an image with noise differ
 SAMPLE_PX = 1 << 16
-MANY = 0.01  # a share of saturated pixels, of a field, that is worth a warning
+MANY = 0.01  # a share of saturated pixels, of a field, from which on there is a warning
 OBJECT = 0.05  # of an object's pixels: its mean is too low
-OBJECTS = 0.1  # share of such objects that is worth a warning
+OBJECTS = 0.1  # share of such objects from which on there is a warning
 
 
 class Top(NamedTuple):
@@ -44,7 +45,7 @@ class Top(NamedTuple):
 
     @property
     def saturated(self) -> float:
-        """Share of saturated pixels, as far as the plane alone can tell."""
+        """Share of saturated pixels, as far as the plane alone shows."""
         return self.share if self.end else 0.0
 
 
@@ -91,7 +92,7 @@ def _piled(plane: Plane, top: float, count: int) -> bool:
     seen = np.concatenate(steps)
     if not len(seen) or equal > NOISY * dark:
         return False
-    # in images that were multiplied, grey values lie some steps apart
+    # in images that were multiplied, grey values are some steps apart
     width = BEFORE * max(float(seen.min()), 0.02 * float(np.median(seen)))
     before = sum(_between(plane[place], top - width, top) for place in blocks(plane.shape))
     return count > PILE * max(before / BEFORE, 1.0)
@@ -109,8 +110,8 @@ def shares_of_objects(
 
     Parameters
     ----------
-    labels : (Y, X); values : of the objects that are asked for, (N,)
-    pixels : (C, Y, X) as they were stored, and `tops` of each channel
+    labels : (Y, X); values : of the requested objects, (N,)
+    pixels : (C, Y, X) as stored, and `tops` of each channel
     """
     out = np.zeros((len(values), len(tops)), np.float32)
     ends = [c for c, top in enumerate(tops) if top.end]

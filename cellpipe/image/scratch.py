@@ -48,7 +48,7 @@ class Scratch:
         values = np.ascontiguousarray(np.broadcast_to(value, shape), self.dtype)
         for offset, row in self._rows(ranges, values):
             if os.pwritev(self._file.fileno(), [row], offset) < len(row) * self.dtype.itemsize:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the next would say so
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the next write would fail
 
     def _ranges(self, place: Any) -> list[range]:
         """What each axis is cut to; axes that are not named are whole."""
@@ -71,5 +71,5 @@ class Scratch:
 
 
 def scratch_in(folder: Path) -> MakePlane:
-    """Makes planes on the file system of `folder`: what is temporary may lie in memory."""
+    """Makes planes on the file system of `folder`: temporary files may be in memory."""
     return partial(Scratch, folder=folder)

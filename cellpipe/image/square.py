@@ -1,6 +1,6 @@
 """Pixels that are not square: objects are found on square ones, and measured on their own.
 
-Networks, rings and filters of spots know one length for both axes. A frame of pixels of 1.0 × 0.5
+Networks, rings and filters of spots use one length for both axes. A frame of pixels of 1.0 × 0.5
 is therefore brought to squares of its shorter edge by linear interpolation; labels come back by
 the nearest pixel. Edges of the image agree: n pixels of 1.0 cover what 2 n of 0.5 do.
 

@@ -236,8 +236,3 @@ def _own(labels: np.ndarray, tile: Tile, place: np.ndarray) -> np.ndarray:
         core = tile.core[axis]
         inside &= (centre >= core.start - SLACK_PX) & (centre < core.stop + SLACK_PX)
     return np.flatnonzero((area > 0) & inside & (2 * taken < area))
-
-
-def is_large(shape: Sequence[int], whole_frame_mpx: float) -> bool:
-    """Whether a frame (.., Y, X) is worked through by region instead of whole."""
-    return shape[-1] * shape[-2] > whole_frame_mpx * 1e6

@@ -139,7 +139,7 @@ class Scale:
 
 
 _END = r"(?:_normalised|_robust_z|_se)*$"
-_TIMES = r"lifetime|cycle_time|time"  # lag_frames stands beside lag_s in any case
+_TIMES = r"lifetime|cycle_time|time"  # lag_frames is next to lag_s in any case
 
 
 KNOWN = Scale(1.0, 1.0, True, 1.0, True)  # lengths in µm, times in s

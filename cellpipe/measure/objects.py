@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize
 from cellpipe.measure import shape
 
@@ -83,39 +84,15 @@ def measure_objects(
     return table.assign(**measure_intensity(members, pixels, channels))
 
 
-def measure_cells(
+def measure_parts(
     nuclei: np.ndarray,
     cells: np.ndarray | None,
     pixels: np.ndarray,
     channels: Sequence[str],
     pixel_size_um: PixelSize,
-    ratios: Mapping[str, Mapping[str, str]] | None = None,
+    ratios: Mapping[str, Mapping[str, str]],
 ) -> pd.DataFrame:
-    """The wide table of a frame: each nucleus with its cell, its cytoplasm and their ratios.
-
-    Parameters
-    ----------
-    nuclei : labels, shape (Y, X)
-    cells : labels, shape (Y, X), or None
-        A cell bears its nucleus' label. Its cytoplasm is what no nucleus covers.
-    pixels : array, shape (C, Y, X)
-    channels : C names
-    pixel_size_um : float, or (float, float): edges in y and x of pixels that are not square
-    ratios : {name: {"numerator": column, "denominator": column}}
-        Columns to divide; 0 in the denominator gives NaN.
-
-    Returns
-    -------
-    DataFrame, one row per nucleus
-        As ``measure_objects`` for the nucleus, then cell_area_um2 cell_<channel>_mean ... and
-        cytoplasm_area_um2 cytoplasm_<channel>_mean ... where cells are given (area 0 and NaN for
-        a nucleus without), then the ratios.
-
-    Raises
-    ------
-    BadConfig
-        If a ratio names a column that the table does not have.
-    """
+    """Rows of `cellpipe.measure.cells.measure_cells` for arrays."""
     table = measure_objects(nuclei, pixels, channels, pixel_size_um)
     if cells is not None:
         check_together(cells, pixels, channels)
@@ -123,11 +100,11 @@ def measure_cells(
         for name, part in (("cell", whole), ("cytoplasm", without(whole, nuclei > 0))):
             columns = measure_part(part, table["label"], pixels, channels, pixel_size_um)
             table = table.assign(**{f"{name}_{key}": column for key, column in columns.items()})
-    return table.assign(**divide(table, ratios or {}))
+    return table.assign(**divide(table, ratios))
 
 
 def measured_columns(channels: Sequence[str], *, with_cells: bool) -> list[str]:
-    """Columns that ``measure_cells`` will make, ratios aside; for checks before a run."""
+    """Columns that ``measure_cells`` makes, ratios aside; for checks before a run."""
     intensities = [f"{channel}_{name}" for channel in channels for name in STATISTICS]
     columns = ["label", *SHAPE_COLUMNS, *intensities]
     for part in ("cell", "cytoplasm") if with_cells else ():
@@ -150,10 +127,10 @@ def check_ratios(ratios: Mapping[str, Mapping[str, str]], columns: Sequence[str]
             )
 
 
-def check_together(labels: np.ndarray, pixels: np.ndarray, channels: Sequence[str]) -> None:
+def check_together(labels: Plane, pixels: Plane, channels: Sequence[str]) -> None:
     """Labels (Y, X), pixels (C, Y, X) and C channel names."""
     wanted = (len(channels), *labels.shape)
-    if labels.ndim != 2 or pixels.shape != wanted:
+    if len(labels.shape) != 2 or tuple(pixels.shape) != wanted:
         raise ValueError(
             f"labels have shape {labels.shape} and pixels {pixels.shape}; wanted (Y, X) and "
             f"({len(channels)}, Y, X) for the channels {list(channels)}"

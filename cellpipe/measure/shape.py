@@ -111,9 +111,9 @@ def perimeter(ranks: np.ndarray, n: int, weights: np.ndarray = CROFTON) -> np.nd
 def hull_area(y: np.ndarray, x: np.ndarray, start: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Number of pixels in each object's convex hull, int64, (N,).
 
-    The hull is that of the midpoints of all pixel edges; a pixel counts when its centre lies in
+    The hull is that of the midpoints of all pixel edges; a pixel counts when its centre is in
     it. Each object's left and right outlines are lists of points that run down its rows, and all
-    lists stand one after the other, so that every object's hull is found in the same few passes.
+    lists are concatenated, so that every object's hull is found in the same few passes.
     """
     if not len(start):
         return np.zeros(0, dtype=np.int64)  # there is nothing to interpolate in an empty frame
@@ -123,7 +123,7 @@ def hull_area(y: np.ndarray, x: np.ndarray, start: np.ndarray, count: np.ndarray
     row = np.repeat(offset - top, count) + y
     left = np.full(height.sum(), np.inf)
     right = np.full(height.sum(), -np.inf)
-    # within a row pixels run from left to right, and the last assignment stands
+    # within a row pixels run from left to right, and the last assignment counts
     right[row] = x
     left[row[::-1]] = x[::-1]
     # the right side is the left side of the mirror image
@@ -161,17 +161,17 @@ def edge_points(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Midpoints of the pixel edges along one side: y, x and whether it ends an object's list.
 
-    Objects stand one below the other with one row between them, so y ascends throughout.
+    Objects are placed below each other with one row between them, so y ascends throughout.
     """
     n = len(offset)
     gap = np.arange(n)
     middle = np.arange(len(side)) + np.repeat(gap, height)
-    # the upper and lower edges of a row lie half a pixel right of its side edge
+    # the upper and lower edges of a row are half a pixel right of its side edge
     y = np.concatenate([middle - 0.5, middle, middle + 0.5]).astype(np.float64)
     x = np.concatenate([side, side - 0.5, side])
     order = np.lexsort((x, y))
     y, x = y[order], x[order]
-    # two rows share an edge: the outer of the two points stands
+    # two rows share an edge: the outer of the two points is kept
     single = np.isfinite(x) & (np.diff(y, prepend=-1) > 0)
     y, x = y[single], x[single]
     top = offset + gap - 0.5

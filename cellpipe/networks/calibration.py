@@ -1,8 +1,8 @@
-"""How probable it is that an object is real: from what the network drew of it.
+"""Probability that an object is real, from the predictions of the network for it.
 
     maps, image  ──►  features of each object  ──►  logistic regression  ──►  object probability
 
-A mean foreground probability says how sure the network is of an object's pixels; of 100 objects
+A mean foreground probability measures the certainty of an object's pixels; of 100 objects
 with 0.9, far more or fewer than 90 may be real. The regression is fitted on held-out objects whose
 truth is known (`cellpipe.training.calibration`), so that 90 of 100 are. It is Platt scaling (Platt
 1999, Advances in Large Margin Classifiers) over several scores.
@@ -20,7 +20,7 @@ from numba import njit
 from cellpipe.errors import CellpipeError
 
 FEATURES = ("foreground", "peak", "log_area", "contrast", "halo")
-RING_PX = 2  # outside of an object: where its halo and its ground are
+RING_PX = 2  # outside of an object: where its halo and its background are
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Calibration:
 
 
 def object_features(labels: np.ndarray, maps: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """What the network drew of each object, float32 (n, F), columns `FEATURES`.
+    """Features of the predictions for each object, float32 (n, F), columns `FEATURES`.
 
     foreground : mean foreground probability
     peak : largest normalised distance to the border
@@ -89,7 +89,7 @@ def object_features(labels: np.ndarray, maps: np.ndarray, image: np.ndarray) -> 
         foreground / inside,
         peak,
         np.log(inside),
-        light / inside - ground / outside,  # a ring that others fill counts as dark ground
+        light / inside - ground / outside,  # a ring that others fill counts as dark background
         halo / outside,
     )
     return np.stack(columns, axis=1).astype(np.float32)
@@ -115,7 +115,7 @@ def _sums(
                 own[3] = max(own[3], distance[y, x])
                 continue
             seen = 0
-            for k in range(4):  # the ring is what lies beside an object, along either axis
+            for k in range(4):  # the ring is the surroundings of an object, along either axis
                 v = y + (RING_PX if k == 0 else -RING_PX if k == 1 else 0)
                 u = x + (RING_PX if k == 2 else -RING_PX if k == 3 else 0)
                 if 0 <= v < height and 0 <= u < width:

@@ -1,6 +1,6 @@
 """What is known of a file of weights, without loading torch.
 
-A card is JSON beside the weights: name, kind, architecture, sha256, licence, normalisation,
+A card is a JSON file next to the weights: name, kind, architecture, sha256, licence, normalisation,
 working scale, data, split and scores.
 """
 
@@ -18,7 +18,7 @@ from cellpipe.errors import CellpipeError
 
 @dataclass(frozen=True)
 class Card:
-    """The card of one network. `extra` holds what only people read (data, split, scores)."""
+    """The card of one network. `extra` is for readers only (data, split, scores)."""
 
     name: str
     kind: str  # "segmentation" | "denoise" | "spots" | "linking"
@@ -32,13 +32,13 @@ class Card:
 
     @property
     def trained_on(self) -> str:
-        """The sets of images that it was trained on, in words."""
+        """The sets of images that it was trained on, as text."""
         data = self.extra.get("data", "")
         return data if isinstance(data, str) else ", ".join(map(_named, data))
 
     @property
     def digest(self) -> str:
-        """What tells its results from those of other weights, scales or calibrations."""
+        """Distinguishes its results from those of other weights, scales or calibrations."""
         fitted = {k: v for k, v in (self.calibration or {}).items() if k != "scores"}
         told = json.dumps([self.normalisation, self.diameter_px, fitted])
         return f"{self.sha256}+{hashlib.sha256(told.encode()).hexdigest()[:16]}"
@@ -78,7 +78,7 @@ def shipped() -> list[str]:
 
 
 def load_card(name_or_path: str | Path) -> Card:
-    """Read the card beside the weights and check that it is theirs, by sha256."""
+    """Read the card next to the weights and check that it is theirs, by sha256."""
     weights = weights_path(name_or_path)
     path = weights.with_suffix(".json")
     try:
@@ -87,7 +87,7 @@ def load_card(name_or_path: str | Path) -> Card:
     except (OSError, ValueError, TypeError) as error:
         raise CellpipeError(
             seen=f"card {path.name}: {error}",
-            wanted="a JSON card written by train_network beside the weights",
+            wanted="a JSON card written by train_network next to the weights",
             do="copy the card together with the weights",
         ) from error
     found = hashlib.sha256(weights.read_bytes()).hexdigest()

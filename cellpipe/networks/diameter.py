@@ -1,9 +1,9 @@
-"""How large objects are in an image, and the scale at which a network should see them.
+"""The size of objects in an image, and the scale of the image for a network.
 
-A network knows objects of some diameters (its card's `diameter_px`). An image whose objects are
-smaller or larger is brought to another scale first. Where nobody gave the diameter, it is that of
-what the network finds in a few squares of the image as it is, as Cellpose does with a network of
-its own (Stringer et al. 2021, doi:10.1038/s41592-020-01018-x).
+A network is trained on objects of some diameters (its card's `diameter_px`). An image whose
+objects are smaller or larger is rescaled first. If no diameter is given, it
+is that of what the network finds in a few squares of the unscaled image, as Cellpose does with a
+network of its own (Stringer et al. 2021, doi:10.1038/s41592-020-01018-x).
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from cellpipe.image.tiles import Place
 
 # objects that are too small are brought well into the range: at its lower end a network is weak
 ENLARGED_TO = 1.75
-MOST_ENLARGED = 3.0  # small objects may be dirt, and the work grows with the square
+MOST_ENLARGED = 3.0  # small objects may be debris, and the work grows with the square
 STEPS = 4  # scales are quarters: a pixel more or less changes nothing
-WHOLE_PX = 1024  # an image of up to this edge is looked at as a whole: seldom is it looked at again
+WHOLE_PX = 1024  # an image of up to this edge is examined as a whole: rarely is it examined again
 SQUARE_PX = 192
-MUCH_LARGER = 1.2  # than the largest known: until then objects are found as they are
+MUCH_LARGER = 1.2  # than the largest known: until then objects are found without rescaling
 LEAST_SCALE = 1 / 16
 LEAST_OBJECTS = 8  # for an estimate
 
@@ -30,7 +30,7 @@ Range = tuple[float, float]
 def working_scale(
     diameter_px: float | None, known_px: Range | None, enlarged_to: float = 1.0
 ) -> float:
-    """Factor that brings objects of a diameter to those that a network knows.
+    """Factor that brings objects of a diameter to those that a network was trained on.
 
     1 where either is not known. Smaller objects are brought to `enlarged_to` times the least
     diameter, larger ones to the largest.
@@ -44,7 +44,7 @@ def working_scale(
 
 
 def reachable_px(known_px: Range | None) -> Range | None:
-    """Diameters in an image that can be brought to those that a network knows."""
+    """Diameters in an image that can be brought to those that a network was trained on."""
     if known_px is None:
         return None
     return ENLARGED_TO * known_px[0] / MOST_ENLARGED, known_px[1] / LEAST_SCALE
@@ -63,7 +63,7 @@ def typical_diameter_px(areas_px: np.ndarray) -> float:
 def prevailing_diameter_px(areas_px: np.ndarray) -> float:
     """Median diameter, of objects that count by their diameter.
 
-    So neither many crumbs nor a few huge things say how large the others are.
+    So neither debris nor a few huge objects determine the size of the others.
     """
     diameters = np.sort(2 * np.sqrt(areas_px / np.pi))
     half = np.searchsorted(np.cumsum(diameters), diameters.sum() / 2)
@@ -76,15 +76,15 @@ def estimated_scale(
     areas_in: Callable[[Place], np.ndarray],
     islands_px: Callable[[], float] = lambda: 0.0,
 ) -> float:
-    """The scale that objects ask for which are found in a part of the image as it is.
+    """The scale for the objects that are found in a part of the unscaled image.
 
     Where hardly any are found, they may be too large to be seen as objects: then what is bright
-    says how large they are.
+    shows how large they are.
 
     Parameters
     ----------
     shape : of the image
-    known_px : diameters that the network knows
+    known_px : diameters that the network was trained on
     areas_in : areas in pixels of the objects in a part of the image
     islands_px : diameter of bright islands; 0 for none
     """
@@ -123,7 +123,7 @@ def stepped_scale(diameter_px: float, known_px: Range | None) -> float:
 
 
 def _squares(shape: tuple[int, int]) -> Iterator[Place]:
-    """Parts of an image to look at: its middle, then those of its quarters, where they differ."""
+    """Parts of an image to examine: its middle, then those of its quarters, where they differ."""
     edge = WHOLE_PX if max(shape) <= WHOLE_PX else SQUARE_PX
     seen = set()
     for y, x in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):

@@ -1,12 +1,12 @@
-"""Bright objects beside dim ones: a region is looked at again where one exposure does not show all.
+"""Bright objects next to dim ones: a region is examined again where one exposure does not show all.
 
 The grey scale of an image fits most of its objects (`object_levels`). What is far brighter is cut
 there and seen too large, what is far dimmer is not seen at all:
 
     usual exposure ──► objects ──┬─ some are cut: those again, at 1/4 of the gain (1/16, 1/64)
-                                 └─ dim things are left over: those, at 16 times the gain
+                                 └─ dim objects remain: those, at 16 times the gain
 
-Each object is taken from the exposure that shows it. Ordinary regions are looked at once.
+Each object is taken from the exposure that shows it. Ordinary regions are examined once.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ DIM = 1 / BRIGHTER  # contrast, in spans, of objects that the usual exposure mis
 CLEAR = 8.0  # contrast of dim objects, in standard deviations of a pixel's noise: less is haze
 SURE = 0.8  # least object probability of dim objects
 LEAST_PX = 64  # of something dim, at the network's scale: smaller is debris
-BESIDE_PX = 6  # beside a found object there is its own halo
+BESIDE_PX = 6  # next to a found object there is its own halo
 THICK = 0.75  # of the edge of a square of that area: thinner strings and arcs are haze
 CROWD = 48.0  # times that area is more than the spread light of one object
 RIM_BINS = 4  # around something dim,
 DARKER_RIM = 0.5  # where most is less than so many times as bright: else it is haze,
 BRIGHTER_RIM, RIM_SHARE = 1.5, 0.03  # and hardly anything as much brighter: else spread light
-OVERLAP = 0.2  # share of a dim object that may lie on objects that were found before
+OVERLAP = 0.2  # share of a dim object that may overlap objects that were found before
 MARGIN_PX = 128  # as the halo of tiles: beyond it nothing changes what is seen
 ALIGN_PX = 16
 
@@ -86,7 +86,7 @@ def with_bright(
 def _merged(
     found: Objects, inner: Place, gone: np.ndarray, seen: Objects, taken: np.ndarray
 ) -> Objects:
-    """Objects `gone` (n,) that touch those `taken` (m,) from another look leave their place."""
+    """Objects `gone` (n,) that touch those `taken` (m,) from another exposure are removed."""
     labels, features = found
     own, own_features = seen
     new = np.concatenate([[False], taken])[own]
@@ -109,7 +109,8 @@ def _merged(
 def with_dim(look: Look, image: Plane, place: Place, found: Objects) -> Objects:
     """And objects that are too dim for the exposure: those that it missed, or hardly shows.
 
-    Only those that stand out from dark ground: beside a bright object there is its spread light.
+    Only those that are brighter than a dark background: next to a bright object there is its
+    spread light.
     """
     low, high = look.limits[0]
     assert look.levels is not None
@@ -156,8 +157,8 @@ def _dim_things(
 ) -> np.ndarray:
     """Where there may be dim objects, bool (Y, X).
 
-    Where objects `dim` (n,) or what no object covers stand out from dark ground, or where that is
-    as large as a crowd.
+    Where objects `dim` (n,) or what no object covers are brighter than a dark background, or where
+    that is as large as a crowd.
 
     above : means of 2 × 2 pixels, above the background
     limits : of these, between which something is dim
@@ -191,9 +192,9 @@ def _in_bins(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 def _standing_out(
     above: np.ndarray, parts: np.ndarray, things: np.ndarray, least: float
 ) -> np.ndarray:
-    """Parts (Y, X), of at least that many bins, that stand out from a dark rim; bool.
+    """Parts (Y, X), of at least that many bins, that are brighter than a dark rim; bool.
 
-    Other `things` (Y, X) are no rim: dim objects may stand in a crowd.
+    Other `things` (Y, X) are no rim: dim objects may be in a crowd.
     """
     out = np.zeros(parts.shape, bool)
     for i, box in enumerate(ndimage.find_objects(parts), start=1):
@@ -212,7 +213,7 @@ def _standing_out(
 
 
 def _around(mask: np.ndarray, place: Place, scale: float) -> tuple[Place, Place]:
-    """What lies around a mask of a region, on whole steps of the image, within the region.
+    """The surroundings of a mask of a region, on whole steps of the image, within the region.
 
     In the coordinates of the image, and in those of the region.
     """

@@ -17,11 +17,12 @@ class Found(NamedTuple):
     probability : float32 (n,), mean foreground probability of label i + 1
     object_probability : float32 (n,), of being a real object, calibrated on held-out images
     least_probability : what is less probably real is better dropped, where that is known
-    known_px : diameters of the objects that the engine knows, at the scale of the image; where it
-        knows objects of any size, or that is not known, None
-    shown : what the first channel shows, where the engine looked at that
+    known_px : diameters of the objects that the engine was trained on, at the scale of the image;
+    where it
+        finds objects of any size, or they are unknown, None
+    shown : what the first channel shows, where the engine computed that
 
-    Probabilities that an engine does not know are NaN.
+    Probabilities that an engine does not give are NaN.
     """
 
     labels: Plane

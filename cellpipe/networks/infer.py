@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from cellpipe.errors import BadImage, CellpipeError
+from cellpipe.image.axes import Image, with_channels
 from cellpipe.image.normalise import (
-    SAMPLE_PX,
     GreyScale,
     Limits,
     intensity_range,
@@ -18,7 +18,7 @@ from cellpipe.image.normalise import (
     object_range,
 )
 from cellpipe.image.object_levels import BIN_PX, Shown, shown_in
-from cellpipe.image.tiles import Channel, Place, Plane, every_nth, stitch, tile_grid
+from cellpipe.image.tiles import Place, Plane, stitch, tile_grid
 from cellpipe.networks.calibration import Calibration
 from cellpipe.networks.diameter import (
     ENLARGED_TO,
@@ -61,22 +61,21 @@ def described_objects(
     tile_px: int = 2048,
     precision: Precision = "float32",
     augment: bool = False,
-    into: Plane | None = None,
 ) -> tuple[Plane, np.ndarray, Shown | None]:
     """Labels uint32 (Y, X), 1..n, and the `object_features` (n, F) of what the network drew.
 
     And what the first channel shows, where the network's grey scale is taken from that.
 
     `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
-    `diameter_px` is typical of the objects; without it, it is estimated from the image. Where the
-    network knows no objects of that size, it sees the image at another scale.
+    `diameter_px` is typical of the objects; without it, it is estimated from the image. If the
+    network was not trained on objects of that size, the image is rescaled for it.
     `augment` averages over the eight turns and mirrorings of a tile, for eight times the work.
-    An image larger than memory: `pixels` (C, Y, X) and `into` (Y, X), of zeros, on disk; they are
-    read and written tile by tile, and percentiles come from a sample of the pixels.
+    An image of several blocks is read, and its labels are written, tile by tile.
     """
     check_kind(network, "segmentation")
     image = _check_channels(pixels, network)
     shape = (image.shape[1], image.shape[2])
+    into = None if image.one_block else image.zeros(np.uint32)
     limits, shown = grey_scale(image, network)
     look = Look(
         network,
@@ -110,7 +109,7 @@ def described_objects(
         return labels, features, shown
     look = replace(look, scale=scale)
     halo_px = math.ceil(HALO_PX / scale / STRIDE_PX) * STRIDE_PX
-    # what the network sees, and what it is brought back to, is no larger than a tile
+    # neither the network's input nor its rescaled output is larger than a tile
     edge_px = max(round(tile_px / max(scale, 1.0)), 4 * halo_px)
     tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
     if into is not None:
@@ -132,7 +131,7 @@ def _probable(network: Network, features: np.ndarray) -> np.ndarray:
 def network_denoised(
     pixels: np.ndarray, network: Network, *, tile_px: int = 2048, limits: Limits | None = None
 ) -> np.ndarray:
-    """The plane less the noise that the network sees in it; float32 (Y, X), same scale.
+    """The plane less the noise that the network finds in it; float32 (Y, X), same scale.
 
     limits : the grey values that become 0 and 1; None takes them from these pixels
     """
@@ -154,50 +153,45 @@ def tiled_maps(plane: np.ndarray, network: Network, tile_px: int) -> np.ndarray:
     return out
 
 
-def grey_limits(pixels: np.ndarray) -> tuple[float, float]:
+def grey_limits(pixels: Plane) -> tuple[float, float]:
     """Percentile range, or the full range where only a few pixels differ from one grey value."""
     low, high = intensity_range(pixels)
-    return (low, high) if high > low else (float(pixels.min()), float(pixels.max()))
+    if high > low:
+        return low, high
+    image = Image.of(pixels, "yx")
+    ends = [(block.min(), block.max()) for block in map(image.__getitem__, image.blocks())]
+    return float(min(low for low, _ in ends)), float(max(high for _, high in ends))
 
 
-def grey_scale(image: Plane, network: Network) -> tuple[list[Limits], Shown | None]:
+def grey_scale(image: Image, network: Network) -> tuple[list[Limits], Shown | None]:
     """The grey values that become 0 and 1 in each channel of (C, Y, X), as the card says.
 
     And what the first channel shows, where that was looked at: then dim and bright objects can be
     told from those that the scale fits.
     """
     scale = GreyScale.of_card(network.card.normalisation)
+    channels = [image.channel(c) for c in range(image.shape[0])]
     if scale.of_objects:
-        channels = [Channel(image, c) for c in range(image.shape[0])]
         shown = [shown_in(channel) for channel in channels]
         pairs = zip(channels, shown, strict=True)
         low = scale.percentiles[0]
         return [object_range(channel, own.levels, low) for channel, own in pairs], shown[0]
-    planes = _in_memory(image)
     if scale == GreyScale():
-        return [grey_limits(plane) for plane in planes], None
-    return scale.limits(planes), None
+        return [grey_limits(channel) for channel in channels], None
+    return scale.limits(image), None
 
 
-def _in_memory(planes: Plane) -> np.ndarray:
-    """Pixels (C, Y, X) themselves, or an even sample of those that lie on disk."""
-    if type(planes) is np.ndarray:
-        return planes
-    step = max(1, int(np.sqrt(planes.shape[1] * planes.shape[2] / SAMPLE_PX)))
-    return np.stack([every_nth(Channel(planes, c), step) for c in range(planes.shape[0])])
-
-
-def _check_channels(pixels: Plane, network: Network) -> Plane:
-    """The image as (C, Y, X), with as many channels as the network sees."""
-    planes = pixels if len(pixels.shape) == 3 else np.asarray(pixels)[None]
+def _check_channels(pixels: Plane, network: Network) -> Image:
+    """The image as (C, Y, X), with as many channels as the network takes."""
+    image = with_channels(pixels)
     wanted = network.module.config.inputs
-    if planes.shape[0] != wanted:  # an array on disk has no len
+    if image.shape[0] != wanted:
         raise BadImage(
-            seen=f"an image of {planes.shape[0]} channel(s)",
+            seen=f"an image of {image.shape[0]} channel(s)",
             wanted=f"{wanted} channel(s), which weights {network.card.name!r} were trained on",
             do="give the channels that the network's card names, or use other weights",
         )
-    return planes
+    return image
 
 
 def check_kind(network: Network, kind: str) -> None:

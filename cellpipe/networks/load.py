@@ -27,7 +27,7 @@ class Network(NamedTuple):
 
 
 def torch_device(device: str, threads: int | None = None) -> torch.device:
-    """A device, with as many CPU threads as torch may use; None leaves them as they are.
+    """A device, with as many CPU threads as torch may use; None leaves them unchanged.
 
     Raises BadConfig for one that this machine does not have. There is no silent fall back.
     """
@@ -52,7 +52,7 @@ def load_network(name_or_path: str | Path, device: str = "cpu") -> Network:
 
     Raises
     ------
-    CellpipeError : no such weights, another file than the card tells of, or another network.
+    CellpipeError : no such weights, another file than the card describes, or another network.
     BadConfig : a device this machine does not have. There is no silent fall back to the CPU.
     """
     place = torch_device(device)

@@ -1,4 +1,4 @@
-"""How a network looks at an image: at one grey scale and one scale in space, region by region."""
+"""The view of an image for a network: one grey scale and one scale in space, region by region."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Look:
 
     limits : the grey values that become 0 and 1, of each channel
     levels : of the first channel; without them, one exposure has to show all objects
-    scale : above 1, the network sees the image enlarged. Its maps are brought back before objects
-        are told apart: labels brought back would have rough outlines.
+    scale : above 1, the image is enlarged for the network. Its maps are scaled back before objects
+        are separated: labels scaled back would have rough outlines.
     augment : whether maps are averaged over the eight turns and mirrorings of a region
     """
 
@@ -58,7 +58,7 @@ class Look:
         return draw(self.network.module, seen, precision=self.precision)
 
     def _rescaled_maps(self, image: Plane, place: Place) -> np.ndarray:
-        """Maps (outputs, Y, X) of a region, drawn at the network's scale; the same for a pixel
+        """Maps (outputs, Y, X) of a region, predicted at the network's scale; the same for a pixel
         whatever the region, but for what a halo has to hold."""
         shape = (image.shape[1], image.shape[2])
         size = scaled_shape(shape, self.scale)
@@ -73,7 +73,7 @@ class Look:
 
 
 def _there(cut: slice, scale: float, size: int, stride: int) -> slice:
-    """A range at another scale and what interpolation wants beside it, from a whole stride."""
+    """A range at another scale and the margin for interpolation, from a whole stride."""
     beside = 2 * max(scale, 1.0) + 2
     start = max(0, int(cut.start * scale - beside)) // stride * stride
     return slice(start, min(size, int(np.ceil(cut.stop * scale + beside))))

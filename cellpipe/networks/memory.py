@@ -20,9 +20,9 @@ Tile = TypeVar("Tile")
 def keep_freed_memory() -> None:
     """Keep what one frame frees for the next one, instead of giving it back to the system.
 
-    A network frees and asks for hundreds of megabytes per frame. By default glibc maps each large
-    block anew, and the kernel clears it page by page: a seventh of the time of a frame of 640 × 640
-    pixels, at the same peak memory. All threads share one heap: those that decode chunks would
+    A network frees and allocates hundreds of megabytes per frame. By default glibc maps each large
+    block again, and the kernel clears it page by page: a seventh of the time of a frame of 640 ×
+    640 pixels, at the same peak memory. All threads share one heap: those that decode chunks would
     each keep a heap of what they have freed. Does nothing where the C library is another one.
     """
     mallopt = _of_glibc("mallopt")

@@ -51,7 +51,7 @@ def traced(network: Network) -> torch.jit.ScriptModule:
 
 
 def script_bytes(network: Network) -> bytes:
-    """The file of `traced`, without what it tells of this machine.
+    """The file of `traced`, without information on this machine.
 
     TorchScript keeps the paths of the sources that were traced, and a digest over them.
     """

@@ -3,8 +3,8 @@
 Ronneberger et al. 2015 (arXiv:1505.04597), made cheap for one CPU core: the stem trades space
 for channels (Shi et al. 2016, arXiv:1609.05158), so the body works at half resolution, and the
 head trades them back. Two options: convolutions as residual blocks (He et al. 2016,
-arXiv:1512.03385), and one thin convolution at full resolution that sees the image once more and
-draws the borders.
+arXiv:1512.03385), and one thin convolution at full resolution that takes the image once more and
+sharpens the borders.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """What fixes the network's shape; stored beside its weights.
+    """Parameters of the network's shape; stored next to its weights.
 
-    fine : channels at full resolution that the last convolutions see beside the image; 0 leaves
-        them out, and the maps are drawn from half resolution
+    fine : channels at full resolution that the last convolutions take in addition to the image; 0
+    leaves
+        them out, and the maps are predicted at half resolution
     """
 
     inputs: int = 1
@@ -140,11 +141,11 @@ class UNet(nn.Module):
         return self.draw(self.near(torch.cat([x, image], 1))) if self.config.fine else x
 
     def _last_layer(self) -> tuple[str, int]:
-        """The layer that draws the maps, and its channels per map."""
+        """The layer that predicts the maps, and its channels per map."""
         return ("draw", 1) if self.config.fine else ("head", self.config.stem**2)
 
     def with_outputs(self, outputs: tuple[str, ...]) -> UNet:
-        """A copy that draws only some of the maps: heads that only training needs are left out."""
+        """A copy with only some of the maps: heads that only training needs are left out."""
         wanted = [self.config.outputs.index(name) for name in outputs]
         copy = UNet(replace(self.config, outputs=outputs)).train(self.training)
         layer, block = self._last_layer()
@@ -155,7 +156,7 @@ class UNet(nn.Module):
         return copy
 
     def start_from(self, state: Mapping[str, Tensor], outputs: Sequence[str]) -> UNet:
-        """Take over the weights of a network of the same body that draws `outputs`, in place.
+        """Take over the weights of a network of the same body that predicts `outputs`, in place.
 
         Heads that the other network lacks keep their fresh weights. Raises RuntimeError for
         another body.

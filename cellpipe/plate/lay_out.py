@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ def lay_out(
     *,
     colors: Sequence[str],
     labels: Sequence[str],
+    volumes: Collection[str] = (),
     ngff_version: str = "0.5",
     chunk_px: int = 2048,
     store: str | None = None,
@@ -66,6 +67,7 @@ def lay_out(
     inspection : see `manifest.inspect_planes`
     colors : RRGGBB per channel
     labels : names of label layers
+    volumes : those of them that have as many planes in z as their image; the others have one
     """
     store = store or f"{inspection['plate']}.ome.zarr"
     root = layout.parent / store
@@ -84,7 +86,7 @@ def lay_out(
         else:
             tree = _image_tree(field, inspection, colors, scales, units, ngff_version, chunk_px)
             bring_image(root / field.path, tree, owned)
-        layers = _label_tree(field, labels, scales, units, ngff_version, chunk_px)
+        layers = _label_tree(field, labels, volumes, scales, units, ngff_version, chunk_px)
         bring_labels(root / field.path, layers, {*OWN_LAYERS, *labels}, owned)
         progress(done + 1, len(fields))
     description = {
@@ -93,6 +95,7 @@ def lay_out(
         "source": inspection.get("source"),
         "channels": inspection["channels"],
         "colors": list(colors),
+        "projection": inspection.get("projection", "max"),
         **{key: inspection[key] for key in SCALE if key in inspection},
         "ngff_version": ngff_version,
         "chunk_px": chunk_px,
@@ -203,20 +206,21 @@ def _image_tree(
 def _label_tree(
     field: Field,
     labels: Sequence[str],
+    volumes: Collection[str],
     scales: Sequence[Sequence[float]],
     units: Mapping[str, str | None],
     version: str,
     chunk_px: int,
 ) -> trees.Tree:
-    """Label layers of an image: its pyramid, without channels and with one plane in z."""
+    """Label layers of an image: its pyramid, without channels; one plane in z, but for volumes."""
     if not labels:
         return {}
     axes = field.axes.replace("c", "")
-    flat = [field.size(axis) if axis != "z" else 1 for axis in axes]
     kept = [i for i, axis in enumerate(field.axes) if axis != "c"]
     own_scales = [[scale[i] for i in kept] for scale in scales]
     tree = {".": trees.label_layers(labels, version)}
     for name in labels:
+        flat = [1 if axis == "z" and name not in volumes else field.size(axis) for axis in axes]
         tree[name] = trees.group(trees.label_layer(axes, own_scales, units, name, version), version)
         for k, scale in enumerate(own_scales):
             finer = [round(coarse / own) for coarse, own in zip(scale, own_scales[0], strict=True)]

@@ -24,7 +24,9 @@ import numpy as np
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.files.asides import sweep
 from cellpipe.files.removal import refuse_elsewhere, remove
-from cellpipe.image.tiles import Channel, Plane
+from cellpipe.image.axes import Image
+from cellpipe.image.projection import only_plane
+from cellpipe.image.tiles import Plane
 from cellpipe.image.units import Scale, square_edge
 from cellpipe.plate.chunks import (
     MEND,
@@ -33,7 +35,6 @@ from cellpipe.plate.chunks import (
     chunk_places,
     digest_chunks,
     missing_chunks,
-    read_planes,
     refuse_missing,
     refuse_torn,
     scaled,
@@ -93,6 +94,7 @@ class Plate:
         self.scale: Scale = Scale.from_dict(self._described)
         self.time_step_s: float = self.scale.step  # 1 frame where unknown
         self.label_names: list[str] = self._described["labels"]
+        self.projection: str = self._described.get("projection", "max")  # of stacks in z
         self.in_place: bool = bool(self._described.get("source"))
         # kept per plate, not per process: a plate that is laid out again has new arrays
         self._open = lru_cache(maxsize=512)(partial(_opened, owned=self.layout.parent))
@@ -119,35 +121,21 @@ class Plate:
     def channel_index(self, channel: str) -> int:
         return self.channels.index(channel)
 
-    def read_frame(
+    def frame(
         self, well: str, field: int, t: int, channels: list[str] | None = None, level: int = 0
-    ) -> np.ndarray:
-        """Pixels of one frame, shape (C, Y, X), the maximum over z, in the stored dtype.
+    ) -> Image:
+        """Pixels of one frame, an image (C, Z, Y, X) in the stored dtype; not read yet.
 
         Raises BadImage where a chunk was never written, because zarr would give zeros.
         """
         where = self.fields[well, field]
         array = self.array(where, level)
         what = f"{self.name} {well} field {field} frame {t}"
-        planes = []
-        for c in [self.channel_index(name) for name in channels or self.channels]:
-            index = _index(where.axes, t=t, c=c)
-            refuse_missing(self.missing(where, level, index), what)
-            stack = read_planes(array, index, what)
-            planes.append(stack[0] if len(stack) == 1 else stack.max(axis=0))
-        return np.stack(planes)
-
-    def open_frame(
-        self, well: str, field: int, t: int, channels: list[str] | None = None
-    ) -> StoredFrame:
-        """Like `read_frame`, but read by slices: for frames that are too large to be held."""
-        where = self.fields[well, field]
-        what = f"{self.name} {well} field {field} frame {t}"
         wanted = [self.channel_index(name) for name in channels or self.channels]
         indices = [_index(where.axes, t=t, c=c) for c in wanted]
         for index in indices:
-            refuse_missing(self.missing(where, 0, index), what)
-        return StoredFrame(self.array(where, 0), indices, what)
+            refuse_missing(self.missing(where, level, index), what)
+        return Image(StoredFrame(array, indices, _z(where.axes), what), "czyx")
 
     def write_plane(
         self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray
@@ -161,38 +149,40 @@ class Plate:
             coarse = coarse[: array.shape[-2], : array.shape[-1]]
             array[_index(where.axes, t=t, c=c, z=z)] = _as_plane(coarse, array)
 
-    def read_labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> np.ndarray:
-        """Labels of one frame, shape (Y, X), uint32. Raises BadImage where they are missing."""
+    def labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> Image:
+        """Labels of one frame, an image (Z, Y, X), uint32; not read yet.
+
+        Raises BadImage where they are missing.
+        """
         array, index = self._label_array(well, field, t, name, level)
         what = f"{name} of {self.name} {well} field {field} frame {t}"
         refuse_missing(missing_chunks(array, index), what)
-        return read_planes(array, index, what)[0]
+        z = _z(self.fields[well, field].axes.replace("c", ""))
+        return Image(StoredFrame(array, [index], z, what), "czyx").channel(0)
 
-    def open_labels(self, well: str, field: int, t: int, name: str) -> Channel:
-        """Like `read_labels`, but read by slices: for frames that are too large to be held."""
-        array, index = self._label_array(well, field, t, name, 0)
+    def flat_labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> Image:
+        """`labels` of one plane, (Y, X). Raises BadImage for a stack of labels."""
         what = f"{name} of {self.name} {well} field {field} frame {t}"
-        refuse_missing(missing_chunks(array, index), what)
-        return Channel(StoredFrame(array, [index], what))
+        return only_plane(self.labels(well, field, t, name, level), what)
 
-    def write_labels(
-        self, well: str, field: int, t: int, name: str, labels: np.ndarray | Plane
-    ) -> None:
-        """Write the labels (Y, X) of one frame and their pyramid (pixels of level 0).
+    def read_labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> np.ndarray:
+        """`flat_labels`, read."""
+        return self.flat_labels(well, field, t, name, level).whole()
 
-        Labels that are not an array, but on disk, are written chunk by chunk.
-        """
+    def write_labels(self, well: str, field: int, t: int, name: str, labels: Plane) -> None:
+        """Write the labels (Y, X) or (Z, Y, X) of one frame, by chunk, and their pyramid: pixels
+        of level 0."""
+        stack = Image.of(labels, "zyx" if len(labels.shape) == 3 else "yx")
+        planes = [stack.plane(z) for z in range(stack.size("z"))] if "z" in stack.axes else [stack]
+        axes = self.fields[well, field].axes.replace("c", "")
         for level in range(len(self.fields[well, field].levels)):
-            array, index = self._label_array(well, field, t, name, level)
-            if not isinstance(labels, np.ndarray):
-                write_sampled(labels, array, index)
-                continue
-            rows, columns = (
-                np.minimum(np.arange(coarse) * round(full / coarse), full - 1)
-                for full, coarse in zip(labels.shape, array.shape[-2:], strict=True)
-            )
-            nearest = labels if level == 0 else labels[np.ix_(rows, columns)]
-            array[index] = _as_plane(nearest.astype(np.uint32, copy=False), array)
+            array, _ = self._label_array(well, field, t, name, level)
+            z_axis = _z(axes)
+            depth = 1 if z_axis is None else array.shape[z_axis]
+            if len(planes) != depth:
+                raise ValueError(f"{len(planes)} planes of {name} where {depth} were laid out")
+            for z, plane in enumerate(planes):
+                write_sampled(plane, array, _index(axes, t=t, z=z))
 
     def has_frame(self, well: str, field: int, t: int, name: str | None = None) -> bool:
         """Whether every chunk of a frame (or of its labels) has been written, and is whole."""
@@ -309,6 +299,11 @@ def _index(axes: str, **at: int) -> tuple[slice, ...]:
         slice(at[axis], at[axis] + 1) if axis in at and axis not in "yx" else slice(None)
         for axis in axes
     )
+
+
+def _z(axes: str) -> int | None:
+    """Place of the axis Z."""
+    return axes.index("z") if "z" in axes else None
 
 
 def _opened(path: Path, owned: Path) -> zarr.Array:

@@ -1,4 +1,4 @@
-"""Frames of an array region by region: read without holding a plane, written chunk by chunk."""
+"""Frames of an array by block: read without holding a plane, written chunk by chunk."""
 
 from __future__ import annotations
 
@@ -15,25 +15,33 @@ BLOCK_PX = 2048  # edge of what is held at once
 
 
 class StoredFrame:
-    """Channels (C, Y, X) of one frame, the maximum over z; slices read only their own chunks.
+    """Channels (C, Z, Y, X) of one frame; slices read only their own chunks.
 
-    indices : index of each channel in the array, full in y and x
+    indices : index of each channel in the array, full in z, y and x
+    z : the array's axis Z, or None
     """
 
-    def __init__(self, array: Array, indices: Sequence[tuple[slice, ...]], what: str) -> None:
-        self.array, self.indices, self.what = array, list(indices), what
-        self.shape = (len(self.indices), *array.shape[-2:])
+    def __init__(
+        self, array: Array, indices: Sequence[tuple[slice, ...]], z: int | None, what: str
+    ) -> None:
+        self.array, self.indices, self.z, self.what = array, list(indices), z, what
+        depth = 1 if z is None else array.shape[z]
+        self.shape = (len(self.indices), depth, *array.shape[-2:])
         self.dtype = np.dtype(array.dtype)
-        self.ndim = 3
 
     def __getitem__(self, place: Any) -> np.ndarray:
-        """Slices of channels, y and x. Raises BadImage for a chunk that is torn."""
-        c, y, x = place
-        stacks = [read_planes(self.array, (*i[:-2], y, x), self.what) for i in self.indices[c]]
-        return np.stack([stack[0] if len(stack) == 1 else stack.max(axis=0) for stack in stacks])
+        """Slices of channels, z, y and x. Raises BadImage for a chunk that is torn."""
+        c, z, y, x = place
+        stacks = []
+        for index in self.indices[c]:
+            wanted = [*index[:-2], y, x]
+            if self.z is not None:
+                wanted[self.z] = z
+            stacks.append(read_planes(self.array, tuple(wanted), self.what))
+        return np.stack(stacks)
 
     def __setitem__(self, place: Any, value: Any) -> None:
-        raise TypeError("stored pixels are never written to by region")
+        raise TypeError("stored pixels are written by plane")
 
 
 def write_sampled(labels: Plane, array: Array, index: tuple[slice, ...]) -> None:

@@ -20,7 +20,7 @@ Row = dict[str, str]
 
 
 def facts_of_scale(inspection: Mapping[str, Any]) -> dict[str, str]:
-    """Pixel size, z step and time step of a plate, with their sources, as text."""
+    """Pixel size, z step, projection and time step of a plate, with their sources, as text."""
     y, x = inspection.get("pixel_size_y_um"), inspection.get("pixel_size_x_um")
     if y and x:
         size = f"{in_words(y, x)} ({inspection['pixel_size_source']})"
@@ -34,6 +34,9 @@ def facts_of_scale(inspection: Mapping[str, Any]) -> dict[str, str]:
     if any(int(field.get("n_z", 1)) > 1 for field in fields):
         z = inspection.get("z_step_um")
         facts["z step"] = f"{z:g} µm ({inspection['z_step_source']})" if z else "unknown"
+        depth = max(int(field.get("n_z", 1)) for field in fields)
+        method = inspection.get("projection", "max")
+        facts["projection"] = f"{method} over z, of up to {depth} planes"
     if any(int(field.get("n_t", 1)) > 1 for field in fields):
         step = inspection.get("time_step_s")
         source = inspection.get("time_step_source")

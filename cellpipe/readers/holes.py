@@ -148,8 +148,8 @@ def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:
     if len(set(depths.values())) > 1:
         raise BadConfig(
             seen="stacks of " + ", ".join(f"{n} planes ({c})" for c, n in sorted(depths.items())),
-            wanted="stacks of one depth in all channels, for 'ingest.project_z: false'",
-            do="set 'ingest.project_z' to true, or leave a channel out",
+            wanted="stacks of one depth in all channels, for 'project.keep_stack: true'",
+            do="set 'project.keep_stack' to false, or leave a channel out",
         )
     return sorted(channel for channel, n in n_z.items() if depths and n == 1)
 

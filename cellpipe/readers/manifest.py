@@ -104,7 +104,7 @@ def inspect_planes(
     read: Callable[[str, int], Header],
     pixel_size_um: Given,
     time_step_s: float | None,
-    project_z: bool,
+    keep_stack: bool,
     same: Callable[[str, str], bool] = lambda one, other: False,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Describe a plate by its planes.
@@ -141,8 +141,8 @@ def inspect_planes(
     stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
     groups = dict(tuple(planes.groupby(FIELD)))
     n_t, n_z = expected_frames(counted), stack_sizes(planes)
-    repeated = [] if project_z else refuse_uneven_stacks(n_z)
-    stack = 1 if project_z else max(n_z.values(), default=1)
+    repeated = refuse_uneven_stacks(n_z) if keep_stack else []
+    stack = max(n_z.values(), default=1) if keep_stack else 1
     step, late = time_step(groups, headers, read, time_step_s)
     fields = [
         _field(*place, [n_t[place], len(channels), stack, *header.shape], stored, n_z)

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import ndimage
 
 from cellpipe.errors import BadConfig
-from cellpipe.image.normalise import SAMPLE_PX
-from cellpipe.image.tiles import Plane, blocks, every_nth, widened
-from cellpipe.segment.nuclei import check_plane
+from cellpipe.image.axes import Image
+from cellpipe.image.checks import check_axes, check_plane
+from cellpipe.image.tiles import Place, Plane
 
 if TYPE_CHECKING:
     from cellpipe.networks.load import Network
 
 Method = Literal["off", "gaussian", "median", "nlm", "learned"]
+Smoothing = Callable[[np.ndarray], np.ndarray]  # of a block (Y, X), float32
 HALO_PX = 128  # what the farthest seeing method, the network, takes into account
 METHODS = ("off", "gaussian", "median", "nlm", "learned")
 
 
 def denoise(
-    pixels: np.ndarray,
+    pixels: Plane,
     *,
     method: Method = "off",
     sigma_px: float = 1.0,
     strength: float = 1.0,
     network: Network | None = None,
     tile_px: int = 2048,
-    limits: tuple[float, float] | None = None,
-) -> np.ndarray:
+) -> Plane:
     """One plane with less noise, on the same intensity scale.
 
     Parameters
@@ -38,12 +39,12 @@ def denoise(
     pixels : (Y, X), any integer or float type
     method : "off"; "gaussian" and "median" of width `sigma_px`; "nlm", non-local means with the
         noise estimated from the image; "learned", weights of `network`, else the shipped "denoise"
-    strength : 0 leaves the image as it is, 1 is the full method
-    limits : for "learned", the grey values that become 0 and 1; None takes them from the plane
+    strength : 0 leaves the image unchanged, 1 is the full method
 
     Returns
     -------
-    float32 (Y, X); "off" returns `pixels` itself, in its own type
+    float32 (Y, X); "off" returns `pixels` itself, in its own type. Of an image of several blocks,
+    each is the same as in the whole image, but that "nlm" estimates the noise of each.
 
     Raises
     ------
@@ -61,41 +62,37 @@ def denoise(
         )
     if method == "off":
         return pixels
-    check_plane(pixels)
-    image = pixels.astype(np.float32)
-    if strength == 0 or not image.max() > image.min():
-        return image
+    check_axes(pixels)
+    image = Image.of(pixels, "yx")
+    smoothing: Smoothing
     if method == "gaussian":
-        smooth = ndimage.gaussian_filter(image, sigma_px)
+        smoothing = partial(ndimage.gaussian_filter, sigma=sigma_px)
     elif method == "median":
-        smooth = ndimage.median_filter(image, size=2 * max(1, round(sigma_px)) + 1)
+        smoothing = partial(ndimage.median_filter, size=2 * max(1, round(sigma_px)) + 1)
     elif method == "nlm":
-        smooth = _non_local_means(image)
+        smoothing = _non_local_means
     else:
-        from cellpipe.networks.infer import network_denoised
+        smoothing = _by_network(image, network, tile_px)
 
-        weights = network or _shipped_denoiser()
-        smooth = network_denoised(image, weights, tile_px=tile_px, limits=limits)
-    return image + np.float32(strength) * (smooth - image)
+    def denoised(place: Place) -> np.ndarray:
+        block = image[place]
+        check_plane(block)
+        grey = block.astype(np.float32)
+        if strength == 0 or not grey.max() > grey.min():
+            return grey
+        return grey + np.float32(strength) * (smoothing(grey) - grey)
+
+    return image.by_block(denoised, np.float32, HALO_PX)
 
 
-def denoise_by_region(
-    plane: Plane, into: Plane, *, method: Method = "off", block_px: int = 1792, **options: Any
-) -> None:
-    """`denoise` for a plane (Y, X) that is read by slices, into another, float32.
+def _by_network(image: Image, network: Network | None, tile_px: int) -> Smoothing:
+    """Denoising of a block by a network, on the grey scale of the whole image."""
+    from cellpipe.networks.infer import grey_limits, network_denoised
 
-    Every block is the same as in the whole plane, but that "nlm" estimates the noise of each.
-    """
-    limits = None
-    if method == "learned":
-        from cellpipe.networks.infer import grey_limits
-
-        step = max(1, int(np.sqrt(plane.shape[0] * plane.shape[1] / SAMPLE_PX)))
-        limits = grey_limits(every_nth(plane, step))
-    for place in blocks(plane.shape, block_px):
-        outer, inner = widened(place, HALO_PX, plane.shape)
-        seen = np.asarray(plane[outer])
-        into[place] = denoise(seen, method=method, limits=limits, **options)[inner]
+    limits = None if image.one_block else grey_limits(image)  # those of one block are its own
+    return partial(
+        network_denoised, network=network or _shipped_denoiser(), tile_px=tile_px, limits=limits
+    )
 
 
 def _non_local_means(image: np.ndarray) -> np.ndarray:

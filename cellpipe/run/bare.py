@@ -29,6 +29,7 @@ from cellpipe.classify.cells import classify_cells
 from cellpipe.files.tables import read_table
 from cellpipe.plate.plate import Plate
 from cellpipe.run.frames import denoise, detect, measure, segment
+from cellpipe.run.frames.project import project_frame
 from cellpipe.run.plates.classify import train_classifier
 from cellpipe.run.plates.profile import profile_plate
 from cellpipe.run.receipts import read_rows
@@ -120,7 +121,7 @@ def _seconds_of(layout: Path, frames: Sequence[Frame], config: Mapping[str, Any]
             "denoise": denoise.load_denoiser(config["denoise"], config["device"], 1),
             "spots": detect.load_spot_network(config["detect"], config["device"], 1),
         }
-        pixels = [plate.read_frame(*frame) for frame in frames]
+        pixels = [project_frame(plate, *frame).whole() for frame in frames]
         _stages(plate, pixels[0], config, networks)  # first calls allocate and compile
     except BaseException:
         _ready.abort()  # or the others would wait for ever

@@ -21,6 +21,7 @@ from cellpipe.files.asides import remove_leftovers
 from cellpipe.plate.plate import Plate
 from cellpipe.run import stream
 from cellpipe.run.blocks import Cut, Unit
+from cellpipe.run.frames.project import projection_params
 from cellpipe.run.job import duration, log, say, title
 from cellpipe.run.kept import units_to_keep
 from cellpipe.run.made import Made
@@ -84,9 +85,10 @@ class BlockJob:
     def keys(self, params: Mapping[str, Any]) -> Callable[[Unit], str]:
         """Key of a unit: the fingerprint that its result will have.
 
-        The pixel size is in it, because areas and distances are in µm.
+        The pixel size is in it, because areas and distances are in µm; so is the projection of
+        stacks.
         """
-        scale = {"pixel_size_um": self.plate.scale.pixel_size}
+        scale = {"pixel_size_um": self.plate.scale.pixel_size, **projection_params(self.plate)}
 
         def key(unit: Unit) -> str:
             return fingerprint(

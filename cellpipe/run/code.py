@@ -25,8 +25,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PACKAGE = Path(__file__).parents[1]
-SCRIPTS = PACKAGE.parent / "scripts"
+from cellpipe.files.workflow import FOLDER, PACKAGE
+
+SCRIPTS = FOLDER / "scripts"
 CACHE = PACKAGE / "__pycache__" / "code-digests-2.json"  # next to Python's own cache of the sources
 
 

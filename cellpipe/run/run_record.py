@@ -16,6 +16,7 @@ from typing import Any
 
 from cellpipe.errors import CellpipeError
 from cellpipe.files.publish import publish_text
+from cellpipe.files.workflow import SNAKEFILE
 
 NAME = "run.json"
 
@@ -106,9 +107,8 @@ def read_run(root: Path, configfiles: Sequence[str] = ()) -> RunRecord:
 
 
 def _from_here(root: Path, configfiles: Sequence[str]) -> RunRecord:
-    workflow = Path(__file__).parents[2]
     return RunRecord(
-        snakefile=str(workflow / "Snakefile"),
+        snakefile=str(SNAKEFILE),
         directory=os.getcwd(),
         results=os.path.relpath(root.parent),
         configfiles=[os.path.abspath(path) for path in configfiles],

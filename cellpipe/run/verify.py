@@ -103,7 +103,7 @@ def layer_faults(
             )
             return
         if name and (rows is not None or not stated):
-            absent = _absent(plate.open_labels(*place, name), rows)
+            absent = _absent(plate.flat_labels(*place, name), rows)
             if len(absent):
                 yield (
                     f"{len(absent)} label(s) of the cell table are not in it, such as {absent[0]}"

@@ -8,30 +8,32 @@ import numpy as np
 from scipy import ndimage
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.image.tiles import Box, Place, Plane, blocks, boxes_of
+from cellpipe.image.axes import Image, plain
+from cellpipe.image.checks import check_plane
+from cellpipe.image.tiles import Box, Place, Plane, blocks, boxes_of, widened
 
+SAMPLE_PX = 1 << 22  # pixels that grey levels of an image of several blocks are taken from
 SMOOTH_PX = 1.5  # takes noise out of the cytoplasm
 
 
 def grow_cells(
-    nuclei: np.ndarray,
-    pixels: np.ndarray | None = None,
+    nuclei: Plane,
+    pixels: Plane | None = None,
     *,
     pixel_size_um: float,
     method: Literal["ring", "grow"] = "ring",
     max_distance_um: float = 5.0,
-    levels: Levels | None = None,
-) -> np.ndarray:
+) -> Plane:
     """Cells around nuclei; each keeps its nucleus's value and contains all of it.
 
     Parameters
     ----------
-    nuclei : labels (Y, X)
-    pixels : cytoplasm channel (Y, X); needed by "grow"
+    nuclei : labels (Y, X); in several blocks, each is worked on with a halo of twice the reach
+    pixels : cytoplasm channel (Y, X); needed by "grow". Grey levels are those of the whole plane;
+        in several blocks, from an even sample
     method : "ring" takes every pixel nearest to a nucleus within `max_distance_um`; "grow" also
         asks for cytoplasm signal above a threshold and puts borders where the signal is low or
         changes steeply
-    levels : grey levels of the cytoplasm, for "grow"; None takes them from these pixels
 
     Returns
     -------
@@ -39,22 +41,46 @@ def grow_cells(
 
     Sources: seeded watershed, Meyer 1994; Li & Tam 1998, doi:10.1016/S0167-8655(98)00057-9.
     """
-    nuclei = nuclei.astype(np.uint32, copy=False)
-    reach_px = max_distance_um / pixel_size_um
     if method not in ("ring", "grow"):
         raise BadConfig(
             seen=f"method {method!r}", wanted="ring or grow", do="correct segment.cells.method"
         )
-    if not nuclei.any():
-        return nuclei.copy()
-    if method == "ring":
-        return _ring(nuclei, reach_px)
-    distance = ndimage.distance_transform_edt(nuclei == 0)
-    _check_channel(pixels, nuclei)
-    assert pixels is not None
-    smooth = smoothed(pixels)
-    levels = levels or levels_of(smooth, distance, reach_px)
-    return _grow_on_signal(nuclei, smooth, distance / reach_px, levels)
+    image, reach_px = Image.of(nuclei, "yx"), max_distance_um / pixel_size_um
+    halo_px = int(np.ceil(2 * reach_px)) + 32
+    levels: Levels | None = None
+    if method == "grow" and pixels is not None and not image.one_block:
+        levels = _sampled_levels(image, Image.of(pixels, "yx"), reach_px, halo_px)
+
+    def grown(place: Place) -> np.ndarray:
+        seeds = image[place].astype(np.uint32, copy=False)
+        if not seeds.any():
+            return seeds.copy()
+        if method == "ring":
+            return _ring(seeds, reach_px)
+        distance = ndimage.distance_transform_edt(seeds == 0)
+        cytoplasm = None if pixels is None else np.asarray(pixels[place])
+        _check_channel(cytoplasm, seeds)
+        assert cytoplasm is not None
+        smooth = smoothed(cytoplasm)
+        known = levels or levels_of(smooth, distance, reach_px)
+        return _grow_on_signal(seeds, smooth, distance / reach_px, known)
+
+    return image.by_block(grown, np.uint32, halo_px)
+
+
+def _sampled_levels(nuclei: Image, pixels: Image, reach_px: float, halo_px: int) -> Levels:
+    """Grey levels of the cytoplasm, from an even sample of its smoothed pixels."""
+    step = nuclei.sample_step(SAMPLE_PX)
+    smooth, distance = [], []
+    for place in nuclei.blocks(step):
+        outer, inner = widened(place, halo_px, nuclei.shape)
+        seen, ground = pixels[outer], nuclei[outer] == 0
+        check_plane(seen)
+        far = np.full(seen.shape, np.inf)  # a block without nuclei
+        away = far if ground.all() else ndimage.distance_transform_edt(ground)
+        smooth.append(smoothed(seen)[inner][::step, ::step].ravel())
+        distance.append(away[inner][::step, ::step].ravel())
+    return levels_of(np.concatenate(smooth), np.concatenate(distance), reach_px)
 
 
 def _ring(nuclei: np.ndarray, reach_px: float) -> np.ndarray:
@@ -123,46 +149,43 @@ def _grow_on_signal(
     return cells.astype(np.uint32)
 
 
-def cells_of_nuclei(nuclei: Plane, drawn: Plane, into: Plane | None = None) -> Plane:
-    """Cells that a network drew, given to their nuclei; each contains its nucleus.
+def cells_of_nuclei(nuclei: Plane, drawn: Plane) -> Plane:
+    """Predicted cells, assigned to their nuclei; each contains its nucleus.
 
-         ╭───────────────╮     a nucleus belongs to the drawn cell that covers most of it; of two
-         │  (3)  :  (4)  │     in one cell, each takes the pixels that it is nearest to
+         ╭───────────────╮     a nucleus belongs to the predicted cell that covers most of it; of
+         │  (3)  :  (4)  │     two in one cell, each takes the pixels that it is nearest to
          ╰───────────────╯
 
-    Parameters
-    ----------
     nuclei, drawn : labels (Y, X), values 1..n
-    into : a plane of zeros to fill; None makes an array. Planes that are read and written by
-        slices are never held whole.
 
     Returns
     -------
-    uint32 (Y, X), the values of `nuclei`. A drawn cell without nucleus is left out, and a nucleus
-    without drawn cell is a cell by itself.
+    uint32 (Y, X), the values of `nuclei`. Predicted cells without a nucleus are discarded; a
+    nucleus without a predicted cell becomes its own cell.
     """
-    whole: Plane = np.zeros(nuclei.shape, np.uint32) if into is None else into
+    image = Image.of(nuclei, "yx")
+    whole = image.zeros(np.uint32)
     home = _home(nuclei, drawn)
     held = np.bincount(home[home > 0], minlength=1)
     owner = np.zeros(len(held), np.uint32)
     owner[home] = np.arange(len(home))  # right where a cell holds one nucleus
     owner[0] = 0
     shared: dict[int, Box] = {}
-    for place in blocks(nuclei.shape):
-        seeds, cells = np.asarray(nuclei[place]), np.asarray(drawn[place])
+    for place in blocks(image.shape):
+        seeds, cells = image[place], np.asarray(drawn[place])
         cells = np.where(cells < len(held), cells, 0)  # the last ones may hold none
         whole[place] = np.where(seeds > 0, seeds, owner[cells])
         for value, box in boxes_of(np.where(held[cells] > 1, cells, 0), place):
             shared[value] = box | shared.get(value, box)
     for value, box in shared.items():
         _share(nuclei, drawn, whole, home, value, box.place)
-    return whole
+    return plain(whole)
 
 
 def _share(
     nuclei: Plane, drawn: Plane, cells: Plane, home: np.ndarray, value: int, box: Place
 ) -> None:
-    """Give the pixels of a drawn cell to the nearest of the nuclei that it holds."""
+    """Assign the pixels of a predicted cell to the nearest of the nuclei in it."""
     seeds = np.asarray(nuclei[box]).astype(np.uint32)
     inside = (np.asarray(drawn[box]) == value) & (seeds == 0)
     seeds[home[seeds] != value] = 0
@@ -173,7 +196,7 @@ def _share(
 
 
 def _home(nuclei: Plane, drawn: Plane) -> np.ndarray:
-    """For each value of `nuclei`, the drawn cell that covers most of it; 0 for none. (n + 1,)"""
+    """For each value of `nuclei`, the predicted cell covering most of it; 0 for none. (n + 1,)"""
     keys, counts = [], []
     for place in blocks(nuclei.shape):
         seeds, cells = np.asarray(nuclei[place]), np.asarray(drawn[place])

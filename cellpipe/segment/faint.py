@@ -1,9 +1,9 @@
-"""Objects too dim for an engine, that an eye still sees: noise averages out over their area.
+"""Objects too dim for an engine, but visible by eye: noise averages out over their area.
 
     means of 2 × 2 above the background ──► smooth, less the light around ──► islands far above
                                             what is left of the noise
 
-A single pixel of such an object lies within the noise, so that no threshold of pixels finds it.
+A single pixel of such an object is within the noise, so that no threshold of pixels finds it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def faint_objects(above: np.ndarray, covered: np.ndarray) -> int:
 
     Parameters
     ----------
-    above : how far means of 2 × 2 pixels lie above the background, (Y, X), `Shown.above`
+    above : how far means of 2 × 2 pixels are above the background, (Y, X), `Shown.above`
     covered : where objects were found, bool (Y, X)
     """
     from scipy import ndimage  # here, because reports import findings for its names alone

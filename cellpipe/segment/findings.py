@@ -1,9 +1,9 @@
-"""What raises a doubt about the objects of a field: little found, much dropped, nothing sure.
+"""What raises a doubt about the objects of a field: little found, much dropped, nothing certain.
 
     pixels, labels, what was sorted out  ──►  figures of the field  ──►  objects_flag
 
-A field in which nothing is found looks like a well without cells. So what its pixels show is held
-against what was found in them.
+A field in which nothing is found resembles a well without cells. So the signal in its pixels is
+compared with the objects found in them.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ OUTSIDE = 0.5  # share of the signal that no object covers
 DROPPED = 0.3  # share of the objects found that a filter dropped
 CUT = 0.6  # the same of those that the frame cuts: of large objects many are
 UNSURE = 0.4  # share of the objects that are neither real nor not
-LEAST = 8  # objects, for a share to be told
+LEAST = 8  # objects, for a share to be computed
 NEAR_BINS = 2  # light spreads beyond outlines
-FEW = 10  # objects: where there are fewer, fainter ones are sought
+FEW = 10  # objects: where there are fewer, fainter ones are searched
 FAINT = 3  # of these, and twice as many as were found, are a doubt
 
 NOTHING = "signal but no objects"
@@ -53,7 +53,7 @@ def signal_outside(shown: Shown, labels: Plane) -> tuple[float, float]:
 def faint_outside(n: int, shown: Shown, labels: Plane) -> int:
     """Objects too dim for `signal_outside` that none of the labels (Y, X) covers.
 
-    They are sought where no more than a few objects, `n`, were found.
+    They are searched where no more than a few objects, `n`, were found.
     """
     if n >= FEW:
         return 0

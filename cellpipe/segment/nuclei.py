@@ -7,20 +7,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from cellpipe.errors import BadImage
+from cellpipe.image.axes import Image, plain, with_channels
+from cellpipe.image.checks import check_axes, check_plane
 from cellpipe.image.object_levels import Shown
-from cellpipe.segment.engines import Engine, find, load_engine, numbered
+from cellpipe.image.tiles import Plane
+from cellpipe.segment.engines import Engine, find, load_engine, numbered, numbering
 from cellpipe.segment.sorted_out import SortedOut, sort_out
 
 
 class Segmentation(NamedTuple):
-    """labels : uint32 (Y, X), values 1..n without gaps, 0 background.
+    """labels : uint32 (Y, X), values 1..n without gaps, 0 background; of an image of several
+        blocks, a plane that is read by slices
     probability : float32 (n,), mean foreground probability of label i + 1; NaN if unknown.
     object_probability : float32 (n,), of being a real object; NaN if unknown.
     sorted_out : what was found and then dropped
     shown : what the first channel shows, where the engine looked at that"""
 
-    labels: np.ndarray
+    labels: Plane
     probability: np.ndarray
     object_probability: np.ndarray
     sorted_out: SortedOut = SortedOut()
@@ -28,7 +31,7 @@ class Segmentation(NamedTuple):
 
 
 def segment_nuclei(
-    pixels: np.ndarray,
+    pixels: Plane,
     pixel_size_um: float,
     *,
     engine: Engine | str = "cellpipe",
@@ -40,7 +43,7 @@ def segment_nuclei(
     keep_border: bool = True,
     tile_px: int = 2048,
 ) -> Segmentation:
-    """Instance labels of nuclei in one image; or of whole cells, by an engine that knows them.
+    """Instance labels of nuclei in one image; or of whole cells, by an engine for them.
 
     Parameters
     ----------
@@ -48,11 +51,11 @@ def segment_nuclei(
     pixel_size_um : edge of a pixel
     engine : what `cellpipe.segment.engines.load_engine` returned; or the name of an engine that
         needs nothing more: "cellpipe" (the shipped weights "nuclei"), "classical"
-    diameter_um : typical nucleus; engines that know one scale only rescale the image by it, and
+    diameter_um : typical nucleus; engines for one scale rescale the image by it, and
         the classical one estimates it when it is None
     probability_threshold : least probability of a nucleus; None leaves it to the engine
-    min_object_probability : objects that are less probably real are dropped; None: than what the
-        engine's weights say. Above 0, an engine that does not know the probability has no objects
+    min_object_probability : objects with a lower probability of being real are discarded; None: the
+        threshold of the engine's weights. Above 0, an engine without probabilities has no objects
     min_area_um2, max_area_um2 : objects outside are dropped; None drops none, but for what the
         engine itself takes for debris
     keep_border : False drops objects that touch the frame, since their area is wrong
@@ -63,14 +66,14 @@ def segment_nuclei(
     BadImage : not a plane, or NaN or infinite pixels. A flat image has no nuclei and no error.
     """
     if isinstance(engine, str):
-        check_plane(pixels)  # engines that go by their name alone see one channel
+        check_axes(pixels)  # engines that go by their name alone see one channel
         engine = _ready(engine)
-    planes = pixels if pixels.ndim == 3 and len(pixels) else pixels[None]
-    for plane in planes:
-        check_plane(plane)
-    if not any(plane.max() > plane.min() for plane in planes):
+    if len(pixels.shape) != 3 or not pixels.shape[0]:
+        check_axes(pixels)
+    image = with_channels(pixels)
+    if not _has_contrast(image):
         none = np.zeros(0, np.float32)
-        return Segmentation(np.zeros(planes.shape[1:], np.uint32), none, none)
+        return Segmentation(plain(image.zeros(np.uint32)), none, none)
     found = find(
         engine,
         pixels,
@@ -79,9 +82,8 @@ def segment_nuclei(
         probability_threshold=probability_threshold,
         tile_px=tile_px,
     )
-    labels = np.asarray(found.labels)
     px_um2 = pixel_size_um**2
-    area, border = _areas_and_border(labels, len(found.probability))
+    area, border = _areas_and_border(found.labels, len(found.probability))
     keep, out = sort_out(
         area,
         border,
@@ -91,37 +93,30 @@ def segment_nuclei(
         max_area_px=None if max_area_um2 is None else max_area_um2 / px_um2,
         keep_border=keep_border,
     )
-    kept, old = numbered(labels, keep)
+    table, old = numbering(keep)
+    labels = Image.of(found.labels, "yx")
+    kept = labels.by_block(lambda place: table[labels[place]], np.uint32)
     of_kept = found.probability[old - 1], found.object_probability[old - 1]
     return Segmentation(kept, *of_kept, out, found.shown)
+
+
+def _has_contrast(image: Image) -> bool:
+    """Whether any channel (C, Y, X) has more than one grey value. BadImage for bad pixels."""
+    differs = False
+    for c in range(image.shape[0]):
+        channel, ends = image.channel(c), []
+        check_axes(channel)
+        for place in channel.blocks():
+            block = channel[place]
+            check_plane(block)
+            ends.append((block.min(), block.max()))
+        differs |= bool(max(high for _, high in ends) > min(low for low, _ in ends))
+    return differs
 
 
 @lru_cache(maxsize=2)
 def _ready(engine: str) -> Engine:
     return load_engine(engine)
-
-
-def check_plane(pixels: np.ndarray) -> None:
-    """Refuse what no engine can take: wrong axes, an empty array, NaN or infinite pixels."""
-    if pixels.ndim != 2 or pixels.size == 0:
-        raise BadImage(
-            seen=f"pixels of shape {pixels.shape}",
-            wanted="one plane (Y, X)",
-            do="choose one channel and project z first",
-        )
-    if pixels.dtype.kind not in "buif":
-        raise BadImage(
-            seen=f"pixels of type {pixels.dtype}",
-            wanted="integer or float intensities",
-            do="convert the image",
-        )
-    if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
-        bad = int(np.size(pixels) - np.isfinite(pixels).sum())
-        raise BadImage(
-            seen=f"{bad} pixels that are NaN or infinite",
-            wanted="finite intensities",
-            do="find what wrote them; zeros are better than NaN",
-        )
 
 
 def filter_labels(
@@ -145,11 +140,20 @@ def filter_labels(
     return numbered(labels, kept)
 
 
-def _areas_and_border(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+def _areas_and_border(labels: Plane, n: int) -> tuple[np.ndarray, np.ndarray]:
     """Pixels of each value up to `n` or more, and whether it touches the frame; (values,)."""
-    area = np.bincount(labels.ravel(), minlength=n + 1)
+    image, touching = Image.of(labels, "yx"), []
+    area = np.zeros(n + 1, np.int64)
+    bottom, right = image.shape
+    for y, x in image.blocks():
+        block = image[y, x]
+        own = np.bincount(block.ravel(), minlength=len(area))
+        own[: len(area)] += area
+        area = own
+        touching += [block[0]] * (y.start == 0) + [block[-1]] * (y.stop == bottom)
+        touching += [block[:, 0]] * (x.start == 0) + [block[:, -1]] * (x.stop == right)
     border = np.zeros(len(area), bool)
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+    for edge in touching:
         border[edge] = True
     return area, border
 

@@ -1,4 +1,5 @@
-"""How sharp the objects of a field are, so that a field out of focus is told from the others.
+"""How sharp the objects of a field are, so that a field out of focus is distinguished from the
+others.
 
     detail at 2 and 4 pixels  ÷  detail at 8 and 16 pixels,  where there are objects
 

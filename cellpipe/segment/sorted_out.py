@@ -22,7 +22,7 @@ class SortedOut(NamedTuple):
 
     undecided : share of the objects found that are neither probably real nor probably not
     diameter_px : typical of the objects that are kept, NaN for none
-    known_px : diameters that the engine knows, brought to the image's scale; None: not known
+    known_px : diameters that the engine was trained on, at the image's scale; None: not known
     """
 
     improbable: int = 0

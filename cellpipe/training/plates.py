@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.image.projection import project
 from cellpipe.plate.chunks import chunk_files, read_planes
 from cellpipe.plate.plate import open_in_place
 from cellpipe.readers.ome_zarr import describe_labels, describe_source
@@ -55,15 +56,16 @@ class FramePair:
     t: int
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels (C, Y, X) and labels (Y, X) uint32, relabelled 1..n; both the maximum over z."""
+        """Pixels (C, Y, X) and labels (Y, X) uint32, relabelled 1..n; of stacks, both the maximum
+        over z."""
         what, pixels = str(self.image), open_in_place(self.image)
         planes = [
-            read_planes(pixels, _index(self.axes, t=self.t, c=c), what).max(axis=0)
+            project(read_planes(pixels, _index(self.axes, t=self.t, c=c), what))
             for c in self.channels
         ]
         labels = open_in_place(self.label)
         found = read_planes(labels, _index(self.label_axes, t=self.t), str(self.label))
-        return np.stack(planes), compact(found.max(axis=0))
+        return np.stack(planes), compact(project(found))
 
     def labelled(self) -> bool:
         """Whether anything was ever written here. Missing chunks read as zeros, as "no objects"."""

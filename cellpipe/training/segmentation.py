@@ -132,7 +132,7 @@ def in_use(module: UNet, plan: Plan, scale: GreyScale) -> Network:
 
 def found_labels(network: Network, pixels: np.ndarray) -> np.ndarray:
     """What the network finds in pixels (C, Y, X), by default; labels (Y, X)."""
-    return segment_nuclei(pixels, 1.0, engine=CellpipeEngine(network)).labels
+    return np.asarray(segment_nuclei(pixels, 1.0, engine=CellpipeEngine(network)).labels)
 
 
 def score_images(network: Network, pairs: pd.DataFrame) -> pd.DataFrame:

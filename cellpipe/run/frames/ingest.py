@@ -12,6 +12,7 @@ import numpy as np
 
 from cellpipe.errors import BadImage
 from cellpipe.image.levels import level_figures
+from cellpipe.image.projection import project
 from cellpipe.image.saturation import top_of
 from cellpipe.quality.blank import blank_share
 
@@ -22,7 +23,7 @@ def assemble(
     *,
     dtype: str,
     n_z: Mapping[str, int],
-    project_z: bool,
+    projection: str | None,
 ) -> np.ndarray:
     """Stack planes of one shape into a frame.
 
@@ -32,11 +33,11 @@ def assemble(
     channels : in the order of the channel axis
     dtype : of the frame
     n_z : planes that each channel should have
-    project_z : give the maximum over z
+    projection : of each stack, see `cellpipe.image.projection`; None: the stacks themselves
 
     Returns
     -------
-    array, shape (C, Z, Y, X); Z is 1 if `project_z`. A channel of one plane among stacks is
+    array, shape (C, Z, Y, X); Z is 1 after a projection. A channel of one plane among stacks is
     repeated in every z.
 
     Raises
@@ -50,13 +51,15 @@ def assemble(
             wanted=f"its channels: {', '.join(channels)}",
             do="copy the missing files from the microscope, then run again",
         )
-    depth = 1 if project_z else max(n_z.values(), default=1)
+    depth = 1 if projection else max(n_z.values(), default=1)
     stacks = []
     for channel in channels:
         stack = [plane for (name, _), plane in sorted(planes.items()) if name == channel]
         _refuse_holes(channel, len(stack), n_z.get(channel, 1))
-        whole = np.max(stack, axis=0)[None] if project_z else np.stack(stack)
-        # one plane among stacks: the same in every z, so that its maximum is itself
+        whole = np.stack(stack)
+        if projection:
+            whole = project(whole, projection)[None]
+        # one plane among stacks: the same in every z, so that its projection is itself
         stacks.append(np.repeat(whole, depth, axis=0) if len(whole) == 1 < depth else whole)
     return np.stack(stacks).astype(dtype, copy=False)
 

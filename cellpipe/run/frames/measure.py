@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellpipe.correct.illumination import above_background
+from cellpipe.image.axes import Image
 from cellpipe.image.saturation import shares_of_objects, top_of
-from cellpipe.image.tiles import Channel, Plane
+from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize
-from cellpipe.measure.objects import measure_cells
-from cellpipe.measure.regions import measure_by_region
+from cellpipe.measure.cells import measure_cells
 
 Options = Mapping[str, Any]
 
@@ -31,21 +30,20 @@ def measure_frame(
 
     <channel>_saturated is the share of an object's pixels at the end of the camera's scale.
 
-    Labels (Y, X) and pixels (C, Y, X) that are no arrays are read by slices.
+    Labels are (Y, X) and pixels (C, Y, X), all in the same blocks.
     """
-    ratios, above = measuring["ratios"], measuring["subtract_background"]
-    stored, tops = pixels, [top_of(Channel(pixels, c)) for c in range(len(channels))]
-    if isinstance(pixels, np.ndarray):
-        around = None if cells is None else np.asarray(cells)
-        whole = np.asarray(nuclei)
-        if above:
-            pixels = above_background(pixels, whole if around is None else around)
-        rows = measure_cells(whole, around, pixels, channels, pixel_size_um, ratios)
-    else:
-        rows = measure_by_region(
-            nuclei, cells, pixels, channels, pixel_size_um, ratios, subtract_background=above
-        )
+    image = Image.of(pixels, "cyx")
+    tops = [top_of(image.channel(c)) for c in range(len(channels))]
+    rows = measure_cells(
+        nuclei,
+        cells,
+        image,
+        channels,
+        pixel_size_um,
+        measuring["ratios"],
+        subtract_background=measuring["subtract_background"],
+    )
     rows.insert(0, "object", pd.Series(objects, rows.index, dtype="str"))
-    shares = shares_of_objects(nuclei, stored, rows["label"].to_numpy(np.int64), tops)
+    shares = shares_of_objects(nuclei, image, rows["label"].to_numpy(np.int64), tops)
     named = {f"{channel}_saturated": shares[:, c] for c, channel in enumerate(channels)}
     return rows.assign(**named)

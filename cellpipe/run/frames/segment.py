@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from cellpipe.image import square
+from cellpipe.image.axes import Image, plain
 from cellpipe.image.object_levels import shown_in
-from cellpipe.image.quality import image_quality, quality_by_region
-from cellpipe.image.scratch import MakePlane
-from cellpipe.image.tiles import Channel, Plane, Selected
+from cellpipe.image.quality import image_quality
+from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize, square_edge
-from cellpipe.segment import regions
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
-from cellpipe.segment.engines import NAMES, RegionEngine, load_engine
+from cellpipe.segment.engines import NAMES, BlockEngine, load_engine
 from cellpipe.segment.findings import faint_outside, object_findings, signal_outside
 from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.probabilities import OF_OBJECTS
@@ -52,29 +51,36 @@ def seen_by(segment: Options, part: str) -> list[str]:
 
 
 def segment_frame(
-    pixels: np.ndarray, pixel_size_um: PixelSize, segment: Options, networks: Options
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    pixels: Plane, pixel_size_um: PixelSize, segment: Options, networks: Options
+) -> tuple[dict[str, Plane], dict[str, Any]]:
     """Nuclei, and cells around them, of one frame; or cells alone.
 
     Parameters
     ----------
-    pixels : array, shape (C, Y, X), the channels of `segmented_channels`
-    pixel_size_um : edge of a pixel; (y, x) where pixels are not square: see `segment.square`
+    pixels : (C, Y, X), the channels of `segmented_channels`
+    pixel_size_um : edge of a pixel; (y, x) where pixels are not square: see `image.square`
 
     Returns
     -------
-    layers : name → labels uint32 (Y, X)
+    layers : name → labels uint32 (Y, X), in the blocks of the frame
     figures : number of objects, their mean probability, image quality
+
+    Raises
+    ------
+    BadConfig : a frame of several blocks whose pixels are not square
     """
+    image = Image.of(pixels, "cyx")
     if isinstance(pixel_size_um, tuple):
-        return _segment_on_squares(pixels, pixel_size_um, segment, networks)
+        if not image.one_block:
+            square_edge(pixel_size_um, "frames above 'segment.whole_frame_mpx'")
+        return _segment_on_squares(image.whole(), pixel_size_um, segment, networks)
     channels = segmented_channels(segment)
     seen, drawn = (
-        pixels[[channels.index(name) for name in seen_by(segment, part)]]
+        image.channels([channels.index(name) for name in seen_by(segment, part)])
         for part in ("nuclei", "cells")
     )
     nuclei = segment_nuclei(
-        seen if len(seen) > 1 else seen[0],
+        plain(seen if seen.shape[0] > 1 else seen.channel(0)),
         pixel_size_um,
         **nuclei_options(segment),
         engine=networks["nuclei"],
@@ -82,17 +88,17 @@ def segment_frame(
     layers = {segment["objects"]: nuclei.labels}
     if segment["cells"]["method"] != "off":
         layers["cells"] = _cells_around(nuclei.labels, drawn, pixel_size_um, segment, networks)
-    return layers, _figures(nuclei, seen[0]) | image_quality(pixels[0])
+    return layers, _figures(nuclei, seen.channel(0)) | image_quality(image.channel(0))
 
 
 def _segment_on_squares(
     pixels: np.ndarray, size_um: tuple[float, float], segment: Options, networks: Options
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+) -> tuple[dict[str, Plane], dict[str, Any]]:
     """`segment_frame` for pixels that are not square; an object too thin for them is left out."""
     squares = square.to_square(pixels, size_um)
     found, figures = segment_frame(squares, min(size_um), segment, networks)
     shape = (pixels.shape[-2], pixels.shape[-1])
-    layers = {name: square.from_square(labels, shape) for name, labels in found.items()}
+    layers = {name: square.from_square(np.asarray(own), shape) for name, own in found.items()}
     objects = segment["objects"]
     kept = np.unique(layers[objects])
     kept = kept[kept > 0]
@@ -113,49 +119,13 @@ def _segment_on_squares(
     }
 
 
-def can_go_by_region(networks: Options) -> bool:
-    """Whether the engine that the config asks for reads images by slices."""
-    return isinstance(networks["nuclei"], RegionEngine)
+def whole_up_to_mpx(segment: Options, networks: Options) -> float:
+    """Megapixels up to which a frame is one block; inf for engines that want it whole."""
+    by_block = isinstance(networks["nuclei"], BlockEngine)
+    return float(segment["whole_frame_mpx"]) if by_block else float("inf")
 
 
-def segment_by_region(
-    pixels: Plane, pixel_size_um: PixelSize, segment: Options, networks: Options, scratch: MakePlane
-) -> tuple[dict[str, Plane], dict[str, Any]]:
-    """`segment_frame` for an image (C, Y, X) that is read by slices; layers that are, too.
-
-    Raises BadConfig where pixels are not square.
-    """
-    pixel_size_um = square_edge(pixel_size_um, "frames above 'segment.whole_frame_mpx'")
-    channels = segmented_channels(segment)
-    seen, drawn = (
-        Selected(pixels, [channels.index(name) for name in seen_by(segment, part)])
-        for part in ("nuclei", "cells")
-    )
-    nuclei = regions.segment_by_region(
-        seen, pixel_size_um, engine=networks["nuclei"], scratch=scratch, **nuclei_options(segment)
-    )
-    layers: dict[str, Plane] = {segment["objects"]: nuclei.labels}
-    cells = segment["cells"]
-    if cells["method"] != "off":
-        layers["cells"] = around = scratch(nuclei.labels.shape, np.uint32)
-    if cells["method"] == "network":
-        found = scratch(nuclei.labels.shape, np.uint32)
-        tile_px = segment["nuclei"]["tile_px"]
-        networks["cells"].find(drawn, pixel_size_um, into=found, tile_px=tile_px)
-        cells_of_nuclei(nuclei.labels, found, around)
-    elif cells["method"] != "off":
-        regions.grow_by_region(
-            nuclei.labels,
-            Channel(drawn) if cells["channel"] else None,
-            around,
-            pixel_size_um=pixel_size_um,
-            method=cells["method"],
-            max_distance_um=cells["max_distance_um"],
-        )
-    return layers, _figures(nuclei, Channel(seen)) | quality_by_region(Channel(seen))
-
-
-def _figures(found: Segmentation | regions.SegmentedRegions, seen: Plane) -> dict[str, Any]:
+def _figures(found: Segmentation, seen: Plane) -> dict[str, Any]:
     """Of the objects of a frame: counts, doubts, and the probabilities of label i + 1 as bytes."""
     n = len(found.probability)
     shown = found.shown or shown_in(seen)
@@ -174,7 +144,7 @@ def _figures(found: Segmentation | regions.SegmentedRegions, seen: Plane) -> dic
     }
 
 
-def _of_objects(found: Segmentation | regions.SegmentedRegions) -> dict[str, np.ndarray]:
+def _of_objects(found: Segmentation) -> dict[str, np.ndarray]:
     columns = (found.probability, found.object_probability)
     return dict(zip(OF_OBJECTS, columns, strict=True))
 
@@ -186,17 +156,17 @@ def nuclei_options(segment: Options) -> dict[str, Any]:
 
 
 def _cells_around(
-    nuclei: np.ndarray, seen: np.ndarray, pixel_size_um: float, segment: Options, networks: Options
-) -> np.ndarray:
+    nuclei: Plane, seen: Image, pixel_size_um: float, segment: Options, networks: Options
+) -> Plane:
     """Cells around nuclei (Y, X), by the method of the config; `seen` (C, Y, X) shows them."""
     cells = segment["cells"]
     if cells["method"] == "network":
         tile_px = segment["nuclei"]["tile_px"]
-        drawn, _ = networks["cells"](seen, pixel_size_um, tile_px=tile_px)
-        return np.asarray(cells_of_nuclei(nuclei, drawn))
+        drawn = networks["cells"].find(plain(seen), pixel_size_um, tile_px=tile_px)
+        return cells_of_nuclei(nuclei, drawn.labels)
     return grow_cells(
         nuclei,
-        seen[0] if len(seen) else None,
+        seen.channel(0) if seen.shape[0] else None,
         pixel_size_um=pixel_size_um,
         method=cells["method"],
         max_distance_um=cells["max_distance_um"],

@@ -45,7 +45,7 @@ class Engine(Protocol):
 
         Parameters
         ----------
-        pixels : (Y, X), or (C, Y, X) for an engine that sees several channels
+        pixels : (Y, X), or (C, Y, X) for an engine that takes several channels
         pixel_size_um : edge of a pixel
         diameter_um : typical diameter of the objects; None leaves it to the engine
         probability_threshold : least probability of an object or of its pixels, 0 to 1; None
@@ -55,7 +55,7 @@ class Engine(Protocol):
         Returns
         -------
         labels : uint32 (Y, X), values 1..n without gaps, 0 background
-        probability : float32 (n,), of label i + 1; NaN where the engine knows none
+        probability : float32 (n,), of label i + 1; NaN where the engine gives none
 
         Raises
         ------
@@ -65,8 +65,8 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class RegionEngine(Protocol):
-    """An engine that can also work on an image which is read by slices."""
+class BlockEngine(Protocol):
+    """An engine that can also work through an image of several blocks."""
 
     def find(
         self,
@@ -76,21 +76,20 @@ class RegionEngine(Protocol):
         diameter_um: float | None = None,
         probability_threshold: float | None = None,
         tile_px: int = 2048,
-        into: Plane | None = None,
     ) -> Found:
         """As a call, with all that is known of the objects.
 
-        pixels : (Y, X) or (C, Y, X); where they are read by slices, (C, Y, X)
-        into : a plane of zeros (Y, X) to fill; None makes an array
+        pixels : (Y, X) or (C, Y, X); an image of several blocks is read, and its labels are
+            written, by slices
         """
         ...
 
 
-def find(engine: Engine, pixels: np.ndarray, pixel_size_um: float, **options: Any) -> Found:
-    """What any engine finds in an image that is held whole; options as in `Engine.__call__`."""
-    if isinstance(engine, RegionEngine):
+def find(engine: Engine, pixels: Plane, pixel_size_um: float, **options: Any) -> Found:
+    """What any engine finds in an image; options as in `Engine.__call__`."""
+    if isinstance(engine, BlockEngine):
         return engine.find(pixels, pixel_size_um, **options)
-    labels, probability = engine(pixels, pixel_size_um, **options)
+    labels, probability = engine(np.asarray(pixels), pixel_size_um, **options)
     return Found(labels, probability, np.full(len(probability), np.nan, np.float32))
 
 
@@ -196,9 +195,19 @@ def numbered(labels: np.ndarray, keep: np.ndarray | None = None) -> tuple[np.nda
 
     Returns labels uint32 (Y, X) and the old value of each new label, shape (n,).
     """
-    there = np.bincount(labels.ravel(), minlength=1) > 0 if keep is None else keep.copy()
-    there[0] = False
-    old = np.flatnonzero(there)
-    table = np.zeros(len(there), np.uint32)
-    table[old] = np.arange(1, len(old) + 1)
+    there = np.bincount(labels.ravel(), minlength=1) > 0 if keep is None else keep
+    table, old = numbering(there)
     return table[labels], old
+
+
+def numbering(keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each value its new number, uint32 (values,), and of each new number its old value, (n,).
+
+    keep : bool (values,); the rest, and the background, become 0
+    """
+    kept = keep.copy()
+    kept[0] = False
+    old = np.flatnonzero(kept)
+    table = np.zeros(len(kept), np.uint32)
+    table[old] = np.arange(1, len(old) + 1)
+    return table, old

@@ -22,7 +22,7 @@ from cellpipe.segment.engines.weights import WANTED, foreign_path, read_rdf
 
 FORMAT = "torchscript"
 HALO_PX = 128
-LEAST_AREA_PX = 20  # crumbs of a threshold
+LEAST_AREA_PX = 20  # debris of a threshold
 
 # raw output (C, Y, X) and least probability → labels uint32 (Y, X) and probability (n,)
 Decode = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
@@ -43,7 +43,7 @@ def load(
     weights : path of a .zip, or of a folder with rdf.yaml; nothing it refers to is downloaded
     output : what the model gives: a key of `DECODE`, or "auto"
     trained_diameter_px : typical object in the model's training images; None for what the package
-        says, which ours do. With it, images of another diameter are rescaled.
+        states, which ours do. With it, images of another diameter are rescaled.
 
     Raises BadConfig for a missing package, no weights that can be run, or a model of volumes.
     """
@@ -70,7 +70,7 @@ def load(
         """As many channels as the model was trained on, in its order."""
         channels = as_channels(pixels, (model.channels,), "bioimageio")
         diameter_px = None if diameter_um is None else diameter_um / pixel_size_um
-        # what is taken from the image (percentiles) is taken from the image as it is
+        # what is taken from the image (percentiles) is taken from the unscaled image
         planes = model.preprocessed(channels)
         planes = at_diameter(planes, diameter_px, _nearest_in(diameter_px, ours))
         size = (planes.shape[1], planes.shape[2])
@@ -218,7 +218,7 @@ def _foreground_boundary(maps: np.ndarray, probability: float) -> tuple[np.ndarr
 
 
 def _foreground_distance(maps: np.ndarray, probability: float) -> tuple[np.ndarray, np.ndarray]:
-    """What our own networks draw; the foreground as a probability."""
+    """Predictions of our own networks; the foreground as a probability."""
     drawn = np.stack([logit(maps[0]), maps[1]])
     labels = labels_from_maps(drawn, probability_threshold=probability)
     return labels, object_probability(labels, drawn[0])

@@ -46,16 +46,14 @@ class CellpipeEngine:
         diameter_um: float | None = None,
         probability_threshold: float | None = None,
         tile_px: int = 2048,
-        into: Plane | None = None,
     ) -> Found:
-        """See `cellpipe.segment.engines.RegionEngine`."""
+        """See `cellpipe.segment.engines.BlockEngine`."""
         return find_objects(
             pixels,
             self.network,
             diameter_px=None if diameter_um is None else diameter_um / pixel_size_um,
             probability_threshold=0.5 if probability_threshold is None else probability_threshold,
             tile_px=tile_px,
-            into=into,
             **self.options,
         )
 
@@ -63,6 +61,6 @@ class CellpipeEngine:
 def load(
     weights: str = "nuclei", *, device: str = "cpu", threads: int | None = None, **options: Any
 ) -> CellpipeEngine:
-    """The network of shipped weights, or of a .safetensors file with its card beside it."""
+    """The network of shipped weights, or of a .safetensors file with its card next to it."""
     torch_device(device, threads)
     return CellpipeEngine(load_network(weights, device), options)

@@ -8,7 +8,7 @@ from scipy import ndimage
 from cellpipe.networks.diameter import typical_diameter_px
 from cellpipe.segment.engines import Engine, as_channels, numbered
 
-EMPTY_CONTRAST = 3.5  # Otsu splits pure noise 2.7 sigma apart; cells lie further off
+EMPTY_CONTRAST = 3.5  # Otsu splits pure noise 2.7 sigma apart; cells differ by more
 
 
 def load(weights: str = "", *, device: str = "cpu", threads: int | None = None) -> Engine:
@@ -24,7 +24,7 @@ def classical_engine(
     probability_threshold: float | None = None,
     tile_px: int = 2048,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels of `classical_nuclei`; it knows no probabilities and needs no tiles."""
+    """Labels of `classical_nuclei`; it gives no probabilities and needs no tiles."""
     (plane,) = as_channels(pixels, (1,), "classical")
     labels = classical_nuclei(plane, None if diameter_um is None else diameter_um / pixel_size_um)
     return labels, np.full(int(labels.max()), np.nan, np.float32)
@@ -55,7 +55,7 @@ def classical_nuclei(pixels: np.ndarray, diameter_px: float | None = None) -> np
 
 
 def bright_mask(pixels: np.ndarray) -> np.ndarray:
-    """What stands out of the background, bool (Y, X); all False where there is only noise.
+    """Pixels brighter than the background, bool (Y, X); all False where there is only noise.
 
     Dim nuclei are found on square roots; then each island's outline is taken at half its own
     height, or bright nuclei would come out too large.
@@ -97,5 +97,5 @@ def diameter_of_islands_px(mask: np.ndarray) -> float:
     areas = areas[areas >= 12]
     if len(areas) == 0:
         return 20.0
-    # crumbs, less than a tenth of the large islands, do not vote
+    # debris, less than a tenth of the large islands, does not count
     return typical_diameter_px(areas[areas >= 0.1 * np.percentile(areas, 90)])

@@ -11,7 +11,7 @@ from cellpipe.segment.engines import numbered
 def at_diameter(
     planes: np.ndarray, diameter_px: float | None, trained_diameter_px: float | None
 ) -> np.ndarray:
-    """(C, Y, X) at the scale where objects have the trained diameter; as it is, if one is None."""
+    """(C, Y, X) at the scale where objects have the trained diameter; unchanged, if one is None."""
     if diameter_px is None or trained_diameter_px is None:
         return planes
     scale = trained_diameter_px / diameter_px

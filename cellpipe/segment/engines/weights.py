@@ -1,6 +1,6 @@
 """The weights of an engine, as far as they can be known without its package.
 
-Ours have a card. A file or folder of another project is named, digested, and asked for a licence
+Ours have a card. A file or folder of another project is named, digested, and needs a licence
 where its format has a place for one.
 """
 
@@ -17,7 +17,7 @@ from cellpipe.errors import BadConfig
 from cellpipe.networks.card import Card, load_card
 from cellpipe.segment.engines import FOREIGN
 
-# what lies on disk, and where a person gets it
+# what is on disk, and where to get it
 WANTED = {
     "cellpose": (
         "the path of a Cellpose 3 model file",
@@ -57,7 +57,8 @@ def weights_card(engine: str, weights: str) -> Card:
 
 
 def channel_counts(engine: str, weights: str) -> tuple[int, ...]:
-    """How many channels an engine can take with these weights; () where only it can tell.
+    """How many channels an engine can take with these weights; () where only the engine can
+    determine it.
 
     Raises CellpipeError for weights of ours that are missing, or are not their card's.
     """
@@ -70,7 +71,7 @@ def channel_counts(engine: str, weights: str) -> tuple[int, ...]:
 
 
 def foreign_path(engine: str, weights: str) -> Path:
-    """Where the weights of another project's engine lie. They are never downloaded.
+    """Path of the weights of another project's engine. They are never downloaded.
 
     Raises BadConfig if nothing of that kind is there.
     """
