@@ -318,7 +318,7 @@ def test_an_output_is_guessed_or_asked_for() -> None:
     assert _guessed(np.zeros((1, 4, 4), np.int32)) == "labels"
     assert _guessed(np.zeros((1, 4, 4))) == "foreground"
     assert _guessed(np.ones((2, 4, 4))) == "foreground_boundary"
-    with pytest.raises(BadConfig, match="bioimageio: output"):
+    with pytest.raises(BadConfig, match=r"bioimageio\.output"):
         _guessed(np.full((2, 4, 4), 7.0))
 
 
