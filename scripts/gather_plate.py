@@ -154,4 +154,4 @@ with speaking(snakemake):
     for line in together:
         log.info("%s", line)
     for line in [*movie_quality.shared_jumps(fields), *movie_quality.summary(fields, gap)]:
-        log.warning("frames to doubt, %s: see %s", line, snakemake.output.fields)
+        log.warning("doubtful frames, %s: see %s", line, snakemake.output.fields)

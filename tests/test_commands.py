@@ -13,9 +13,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 from checkouts import make_checkout, run_line
 from running import ROOT
 from test_docs import blocks
+
+from cellpipe.config.training import PATHS
 
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
@@ -114,10 +117,25 @@ def checkout(small_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return make_checkout(tmp_path_factory.mktemp("commands") / "cellpipe", small_demo)
 
 
+def paths_of(recipe: Path) -> list[str]:
+    """Where the sets of a training lie below the folder of the data."""
+    found: list[str] = []
+    for entry in yaml.safe_load(recipe.read_text(encoding="utf-8")).get("sets", ()):
+        for key in PATHS:
+            given = entry.get(key) or []
+            found += [given] if isinstance(given, str) else given
+    return found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", PLANNED)
 def test_a_command_plans_its_jobs(command: str, checkout: Path) -> None:
     command = command.replace("results/P/", "results/my-plate/")
+    if "train" in command:
+        for recipe in (checkout / "config/training").glob("*.yaml"):
+            for name in paths_of(recipe):
+                for data in ("data", "path/to/data"):
+                    (checkout / data / name).mkdir(parents=True, exist_ok=True)
     done = run_line(re.sub(r"snakemake(?! -n)", "snakemake -n", command, count=1), checkout)
     assert done.returncode == 0, done.stdout + done.stderr
     if command == "snakemake":

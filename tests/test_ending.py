@@ -113,7 +113,9 @@ def test_every_result_of_the_docs_is_made(tmp_path: Path) -> None:
         "plate\twell\tfield\tchannel\tline\ty_um\tx_um\n"
         "P\tB02\t1\tdna\ta\t0\t0\nP\tB02\t1\tdna\ta\t9\t9\n"
     )
-    (tmp_path / "notes.tsv").write_text("well\tfield\tt\ty_um\tx_um\tclass\nB02\t1\t0\t1\t1\ta\n")
+    (tmp_path / "notes.tsv").write_text(
+        "well\tfield\tt\ty_um\tx_um\tclass\nB02\t1\t0\t1\t1\ta\nB02\t1\t0\t9\t9\tb\n"
+    )
     (tmp_path / "plates.tsv").write_text(
         "plate\timages\tlayout\tannotations\ttruth\nP\timages\tdrawn\tnotes.tsv\ttruth\n"
     )

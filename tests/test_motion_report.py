@@ -24,7 +24,7 @@ def content(**changes) -> ReportContent:
 
 def test_each_condition_has_its_curve_and_its_row():
     (chart,) = motion_charts(content())
-    assert chart.title == "How far cells go"
+    assert chart.title == "Displacement of cells"
     assert chart.picture.count("<polyline") == 2
     assert chart.table is not None
     said = {str(row[0]).split("</i>")[1]: row[1:] for row in chart.table.rows}
@@ -33,7 +33,7 @@ def test_each_condition_has_its_curve_and_its_row():
     assert said["fast"][0] == str((tracks["well"] == "B03").sum())
     assert [float(row[1]) for row in said.values()] == pytest.approx([1, 1], abs=0.3)  # free
     page = render_report(content())
-    assert "How far cells go" in page
+    assert "Displacement of cells" in page
     assert "<slow>" not in page
 
 

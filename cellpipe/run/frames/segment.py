@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cellpipe.errors import BadImage
 from cellpipe.image import square
 from cellpipe.image.axes import Image, plain
 from cellpipe.image.object_levels import shown_in
@@ -68,7 +69,14 @@ def segment_frame(
     Raises
     ------
     BadConfig : a frame of several blocks whose pixels are not square
+    BadImage : pixels with other axes than channel, y and x
     """
+    if not isinstance(pixels, Image) and len(pixels.shape) != 3:
+        raise BadImage(
+            seen=f"pixels of shape {tuple(pixels.shape)}",
+            wanted=f"{len(segmented_channels(segment))} channel(s) of grey values: (C, Y, X)",
+            do="split a colour image into its channels",
+        )
     image = Image.of(pixels, "cyx")
     if isinstance(pixel_size_um, tuple):
         if not image.one_block:
