@@ -132,7 +132,7 @@ class Run:
         """Start a command in a process group of its own, with Python's own handling of SIGINT."""
         return subprocess.Popen(
             command,
-            env=quiet_environment(),
+            env=options.pop("env", None) or quiet_environment(),
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -15,7 +15,15 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
-from running import TABLES, Run, digests, final_digests, whole_movie
+from running import (
+    ROOT,
+    TABLES,
+    Run,
+    digests,
+    final_digests,
+    quiet_environment,
+    whole_movie,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -43,23 +51,30 @@ def worker_of(process: subprocess.Popen[str], stage: str) -> psutil.Process | No
 
 
 def hit(run: Run, stage: str, whom: str, what: signal.Signals, after: int) -> str:
-    """Start the run, and hit it when a stage has so many receipts. Returns what was said."""
-    process = run.start(run.command(*TARGETS))
+    """Start the run, and hit it when a stage has so many receipts. Returns what was said.
+
+    Its job is held there (`held/sitecustomize.py`), so that no machine is too fast or too busy.
+    """
+    released = run.folder / f"released-{stage}-{after}"
+    held = {"PYTHONPATH": f"{ROOT / 'tests/held'}{os.pathsep}{ROOT}"}
+    held["CELLPIPE_TEST_HOLD"] = f"{stage}:{after}:{released}"
+    process = run.start(run.command(*TARGETS), env={**quiet_environment(), **held})
     folder = run.plate / "receipts" / stage
-    patience = time.monotonic() + 120
+    patience = time.monotonic() + 600
     while True:
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < patience, f"{stage} did not come to {after} receipts"
         if folder.is_dir() and len(list(folder.glob("[!.]*.parquet"))) >= after:
             break
-        time.sleep(0.001)
+        time.sleep(0.01)
     if whom is WORKER:
         worker = worker_of(process, stage)
         assert worker, f"{stage} was over before it was hit"
         worker.send_signal(what)
     else:
         os.killpg(process.pid, what)
-    said, _ = process.communicate(timeout=120)
+    released.touch()
+    said, _ = process.communicate(timeout=600)
     assert process.returncode != 0, said
     return said
 
