@@ -58,7 +58,7 @@ try:
 except CellpipeError as fault:
     raise in_words(fault) from None
 
-os.environ["CELLPIPE_DURABLE"] = str(int(config["durable"]))  # of jobs
+os.environ.update(CELLPIPE_DURABLE=str(int(config["durable"])))  # of jobs
 PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
 KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
@@ -98,7 +98,7 @@ def of_plate(key):
 
 
 def given(path):
-    """An input that no rule makes: it lies where it is named, whatever the prefix of a module."""
+    """An input made by no rule, which lies where it is named, whatever the prefix of a module."""
     return local(str(path)) if path else []
 
 

@@ -30,7 +30,7 @@ def runs_by_itself(folder):
 if not runs_by_itself(SOURCE):
     sys.path.insert(0, str(SOURCE))
     paths = [str(SOURCE), os.environ.get("PYTHONPATH", "")]
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, paths)))
 if workflow.deployment_settings.deployment_method:
     # environments of conda do not hold the package, and do not see PYTHONPATH from outside
     shell.prefix(f"export PYTHONPATH={shlex.quote(str(SOURCE))}; ")
