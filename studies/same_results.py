@@ -4,7 +4,7 @@
     python studies/same_results.py results/P --store P.json      # to compare with later
     python studies/same_results.py P.json results/P
 
-Fingerprints, seconds and words (notes, reasons) do not count. Prints what differs, table by table
+Fingerprints, times and words (notes, reasons) do not count. Prints what differs, table by table
 and column by column, and exits with 1 if anything does.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-NOT_COMPARED = {"fingerprint", "seconds", "note", "hit_reason", "reason", "remedy"}
+NOT_COMPARED = {"fingerprint", "seconds", "modified_ns", "note", "hit_reason", "reason", "remedy"}
 
 
 def digests(results: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from cellpipe.exports.ro_crate import write_crate
 from cellpipe.files import digests
 from cellpipe.run import made
 from cellpipe.run.blocks import Unit
+from cellpipe.run.code import code_of
 from cellpipe.run.made import Made, StageMade
 from cellpipe.run.receipts import Frame, Receipt, read_receipts, write_receipts
 
@@ -142,4 +143,10 @@ def test_report_and_crate_name_what_the_receipts_name(
         wanted = {f"#{k}-{quote(v)}" for k, v in what["libraries"].items()}
         wanted |= {f"#weights-{k}-{v[:12]}" for k, v in what["weights"].items()}
         assert {w for w in used_by(actions[name]) if not w.startswith("#cellpipe-")} == wanted
+        script = name if name in steps else f"{name}_block"
+        engine = ["segment.engines.classical"] if name == "segment" else []
+        assert what["code"] == code_of(script, *engine)["digest"], name
     assert json.loads(next(iter(stated["measure"])))["libraries"].keys().isdisjoint({"torch"})
+    (classify,) = (json.loads(one) for one in stated["classify"])
+    classifier = digests.file_digest(results / "classifier/classifier.safetensors")
+    assert classify["weights"] == {"classifier": classifier}
