@@ -207,9 +207,21 @@ def magnified(folder: Path, rng: np.random.Generator) -> Harm:
         h, w = image.shape
         inner = image[h // 4 : h // 4 + (h + 1) // 2, w // 4 : w // 4 + (w + 1) // 2]
         rewrite(path, ndimage.zoom(inner, 2, order=1)[:h, :w].astype(np.uint16))
-    empty = "a field without objects has no size" if well_of(paths[0]) == "C03" else ""
-    what = "of twice the magnification"
-    return harm_to(what, *paths, word="another size", not_knowable=empty)
+    why = ""
+    if well_of(paths[0]) == "C03":
+        why = "a field without objects has no size"
+    elif (n := whole_nuclei(tifffile.imread(paths[0]))) < 2:
+        why = f"{n} of its nuclei lie wholly in the field: one large nucleus may be one of a large cell"
+    return harm_to("of twice the magnification", *paths, word="another size", not_knowable=why)
+
+
+def whole_nuclei(image: np.ndarray) -> int:
+    """Bright objects (y, x) that do not touch the border of the image."""
+    from skimage import filters, measure, segmentation
+
+    return int(
+        measure.label(segmentation.clear_border(image > filters.threshold_otsu(image))).max()
+    )
 
 
 def channels_exchanged(folder: Path, rng: np.random.Generator) -> Harm:

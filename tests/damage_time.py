@@ -33,7 +33,9 @@ def time_point_lost(folder: Path, rng: np.random.Generator) -> Harm:
     lost = [path for path in images_of(folder) if f"_{token}_" in path.name]
     for path in lost:
         path.unlink()
-    return harm_to(f"time point {token} lost everywhere", *lost)
+    left = {path.name.split("_")[2] for path in images_of(folder)}
+    last = "a movie that is a frame shorter; no file holds its length" if token > max(left) else ""
+    return harm_to(f"time point {token} lost everywhere", *lost, not_knowable=last)
 
 
 def frame_repeated(folder: Path, rng: np.random.Generator) -> Harm:
