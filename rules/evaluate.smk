@@ -68,7 +68,7 @@ rule evaluate_labels:
     """Label images in a folder are scored against those in another."""
     input:
         truth=evaluated("truth"),
-        found=evaluated("found"),
+        found=evaluated("result"),
         pixels=evaluated("pixels"),
     output:
         scores=report(

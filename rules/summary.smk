@@ -11,6 +11,7 @@ rule summarise_plate:
     input:
         inspection="<results>/{plate}/inspection.json",
         wells="<results>/{plate}/wells.parquet",
+        statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
         not_made=not_made_lists,

@@ -69,9 +69,9 @@ if "snakemake" in globals():
         given = [job.input.get(name) for name in ("truth", "found", "pixels")]
         if not (given[0] and given[1]):
             raise BadConfig(
-                seen="no folder for 'evaluate.truth' or 'evaluate.found' in the config",
+                seen="no folder for 'evaluate.truth' or 'evaluate.result' in the config",
                 wanted="two folders of label images",
-                do="set them, as in --config 'evaluate={truth: a, found: b}'",
+                do="set them, as in --config 'evaluate={truth: a, result: b}'",
             )
         paths = [Path(path) if path else None for path in given]
         params = job.params

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.files.publish import publish_text
-from cellpipe.files.tables import read_table
+from cellpipe.files.tables import read_statistics, read_table
 from cellpipe.files.written_tables import read_written
 from cellpipe.run.job import log, speaking
 from cellpipe.run.not_made import read_not_made
@@ -24,6 +24,7 @@ with speaking(snakemake):
     summary = summarise(
         json.loads(Path(snakemake.input.inspection).read_text(encoding="utf-8")),
         wells=read_table(snakemake.input.wells),
+        statistics=read_statistics(snakemake.input.statistics),
         quarantine=text_table(snakemake.input.quarantine),
         warnings=text_table(snakemake.input.warnings),
         not_made=read_not_made(snakemake.input.not_made),

@@ -34,5 +34,8 @@ with speaking(snakemake):
     if n_left:
         log.info("%d file(s) that killed jobs had left aside were removed", n_left)
     publish_table(snakemake.output.faults, faults)
+    fields = {(receipt.unit.well, receipt.unit.field) for receipt in segmented}
+    found = len(fields), n_frames, len(cells), len(faults)
+    log.info("%d fields, %d frames, %d objects, %d faults", *found)
     block = f"block {snakemake.wildcards.block} done: {n_frames} frames, {len(faults)} faults"
     say(f"{title('verify')} {plate.name:<12} {block}")

@@ -51,7 +51,7 @@ def make_checkout(here: Path, demo: Path) -> Path:
         for name in collections(here):
             (here / data / name).mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load((here / "config/config.yaml").read_text())
-    config["evaluate"] = {"truth": "path/to/truth", "found": "path/to/found"}
+    config["evaluate"] = {"truth": "path/to/truth", "result": "path/to/found"}
     for path in (here / "config/config.yaml", here / "path/to/my-config.yaml"):
         path.write_text(yaml.safe_dump(config))
     return here

@@ -70,7 +70,7 @@ def segmented(segment: dict[str, Any], **pixels: np.ndarray) -> dict[str, np.nda
 def test_cells_are_found_by_two_channels_together(tmp_path):
     # the cytoplasm alone is a ring: only with the nucleus beside it is the cell a whole one
     both = threshold_network(tmp_path / "both.safetensors", (1.0, 1.0), 0.4)
-    nuclei = {"channel": "reporter", "beside": ["dna"], "weights": str(both)}
+    nuclei = {"channel": "reporter", "extra_channels": ["dna"], "weights": str(both)}
     layers = segmented({"objects": "cells", "nuclei": nuclei}, reporter=REPORTER, dna=DNA)
     assert list(layers) == ["cells"]
     assert average_precision(CELLS, layers["cells"], [0.9])[0] == 1
@@ -79,8 +79,8 @@ def test_cells_are_found_by_two_channels_together(tmp_path):
 def test_channels_keep_the_order_of_the_network(tmp_path):
     without = threshold_network(tmp_path / "minus.safetensors", (1.0, -1.0), 0.4)
     rest = {"weights": str(without), "min_area_um2": 0}
-    reporter = {"nuclei": {"channel": "reporter", "beside": ["dna"], **rest}}
-    dna = {"nuclei": {"channel": "dna", "beside": ["reporter"], **rest}}
+    reporter = {"nuclei": {"channel": "reporter", "extra_channels": ["dna"], **rest}}
+    dna = {"nuclei": {"channel": "dna", "extra_channels": ["reporter"], **rest}}
     off = {"cells": {"method": "off"}}
     rings = segmented({**reporter, **off}, dna=DNA, reporter=REPORTER)["nuclei"]
     middles = segmented({**dna, **off}, dna=DNA, reporter=REPORTER)["nuclei"]
@@ -98,7 +98,12 @@ def test_label_free_cells_are_found_without_nuclei(tmp_path):
 
 def test_cells_of_a_network_bear_the_values_of_their_nuclei(tmp_path):
     both = threshold_network(tmp_path / "both.safetensors", (1.0, 1.0), 0.4)
-    cells = {"method": "network", "channel": "reporter", "beside": ["dna"], "weights": str(both)}
+    cells = {
+        "method": "network",
+        "channel": "reporter",
+        "extra_channels": ["dna"],
+        "weights": str(both),
+    }
     segment = {"nuclei": {"channel": "dna", "engine": "classical"}, "cells": cells}
     layers = segmented(segment, dna=DNA, reporter=REPORTER)
     assert average_precision(CELLS, layers["cells"], [0.9])[0] == 1
@@ -129,9 +134,17 @@ def test_a_cell_without_its_nucleus_has_no_cytoplasm_columns():
 @pytest.mark.parametrize(
     ("nuclei", "seen", "wanted"),
     [
-        ({"beside": ["reporter"]}, "2 channel(s) for 'segment.nuclei' (dna, reporter)", "1 chan"),
-        ({"beside": ["reporter"], "engine": "classical"}, "2 channel(s)", "1 channel(s)"),
-        ({"beside": ["dann"]}, "'dann' for 'segment.nuclei.beside'", "one of the channels"),
+        (
+            {"extra_channels": ["reporter"]},
+            "2 channel(s) for 'segment.nuclei' (dna, reporter)",
+            "1 chan",
+        ),
+        ({"extra_channels": ["reporter"], "engine": "classical"}, "2 channel(s)", "1 channel(s)"),
+        (
+            {"extra_channels": ["dann"]},
+            "'dann' for 'segment.nuclei.extra_channels'",
+            "one of the channels",
+        ),
         ({"weights": "denoise"}, "'denoise' of kind 'denoise'", "'segmentation'"),
         ({"weights": "{both}"}, "1 channel(s)", "2 channel(s), which engine 'cellpipe' sees"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from cellpipe.config.explained import RENAMED
 from cellpipe.config.files import load_yaml, validated
 from cellpipe.config.reading import refuse_doubles
 from cellpipe.config.segmentation import settle
@@ -76,6 +78,22 @@ def test_a_misspelt_option_is_named_with_the_nearest_right_one(text, name, near)
     assert near in fault.value.do
 
 
+@pytest.mark.parametrize(("old", "new"), RENAMED.items())
+def test_an_old_name_is_answered_with_the_new_one_which_is_there(old, new):
+    with pytest.raises(BadConfig) as fault:
+        check(yaml.safe_dump(nested(old.split("."), None)))
+    assert fault.value.seen == f"the option '{old}' in the config"
+    assert fault.value.do == new
+    for name in re.findall(r"'([a-z_]+\.[a-z_.]+)'", new):
+        at = SCHEMA
+        for part in name.split("."):
+            at = at["properties"][part]
+
+
+def nested(path, value):
+    return {path[0]: nested(path[1:], value)} if path else value
+
+
 @pytest.mark.parametrize(
     ("text", "words", "do"),
     [
@@ -90,6 +108,15 @@ def test_a_misspelt_option_is_named_with_the_nearest_right_one(text, name, near)
         ("ingest: {pixel_size_um: 0.65 um}", "number", "write 0.65 alone"),
         ("ingest:", "ngff_version", "indent its options by two spaces below 'ingest:'"),
         ("segment: nuclei", "a section with the options: objects", "indent its options"),
+        ("track: true", "enabled", "write 'enabled: true' below 'track:'"),
+        ("denoise: off", "method", "write 'method: \"off\"' below"),
+        ("denoise: gaussian", "method", "write 'method: gaussian' below"),
+        (
+            "channels: {dna: {source: '1', color: 000012}}",
+            "RRGGBB",
+            "in quotes, with all its digits",
+        ),
+        ("profile: {readouts: [n_cells, n_cells]}", "list", "write each entry once"),
         ("channels: {}", "the channels to use", "add an entry below 'channels'"),
         ("channels: {DNA: {source: '1'}}", "lower-case letters", "for example to 'dna'"),
         ("channels: {dna: {source: '1', color: blue}}", "RRGGBB", "correct 'channels.dna.color'"),

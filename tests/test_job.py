@@ -6,10 +6,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
+from cellpipe.run.blocks import Unit
 from cellpipe.run.job import speaking
+from cellpipe.run.job_facts import facts_of_job, peak_memory_mb
+from cellpipe.run.receipts import Frame, Receipt, write_receipts
 
 
 @pytest.fixture
@@ -58,3 +62,46 @@ def test_jobs_on_blocks_leave_the_word_to_their_progress(
     with speaking(rule):
         pass
     assert capsys.readouterr().err == ""
+
+
+UNITS = [Unit("B02", 1, 0, 2), Unit("B02", 2, 0, 2), Unit("B03", 1, 0, 2)]
+
+
+def block_table(folder: Path, stage: str, rows: pd.DataFrame) -> Path:
+    path = folder / "blocks" / stage / "0001.parquet"
+    path.parent.mkdir(parents=True)
+    write_receipts(path, rows, [Receipt(u, "k", "f", (Frame(0), Frame(1))) for u in UNITS])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("stage", "rows", "counted"),
+    [
+        ("ingest", {"mean": [1.0] * 6}, "3 fields, 6 frames, 2.5 s"),
+        ("segment", {"n_nuclei": [4, 5, 0, 1, 2, 3]}, "3 fields, 6 frames, 15 objects, 2.5 s"),
+        ("measure", {"area_um2": [1.0] * 7}, "3 fields, 6 frames, 7 objects, 2.5 s"),
+        ("detect", {"y_um": [1.0] * 9}, "3 fields, 6 frames, 9 objects, 2.5 s"),
+    ],
+)
+def test_the_facts_of_a_block_are_counted(
+    tmp_path: Path, stage: str, rows: dict, counted: str
+) -> None:
+    line = facts_of_job([block_table(tmp_path, stage, pd.DataFrame(rows))], 2.5)
+    assert line.startswith(f"{counted}, device c")
+    assert line.endswith(" MB")
+
+
+def test_peak_memory_is_that_of_this_process() -> None:
+    before = peak_memory_mb()
+    block = bytearray(b"1" * round(before * 1e6))  # twice as much as ever held, then given back
+    del block
+    assert peak_memory_mb() > 1.3 * before > 10
+
+
+def test_the_log_of_a_block_ends_with_its_facts(rule: Any) -> None:
+    rule.wildcards["block"] = "0001"
+    with speaking(rule):
+        pass
+    facts, done = Path(rule.log[0]).read_text().splitlines()[-2:]
+    assert " s, device cpu, peak memory " in facts
+    assert done.endswith("done")

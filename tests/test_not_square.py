@@ -100,9 +100,9 @@ def test_squares_and_back_keep_labels_and_levels(size: tuple[float, float]) -> N
 SEGMENT = {
     "objects": "nuclei",
     "whole_frame_mpx": 64,
-    "nuclei": {"channel": "dna", "beside": [], "engine": "classical", "weights": None,
+    "nuclei": {"channel": "dna", "extra_channels": [], "engine": "classical", "weights": None,
                "tile_px": 2048, "min_area_um2": 30, "diameter_um": 20},
-    "cells": {"method": "ring", "channel": None, "beside": [], "max_distance_um": 4},
+    "cells": {"method": "ring", "channel": None, "extra_channels": [], "max_distance_um": 4},
 }  # fmt: skip
 CENTRES = [(26.0, 26.0), (26.0, 70.0), (70.0, 48.0)]
 

@@ -18,6 +18,10 @@ from cellpipe.errors import BadConfig
 from cellpipe.measure.cells import measure_cells
 
 SCHEMAS = Path(__file__).parent.parent / "config/schemas"
+NUCLEI_ALONE = {
+    "nuclei": {"channel": "dna", "engine": "classical"},
+    "cells": {"method": "off"},
+}
 
 
 def config(profile=None, **sections):
@@ -62,6 +66,14 @@ def test_known_columns_are_those_that_measuring_makes():
             {"classify": {"training": "controls"}},
             "write 'fraction_",
         ),
+        ({"readouts": ["class_probability"]}, {}, "set 'classify.training' to controls, or take"),
+        ({"readouts": ["cell_area_um2"]}, {"segment": NUCLEI_ALONE},
+         "set 'segment.cells.method' to ring, or take"),
+        ({"readouts": ["divisions_per_field_hours"]}, {},
+         "write 'divisions_per_field_hour' if that is meant, and set 'track.enabled' to true"),
+        ({}, {"segment": NUCLEI_ALONE, "measure": {"ratios": {"r": {
+            "numerator": "gfp_mean", "denominator": "cytoplasm_gfp_mean"}}}},
+         "set 'segment.cells.method' to ring, or remove the ratio"),
         ({}, {"measure": {"ratios": {"r": {"numerator": "gfp_maen", "denominator": "dna_mean"}}}},
          "measure.ratios.r.numerator"),
     ],

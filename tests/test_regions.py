@@ -71,7 +71,12 @@ def same(truth: np.ndarray, found: np.ndarray, iou: float = 0.99) -> bool:
     [
         {"method": "ring"},
         {"method": "grow", "channel": "reporter", "max_distance_um": 10},
-        {"method": "network", "channel": "reporter", "beside": ["dna"], "weights": "{both}"},
+        {
+            "method": "network",
+            "channel": "reporter",
+            "extra_channels": ["dna"],
+            "weights": "{both}",
+        },
         {"method": "off"},
     ],
     ids=["ring", "grow", "network", "off"],

@@ -23,6 +23,7 @@ from cellpipe.run.summary import end_of_run, left_out, not_whole, summarise, tol
 PLACES = [("B02", 1), ("B02", 2), ("B03", 1), ("B03", 2)]
 QUARANTINE = ["well", "field", "t", "stage", "status", "reason", "remedy"]
 NONE_MADE = pd.DataFrame(columns=["rule", "what", "reason", "do"])
+NO_CONTROLS = pd.DataFrame(columns=["readout", "kind", "z_prime", "note"])
 NO_WARNING = pd.DataFrame(columns=["kind", "where", "seen", "likely_cause", "do"])
 
 
@@ -48,7 +49,13 @@ def wells(**columns: list) -> pd.DataFrame:
 
 
 def summary(quarantine: pd.DataFrame = LOST, **tables: pd.DataFrame) -> dict:
-    given = {"wells": wells(), "warnings": NO_WARNING, "not_made": NONE_MADE, **tables}
+    given = {
+        "wells": wells(),
+        "statistics": NO_CONTROLS,
+        "warnings": NO_WARNING,
+        "not_made": NONE_MADE,
+        **tables,
+    }
     return summarise(inspection(), quarantine=quarantine, **given)
 
 

@@ -20,6 +20,9 @@ RENAMED = {
         "for 'project_z: true' leave it out; for 'project_z: false' write 'keep_stack: true' "
         "below 'project:'"
     ),
+    "segment.nuclei.beside": "write 'segment.nuclei.extra_channels'",
+    "segment.cells.beside": "write 'segment.cells.extra_channels'",
+    "evaluate.found": "write 'evaluate.result'",
 }
 _YES, _NO = ("on", "yes", "true"), ("off", "no", "false")
 
@@ -148,11 +151,16 @@ def _remedy(fault: ValidationError, where: str) -> str:
     kinds = fault.schema.get("type", [])
     kinds = {kinds} if isinstance(kinds, str) else {*kinds}
     if "object" in kinds and fault.validator == "type":
+        first = _switch(fault.schema, value)
+        if first:
+            return f"write '{first}' below '{where}:', indented by two spaces"
         return f"indent its options by two spaces below '{where}:', or remove '{where}'"
     if value is None:
         return f"write a value, or remove '{where}'"
     if "enum" in fault.schema:
         return _of_choices(value, fault.schema["enum"], where)
+    if fault.validator == "uniqueItems":
+        return "write each entry once"
     if fault.validator != "type":
         return f"correct '{where}'"
     if kinds & {"number", "integer"} and isinstance(value, str):
@@ -168,6 +176,8 @@ def _remedy(fault: ValidationError, where: str) -> str:
         words = str(value).lower()
         near = "true" if words in _YES or value == 1 else "false"
         return f"write {near}, without quotes" if words in (*_YES, *_NO, "0", "1") else _either()
+    if "pattern" in fault.schema and isinstance(value, (int, float)):  # 000000 is 0 for YAML
+        return f"write '{where}' in quotes, with all its digits"
     if "string" in kinds and isinstance(value, (bool, int, float)):
         return f'write it in quotes: "{_as_typed(value)}"'  # YAML reads 1 as a number
     if kinds == {"array"} and isinstance(value, str):
@@ -176,6 +186,20 @@ def _remedy(fault: ValidationError, where: str) -> str:
     if "array" in kinds and isinstance(value, list):
         return f"correct '{where}'"
     return f"correct '{where}'"
+
+
+def _switch(schema: Schema, value: Any) -> str:
+    """The option that a value in place of a section is for: `track: true`, `denoise: off`."""
+    words = {"true": _YES, "false": _NO}.get(str(value).lower(), (str(value),))
+    if str(value) in schema.get("properties", {}):
+        return ""  # `segment: nuclei` is a section of it
+    for name, part in schema.get("properties", {}).items():
+        found = [word for word in words if word in part.get("enum", [])]
+        if found:
+            return f"{name}: {typed(found[0])}"
+        if isinstance(value, bool) and name == "enabled":
+            return f"{name}: {typed(value)}"
+    return ""
 
 
 def _either() -> str:

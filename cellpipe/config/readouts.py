@@ -14,6 +14,8 @@ from cellpipe.image.units import Scale
 from cellpipe.profiles.counts import CELL_COUNTS, SPOT_COUNTS, SPOT_TRACK_COUNTS, TRACK_COUNTS
 from cellpipe.profiles.dynamics import PARTICLE_READOUTS, TRACK_READOUTS
 
+_CELLS = "set 'segment.cells.method' to ring"
+
 
 def refuse_unknown_readouts(
     config: Mapping[str, Any], channels: Iterable[str], classes: Iterable[str] = (), plate: str = ""
@@ -27,6 +29,7 @@ def refuse_unknown_readouts(
 
     measured = measured_columns(config, channels)
     _refuse_double_columns(config, measured)
+    _refuse_parts_of_cells(config, channels, measured)
     check_ratios(config["measure"]["ratios"], measured)
     known = [*measured, *config["measure"]["ratios"], *later_columns(config, classes)]
     for option, name in _asked(config):
@@ -36,7 +39,7 @@ def refuse_unknown_readouts(
         raise BadConfig(
             seen=f"{option}: {name!r}" + (f" (plate {plate})" if plate else ""),
             wanted=f"a column that there will be: {', '.join(known)}",
-            do=_remedy(config, name, known),
+            do=_remedy(config, name, known, [*_with_cells(config, channels)]),
         )
 
 
@@ -114,6 +117,32 @@ def refuse_missing_controls(
             )
 
 
+def _refuse_parts_of_cells(
+    config: Mapping[str, Any], channels: Iterable[str], measured: list[str]
+) -> None:
+    """A ratio of a column that only cells with a cytoplasm have, where those are off."""
+    absent = {*_with_cells(config, channels)} - {*measured}
+    for name, ratio in config["measure"]["ratios"].items():
+        for part in ("numerator", "denominator"):
+            if ratio[part] in absent:
+                raise BadConfig(
+                    seen=f"'{ratio[part]}' for 'measure.ratios.{name}.{part}', a column of cells "
+                    "around nuclei, which are not segmented",
+                    wanted="a column of the cell table",
+                    do=f"{_CELLS}, or remove the ratio",
+                )
+
+
+def _with_cells(config: Mapping[str, Any], channels: Iterable[str]) -> list[str]:
+    """Columns that measuring would make if cells around nuclei were segmented."""
+    if config["segment"]["objects"] != "nuclei":
+        return []
+    from cellpipe.measure import objects
+
+    columns = objects.measured_columns(list(channels), with_cells=True)
+    return [column for column in columns if column not in ("label", "touches_border")]
+
+
 def measured_columns(config: Mapping[str, Any], channels: Iterable[str]) -> list[str]:
     """Columns of the cell table that measuring makes of these channels."""
     from cellpipe.measure import objects
@@ -149,19 +178,26 @@ def _asked(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "profile.hit_readout", profile["hit_readout"]
 
 
-def _remedy(config: Mapping[str, Any], name: str, known: list[str]) -> str:
+def _remedy(config: Mapping[str, Any], name: str, known: list[str], with_cells: list[str]) -> str:
     """What to do about a name: turn on the stage that makes it, or write the nearest."""
-    for remedy, names in (
+    stages: list[tuple[str, set[str]]] = [
         ("set 'track.enabled' to true", {*TRACK_READOUTS, *TRACK_COUNTS}),
         ("name the channel of spots in 'detect.channel'", {"spot_count", *SPOT_COUNTS}),
         (
             "name the channel of spots in 'detect.channel', set 'detect.track' to true",
             {*PARTICLE_READOUTS, *SPOT_TRACK_COUNTS},
         ),
-    ):
+        ("set 'classify.training' to controls", {"class_probability"}),
+        (_CELLS, {*with_cells}),
+    ]
+    stages = [(remedy, names - {*known}) for remedy, names in stages]
+    for remedy, names in stages:
         if name in names:
             return f"{remedy}, or take {name!r} out"
     if name.startswith("fraction_") and config["classify"]["training"] == "off":
         return "set 'classify.training' to controls, and name classes as there"
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    return f"write {near[0]!r} if that is meant"
+    made = [*known, *sorted(set().union(*(names for _, names in stages)))]
+    spelt = {column.lower(): column for column in reversed(made)}
+    near = spelt[difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.0)[0]]
+    needed = next((f", and {remedy}" for remedy, names in stages if near in names), "")
+    return f"write {near!r} if that is meant{needed}"

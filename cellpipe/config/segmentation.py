@@ -1,6 +1,6 @@
 """Options of segmentation: channels, weights and engines that fit together.
 
-objects   nuclei.channel + beside        cells.method      layers of labels
+objects   nuclei.channel + extra         cells.method      layers of labels
 nuclei    what shows nuclei              ring, grow, off   nuclei, cells
 nuclei    what shows nuclei              network           nuclei, cells (of a network)
 cells     what shows cells               -                 cells
@@ -24,7 +24,10 @@ def refuse_unknown_channels(config: Mapping[str, Any]) -> None:
     named = [("detect.channel", config["detect"]["channel"])]
     for part in ("nuclei", "cells"):
         named.append((f"segment.{part}.channel", segment[part]["channel"]))
-        named += [(f"segment.{part}.beside", channel) for channel in segment[part]["beside"]]
+        named += [
+            (f"segment.{part}.extra_channels", channel)
+            for channel in segment[part]["extra_channels"]
+        ]
     for where, channel in named:
         if channel is not None and channel not in channels:
             raise BadConfig(
@@ -35,7 +38,7 @@ def refuse_unknown_channels(config: Mapping[str, Any]) -> None:
 
 
 def _nearest_channel(channel: str, channels: Iterable[str], where: str) -> str:
-    near = difflib.get_close_matches(channel, list(channels), n=1)
+    near = difflib.get_close_matches(channel.lower(), list(channels), n=1)
     if near:
         return f"write '{near[0]}' if that is meant, or add '{channel}' to 'channels'"
     return f"correct '{where}', or add the channel to 'channels'"
@@ -152,11 +155,12 @@ def _refuse_count(
     part: str, options: Mapping[str, Any], counts: tuple[int, ...], sees: str
 ) -> None:
     """Raise BadConfig where the channels are more or fewer than the network takes."""
-    channels = [options["channel"], *options["beside"]]
+    channels = [options["channel"], *options["extra_channels"]]
     if counts and len(channels) not in counts:
         wanted = " or ".join(map(str, counts))
         raise BadConfig(
             seen=f"{len(channels)} channel(s) for 'segment.{part}' ({', '.join(channels)})",
             wanted=f"{wanted} channel(s), which {sees} sees",
-            do=f"correct 'segment.{part}.channel' and '.beside', or use other weights",
+            do=f"correct 'segment.{part}.channel' and 'segment.{part}.extra_channels', or use "
+            "other weights",
         )

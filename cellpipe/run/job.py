@@ -18,6 +18,7 @@ from typing import Any
 from cellpipe.errors import CellpipeError
 from cellpipe.files import digests
 from cellpipe.files.asides import sweep
+from cellpipe.run.job_facts import facts_of_job
 from cellpipe.run.limits import in_words
 from cellpipe.run.made import Made
 
@@ -43,6 +44,8 @@ def speaking(snakemake: Any) -> Iterator[list[Path]]:
         sweep(path.parent for path in outputs)
         yield also
         _record(snakemake, outputs, also)
+        if snakemake.wildcards.get("block") is not None:
+            log.info("%s", facts_of_job(outputs, time.monotonic() - started))
         log.info("done")
         if snakemake.wildcards.get("block") is None:  # blocks report their own progress
             took = duration(time.monotonic() - started)

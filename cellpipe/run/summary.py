@@ -1,4 +1,4 @@
-"""The end of a run in a few lines: what was used, left out, not judged, not made.
+"""The end of a run in a few lines: what was used, left out, not judged, not made; Z′.
 
 tables, lists ──► summarise ──► results/P/summary.json ──► printed   at the end of the run
                                                      └──► not_whole  decides the exit status
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cellpipe.errors import CellpipeError
+from cellpipe.run.separation import in_a_line, separation
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ def summarise(
     inspection: Mapping[str, Any],
     *,
     wells: pd.DataFrame,
+    statistics: pd.DataFrame,
     quarantine: pd.DataFrame,
     warnings: pd.DataFrame,
     not_made: pd.DataFrame,
@@ -38,6 +40,7 @@ def summarise(
     ----------
     inspection : what was found in the folder
     wells : wells.parquet; quarantine, warnings : the tables of that name, as text
+    statistics : statistics.tsv
     not_made : rule, what, reason, do
     notes : what was noted when the plate map was read
     """
@@ -57,6 +60,7 @@ def summarise(
         "wells_left_out": lost["wells"],
         "failed": _failed(quarantine),
         "passed_over": _passed_over(inspection, over),
+        "separation": separation(wells, statistics),
         "not_judged": _not_judged(wells),
         "not_made": not_made[["what", "reason", "do"]].to_dict("records"),
         "warnings": warnings[["kind", "where", "seen", "do"]].to_dict("records"),
@@ -166,7 +170,7 @@ def told(summary: Mapping[str, Any], folder: Path) -> list[str]:
         f"{summary['wells_used']:,} of {summary['wells']:,} wells, "
         f"{summary['fields_used']:,} of {summary['fields']:,} fields used"
     )
-    lines.append(used)
+    lines += [used, *in_a_line(summary.get("separation"))]
     if summary["frames_left_out"]:
         lines.append(
             f"left out: {summary['frames_left_out']:,} of {summary['frames']:,} "

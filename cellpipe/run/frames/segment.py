@@ -48,7 +48,7 @@ def segmented_channels(segment: Options) -> list[str]:
 def seen_by(segment: Options, part: str) -> list[str]:
     """Channels from which "nuclei" are found, or "cells" drawn, in the network's order."""
     options = segment[part]
-    return [options["channel"], *options["beside"]] if options["channel"] else []
+    return [options["channel"], *options["extra_channels"]] if options["channel"] else []
 
 
 def segment_frame(
@@ -159,7 +159,7 @@ def _of_objects(found: Segmentation) -> dict[str, np.ndarray]:
 
 def nuclei_options(segment: Options) -> dict[str, Any]:
     """Options of `segment_nuclei`; those of an engine alone went into its loading."""
-    of_engine = ("channel", "beside", "engine", "weights", *NAMES)
+    of_engine = ("channel", "extra_channels", "engine", "weights", *NAMES)
     return {k: v for k, v in segment["nuclei"].items() if k not in of_engine}
 
 
