@@ -211,7 +211,7 @@ def magnified(folder: Path, rng: np.random.Generator) -> Harm:
     if well_of(paths[0]) == "C03":
         why = "a field without objects has no size"
     elif (n := whole_nuclei(tifffile.imread(paths[0]))) < 2:
-        why = f"{n} of its nuclei lie wholly in the field: one large nucleus may be one of a large cell"
+        why = f"{n} of its nuclei lie wholly in the field: one may be large by nature"
     return harm_to("of twice the magnification", *paths, word="another size", not_knowable=why)
 
 
