@@ -112,6 +112,7 @@ def test_a_recipe_names_the_file_and_the_gpu_that_its_rule_asks_for(tmp_path):
     [
         ("schedule", {"optimizer": "adam"}, "do: write adamw if that is meant"),
         ("schedule", {"learning_rate": "1e-3"}, "write 0.001, with a decimal point"),
+        ("schedule", {"steps": "2000"}, "write 2000, without quotes"),
         ("schedule", {"patienc": 3}, "did you mean 'schedule.patience'"),
         ("schedule", {"steps": 100.0}, "write 100, a whole number"),
         ("schedule", {"steps": 0}, "whole number ≥ 1"),

@@ -11,9 +11,11 @@ from typing import Any
 
 from cellpipe.errors import BadConfig
 from cellpipe.image.units import Scale
+from cellpipe.networks.card import load_card
 from cellpipe.profiles.counts import CELL_COUNTS, SPOT_COUNTS, SPOT_TRACK_COUNTS, TRACK_COUNTS
 from cellpipe.profiles.dynamics import PARTICLE_READOUTS, TRACK_READOUTS
 
+_OF_NETWORKS = ("foreground_probability", "object_probability")
 _CELLS = "set 'segment.cells.method' to ring"
 
 
@@ -156,7 +158,7 @@ def measured_columns(config: Mapping[str, Any], channels: Iterable[str]) -> list
 def later_columns(config: Mapping[str, Any], classes: Iterable[str] = ()) -> list[str]:
     """Readouts that other stages make: counts, classes (those annotated), spots, tracks."""
     detect, classify = config["detect"], config["classify"]
-    columns = [*CELL_COUNTS, "foreground_probability", "object_probability"]
+    columns = [*CELL_COUNTS, *_probabilities(config)]
     if classify["training"] != "off":
         columns.append("class_probability")
     if classify["training"] == "controls":
@@ -169,6 +171,16 @@ def later_columns(config: Mapping[str, Any], classes: Iterable[str] = ()) -> lis
     if config["track"]["enabled"]:
         columns += [*TRACK_READOUTS, *TRACK_COUNTS]
     return list(dict.fromkeys(columns))
+
+
+def _probabilities(config: Mapping[str, Any]) -> list[str]:
+    """Probabilities that the segmentation gives; those of the others are empty columns."""
+    nuclei = config["segment"]["nuclei"]
+    if nuclei["engine"] == "classical":
+        return []
+    if nuclei["engine"] == "cellpipe" and load_card(nuclei["weights"]).calibration is not None:
+        return [*_OF_NETWORKS]
+    return ["foreground_probability"]
 
 
 def _asked(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -189,6 +201,7 @@ def _remedy(config: Mapping[str, Any], name: str, known: list[str], with_cells: 
         ),
         ("set 'classify.training' to controls", {"class_probability"}),
         (_CELLS, {*with_cells}),
+        ("set 'segment.nuclei.engine' to cellpipe, with calibrated weights", {*_OF_NETWORKS}),
     ]
     stages = [(remedy, names - {*known}) for remedy, names in stages]
     for remedy, names in stages:
