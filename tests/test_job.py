@@ -55,6 +55,16 @@ def test_a_fault_of_ours_is_one_line_and_the_story_is_in_the_log(
     assert "Traceback" in Path(rule.log[0]).read_text()
 
 
+def test_a_job_that_was_interrupted_says_so_without_a_traceback(
+    rule: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped, speaking(rule):
+        raise KeyboardInterrupt
+    assert stopped.value.code == 130
+    assert "Traceback" not in capsys.readouterr().err
+    assert "ERROR interrupted (Ctrl-C): run again to continue" in Path(rule.log[0]).read_text()
+
+
 def test_jobs_on_blocks_leave_the_word_to_their_progress(
     rule: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
 import sys
 import time
 import traceback
@@ -55,6 +56,9 @@ def speaking(snakemake: Any) -> Iterator[list[Path]]:
         log.error("%s", fault)
         say(stopped(fault))
         sys.exit(1)
+    except KeyboardInterrupt:
+        log.error("interrupted (Ctrl-C): run again to continue; what was written is kept")
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         log.error("%s", traceback.format_exc())
         of_place = in_words(error)
