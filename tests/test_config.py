@@ -130,6 +130,7 @@ def nested(path, value):
         ("ingest: {ngff_version: 0.5}", '`"0.5"`', 'write "0.5" in quotes'),
         ("denoise: {strength: 1e-1}", "number", "write 0.1, with a decimal point"),
         ("denoise: {strength: '0.5'}", "number", "write 0.5"),
+        ("denoise: {strength: '2'}", "number", "write 2, without quotes"),
         ("denoise: {strength: '0,5'}", "number", "write 0.5"),
         ("denoise: {strength: strong}", "number", "correct 'denoise.strength'"),
         ("durable: 'no'", "`true` or `false`", "write false, without quotes"),

@@ -47,6 +47,8 @@ def test_a_label_layer_that_no_truth_has_is_refused(
     check(in_place, **CHANNELS, evaluate={"truth_layer": "theirs"})
     with pytest.raises(BadConfig, match="write 'theirs'"):
         check(in_place, **CHANNELS, evaluate={"truth_layer": "thiers"})
+    with pytest.raises(BadConfig, match="no 'truth' in the sheet"):
+        check({}, evaluate={"truth_layer": "theirs"})
     (tmp_path / "B03_1_nuclei_by_hand.tif").touch()
     folder = {"truth": str(tmp_path)}
     check(folder, evaluate={"truth_layer": "nuclei_by_hand"})

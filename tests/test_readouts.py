@@ -57,6 +57,8 @@ def test_known_columns_are_those_that_measuring_makes():
         ({"readouts": ["gfp_maen"]}, {}, "write 'gfp_mean'"),
         ({"readouts": ["area_um2", "n_cell"]}, {}, "write 'n_cells'"),
         ({"hit_readout": "cytoplasm_gfp_men"}, {}, "profile.hit_readout"),
+        ({"readouts": ["object_probability"]}, {}, "'segment.nuclei.engine' to cellpipe"),
+        ({"hit_readout": "foreground_probability"}, {}, "'segment.nuclei.engine' to cellpipe"),
         ({"readouts": ["spot_count"]}, {}, "name the channel of spots in 'detect.channel'"),
         ({"readouts": ["n_tracks"]}, {}, "set 'track.enabled' to true"),
         ({"readouts": ["median_speed_um_s"]}, {}, "set 'track.enabled' to true"),
@@ -90,7 +92,7 @@ def test_a_readout_that_nothing_will_make_is_refused_with_the_remedy(profile, se
         ("cells_per_mm2", {}),
         ("cytoplasm_gfp_mean", {}),
         ("area_px2", {}),  # the name that it has where the size of a pixel is unknown
-        ("object_probability", {}),
+        ("object_probability", {"segment": {"nuclei": {"channel": "dna"}}}),
         ("spots_per_field", {"detect": {"channel": "gfp"}}),
         ("divisions_per_field_hour", {"track": {"enabled": True}}),
         ("spot_median_speed_um_s", {"detect": {"channel": "gfp", "track": True}}),

@@ -52,6 +52,8 @@ def test_rows_come_by_plate_with_their_paths_expanded(tmp_path, monkeypatch):
     [
         ([HEADER], "no plate"),
         ([HEADER, "P\t{}/images\tcsv", "P\t{}/images\tcsv"], "'P' twice"),
+        ([HEADER, "P\t{}/images\tcsv", "p\t{}/images\tcsv"], "'P' and 'p'"),
+        (["plate images layout", "P {}/images csv"], "separated by blanks.*tabs"),
         ([HEADER, "a b\t{}/images\tcsv"], "'a b' for 'plate'"),
         ([HEADER, "../P\t{}/images\tcsv"], "row 2"),
         ([HEADER, "P\t{}/imgs\tcsv"], "no images at"),

@@ -14,9 +14,13 @@ from drawn_pairs import CONFIG
 from in_process import preload, run_forked
 from safetensors.torch import load_file
 
+from cellpipe.config.checked import check_file
 from cellpipe.config.files import load_schema
+from cellpipe.config.training_faults import OUTPUTS
+from cellpipe.detect.learned import OUTPUTS as SPOT_OUTPUTS
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.networks.card import weights_path
+from cellpipe.networks.unet import UNetConfig
 from cellpipe.training.linking_plan import SECTIONS as LINKING_SECTIONS
 from cellpipe.training.linking_plan import LinkingPlan
 from cellpipe.training.pairs import PairSet
@@ -108,6 +112,7 @@ def test_a_recipe_names_the_file_and_the_gpu_that_its_rule_asks_for(tmp_path):
     [
         ("schedule", {"optimizer": "adam"}, "do: write adamw if that is meant"),
         ("schedule", {"learning_rate": "1e-3"}, "write 0.001, with a decimal point"),
+        ("schedule", {"steps": "2000"}, "write 2000, without quotes"),
         ("schedule", {"patienc": 3}, "did you mean 'schedule.patience'"),
         ("schedule", {"steps": 100.0}, "write 100, a whole number"),
         ("schedule", {"steps": 0}, "whole number ≥ 1"),
@@ -133,6 +138,47 @@ def test_a_recipe_names_the_file_and_the_gpu_that_its_rule_asks_for(tmp_path):
 def test_misspelt_and_mistyped_options_are_named(section: str, entry: Any, said: str) -> None:
     with pytest.raises(CellpipeError, match=re.escape(said)):
         read_plan({**CONFIG, section: entry})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"initial": "spots", "network": None}, "weights of kind: spots for 'initial'"),
+        ({"initial": "nuclei"}, "[8, 16, 24] for 'network.widths'"),
+        ({"sets": []}, "no 'sets'"),
+        ({"sets": [{**SET, "held_out": [0.7, 0.7]}]}, "together at most 1"),
+        ({"sets": [{**SET, "held_out": [-0.1, 0.2]}]}, "shares that validate and test, from 0"),
+        ({"sets": [{**SET, "held_out": [0.5, 0.5]}]}, "leaves no images that train"),
+        ({"sets": [{**SET, "held_out": [0.0, 0.5]}]}, "leaves no images that validate"),
+        ({"augmentation": {"scale": [1.3, 0.7]}}, "do: write [0.7, 1.3]"),
+        ({"augmentation": {"scale": [0, 0.7]}}, "above 0"),
+        ({"normalisation": {"percentiles": [99.8, 1]}}, "the lower one first"),
+        ({"spots": {"diameter_px": [2.0, 4.0]}}, "'spots' in"),
+        ({"initial": "nuclei", "network": None, "simulation": {"share": 0.1, "channels": ["dna",
+          "spots"]}}, "'network.inputs'"),
+    ],
+)  # fmt: skip
+def test_contradictions_are_refused_before_any_job(
+    changes: dict[str, Any], said: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "r.yaml"
+    content = {key: value for key, value in {**CONFIG, **changes}.items() if value is not None}
+    recipe.write_text(yaml.safe_dump(content))
+    for check in (check_file, initial_file):  # `cellpipe check`, and the rule
+        with pytest.raises(BadConfig, match=re.escape(said)):
+            check(recipe)
+    with pytest.raises(BadConfig, match=re.escape(said)):
+        read_plan(content)
+
+
+def test_maps_that_a_kind_learns_are_those_of_its_code() -> None:
+    assert OUTPUTS["spots"] == SPOT_OUTPUTS
+    assert OUTPUTS["segmentation"] == UNetConfig().outputs
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config/training").glob("*.yaml")), ids=str)
+def test_every_recipe_of_the_repository_passes_the_check(path) -> None:
+    assert check_file(path).startswith("a training of kind")
 
 
 def test_a_config_without_schedule_or_network_is_told_what_to_add() -> None:

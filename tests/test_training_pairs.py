@@ -88,7 +88,7 @@ def test_a_well_stands_on_one_side_and_few_wells_are_still_shared_out():
 
 def test_a_split_that_leaves_nothing_to_validate_is_refused(tmp_path):
     write_set(tmp_path, ["a", "b"])
-    plan = read_plan({**CONFIG, "sets": [{**CONFIG["sets"][0], "held_out": [0.0, 0.0]}]})
+    plan = read_plan({**CONFIG, "sets": [{**CONFIG["sets"][0], "held_out": [0.01, 0.0]}]})
     with pytest.raises(BadConfig, match="0 to validate"):
         plan.split(tmp_path)
 

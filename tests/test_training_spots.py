@@ -214,9 +214,9 @@ def test_a_small_network_learns_bright_spots(tmp_path):
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ({"sets": [{"name": "a", "images": "i", "labels": "l", "licence": "CC0-1.0"}]}, "drawn"),
-        ({"augmentation": {"noise": 0.1}}, "drawn"),
-        ({"simulation": {"share": 0.5}}, "drawn"),
+        ({"sets": [{"name": "a", "images": "i", "labels": "l", "licence": "CC0"}]}, "no effect"),
+        ({"augmentation": {"noise": 0.1}}, "no effect"),
+        ({"simulation": {"share": 0.5}}, "no effect"),
         ({"network": {"outputs": ["heat"]}}, "heat, offset_y, offset_x"),
         ({"spots": {"diameter": [2, 3]}}, "diameter_px"),
     ],

@@ -166,7 +166,9 @@ def _remedy(fault: ValidationError, where: str) -> str:
     if kinds & {"number", "integer"} and isinstance(value, str):
         found = set(readings(value).values())
         if len(found) == 1:  # 1e-3 is text in YAML, and so are "0.5" and 0,5
-            return f"write {found.pop():.12g}, with a decimal point and without quotes"
+            typed_as = f"{found.pop():.12g}"
+            point = "" if typed_as.isdecimal() else "with a decimal point and "
+            return f"write {typed_as}, {point}without quotes"
         number = re.match(r"\s*(\d+(?:\.\d+)?)\s*[^\d\s]", value)
         if number:
             return f"write {number[1]} alone: the unit stands in the name of the option"

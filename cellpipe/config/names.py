@@ -131,8 +131,14 @@ def refuse_unknown_sources_and_readouts(
 def _refuse_unknown_truth(layer: str | None, plates: Mapping[str, Row]) -> None:
     """Refuse a label layer that the truth of no plate has."""
     truths = [Path(row["truth"]) for row in plates.values() if row["truth"]]
-    if layer is None or not truths:
+    if layer is None:
         return
+    if not truths:
+        raise BadConfig(
+            seen=f"'{layer}' for 'evaluate.truth_layer', and no 'truth' in the sheet of plates",
+            wanted="a plate with a ground truth, in whose labels the layer is",
+            do="name it in the column 'truth' of the sheet, or remove 'evaluate.truth_layer'",
+        )
     known: set[str] = set()
     for found in itertools.chain.from_iterable(map(_true_layers, truths)):
         if found == layer:

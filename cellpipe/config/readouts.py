@@ -12,9 +12,11 @@ from typing import Any
 from cellpipe.config.stages import declared
 from cellpipe.errors import BadConfig
 from cellpipe.image.units import Scale
+from cellpipe.networks.card import load_card
 from cellpipe.profiles.counts import CELL_COUNTS, SPOT_COUNTS, SPOT_TRACK_COUNTS, TRACK_COUNTS
 from cellpipe.profiles.dynamics import PARTICLE_READOUTS, TRACK_READOUTS
 
+_OF_NETWORKS = ("foreground_probability", "object_probability")
 _CELLS = "set 'segment.cells.method' to ring"
 
 
@@ -158,7 +160,7 @@ def later_columns(config: Mapping[str, Any], classes: Iterable[str] = ()) -> lis
     """Readouts that other stages make: counts, columns of stages that add some to the table of
     cells, fractions of classes (those annotated), spots, tracks."""
     detect, classify = config["detect"], config["classify"]
-    columns = [*CELL_COUNTS, "foreground_probability", "object_probability"]
+    columns = [*CELL_COUNTS, *_probabilities(config)]
     columns += _of_stages(config)
     if classify["training"] == "controls":
         classes = [classify[kind] for kind in ("positive", "negative")]
@@ -179,6 +181,16 @@ def _of_stages(config: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _probabilities(config: Mapping[str, Any]) -> list[str]:
+    """Probabilities that the segmentation gives; those of the others are empty columns."""
+    nuclei = config["segment"]["nuclei"]
+    if nuclei["engine"] == "classical":
+        return []
+    if nuclei["engine"] == "cellpipe" and load_card(nuclei["weights"]).calibration is not None:
+        return [*_OF_NETWORKS]
+    return ["foreground_probability"]
+
+
 def _asked(config: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     profile = config["profile"]
     yield from (("profile.readouts", name) for name in profile["readouts"])
@@ -197,6 +209,7 @@ def _remedy(config: Mapping[str, Any], name: str, known: list[str], with_cells: 
         ),
         ("set 'classify.training' to controls", {"class_probability"}),
         (_CELLS, {*with_cells}),
+        ("set 'segment.nuclei.engine' to cellpipe, with calibrated weights", {*_OF_NETWORKS}),
         *(
             (f"set '{stage.name}.{stage.when[0]}'", {*stage.columns(config)})
             for stage in declared()

@@ -68,6 +68,13 @@ def read_plates(
                 wanted="one row per plate",
                 do=f"rename or remove row {line}",
             )
+        if twin := _same_without_case(checked["plate"], plates):
+            raise BadConfig(
+                seen=f"the plates '{twin}' and '{checked['plate']}' in {path}",
+                wanted="names that differ in more than capitals: where case is ignored, "
+                "one plate would overwrite the other",
+                do=f"rename the plate in row {line}",
+            )
         for key in PATHS:
             checked[key] = local_path(os.path.expandvars(checked[key]))
         refuse_odd_paths({f"{sheet} row {line}, {key}": checked[key] for key in PATHS})
@@ -82,6 +89,10 @@ def read_plates(
     if not plates:
         raise BadConfig(seen=f"no plate in {path}", wanted="a row per plate", do="add one")
     return plates
+
+
+def _same_without_case(name: str, others: Iterable[str]) -> str | None:
+    return next((other for other in others if other.lower() == name.lower()), None)
 
 
 def _rows(sheet: Path) -> list[tuple[int, dict[str, str]]]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from cellpipe.config.files import load_schema, validated
 from cellpipe.config.reading import read_yaml
+from cellpipe.config.training_faults import refuse_contradictions
 from cellpipe.errors import BadConfig
 from cellpipe.networks.card import load_card
 
@@ -25,14 +26,16 @@ def checked_training(
 ) -> dict[str, Any]:
     """The training config with its defaults.
 
-    Raises BadConfig for an unknown option or a wrong value, and CellpipeError for initial weights
-    that are not shipped. A file of weights may be made by another training first.
+    Raises BadConfig for an unknown option, a wrong value, or options that contradict each other,
+    and CellpipeError for initial weights that are not shipped. A file of weights may be made by
+    another training first.
     """
     schema = load_schema("linking" if config.get("kind") == "linking" else "training")
     filled = validated(config, schema, source=source)
     initial = filled["initial"]
     if initial is not None and not initial.endswith(".safetensors"):
         load_card(initial)
+    refuse_contradictions(filled, _defaults(schema), source)
     if "network" not in filled and initial is None:
         raise BadConfig(
             seen=f"no 'network' and no 'initial' in {source}",
@@ -40,6 +43,14 @@ def checked_training(
             do="set 'initial' to nuclei, or add 'network' as in config/training/nuclei.yaml",
         )
     return filled
+
+
+def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of each section where nothing of it is set."""
+    return {
+        name: {key: option.get("default") for key, option in part.get("properties", {}).items()}
+        for name, part in schema["properties"].items()
+    }
 
 
 def refuse_absent_sets(config: Mapping[str, Any], data: Path, source: str) -> None:

@@ -42,6 +42,18 @@ def refuse_titles(
             )
 
 
+def refuse_blanks(columns: list[str], header: Sequence[str], name: str) -> None:
+    """A header whose names are separated by blanks is one cell."""
+    words = columns[0].split()
+    if len(columns) == 1 and len(words) > 1 and header[0] in words:
+        raise BadConfig(
+            seen=f"'{columns[0][:60]}' in the first row of {name}, separated by blanks",
+            wanted="columns separated by tabs, semicolons or commas",
+            do="replace the blanks between the columns by tabs (in some editors the tab key types "
+            "blanks), or save the table as CSV",
+        )
+
+
 def refuse_wide_rows(body: Body, width: int, separator: str, name: str) -> None:
     """Rows with more cells than the header: a separator within a number or a word shifts them.
 

@@ -21,6 +21,7 @@ from cellpipe.files.decimals import Doubtful, decimal_mark, readings
 from cellpipe.files.delimited import SEPARATOR_NAMES, Rows, decoded, rows_of_text
 from cellpipe.files.table_shape import (
     Body,
+    refuse_blanks,
     refuse_errors,
     refuse_nameless,
     refuse_other_separators,
@@ -161,6 +162,7 @@ def read_written(path: str | Path, what: str, header: Sequence[str]) -> WrittenT
         )
     (at, columns), *body = rows.numbered
     refuse_titles(at, columns, body, header, name)
+    refuse_blanks(columns, header, name)
     width = len(columns)
     refuse_wide_rows(body, width, rows.separator, name)
     short = [number for number, row in body if len(row) < width]

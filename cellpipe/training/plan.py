@@ -10,10 +10,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from cellpipe.config.training import checked_training
-from cellpipe.detect.learned import OUTPUTS as SPOT_OUTPUTS
-from cellpipe.errors import BadConfig
+from cellpipe.config.training_faults import network_of_initial
 from cellpipe.image.normalise import GreyScale
-from cellpipe.networks.card import load_card
 from cellpipe.networks.unet import UNetConfig
 from cellpipe.simulate.spots import SpotDesign
 from cellpipe.training.augment import Augmentation
@@ -105,62 +103,11 @@ def read_plan(config: Mapping[str, Any]) -> Plan | LinkingPlan:
     if checked["kind"] == "linking":
         return linking_plan(checked)
     if "network" not in checked:
-        checked = checked_training({**config, "network": _network_of(config)})
+        checked = checked_training({**config, "network": network_of_initial(config)})
     given = top_level(checked, SECTIONS)
     given["sets"] = tuple(_pair_set(entry) for entry in checked["sets"])
-    if given["kind"] not in DRAWN and not given["sets"]:
-        raise BadConfig(
-            seen=f"no 'sets' in the training config, of kind: {given['kind']}",
-            wanted="a list of sets of images and labels",
-            do="compare with config/training/nuclei.yaml",
-        )
-    plan = Plan(**given)
-    _refuse_contradictions(plan)
-    return plan
-
-
-def _network_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The network of the initial weights, with the maps that a training of its kind predicts."""
-    known = load_card(config["initial"]).architecture
-    # shipped weights have lost the maps that only help to learn
-    kinds = {"denoise": ["noise"], "spots": list(SPOT_OUTPUTS)}
-    return {**known, "outputs": kinds.get(config.get("kind", ""), list(UNetConfig().outputs))}
+    return Plan(**given)
 
 
 def _pair_set(entry: Mapping[str, Any]) -> PairSet | PlateSet:
     return build(PlateSet, entry) if "plate" in entry else build(PairSet, entry)
-
-
-def _refuse_contradictions(plan: Plan) -> None:
-    unusual = plan.normalisation != GreyScale() or plan.network.inputs != 1
-    if plan.kind == "denoise" and (unusual or plan.weighting != Weighting()):
-        raise BadConfig(
-            seen="a denoiser with several inputs, another normalisation or a weighting",
-            wanted="one input, the usual normalisation and no weighting",
-            do="leave them out: they are for kind: segmentation",
-        )
-    if plan.kind == "spots":
-        _refuse_unused(plan, unusual)
-    if plan.simulation.share and len(plan.simulation.channels) != plan.network.inputs:
-        raise BadConfig(
-            seen=f"{len(plan.simulation.channels)} channel(s) for 'simulation.channels'",
-            wanted=f"{plan.network.inputs}, as 'network.inputs' is",
-            do="correct one of the two",
-        )
-
-
-def _refuse_unused(plan: Plan, unusual: bool) -> None:
-    """A network for spots learns from simulated crops: what shapes other images has no effect."""
-    shaped = plan.sets or plan.augmentation != Augmentation() or plan.simulation != Simulation()
-    if shaped or unusual or plan.weighting != Weighting():
-        raise BadConfig(
-            seen="kind: spots with sets, several inputs, or a section for other images",
-            wanted="one input, and of the sections only network, schedule, spots and freeze",
-            do="leave the others out: every crop of spots is drawn, as the section spots says",
-        )
-    if plan.network.outputs != SPOT_OUTPUTS:
-        raise BadConfig(
-            seen=f"{', '.join(plan.network.outputs)} for 'network.outputs'",
-            wanted=", ".join(SPOT_OUTPUTS),
-            do="correct 'network.outputs', or leave it out",
-        )
