@@ -6,7 +6,7 @@ out    results/P/kymographs/
 
 
 rule draw_kymographs:
-    """Kymographs are taken along the annotated lines."""
+    """Kymographs, position against time, are sampled from the images along annotated lines."""
     input:
         layout="<results>/{plate}/layout.json",
         ingest=block_tables("ingest"),

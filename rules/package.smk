@@ -1,7 +1,10 @@
-"""The package beside these rules is the one that runs.
+"""Rules and package are of one version: the only place that sets a path of imports, and why.
 
-Where it is installed from here (`make demo` does so), nothing is done. A checkout that is not
-installed, or beside which another version is, runs its own code all the same.
+as found                          what an installed package does not serve
+installed with pip, editable too  nothing is set
+a checkout that is not installed  Python would not find the package
+another version is installed      its code would run under rules that are not its own
+environments of conda             they do not hold the package, and do not see an outer PYTHONPATH
 """
 
 import json
@@ -15,7 +18,9 @@ SOURCE = Path(str(workflow.current_basedir.get_path_or_uri(secret_free=True))).p
 
 
 def runs_by_itself(folder):
-    """Whether every Python that this one starts imports the package that lies in a folder."""
+    """Whether every Python that this one starts imports the package of a folder, if there is one."""
+    if not (folder / "cellpipe" / "__init__.py").is_file():
+        return True  # of a wheel: the rules lie within the package
     if str(folder) in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         return True
     try:
@@ -32,5 +37,4 @@ if not runs_by_itself(SOURCE):
     paths = [str(SOURCE), os.environ.get("PYTHONPATH", "")]
     os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, paths)))
 if workflow.deployment_settings.deployment_method:
-    # environments of conda do not hold the package, and do not see PYTHONPATH from outside
     shell.prefix(f"export PYTHONPATH={shlex.quote(str(SOURCE))}; ")

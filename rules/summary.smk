@@ -7,7 +7,7 @@ out    results/P/summary.json    what was used, left out, not judged, not made
 
 
 rule summarise_plate:
-    """What was used, left out, not judged and not made is counted."""
+    """Images, objects and readouts of a plate are counted: used, excluded, or not computable and why."""
     input:
         inspection="<results>/{plate}/inspection.json",
         wells="<results>/{plate}/wells.parquet",

@@ -10,7 +10,6 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.evaluate.judged_folders import judged_folders
 from cellpipe.evaluate.judging import (

@@ -102,6 +102,17 @@ def test_an_unknown_scale_is_no_scale(tmp_path: Path) -> None:
     assert cellpipe.open_plate(tmp_path).image("B02", 1).scale == {}
 
 
+def test_tables_of_tab_separated_values_are_tables_too(results: Path) -> None:
+    (results / "statistics.tsv").write_text("readout\tkind\tgroup\tvalue\tnote\nr\tz\t1\t0.5\t\n")
+    (results / "warnings.tsv").write_text("well\tsigma\nB02\t2.5\n")
+    plate = cellpipe.open_plate(results)
+    assert plate.table("statistics").to_dict("records") == [
+        {"readout": "r", "kind": "z", "group": "1", "value": 0.5, "note": ""}
+    ]
+    assert plate.table("warnings")["sigma"].tolist() == [2.5]
+    assert {"statistics", "warnings", "wells"} <= {*plate.tables}
+
+
 def test_what_is_not_there_is_answered_with_what_is(results: Path) -> None:
     plate = cellpipe.open_plate(results)
     with pytest.raises(BadConfig, match=r"field 3 of well B02.*field 1, 2 of it"):

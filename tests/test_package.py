@@ -12,6 +12,7 @@ import tomllib
 import zipfile
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import matplotlib as mpl
 import pandas as pd
@@ -170,3 +171,21 @@ def _shown(source: str, names: dict[str, object]) -> object:
         return eval(compile(ast.Expression(end.value), "cell", "eval"), names)
     exec(compile(ast.Module([end], []), "cell", "exec"), names)
     return None
+
+
+@pytest.mark.parametrize("checkout", [True, False])
+def test_only_a_checkout_that_is_not_installed_sets_a_path_of_imports(
+    checkout: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules of a wheel lie within the package: their folder has none to import."""
+    if checkout:
+        (tmp_path / "cellpipe").mkdir()
+        (tmp_path / "cellpipe/__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setenv("PYTHONPATH", "")
+    here = SimpleNamespace(get_path_or_uri=lambda secret_free: tmp_path / "rules")
+    settings = SimpleNamespace(deployment_method=set())
+    workflow = SimpleNamespace(current_basedir=here, deployment_settings=settings)
+    exec((ROOT / "rules/package.smk").read_text(), {"workflow": workflow})
+    assert (str(tmp_path) in sys.path) == checkout
+    assert os.environ["PYTHONPATH"] == (str(tmp_path) if checkout else "")

@@ -18,18 +18,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.files.tables import read_table
+from cellpipe.files.tables import read_statistics, read_table
 from cellpipe.plate.chunks import missing_chunks, read_planes, refuse_missing
 from cellpipe.plate.plate import Field, Plate
 from cellpipe.wells import well_name
 
 if TYPE_CHECKING:
     import dask.array
-    import pandas as pd
 
 Index = tuple[slice, ...]
+TABLES = (".parquet", ".tsv")  # long ones, and those that a person opens
 
 
 @dataclass(frozen=True)
@@ -90,14 +91,18 @@ class OpenPlate:
     @property
     def tables(self) -> list[str]:
         """Names of the tables that there are."""
-        return sorted(path.stem for path in self.path.glob("*.parquet"))
+        return sorted(path.stem for kind in TABLES for path in self.path.glob(f"*{kind}"))
 
     def table(self, name: str) -> pd.DataFrame:
-        """A table of the plate: "cells", "fields", "wells", "tracks" …
+        """A table of the plate: "cells", "fields", "wells", "tracks", "statistics", "warnings" …
 
         Raises BadConfig for one that is not there, BadTable for one that is torn.
         """
-        return read_table(self.path / f"{_named(name, self.tables, 'a table')}.parquet")
+        known = self.path / _named(name, self.tables, "a table")
+        path = known.with_name(f"{known.name}.tsv")
+        if path.is_file():
+            return read_statistics(path) if name == "statistics" else pd.read_csv(path, sep="\t")
+        return read_table(known.with_name(f"{known.name}.parquet"))
 
     def image(self, well: str, field: int, level: int = 0) -> LazyImage:
         """The pixels of a field, in the stored type. Raises BadConfig for one that is not there.
