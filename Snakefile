@@ -38,13 +38,12 @@ onstart:
     note_how_it_runs()
 
 
-include: "rules/ingest.smk"
-include: "rules/denoise.smk"
-include: "rules/segment.smk"
-include: "rules/measure.smk"
-include: "rules/classify.smk"
-include: "rules/detect.smk"
-include: "rules/track.smk"
+# every stage on blocks that the schema of the config declares
+for stage in stages.declared():
+
+    include: f"rules/{stage.name}.smk"
+
+
 include: "rules/kymograph.smk"
 include: "rules/verify.smk"
 include: "rules/profile.smk"

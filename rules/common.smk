@@ -10,7 +10,7 @@ from types import SimpleNamespace as Wildcards
 import pandas as pd
 from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
-from cellpipe.config import lines, sheets
+from cellpipe.config import lines, sheets, stages
 from cellpipe.readers import watch
 from cellpipe.config.checked import checked_run
 from cellpipe.run.ahead import jobs_ahead
@@ -49,7 +49,7 @@ try:
     )
     NETWORKS = sheets.networks(config)
     WEIGHTS = {
-        stage: sheets.weights_of(config, stage) for stage in sheets.stages(config)
+        stage: sheets.weights_of(config, stage) for stage in stages.running(config)
     }
     WITH_LINES = lines.plates_with_lines(
         config["kymographs"]["lines"], SHEET, config["channels"]
@@ -66,7 +66,7 @@ DENOISE_ON_THE_WAY = (
     {**config["denoise"], "method": "off"} if KEEP_DENOISED else config["denoise"]
 )
 MOVIES = config["track"]["enabled"]
-STAGES = sheets.stages(config)
+STAGES = stages.running(config)
 READOUTS = sheets.readouts(config)
 JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
 # of a benchmark: a cluster's profile states no number of cores for a machine
@@ -137,7 +137,7 @@ def block_tables(stage):
 
     def tables(wildcards):
         cut = blocks(wildcards.plate)
-        names = cut.field_blocks if stage == "track" else cut.blocks
+        names = cut.field_blocks if stage in stages.by_field() else cut.blocks
         return [
             f"{RESULTS}/{wildcards.plate}/blocks/{stage}/{name}.parquet"
             for name in names

@@ -37,6 +37,8 @@ rule gather_plate:
         mem_mb=memory(4000),
     params:
         options=config["detect"],
+        of_cells=stages.of_cells(config),
+        by_field=stages.by_field(),
         stage=config["track"]["stage"],
         max_gap_frames=config["track"]["max_gap_frames"],
         leave_out=config["profile"]["leave_out"],

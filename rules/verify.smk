@@ -49,6 +49,7 @@ rule verify_plate:
     conda:
         "../envs/ingest.yaml"
     params:
+        by_field=stages.by_field(),
         code=code_of("verify_plate"),
     script:
         "../scripts/verify_plate.py"

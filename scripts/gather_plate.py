@@ -97,7 +97,7 @@ with speaking(snakemake):
 
     cells = gather.join_cells(
         rows["measure"],
-        classes=rows.get("classify"),
+        more=[rows[stage] for stage in snakemake.params.of_cells],
         spots=rows.get("detect"),
         links=rows.get("track"),
         without_spots=gather.left_out_frames(receipts.get("detect", [])),
@@ -130,7 +130,9 @@ with speaking(snakemake):
     over = account.read_passed_over(snakemake.input.passed_over)
     planes = read_table(snakemake.input.manifest)
     passed_over = remedies.rows_of_images(over)
-    faults = gather.quarantine(plate.name, inspection, receipts, passed_over, planes)
+    faults = gather.quarantine(
+        plate.name, inspection, receipts, passed_over, planes, snakemake.params.by_field
+    )
     left_out = gather.left_out_frames(receipts["ingest"])
     files = account.settled(inspection["files"], planes, left_out)
     for table, path in (

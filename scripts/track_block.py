@@ -88,8 +88,8 @@ with speaking(snakemake):
     of_links = ("max_distance_um", "max_gap_frames", "divisions")
     options = {name: snakemake.params.options[name] for name in of_links}
     judge = load_judge(snakemake.params.options["weights"])
-    classes = read_rows(snakemake.input.classes) if snakemake.input.classes else None
-    cells = gather.join_cells(read_rows(snakemake.input.cells), classes=classes)
+    classes = [read_rows(snakemake.input.classes)] if snakemake.input.classes else []
+    cells = gather.join_cells(read_rows(snakemake.input.cells), more=classes)
     upstream = [r for path in snakemake.input.cells for r in read_receipts(path)]
     tables, receipts, not_made = [], [], NotMade()
     for unit in job.units:

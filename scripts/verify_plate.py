@@ -56,7 +56,9 @@ with speaking(snakemake):
     note_metadata(plate)
     of_frames = [Path(path).stem for path in snakemake.input.faults]
     of_fields = [Path(path).stem for path in snakemake.input.track]
-    n_old = block_files.remove_others(plate.layout.parent, of_frames, of_fields)
+    n_old = block_files.remove_others(
+        plate.layout.parent, of_frames, of_fields, snakemake.params.by_field
+    )
     if n_old:
         log.info("%d table(s) of blocks that are cut otherwise now were removed", n_old)
     publish_table(snakemake.output.verified, faults)

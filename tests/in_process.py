@@ -34,8 +34,13 @@ def preload() -> None:
             __import__(name)
 
 
-def run_forked(command: list[str], folder: Path, timeout_s: int = 600) -> tuple[int, str]:
-    """Run a snakemake command (as of `Run.command`) in a fork; exit code and what it printed."""
+def run_forked(
+    command: list[str], folder: Path, timeout_s: int = 600, checkout: Path | None = None
+) -> tuple[int, str]:
+    """Run a snakemake command (as of `Run.command`) in a fork; exit code and what it printed.
+
+    checkout : another copy of the repository, whose package is imported instead of this one
+    """
     arguments = command[command.index("snakemake") + 1 :]
     reader, writer = os.pipe()
     pid = os.fork()
@@ -43,12 +48,21 @@ def run_forked(command: list[str], folder: Path, timeout_s: int = 600) -> tuple[
         os.close(reader)
         os.dup2(writer, 1)
         os.dup2(writer, 2)
+        if checkout is not None:
+            _import_from(checkout)
         os._exit(_in_child(arguments, folder))
     os.close(writer)
     with open(reader, encoding="utf-8", errors="replace") as pipe:
         printed = pipe.read()
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status), printed
+
+
+def _import_from(checkout: Path) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cellpipe"]:
+        del sys.modules[name]
+    sys.path.insert(0, str(checkout))
+    os.environ["PYTHONPATH"] = str(checkout)
 
 
 def _in_child(arguments: list[str], folder: Path) -> int:

@@ -34,7 +34,7 @@ def test_classes_spots_and_tracks_find_their_cells():
     classes = at(PLACES[::-1], **{"class": list("dcba"), "class_probability": 0.9})
     spots = at([PLACES[1], PLACES[1], PLACES[3], ("B02", 1, 0, 0)])
     links = at(PLACES[:3], track_id=[7, 8, 7], parent_track_id=[0, 0, 0])
-    cells = gather.join_cells(measured(), classes=classes, spots=spots, links=links)
+    cells = gather.join_cells(measured(), more=[classes], spots=spots, links=links)
     found = cells.set_index(gather.OBJECT)[["dna_mean", "spot_count", "track_id"]]
     assert dict(zip(found.index, found.itertuples(index=False, name=None), strict=True)) == {
         PLACES[0]: (1.0, 0, 7),

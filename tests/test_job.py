@@ -89,8 +89,8 @@ def block_table(folder: Path, stage: str, rows: pd.DataFrame) -> Path:
     [
         ("ingest", {"mean": [1.0] * 6}, "3 fields, 6 frames, 2.5 s"),
         ("segment", {"n_nuclei": [4, 5, 0, 1, 2, 3]}, "3 fields, 6 frames, 15 objects, 2.5 s"),
-        ("measure", {"area_um2": [1.0] * 7}, "3 fields, 6 frames, 7 objects, 2.5 s"),
-        ("detect", {"y_um": [1.0] * 9}, "3 fields, 6 frames, 9 objects, 2.5 s"),
+        ("measure", {"label": range(7)}, "3 fields, 6 frames, 7 objects, 2.5 s"),
+        ("granularity", {"label": range(9)}, "3 fields, 6 frames, 9 objects, 2.5 s"),
     ],
 )
 def test_the_facts_of_a_block_are_counted(

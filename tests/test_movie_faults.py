@@ -189,6 +189,6 @@ def test_a_movie_that_cannot_be_linked_is_left_out_by_name(
     assert (rows.loc[rows["well"] == "C02", "track_id"] == 0).all()
     assert (rows.loc[rows["well"] == "B02", "track_id"] > 0).all()
     assert len(rows) == len(pd.read_parquet(plate / "cells.parquet"))
-    faults = quarantine("P", {"faults": []}, {"track": read_receipts(table)})
+    faults = quarantine("P", {"faults": []}, {"track": read_receipts(table)}, by_field=["track"])
     assert faults[["well", "field"]].to_numpy().tolist() == [["C02", 1]]
     assert "ZeroDivisionError: planted" in faults["reason"].item()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from test_config import LEAST, SCHEMAS
 
-from cellpipe.config import sheets
+from cellpipe.config import sheets, stages
 from cellpipe.errors import BadConfig
 
 
@@ -88,7 +88,7 @@ def test_a_sheet_that_is_not_there_is_said(tmp_path):
 def test_layers_and_stages_follow_the_config():
     config = sheets.checked_config({**LEAST, "track": {"enabled": True}}, SCHEMAS)
     assert sheets.label_names(config) == ["nuclei", "cells"]
-    assert sheets.stages(config) == ["ingest", "segment", "measure", "track"]
+    assert stages.running(config) == ["ingest", "segment", "measure", "track"]
     cells_off = {"segment": {"nuclei": {"channel": "dna"}, "cells": {"method": "off"}}}
     config = sheets.checked_config({**LEAST, **cells_off}, SCHEMAS)
     assert sheets.label_names(config) == ["nuclei"]

@@ -8,9 +8,9 @@ clicked; each is given to the nearest cell.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -27,10 +27,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Classifier", "CrossValidation", "TrainingSet", "classify_cells", "cross_validate",
-    "feature_columns", "fit_classifier", "no_classifier", "training_set_from_annotations",
-    "training_set_from_controls",
+    "Classifier", "CrossValidation", "TrainingSet", "classify_cells", "columns",
+    "cross_validate", "feature_columns", "fit_classifier", "no_classifier",
+    "training_set_from_annotations", "training_set_from_controls",
 ]  # fmt: skip
+
+
+def columns(options: Mapping[str, Any]) -> list[str]:
+    """Columns of numbers that classification adds to the table of cells, for `config.stages`."""
+    return ["class_probability"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cellpipe.config import lines, sheets
+from cellpipe.config import lines, sheets, stages
 from cellpipe.config.files import SCHEMAS
 from cellpipe.config.inspected import refuse_lost_inspection
 from cellpipe.config.names import refuse_unknown_names
@@ -65,5 +65,5 @@ def check_file(path: str | Path) -> str:
     networks = sheets.networks(config)
     lines.plates_with_lines(config["kymographs"]["lines"], plates, config["channels"])
     used = ", ".join(f"{network['name']} ({network['used_by']})" for network in networks)
-    stages = ", ".join(sheets.stages(config))
-    return f"{len(plates)} plate(s): {', '.join(plates)}; {stages}; networks: {used or 'none'}"
+    running = ", ".join(stages.running(config))
+    return f"{len(plates)} plate(s): {', '.join(plates)}; {running}; networks: {used or 'none'}"

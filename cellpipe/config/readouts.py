@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cellpipe.config.stages import declared
 from cellpipe.errors import BadConfig
 from cellpipe.image.units import Scale
 from cellpipe.networks.card import load_card
@@ -30,7 +31,7 @@ def refuse_unknown_readouts(
     from cellpipe.measure.objects import check_ratios
 
     measured = measured_columns(config, channels)
-    _refuse_double_columns(config, measured)
+    _refuse_double_columns(config, [*measured, *_of_stages(config)])
     _refuse_parts_of_cells(config, channels, measured)
     check_ratios(config["measure"]["ratios"], measured)
     known = [*measured, *config["measure"]["ratios"], *later_columns(config, classes)]
@@ -156,11 +157,11 @@ def measured_columns(config: Mapping[str, Any], channels: Iterable[str]) -> list
 
 
 def later_columns(config: Mapping[str, Any], classes: Iterable[str] = ()) -> list[str]:
-    """Readouts that other stages make: counts, classes (those annotated), spots, tracks."""
+    """Readouts that other stages make: counts, columns of stages that add some to the table of
+    cells, fractions of classes (those annotated), spots, tracks."""
     detect, classify = config["detect"], config["classify"]
     columns = [*CELL_COUNTS, *_probabilities(config)]
-    if classify["training"] != "off":
-        columns.append("class_probability")
+    columns += _of_stages(config)
     if classify["training"] == "controls":
         classes = [classify[kind] for kind in ("positive", "negative")]
     columns += [f"fraction_{name}" for name in classes]
@@ -171,6 +172,13 @@ def later_columns(config: Mapping[str, Any], classes: Iterable[str] = ()) -> lis
     if config["track"]["enabled"]:
         columns += [*TRACK_READOUTS, *TRACK_COUNTS]
     return list(dict.fromkeys(columns))
+
+
+def _of_stages(config: Mapping[str, Any]) -> list[str]:
+    """Columns that stages which are on add to the table of cells."""
+    return [
+        column for stage in declared() if stage.runs(config) for column in stage.columns(config)
+    ]
 
 
 def _probabilities(config: Mapping[str, Any]) -> list[str]:
@@ -202,6 +210,11 @@ def _remedy(config: Mapping[str, Any], name: str, known: list[str], with_cells: 
         ("set 'classify.training' to controls", {"class_probability"}),
         (_CELLS, {*with_cells}),
         ("set 'segment.nuclei.engine' to cellpipe, with calibrated weights", {*_OF_NETWORKS}),
+        *(
+            (f"set '{stage.name}.{stage.when[0]}'", {*stage.columns(config)})
+            for stage in declared()
+            if stage.cells and stage.name != "classify"
+        ),
     ]
     stages = [(remedy, names - {*known}) for remedy, names in stages]
     for remedy, names in stages:

@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cellpipe.config.stages import declared
 from cellpipe.errors import BadConfig
 from cellpipe.networks.card import Card, load_card
 from cellpipe.segment.engines import FOREIGN, NAMES
@@ -21,7 +22,11 @@ from cellpipe.segment.engines.weights import channel_counts, foreign_path
 def refuse_unknown_channels(config: Mapping[str, Any]) -> None:
     """Raise BadConfig for a channel that the section `channels` does not have."""
     channels, segment = config["channels"], config["segment"]
-    named = [("detect.channel", config["detect"]["channel"])]
+    named = [
+        (f"{stage.name}.channel", config[stage.name]["channel"])
+        for stage in declared()
+        if "channel" in config.get(stage.name, {})
+    ]
     for part in ("nuclei", "cells"):
         named.append((f"segment.{part}.channel", segment[part]["channel"]))
         named += [

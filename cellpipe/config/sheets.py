@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from cellpipe.config import stages
 from cellpipe.config.files import load_yaml, validated
 from cellpipe.config.objects import read_annotations
 from cellpipe.config.plate_map import read_plate_map
@@ -192,7 +193,7 @@ def weights_of(config: Mapping[str, Any], stage: str) -> dict[str, str]:
 
     A network that denoises while segmentation reads belongs to the stage "segment".
     """
-    running = stages(config)
+    running = stages.running(config)
     users = {use: use.split()[0] for use in _cards(config)}
     users = {use: user if user in running else "segment" for use, user in users.items()}
     return {card.name: card.digest for use, card in _cards(config).items() if users[use] == stage}
@@ -232,18 +233,3 @@ def readouts(config: Mapping[str, Any]) -> list[str]:
     if config["profile"]["hit_readout"]:
         wanted.append(config["profile"]["hit_readout"])
     return list(dict.fromkeys(wanted)) or ["n_cells"]
-
-
-def stages(config: Mapping[str, Any]) -> list[str]:
-    """Block stages of the config, in the order in which they run."""
-    denoised = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
-    asked = {
-        "ingest": True,
-        "denoise": denoised,
-        "segment": True,
-        "measure": True,
-        "classify": config["classify"]["training"] != "off",
-        "detect": config["detect"]["channel"] is not None,
-        "track": config["track"]["enabled"],
-    }
-    return [stage for stage, wanted in asked.items() if wanted]

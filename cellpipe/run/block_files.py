@@ -10,19 +10,20 @@ from cellpipe.files.removal import remove
 from cellpipe.run.blocks import Unit
 from cellpipe.run.receipts import Receipt, read_receipts
 
-OF_FIELDS = ("track",)  # stages whose blocks are of whole fields
 
-
-def remove_others(root: Path, of_frames: Collection[str], of_fields: Collection[str]) -> int:
+def remove_others(
+    root: Path, of_frames: Collection[str], of_fields: Collection[str], by_field: Collection[str]
+) -> int:
     """Remove tables and digests of blocks that the plate is no longer cut into.
 
-    `of_frames`, `of_fields` : names of the blocks of today. Receipts stay. Returns how many.
+    `of_frames`, `of_fields` : names of the blocks of today; `by_field` : stages that have the
+    latter. Receipts stay. Returns how many.
     """
     gone = []
     for folder, end in ((root / "blocks", ""), (root / digests.FOLDER, "_block")):
         for path in folder.glob("*/[0-9][0-9][0-9][0-9].*"):
             stage = path.parent.name.removesuffix(end)
-            if path.stem not in (of_fields if stage in OF_FIELDS else of_frames):
+            if path.stem not in (of_fields if stage in by_field else of_frames):
                 gone.append(path)
     for path in gone:
         remove(path, root)

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-OF_OBJECTS = ("measure", "classify", "detect", "track")  # stages with a row per object
 COUNT = "n_nuclei"  # column of segment: objects of a frame, whatever they are
 
 
@@ -29,10 +28,10 @@ def _counted(table: Path) -> list[str]:
     fields = {(unit.well, unit.field) for unit in units}
     words = [f"{len(fields)} fields", f"{sum(u.t_stop - u.t_start for u in units)} frames"]
     rows = read_rows([table])
-    if table.parent.name in OF_OBJECTS:
-        words.append(f"{len(rows)} objects")
-    elif COUNT in rows:
+    if COUNT in rows:
         words.append(f"{int(rows[COUNT].sum())} objects")
+    elif "label" in rows:  # a row per object
+        words.append(f"{len(rows)} objects")
     return words
 
 

@@ -27,7 +27,7 @@ MISSING = "there is no file of"  # how the reason of a frame without files begin
 def join_cells(
     measured: pd.DataFrame,
     *,
-    classes: pd.DataFrame | None = None,
+    more: Iterable[pd.DataFrame] = (),
     spots: pd.DataFrame | None = None,
     links: pd.DataFrame | None = None,
     without_spots: Collection[tuple[str, int, int]] = (),
@@ -37,7 +37,7 @@ def join_cells(
     Parameters
     ----------
     measured : rows of `measure`
-    classes : ``well field t label class class_probability``
+    more : tables with ``well field t label`` and columns of a stage's own, such as ``class``
     spots : rows of `detect`, with the ``label`` that holds each spot (0: none)
     links : ``well field t label track_id parent_track_id``
     without_spots : frames (well, field, t) in which spots could not be detected: their cells have
@@ -45,8 +45,10 @@ def join_cells(
         number of spots, which is not the same as none
     """
     cells = measured
-    if classes is not None:
-        cells = cells.merge(classes[[*OBJECT, "class", "class_probability"]], how="left", on=OBJECT)
+    for rows in more:
+        own = rows.drop(columns=["plate", "fingerprint"], errors="ignore")
+        # no column may take the place of another's
+        cells = cells.merge(own, how="left", on=OBJECT, suffixes=(None, None))
     if spots is not None:
         counts = spots[spots["label"] > 0].groupby(OBJECT).size().rename("spot_count").reset_index()
         cells = cells.merge(counts, how="left", on=OBJECT)
@@ -101,6 +103,7 @@ def quarantine(
     receipts: Mapping[str, Iterable[Receipt]],
     passed_over: Iterable[Mapping[str, Any]] = (),
     planes: pd.DataFrame | None = None,
+    by_field: Collection[str] = (),
 ) -> pd.DataFrame:
     """Every file, field or frame that was left out: where, at which stage, why, and the remedy.
 
@@ -108,7 +111,8 @@ def quarantine(
     "failed" (a stage met an error that was not expected; see its log), or
     "passed over" (an image that is not part of the plate as the config describes it, from
     `remedies.rows_of_images`). `file` is the file, or the first of several, where it is known;
-    of frames, if `planes`, the manifest of the plate, is given.
+    of frames, if `planes`, the manifest of the plate, is given. `by_field` : stages that leave out
+    whole fields.
     """
     of_frame = _paths_of_frames(planes, left_out_frames(receipts.get("ingest", ())))
     rows = [
@@ -127,7 +131,7 @@ def quarantine(
     for stage, of_stage in receipts.items():
         for receipt in of_stage:
             bad = [frame for frame in receipt.frames if frame.status != "ok"]
-            whole = stage == "track"  # a movie is linked, or left out, as a whole
+            whole = stage in by_field  # a movie is linked, or left out, as a whole
             rows += [
                 {
                     "well": receipt.unit.well,
