@@ -110,6 +110,14 @@ def test_tables_of_tab_separated_values_are_tables_too(results: Path) -> None:
         {"readout": "r", "kind": "z", "group": "1", "value": 0.5, "note": ""}
     ]
     assert plate.table("warnings")["sigma"].tolist() == [2.5]
+    (results / "quarantine.tsv").write_text(
+        "plate\twell\tfield\tt\treason\n007\t1E03\t2\t\tNA\nNA\tA01\t3\t1\t\n"
+    )
+    listed = plate.table("quarantine")
+    assert listed["plate"].tolist() == ["007", "NA"]  # as written: neither 7 nor nothing
+    assert listed["well"].tolist() == ["1E03", "A01"]
+    assert listed["reason"].tolist() == ["NA", ""]
+    assert listed["field"].tolist() == [2, 3]
     assert {"statistics", "warnings", "wells"} <= {*plate.tables}
 
 

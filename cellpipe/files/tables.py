@@ -11,6 +11,29 @@ import pyarrow.parquet as pq
 
 from cellpipe.errors import CellpipeError
 
+# columns of the lists of a plate that hold words and names
+TEXTS = frozenset(
+    [
+        "plate",
+        "well",
+        "layer",
+        "stage",
+        "status",
+        "kind",
+        "file",
+        "path",
+        "where",
+        "seen",
+        "fault",
+        "reason",
+        "likely_cause",
+        "do",
+        "remedy",
+        "condition",
+        "name",
+    ]
+)
+
 
 class BadTable(CellpipeError):
     """A table of results is torn or was altered."""
@@ -40,6 +63,19 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
 def read_statistics(path: str | Path) -> pd.DataFrame:
     """statistics.tsv of a plate; names of groups and notes are text, whatever their form."""
     texts = ("readout", "kind", "group", "note")
+    table = pd.read_csv(
+        path, sep="\t", dtype=dict.fromkeys(texts, "str"), keep_default_na=False, na_values=[""]
+    )
+    return table.fillna(dict.fromkeys(texts, ""))
+
+
+def read_listing(path: str | Path) -> pd.DataFrame:
+    """A list of a plate, such as quarantine.tsv: names are text, whatever their form ("007", "NA").
+
+    An empty cell of text is "".
+    """
+    header = pd.read_csv(path, sep="\t", nrows=0)
+    texts = [name for name in header if name in TEXTS]
     table = pd.read_csv(
         path, sep="\t", dtype=dict.fromkeys(texts, "str"), keep_default_na=False, na_values=[""]
     )

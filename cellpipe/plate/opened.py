@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.files.tables import read_statistics, read_table
+from cellpipe.files.tables import read_listing, read_statistics, read_table
 from cellpipe.plate.chunks import missing_chunks, read_planes, refuse_missing
 from cellpipe.plate.plate import Field, Plate
 from cellpipe.wells import well_name
 
 if TYPE_CHECKING:
     import dask.array
+    import pandas as pd
 
 Index = tuple[slice, ...]
 TABLES = (".parquet", ".tsv")  # long ones, and those that a person opens
@@ -101,7 +101,7 @@ class OpenPlate:
         known = self.path / _named(name, self.tables, "a table")
         path = known.with_name(f"{known.name}.tsv")
         if path.is_file():
-            return read_statistics(path) if name == "statistics" else pd.read_csv(path, sep="\t")
+            return read_statistics(path) if name == "statistics" else read_listing(path)
         return read_table(known.with_name(f"{known.name}.parquet"))
 
     def image(self, well: str, field: int, level: int = 0) -> LazyImage:

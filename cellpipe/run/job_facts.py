@@ -15,23 +15,27 @@ def facts_of_job(outputs: Iterable[Path], seconds: float) -> str:
 
     outputs : of the job; one without a block table gives no numbers of fields and objects
     """
+    memory = peak_memory_mb()  # before anything is read to count
     facts = [words for path in outputs if path.suffix == ".parquet" for words in _counted(path)]
-    memory = peak_memory_mb()
     facts += [f"{seconds:.1f} s", f"device {device_used()}", f"peak memory {memory:.0f} MB"]
     return ", ".join(facts)
 
 
 def _counted(table: Path) -> list[str]:
-    from cellpipe.run.receipts import read_receipts, read_rows  # here: they bring pandas
+    import pyarrow.parquet as pq  # here: the check of a config needs none of these
+
+    from cellpipe.files.tables import read_table
+    from cellpipe.run.receipts import read_receipts
 
     units = [receipt.unit for receipt in read_receipts(table)]
     fields = {(unit.well, unit.field) for unit in units}
     words = [f"{len(fields)} fields", f"{sum(u.t_stop - u.t_start for u in units)} frames"]
-    rows = read_rows([table])
-    if COUNT in rows:
-        words.append(f"{int(rows[COUNT].sum())} objects")
-    elif "label" in rows:  # a row per object
-        words.append(f"{len(rows)} objects")
+    file = pq.read_metadata(table)  # of tables of many cells no row is read
+    columns = file.schema.to_arrow_schema().names
+    if COUNT in columns:
+        words.append(f"{int(read_table(table, [COUNT])[COUNT].sum())} objects")
+    elif "label" in columns:  # a row per object
+        words.append(f"{file.num_rows} objects")
     return words
 
 
