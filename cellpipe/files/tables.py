@@ -12,27 +12,10 @@ import pyarrow.parquet as pq
 from cellpipe.errors import CellpipeError
 
 # columns of the lists of a plate that hold words and names
-TEXTS = frozenset(
-    [
-        "plate",
-        "well",
-        "layer",
-        "stage",
-        "status",
-        "kind",
-        "file",
-        "path",
-        "where",
-        "seen",
-        "fault",
-        "reason",
-        "likely_cause",
-        "do",
-        "remedy",
-        "condition",
-        "name",
-    ]
-)
+TEXTS = {
+    "plate", "well", "layer", "stage", "status", "kind", "file", "path", "where", "seen", "fault",
+    "reason", "likely_cause", "do", "remedy", "condition", "name",
+}  # fmt: skip
 
 
 class BadTable(CellpipeError):
