@@ -226,7 +226,7 @@ def test_a_denoiser_trains_from_other_weights_with_drawn_images(tmp_path):
     scores = pd.read_csv(second.parent / "scores.tsv", sep="\t")
     assert scores["side"].value_counts().to_dict() == {"validation": 2, "test": 2}
     assert iio.imread(second.parent / "worst.png").std() > 10
-    with pytest.raises(BadConfig, match="'weighting' in .* of kind: denoise"):
+    with pytest.raises(BadConfig, match=r"'weighting' in .* of kind: denoise"):
         read_plan({**config, "weighting": {"border": 1.0}})
 
 
