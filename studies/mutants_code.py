@@ -195,7 +195,11 @@ class _Finder:
             self.add("left out", node, ast.Continue())
         if isinstance(node, ast.Continue):
             self.add("left out", node, ast.Pass())
-        if isinstance(node, ast.AugAssign) and type(node.op) in OPERATORS:
+        if (
+            isinstance(node, ast.AugAssign)
+            and type(node.op) in OPERATORS
+            and not _is_text(node.value)
+        ):
             other = copy.deepcopy(node)
             other.op = OPERATORS[type(node.op)]()
             self.add("arithmetic", node, other)
@@ -248,6 +252,8 @@ class _Finder:
             self.constant("constant", node)
         elif isinstance(node, ast.Call):
             self.call(node)
+        elif isinstance(node, ast.Subscript) and not self.in_function:
+            return  # of types, nearly always
         elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load):
             self.swapped("axes", node)
         elif isinstance(node, ast.IfExp):
@@ -274,7 +280,7 @@ class _Finder:
 
     def arithmetic(self, node: ast.BinOp) -> None:
         sides = (node.left, node.right)
-        text = any(isinstance(s, ast.JoinedStr) or _is_text(s) for s in sides)
+        text = any(map(_is_text, sides))
         union = isinstance(node.op, ast.BitOr) and not self.in_function  # an alias of types
         if type(node.op) in OPERATORS and not text and not union:
             other = copy.deepcopy(node)
@@ -320,7 +326,13 @@ class _Finder:
 
 
 def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+    """Whether it is surely text, a list or a tuple: these have a sum and nothing else."""
+    if isinstance(node, ast.IfExp):
+        return _is_text(node.body)
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Attribute) and node.func.attr == "join"
+    text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+    return text or isinstance(node, ast.JoinedStr | ast.List | ast.ListComp | ast.Tuple)
 
 
 def imported(text: str) -> Iterator[str]:
