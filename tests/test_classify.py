@@ -49,6 +49,10 @@ def test_accuracy_is_that_of_the_best_possible_rule():
     assert score.accuracy == pytest.approx(0.841, abs=0.02)
     assert score.balanced_accuracy == pytest.approx(0.841, abs=0.02)
     assert score.f1_macro == pytest.approx(0.841, abs=0.02)
+    # the mean of the square of 1 - the probability of the true class, by quadrature
+    x = np.linspace(-8, 8, 10001)
+    density, p = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), 1 / (1 + np.exp(2 * x + 2))
+    assert score.brier == pytest.approx(np.trapezoid(density * p**2, x), abs=0.01)
 
 
 def test_probabilities_are_calibrated():

@@ -112,6 +112,8 @@ def test_less_height_is_asked_near_sure_spots_of_its_like() -> None:
     near = np.array([True, False, True, True, False])
     assert least_heights(found, sure, near).tolist() == [2, 4, 2, 4, 4]
     assert least_heights(found, ~sure & False, near).tolist() == [4] * 5
+    found[0, 2], sure[4], found[4, 4] = 10_000.0, True, 5.0  # one very bright spot is no measure
+    assert least_heights(found, sure, near).tolist() == [2, 4, 2, 4, 4]
     at = np.array([[5.0, 5.0], [5.0, 9.0], [5.0, 40.0], [5.0, 13.0]])
     found_near = neighbours(at, np.array([True, False, True, True]), sigma_px=1.0)
     assert found_near.tolist() == [1, 2, 0, 1]
