@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
 from cellpipe.config.sheets import refuse_small_spots
+from cellpipe.detect.centroids import centroids
 from cellpipe.detect.learned import least_heights, neighbours
 from cellpipe.detect.noise import least_height, photon_noise
 from cellpipe.detect.spots import detect_spots
@@ -185,3 +188,9 @@ def test_spots_of_a_pixel_or_two_are_found_by_engines_that_can(engine: str) -> N
     near = cKDTree(found[["y_um", "x_um"]] / 0.325).query(at)[0] <= 1
     assert near.mean() >= 0.97
     assert len(found) <= 1.02 * len(at)
+
+
+def test_an_image_without_a_maximum_has_no_centroid_and_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert centroids(np.zeros((32, 32)), diameter_px=5, sigma_px=1.5).shape == (0, 4)

@@ -162,6 +162,14 @@ def test_curve_that_has_only_begun_is_open_above():
     assert fit.note
 
 
+@pytest.mark.parametrize(("times", "believed"), [(5, True), (30, False)])
+def test_an_ec50_more_than_ten_times_beyond_the_doses_is_not_believed(times, believed):
+    for ec50 in (256 * times, 1 / times):
+        fit = fit_dose_response(DOSES, logistic(DOSES, ec50=ec50))
+        assert np.isfinite(fit.ec50) == believed
+        assert ("outside the tested doses" in fit.note) != believed
+
+
 @pytest.mark.parametrize(
     ("dose", "response", "said"),
     [
