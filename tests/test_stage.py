@@ -19,6 +19,7 @@ from cellpipe.errors import BadConfig
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track import link_cells, stage_shifts, track_table
 from cellpipe.track.cells import without_stage as cells_without_stage
+from cellpipe.track.chances import chances
 from cellpipe.track.detections import from_table
 from cellpipe.track.lineage import links_of
 
@@ -194,3 +195,6 @@ def test_cells_that_a_jump_brings_and_takes_are_known_at_its_two_frames_alone() 
     x_um = cells.position_um[:, 1]
     assert x_um[moved.came_in].max() < 40 + 22  # the view begins at 40 and ends at 285
     assert x_um[moved.went_out].min() > 285 - 22
+    costs = chances(moved, sigma_um=1.0, max_distance_um=LIMITS["max_distance_um"])
+    assert costs.start[moved.came_in].max() < costs.start[~moved.came_in].min() - 1
+    assert costs.end[moved.went_out].max() < costs.end[~moved.went_out].min() - 1
