@@ -196,6 +196,14 @@ def test_weak_labels_with_a_tenth_wrong_still_give_rising_fractions():
     assert (np.diff(fraction[1:-1]) > 0).all()
 
 
+def test_features_may_be_named_and_one_that_was_not_measured_is_refused():
+    cells, plate_map, *_ = dose_cells()
+    taught = training_set_from_controls(cells, plate_map, features=["ratio"])
+    assert list(taught.features) == ["ratio"]
+    with pytest.raises(BadConfig, match="'ration', which was not measured"):
+        training_set_from_controls(cells, plate_map, features=["ratio", "ration"])
+
+
 def test_cut_cells_do_not_teach():
     cells, plate_map, *_ = dose_cells()
     cells["touches_border"] = np.arange(len(cells)) % 2 == 0

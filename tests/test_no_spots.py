@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from cellpipe.config.sheets import refuse_small_spots
 from cellpipe.detect.centroids import centroids
 from cellpipe.detect.learned import least_heights, neighbours
+from cellpipe.detect.limits import refuse_wide
 from cellpipe.detect.noise import least_height, photon_noise
 from cellpipe.detect.spots import detect_spots
 from cellpipe.errors import BadConfig
@@ -194,3 +195,10 @@ def test_an_image_without_a_maximum_has_no_centroid_and_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert centroids(np.zeros((32, 32)), diameter_px=5, sigma_px=1.5).shape == (0, 4)
+
+
+@pytest.mark.parametrize("shape", [(100, 900), (900, 100)])
+def test_spots_wider_than_half_of_the_shorter_side_are_refused(shape: tuple[int, int]) -> None:
+    refuse_wide(99.0, 2.0, shape)
+    with pytest.raises(BadConfig, match="at most 100 µm, half of the image"):
+        refuse_wide(101.0, 2.0, shape)
