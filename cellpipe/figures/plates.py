@@ -53,10 +53,10 @@ def plate_heat_map(wells: pd.DataFrame, readout: str, *, title: str | None = Non
         axes.set_xticks(range(n_columns), [str(c + 1) for c in range(n_columns)])
         axes.set_yticks(range(n_rows), [row_name(r + 1) for r in range(n_rows)])
         axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-        axes.set_xticks(np.arange(n_columns + 1) - 0.5, minor=True)
-        axes.set_yticks(np.arange(n_rows + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=0.8)
-        axes.tick_params(which="minor", length=0)
+        # two collections of lines: minor ticks with a grid cost a third of the drawing
+        columns, rows = np.arange(n_columns + 1) - 0.5, np.arange(n_rows + 1) - 0.5
+        axes.vlines(columns, rows[0], rows[-1], colors="white", linewidth=0.8)
+        axes.hlines(rows, columns[0], columns[-1], colors="white", linewidth=0.8)
         axes.spines[:].set_visible(False)
         axes.set_facecolor("#EFEFEF")  # wells without a value
         _mark_controls(axes, wells, grid, image)
