@@ -111,7 +111,11 @@ def test_scale_and_time_from_ome_and_imagej(tmp_path):
     meta = {"axes": "TYX", "unit": "um", "finterval": 30.0}
     tifffile.imwrite(tmp_path / "b.tif", movie, imagej=True, resolution=(4, 4), metadata=meta)
     header = read_header(tmp_path / "b.tif", 0)
-    assert (header.pixel_size_um, header.time_step_s) == (0.25, 30.0)
+    assert (header.pixel_size_um, header.time_step_s, header.z_step_um) == (0.25, 30.0, None)
+    for axes, z_step_um in (("ZYX", 1.5), ("TYX", None)):  # which a series in time has as well
+        meta = {"axes": axes, "unit": "um", "spacing": 1.5}
+        tifffile.imwrite(tmp_path / "c.tif", movie, imagej=True, resolution=(4, 4), metadata=meta)
+        assert read_header(tmp_path / "c.tif", 0).z_step_um == z_step_um
 
 
 def test_a_folder_named_as_a_file_and_a_pipe_are_no_images(tmp_path):
