@@ -191,7 +191,7 @@ def test_a_field_with_other_channels_is_a_fault_even_if_it_is_the_first(tmp_path
 def test_a_channel_that_the_plate_lacks_is_refused_with_the_nearest(tmp_path):
     described = describe_source(draw_source(tmp_path / "theirs.zarr", "0.4"))
     channels = {"nuclear": {"source": "DAP"}}
-    with pytest.raises(BadConfig, match="out of those found: DAPI, GFP.*write 'DAPI'"):
+    with pytest.raises(BadConfig, match=r"out of those found: DAPI, GFP.*write 'DAPI'"):
         inspect_source(described, channels, plate="P", pixel_size_um=None, time_step_s=None)
 
 
