@@ -114,8 +114,9 @@ class Chosen:
         self.failed, self.n_run, self.running = "", 0, ""
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if item.nodeid in self.rank]
-        items.sort(key=lambda item: self.rank[item.nodeid])
+        if not self.rank.keys().isdisjoint(item.nodeid for item in items):  # else of whole files
+            items[:] = [item for item in items if item.nodeid in self.rank]
+            items.sort(key=lambda item: self.rank[item.nodeid])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.n_run += report.when == "call"
@@ -276,7 +277,7 @@ class Bench:
     def _meet(self, tests: list[str], report: Path) -> None:
         plugin = Chosen(tests)
         files = list(dict.fromkeys(name.partition("::")[0] for name in tests))
-        code = pytest.main([*self.arguments(), "-x", *files], plugins=[plugin])
+        code = pytest.main([*self.arguments(), "-x", "-m", MARKS, *files], plugins=[plugin])
         if not plugin.failed and (code != 0 or plugin.n_run == 0):
             plugin.failed = f"pytest ended with {code}"
         result = "killed" if plugin.failed else "survived"
