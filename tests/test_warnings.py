@@ -8,7 +8,7 @@ import pytest
 from drawn_report import draw_content
 
 from cellpipe.quality.files import incomplete
-from cellpipe.quality.scale import facts_of_scale
+from cellpipe.quality.scale import facts_of_scale, unknown_units
 from cellpipe.quality.warnings import COLUMNS, plate_warnings
 from cellpipe.report import render_report
 
@@ -120,6 +120,12 @@ def test_of_many_wells_with_missing_images_six_are_named() -> None:
     assert seven["where"] == "A01, A02, A03, A04, A05, A06 …"
     assert seven["seen"].startswith("7 channels of 7 frames")
     assert list(incomplete({"holes": []}, {})) == []
+
+
+def test_only_a_size_that_is_said_to_be_unknown_is_warned_of() -> None:
+    assert list(unknown_units({}, {})) == []
+    (row,) = unknown_units({"pixel_size_known": False}, {})
+    assert row["seen"].startswith("no pixel size in the images' metadata; lengths are in pixels")
 
 
 def test_without_a_pixel_size_only_its_shape_is_said() -> None:
