@@ -114,9 +114,13 @@ class Chosen:
         self.failed, self.n_run, self.running = "", 0, ""
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        if not self.rank.keys().isdisjoint(item.nodeid for item in items):  # else of whole files
-            items[:] = [item for item in items if item.nodeid in self.rank]
-            items.sort(key=lambda item: self.rank[item.nodeid])
+        ranked = [(self.place(item.nodeid), i) for i, item in enumerate(items)]
+        items[:] = [items[i] for place, i in sorted(ranked) if place < len(self.rank)]
+
+    def place(self, name: str) -> int:
+        """Where a test stands in the order, by its name, without parameters, or by its file."""
+        names = (name, name.partition("[")[0], name.partition("::")[0])
+        return next((self.rank[each] for each in names if each in self.rank), len(self.rank))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self.n_run += report.when == "call"
@@ -388,7 +392,7 @@ def main() -> None:
             continue
         else:
             tests = bench.meeting(change, arguments.seconds)
-            limit_s = 20 + 3 * sum(bench.tests[name]["seconds"] for name in tests)
+            limit_s = 60 + 4 * sum(bench.tests[name]["seconds"] for name in tests)
             unmet = {"result": "survived", "by": "no quick test runs it", "tests": 0, "seconds": 0}
             found = bench.meet(change, tests, limit_s) if tests else unmet
         first = dict(zip(COLUMNS, change.key.split("\t"), strict=False))
