@@ -9,13 +9,15 @@
 Tests that import the module come first, quick ones first, as many as fit in `--seconds`. Tests of
 whole runs, those that read the sources, and slow ones are left out. Every module is sampled once
 before any is sampled twice. The folder `--out` holds the copy, what tests run (baseline.json) and
-results (mutants.tsv, one row for each mutant): a second call goes on where the first one ended.
-`--again TEST …` meets survivors with the files of tests named, as they are in the repository now.
+results (mutants.tsv, one row for each mutant): a second call goes on where the first one ended,
+with the package as it was then and the tests as they are now. `--again TEST …` meets survivors with
+the tests named, by file or by name, and nothing else.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -25,15 +27,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mutants_code import Mutant, imported, mutant, sites
+from mutants_tests import Chosen, Traced
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = (
@@ -54,84 +55,6 @@ WEIGHTS = {"return": 0.3, "arguments": 0.5}
 COLUMNS = ("module", "line", "kind", "before", "after", "result", "by", "seconds", "tests")
 
 
-class Traced:
-    """A plugin of pytest: lines of the package that each test runs, and its seconds."""
-
-    def __init__(self, folder: Path, longest_s: int) -> None:
-        self.prefix, self.longest_s = f"{folder}/", longest_s
-        self.lines: dict[str, set[int]] = {}
-        self.tests: dict[str, dict[str, Any]] = {}
-        signal.signal(signal.SIGALRM, self.stop)
-
-    def stop(self, *_: Any) -> None:
-        raise TimeoutError(f"more than {self.longest_s} s")
-
-    def trace(self, frame: Any, event: str, arg: Any) -> Any:
-        code = frame.f_code
-        if not code.co_filename.startswith(self.prefix) or code.co_name == "<module>":
-            return None
-        seen = self.lines.setdefault(code.co_filename[len(self.prefix) :], set())
-        seen.add(frame.f_lineno)
-
-        def inner(frame: Any, event: str, arg: Any) -> Any:
-            seen.add(frame.f_lineno)
-            return inner
-
-        return inner
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self.lines, start = {}, time.perf_counter()
-        self.tests[item.nodeid] = {"passed": True, "setup": {}}
-        signal.alarm(self.longest_s)
-        threading.settrace(self.trace)
-        sys.settrace(self.trace)
-        yield
-        sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
-        signal.alarm(0)
-        own = self.tests[item.nodeid]
-        own["seconds"] = round(time.perf_counter() - start, 3)
-        own["lines"] = _of_package(self.lines)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        own = self.tests[report.nodeid]
-        if report.when == "setup":
-            own["setup"] = _of_package(self.lines)
-        if report.outcome != "passed":
-            own["passed"] = False
-
-
-def _of_package(lines: dict[str, set[int]]) -> dict[str, list[int]]:
-    return {name: sorted(own) for name, own in lines.items() if name.startswith("cellpipe/")}
-
-
-class Chosen:
-    """A plugin of pytest: only some tests, in this order; the first that fails."""
-
-    def __init__(self, tests: list[str]) -> None:
-        self.rank = {name: i for i, name in enumerate(tests)}
-        self.failed, self.n_run, self.running = "", 0, ""
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        ranked = [(self.place(item.nodeid), i) for i, item in enumerate(items)]
-        items[:] = [items[i] for place, i in sorted(ranked) if place < len(self.rank)]
-
-    def place(self, name: str) -> int:
-        """Where a test stands in the order, by its name, without parameters, or by its file."""
-        names = (name, name.partition("[")[0], name.partition("::")[0])
-        return next((self.rank[each] for each in names if each in self.rank), len(self.rank))
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.n_run += report.when == "call"
-        if report.failed and not self.failed:
-            self.failed = report.nodeid
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed and not self.failed:
-            self.failed = f"{report.nodeid} (import)"
-
-
 class Bench:
     """The copy, and what its tests run.
 
@@ -146,6 +69,7 @@ class Bench:
             shutil.rmtree(self.copy, ignore_errors=True)
             self.refresh(".")
             (out / "copied").touch()
+        self.refresh("tests")
         self.tests: dict[str, dict[str, Any]] = self.baseline()
         self.imports = {
             path.relative_to(self.copy).as_posix(): set(imported(path.read_text()))
@@ -164,23 +88,24 @@ class Bench:
     def baseline(self) -> dict[str, dict[str, Any]]:
         """Quick tests of the unchanged copy that pass: seconds, lines of each module."""
         kept = self.out / "baseline.json"
-        found = json.loads(kept.read_text()) if kept.exists() else {}
+        known = json.loads(kept.read_text()) if kept.exists() else {}
+        found: dict[str, dict[str, Any]] = {}
         for path in sorted(self.copy.glob("tests/test_*.py")):
-            name, text = path.relative_to(self.copy).as_posix(), path.read_text()
-            if (
-                name in found
-                or WHOLE.search(text)
-                or path.stem.removeprefix("test_") in READ_SOURCES
-            ):
+            file, text = path.relative_to(self.copy).as_posix(), path.read_text()
+            name = f"{file} {hashlib.sha256(text.encode()).hexdigest()[:8]}"  # with this content
+            if WHOLE.search(text) or path.stem.removeprefix("test_") in READ_SOURCES:
+                continue
+            if name in known:
+                found[name] = known[name]
                 continue
             start = time.monotonic()
-            found[name] = self.forked(lambda report, n=name: self._trace(n, report), 240) or {}
+            found[name] = self.forked(lambda report, n=file: self._trace(n, report), 240) or {}
             passed = sum(test["passed"] for test in found[name].values())
             spent = time.monotonic() - start
-            print(f"{name}: {passed} of {len(found[name])} pass, {spent:.0f} s", flush=True)
-            kept.write_text(json.dumps(found))
+            print(f"{file}: {passed} of {len(found[name])} pass, {spent:.0f} s", flush=True)
+            kept.write_text(json.dumps({**known, **found}))
         return {
-            test: {**own, "file": name}
+            test: {**own, "file": name.partition(" ")[0]}
             for name, tests in found.items()
             for test, own in tests.items()
             if own["passed"] and own["seconds"] <= self.longest_s
@@ -378,9 +303,7 @@ def main() -> None:
     changes = sampled(bench.copy, arguments.seed, arguments.number)
     table = out / "mutants.tsv"
     results: dict[str, dict[str, Any]] = dict(read(table))
-    if arguments.again:
-        bench.refresh("tests")
-    else:
+    if not arguments.again:
         checked(bench, changes, arguments.seconds)
     for i, change in enumerate(changes):
         known = results.get(change.key)

@@ -122,8 +122,11 @@ def test_of_many_wells_with_missing_images_six_are_named() -> None:
     assert list(incomplete({"holes": []}, {})) == []
 
 
-def test_only_a_size_that_is_said_to_be_unknown_is_warned_of() -> None:
-    assert list(unknown_units({}, {})) == []
+def test_only_a_size_or_a_step_that_is_said_to_be_unknown_is_warned_of() -> None:
+    movie = {"fields": [{"n_t": 3}]}
+    assert list(unknown_units(movie, {})) == []
+    (row,) = unknown_units({**movie, "time_step_known": False}, {})
+    assert row["seen"].startswith("no time between frames in the images' metadata")
     (row,) = unknown_units({"pixel_size_known": False}, {})
     assert row["seen"].startswith("no pixel size in the images' metadata; lengths are in pixels")
 
