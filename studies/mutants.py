@@ -230,13 +230,13 @@ def sampled(copy: Path, seed: int, number: int) -> list[Mutant]:
     found: dict[str, Mutant] = {}
     while len(found) < number:
         before = len(found)
-        for module in modules[: number - before]:
+        for module in modules:
             change = _drawn(module, (copy / module).read_text(), rng, found)
             if change:
                 found[change.key] = change
         if len(found) == before:
             break
-    return list(found.values())
+    return list(found.values())[:number]
 
 
 def _drawn(module: str, text: str, rng: random.Random, known: dict[str, Mutant]) -> Mutant | None:

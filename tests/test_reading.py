@@ -12,6 +12,7 @@ import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.xml_text import number
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2", "int16", "float32", "bool"])
@@ -170,3 +171,11 @@ def test_an_image_of_another_kind_by_its_content_is_read_all_the_same(tmp_path):
     imageio.v3.imwrite(tmp_path / "x.png", pixels)
     (tmp_path / "x.png").rename(tmp_path / "x.jpg")
     np.testing.assert_array_equal(read_plane(tmp_path / "x.jpg"), pixels)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(" 1.5 ", 1.5), ("1e-7", 1e-7), *((bad, None) for bad in ("0", "-1", "inf", "nan", "", None))],
+)
+def test_numbers_of_metadata_are_finite_and_above_0(text, value):
+    assert number(text) == value
