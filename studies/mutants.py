@@ -11,12 +11,14 @@ whole runs, those that read the sources, and slow ones are left out. Every modul
 before any is sampled twice. The folder `--out` holds the copy, what tests run (baseline.json) and
 results (mutants.tsv, one row for each mutant): a second call goes on where the first one ended,
 with the package as it was then and the tests as they are now. `--again TEST …` meets survivors with
-the tests named, by file or by name, and nothing else.
+the tests named, by file or by name; `--whole` with what is not slow in files that import the module
+and were left out for the whole runs in them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import hashlib
 import json
 import os
@@ -32,6 +34,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mutants_code import Mutant, imported, mutant, sites
 from mutants_tests import Chosen, Traced
@@ -143,11 +146,13 @@ class Bench:
         end = time.monotonic() + limit_s
         while time.monotonic() < end and os.waitpid(pid, os.WNOHANG)[0] == 0:
             time.sleep(0.02)
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(pid).children(recursive=True):  # in groups of their own too
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
         return json.loads(report.read_text()) if report.exists() else None
 
     def _enter(self) -> None:
@@ -187,6 +192,11 @@ class Bench:
             if spent <= budget_s:
                 chosen.append(name)
         return chosen
+
+    def whole(self, change: Mutant) -> list[str]:
+        """Files of tests with whole runs in them that import the changed module."""
+        here = (name for name, imports in self.imports.items() if change.module in imports)
+        return sorted(name for name in here if WHOLE.search((self.copy / name).read_text()))
 
     def meet(self, change: Mutant, tests: list[str], limit_s: float) -> dict[str, Any]:
         """The result of a mutant: killed, survived or timed out, by which test, seconds, tests."""
@@ -293,8 +303,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=150)
     parser.add_argument("--seconds", type=float, default=30, help="of tests for one mutant")
-    parser.add_argument("--again", nargs="+", metavar="TEST", help="files that meet survivors")
+    parser.add_argument("--again", nargs="+", metavar="TEST", help="tests that meet survivors")
+    parser.add_argument("--whole", action="store_true", help="files with whole runs meet survivors")
     arguments = parser.parse_args()
+    again = arguments.again or arguments.whole
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     for name in PRELOADED.split():
@@ -303,14 +315,15 @@ def main() -> None:
     changes = sampled(bench.copy, arguments.seed, arguments.number)
     table = out / "mutants.tsv"
     results: dict[str, dict[str, Any]] = dict(read(table))
-    if not arguments.again:
+    if not again:
         checked(bench, changes, arguments.seconds)
     for i, change in enumerate(changes):
         known = results.get(change.key)
-        if arguments.again:
-            if not known or known["result"] != "survived":
+        if again:
+            tests = arguments.again or bench.whole(change)
+            if not known or known["result"] != "survived" or not tests:
                 continue
-            found = bench.meet(change, arguments.again, 600)
+            found = bench.meet(change, tests, 300)
         elif known:
             continue
         else:
@@ -319,7 +332,7 @@ def main() -> None:
             unmet = {"result": "survived", "by": "no quick test runs it", "tests": 0, "seconds": 0}
             found = bench.meet(change, tests, limit_s) if tests else unmet
         first = dict(zip(COLUMNS, change.key.split("\t"), strict=False))
-        if not (arguments.again and found["result"] == "survived"):
+        if not (again and found["result"] != "killed"):
             results[change.key] = {**first, **found}
         write(table, results)
         print(f"{i + 1} of {len(changes)}", *first.values(), *found.values(), sep=" | ", flush=True)
