@@ -32,7 +32,7 @@ def preload() -> None:
     import ngio  # noqa: F401
     import snakemake.cli
     import snakemake.persistence
-    import snakemake.script
+    import snakemake.script  # noqa: F401
     import torch  # noqa: F401
 
     for path in sorted((ROOT / "cellpipe").rglob("*.py")):
@@ -164,7 +164,7 @@ def _run_script(script: str, folder: str, environment: dict[str, str]) -> int:
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = [script]
-    sys.path[0] = str(Path(script).parent)
+    sys.path.insert(0, str(Path(script).parent))
     try:
         runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
