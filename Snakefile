@@ -52,6 +52,7 @@ include: "rules/report.smk"
 include: "rules/evaluate.smk"
 include: "rules/summary.smk"
 include: "rules/benchmark.smk"
+include: "rules/plan.smk"
 include: "rules/train.smk"
 
 

@@ -1,7 +1,8 @@
-"""The command `cellpipe`: check a config, run the workflow, verify results, and repair them.
+"""The command `cellpipe`: check a config, plan a run, run it, verify results and repair them.
 
 cellpipe check my.yaml              every option and name, of a run or of a training
 cellpipe run --configfile my.yaml   snakemake with cellpipe's Snakefile, and with its arguments
+cellpipe plan --configfile my.yaml  what a run will cost, from a probe of a few fields
 cellpipe verify results/P           every fault, with its place and block
 cellpipe verify results/P --mend    and make exactly those again
 """
@@ -24,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status: 0 all is well, 1 there are faults, 2 misuse."""
     parser = _parser()
     options, others = parser.parse_known_args(words)
-    if options.run is _run:
+    if options.run in (_run, _plan):
         options.words = others
     elif others:
         parser.error(f"unrecognized arguments: {' '.join(others)}")
@@ -52,6 +53,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("config", type=Path, nargs="*", default=[Path("config/config.yaml")])
     check.set_defaults(run=_check)
+    planned = commands.add_parser(
+        "plan",
+        help="forecast jobs, core hours, memory, disk and wall time from a probe of a few fields",
+        description="Run the workflow on a few fields of each plate in a temporary folder, and "
+        "forecast jobs, core hours, peak memory of a job, disk and wall time of the whole. "
+        "Options are those of `snakemake`; further ones are handed to the probe. Exit status 2 if "
+        "the probe fails.",
+    )
+    planned.add_argument("--configfile", nargs="+", type=Path, default=[])
+    planned.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE")
+    planned.add_argument("--cores", "-c", help="of the run (default: those of the profile)")
+    planned.add_argument("--jobs", "-j", help="at once, on a cluster")
+    planned.add_argument("--executor", "-e", help="of the run; the probe runs here")
+    planned.add_argument("--resources", nargs="+", default=[], metavar="NAME=INT")
+    planned.add_argument("--profile", help="of the run")
+    planned.add_argument("--workflow-profile", help="of the run (default: profiles/default)")
+    planned.add_argument(
+        "--plate", nargs="+", default=[], help="plates of the sheet (default: all)"
+    )
+    planned.set_defaults(run=_plan)
     verify = commands.add_parser(
         "verify",
         help="compare every file and chunk of a plate's results with what was recorded",
@@ -92,6 +113,12 @@ def _check(options: argparse.Namespace) -> int:
     for path in options.config:
         print(f"{path}: no fault found. {check_file(path)}")
     return 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from cellpipe.run.plan.command import plan
+
+    return plan(options, options.words)
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -398,6 +398,22 @@ def steps(plate):
     return wanted + (["evaluate_plate"] if plate in JUDGED else [])
 
 
+def words_of_plan(wildcards, resources):
+    """Arguments of `cellpipe plan`: config and machine of this run, profiles read already."""
+    words = ["--workflow-profile", "none", "--configfile", *workflow.configfiles]
+    if workflow.config_settings.config_args:
+        words += ["--config", *workflow.config_settings.config_args]
+    # what a job gets where its rule asks for nothing: this one does not
+    words += ["--default-resources", f"mem_mb={resources.mem_mb}"]
+    if workflow.non_local_exec:
+        words += ["--executor", "cluster", "--jobs", workflow.nodes]
+    else:
+        shared = workflow.global_resources.items()
+        words += ["--cores", CORES, "--resources"]
+        words += [f"{name}={there.value}" for name, there in shared if name[0] != "_"]
+    return [str(word) for word in words]
+
+
 def memory(megabytes):
     """More memory than the profile's default; doubles, as that does, with each attempt."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)

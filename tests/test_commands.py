@@ -41,6 +41,7 @@ PLANNED = [
     "snakemake results/P/trackmate",
     "snakemake --forcerun inspect_plate",
     "snakemake verify",
+    "snakemake plan",
     "snakemake --workflow-profile profiles/slurm",
     "snakemake --configfile path/to/my-config.yaml",
     "snakemake train",
@@ -67,6 +68,8 @@ RUN = [
 OF_CELLPIPE = [
     "cellpipe verify results/P",
     "cellpipe check path/to/my-config.yaml",
+    "cellpipe plan --configfile path/to/my-config.yaml",
+    "cellpipe plan --configfile path/to/my-config.yaml --workflow-profile profiles/slurm",
     "cellpipe run --configfile path/to/my-config.yaml -n",
     "cellpipe check config/training/own_data.yaml",
 ]

@@ -19,6 +19,7 @@ from typing import Any
 from cellpipe.errors import CellpipeError
 from cellpipe.files import digests
 from cellpipe.files.asides import sweep
+from cellpipe.run.costs import cpu_seconds, note_cost
 from cellpipe.run.job_facts import facts_of_job
 from cellpipe.run.limits import in_words
 from cellpipe.run.made import Made
@@ -33,7 +34,8 @@ def speaking(snakemake: Any) -> Iterator[list[Path]]:
     An error that a person can mend ends the job without a traceback. When all went well, the
     digests of the outputs are recorded, and of what the body adds to the list that is yielded.
     """
-    log_file, started = snakemake.log[0], time.monotonic()
+    # imports before this compute nearly all of their time
+    log_file, started, before = snakemake.log[0], time.monotonic(), cpu_seconds()
     Path(log_file).parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(log_file, mode="w", encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -47,11 +49,13 @@ def speaking(snakemake: Any) -> Iterator[list[Path]]:
         _record(snakemake, outputs, also)
         if snakemake.wildcards.get("block") is not None:
             log.info("%s", facts_of_job(outputs, time.monotonic() - started))
+        rule, results = _rule_and_results(snakemake)
+        if results is not None and (plate := snakemake.wildcards.get("plate")):
+            note_cost(snakemake, results / plate, rule, before + time.monotonic() - started)
         log.info("done")
         if snakemake.wildcards.get("block") is None:  # blocks report their own progress
             took = duration(time.monotonic() - started)
-            name, _ = _rule_and_results(snakemake)
-            say(f"{title(name)} {snakemake.wildcards.get('plate', ''):<12} done in {took}")
+            say(f"{title(rule)} {snakemake.wildcards.get('plate', ''):<12} done in {took}")
     except CellpipeError as fault:
         log.error("%s", fault)
         say(stopped(fault))
