@@ -49,6 +49,7 @@ def as_dict(
                 "cpu_seconds": rule.cpu_seconds,
                 "seconds": rule.seconds,
                 "peak_mb": rule.peak_mb,
+                "ends_seconds": rule.ends_seconds,
             }
             for rule in plate.rules
         ],
