@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cellpipe.run.costs import Cost, read_costs
-from cellpipe.run.plan.written import NAME
+
+NAME = "plan.json"
 
 
 @dataclass(frozen=True)
