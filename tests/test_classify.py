@@ -49,6 +49,10 @@ def test_accuracy_is_that_of_the_best_possible_rule():
     assert score.accuracy == pytest.approx(0.841, abs=0.02)
     assert score.balanced_accuracy == pytest.approx(0.841, abs=0.02)
     assert score.f1_macro == pytest.approx(0.841, abs=0.02)
+    # the mean of the square of 1 - the probability of the true class, by quadrature
+    x = np.linspace(-8, 8, 10001)
+    density, p = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi), 1 / (1 + np.exp(2 * x + 2))
+    assert score.brier == pytest.approx(np.trapezoid(density * p**2, x), abs=0.01)
 
 
 def test_probabilities_are_calibrated():
@@ -190,6 +194,14 @@ def test_weak_labels_with_a_tenth_wrong_still_give_rising_fractions():
     classified = classify_cells(fit_classifier(taught.features, taught.classes), cells)
     fraction = (classified["class"] == "positive").groupby(classified["well"]).mean().to_numpy()
     assert (np.diff(fraction[1:-1]) > 0).all()
+
+
+def test_features_may_be_named_and_one_that_was_not_measured_is_refused():
+    cells, plate_map, *_ = dose_cells()
+    taught = training_set_from_controls(cells, plate_map, features=["ratio"])
+    assert list(taught.features) == ["ratio"]
+    with pytest.raises(BadConfig, match="'ration', which was not measured"):
+        training_set_from_controls(cells, plate_map, features=["ratio", "ration"])
 
 
 def test_cut_cells_do_not_teach():

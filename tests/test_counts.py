@@ -12,7 +12,7 @@ import pytest
 
 from cellpipe.config.plate_map import validate_plate_map
 from cellpipe.profiles.counts import comparable
-from cellpipe.profiles.ground import usable_frames, usual
+from cellpipe.profiles.ground import usable_frames, usual, well_ground
 from cellpipe.profiles.summary import imaging_plan, summarise_wells
 from cellpipe.profiles.wells import call_hits, normalise_wells
 from cellpipe.run.plates.gather import join_cells
@@ -242,3 +242,10 @@ def test_frames_in_which_spots_could_not_be_sought_have_no_number_of_spots():
     lost = join_cells(measured, spots=spots, without_spots={("A01", 2, 0)})
     assert lost["spot_count"].tolist()[:2] == [0, 1]
     assert np.isnan(lost["spot_count"][2])
+
+
+def test_a_plate_that_lists_no_field_is_incomplete_and_not_without_a_share() -> None:
+    none = pd.DataFrame({"well": [], "field": [], "t": []})
+    ground = well_ground(none, none.assign(n_t=[], area_px=[]), ["A01"])
+    assert ground.loc["A01", "imaged_share"] == 0
+    assert ground.loc["A01", "incomplete"]

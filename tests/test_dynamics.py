@@ -88,6 +88,16 @@ def test_tracks_are_summed_by_well():
     assert table.loc["A01", "divisions_per_track"] == pytest.approx(1 / N)
 
 
+def test_the_share_of_confined_spots_is_that_of_those_long_enough_to_tell():
+    spots = particle_table(draw_points(), STEP_S)
+    own = spots.index[spots["well"] == "A01"]
+    spots = spots.assign(n_frames=9, confinement_p=0.5)
+    spots.loc[own[:30], "confinement_p"] = 1e-6
+    spots.loc[own[-50:], "confinement_p"] = np.nan
+    wells = aggregate_particles(spots).set_index("well")
+    assert wells["spot_fraction_confined"].to_dict() == {"A01": 0.3, "A02": 0, "A03": 0}
+
+
 def test_no_tracks_give_no_wells_and_the_right_columns():
     none = draw_points().iloc[:0].assign(parent_track_id=pd.Series(dtype="int64"))
     for aggregate, table in (

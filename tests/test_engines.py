@@ -50,6 +50,7 @@ from cellpipe.segment.engines import (
 )
 from cellpipe.segment.engines.bioimageio import DECODE, _guessed
 from cellpipe.segment.engines.cellpipe import CellpipeEngine
+from cellpipe.segment.engines.cellpose import _halo_px
 from cellpipe.segment.engines.scale import at_diameter, brought_back
 from cellpipe.segment.engines.weights import weights_card
 from cellpipe.segment.nuclei import segment_nuclei
@@ -353,3 +354,7 @@ def finds_discs(engine: Engine) -> None:
     assert average_precision(truth, tiled, [0.5])[0] > 0.9
     shy, _ = engine(PIXELS, 1.0, diameter_um=DIAMETER_PX, probability_threshold=0.999)
     assert (shy > 0).sum() < (labels > 0).sum()
+
+
+def test_cellpose_s_tiles_overlap_by_four_diameters_and_a_quarter_of_a_tile_at_most() -> None:
+    assert [_halo_px(diameter_px, 256) for diameter_px in (1, 8, 12, 100)] == [16, 32, 48, 64]

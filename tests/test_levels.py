@@ -15,6 +15,7 @@ from cellpipe.quality.conditions import wells_without_condition
 from cellpipe.quality.sizes import odd_sizes
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.run.frames.ingest import frame_figures
+from cellpipe.wells import well_at
 
 CHANNELS = ("dna", "gfp")
 WELLS = [f"{row}{column:02d}" for row in "BCDE" for column in range(2, 6)]
@@ -174,6 +175,14 @@ def test_a_field_of_another_magnification_is_named() -> None:
     fields.loc[4, "object_diameter_px"] *= 1.6
     (row,) = odd_sizes({}, {"fields": fields})
     assert row["where"].startswith("B03 field 2 (1.")
+    places = [(well_at(1 + n // 12, 1 + n % 12), field) for n in range(60) for field in (1, 2, 3)]
+    fields = pd.DataFrame(places, columns=["well", "field"]).assign(n_nuclei=20)
+    for n, rest in ((8, False), (9, True)):  # so many fields, of as many wells
+        many = fields.assign(object_diameter_px=20 * rng.normal(1, 0.05, len(places)))
+        many.loc[many.index[many["field"] == 2][:n], "object_diameter_px"] *= 2
+        (row,) = odd_sizes({}, {"fields": many})
+        assert row["where"].count("field 2") == 8
+        assert row["where"].endswith(" and 1 more") is rest
 
 
 def test_wells_that_the_plate_map_lacks_are_named() -> None:

@@ -51,6 +51,14 @@ def test_of_many_movies_the_first_are_named_and_the_rest_counted() -> None:
     assert rows[-1]["seen"].startswith("10 more fields")
 
 
+def test_a_real_event_is_a_likely_cause_in_a_single_field_alone() -> None:
+    fields = [frames({2: "repeats frame 1"}, field=f) for f in (1, 2)]
+    (one,) = frames_in_doubt({}, {"fields": fields[0]})
+    assert "a real event is possible" in one["likely_cause"]
+    for row in frames_in_doubt({}, {"fields": pd.concat(fields)}):
+        assert "a real event" not in row["likely_cause"]
+
+
 def test_a_plate_without_any_object_says_so_and_one_with_an_empty_well_does_not() -> None:
     (row,) = nothing_found({}, {"fields": frames({}, n_nuclei=0)})
     assert "no object in any of 10" in row["seen"]

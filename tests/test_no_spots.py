@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
 from cellpipe.config.sheets import refuse_small_spots
+from cellpipe.detect.centroids import centroids
 from cellpipe.detect.learned import least_heights, neighbours
+from cellpipe.detect.limits import refuse_wide
 from cellpipe.detect.noise import least_height, photon_noise
 from cellpipe.detect.spots import detect_spots
 from cellpipe.errors import BadConfig
@@ -112,6 +116,8 @@ def test_less_height_is_asked_near_sure_spots_of_its_like() -> None:
     near = np.array([True, False, True, True, False])
     assert least_heights(found, sure, near).tolist() == [2, 4, 2, 4, 4]
     assert least_heights(found, ~sure & False, near).tolist() == [4] * 5
+    found[0, 2], sure[4], found[4, 4] = 10_000.0, True, 5.0  # one very bright spot is no measure
+    assert least_heights(found, sure, near).tolist() == [2, 4, 2, 4, 4]
     at = np.array([[5.0, 5.0], [5.0, 9.0], [5.0, 40.0], [5.0, 13.0]])
     found_near = neighbours(at, np.array([True, False, True, True]), sigma_px=1.0)
     assert found_near.tolist() == [1, 2, 0, 1]
@@ -183,3 +189,16 @@ def test_spots_of_a_pixel_or_two_are_found_by_engines_that_can(engine: str) -> N
     near = cKDTree(found[["y_um", "x_um"]] / 0.325).query(at)[0] <= 1
     assert near.mean() >= 0.97
     assert len(found) <= 1.02 * len(at)
+
+
+def test_an_image_without_a_maximum_has_no_centroid_and_no_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert centroids(np.zeros((32, 32)), diameter_px=5, sigma_px=1.5).shape == (0, 4)
+
+
+@pytest.mark.parametrize("shape", [(100, 900), (900, 100)])
+def test_spots_wider_than_half_of_the_shorter_side_are_refused(shape: tuple[int, int]) -> None:
+    refuse_wide(99.0, 2.0, shape)
+    with pytest.raises(BadConfig, match="at most 100 µm, half of the image"):
+        refuse_wide(101.0, 2.0, shape)

@@ -296,3 +296,9 @@ def test_a_plate_map_that_is_no_table_is_refused(tmp_path, content):
         read_plate_map(path, ["A01"])
     with pytest.raises(BadConfig, match=r"none\.tsv"):
         read_plate_map(tmp_path / "none.tsv", ["A01"])
+
+
+def test_a_cell_that_is_seen_in_many_frames_is_one_cell_to_the_error_of_its_well():
+    once = aggregate_wells(draw_cells(), None, ["ratio"], draw_map())
+    movie = aggregate_wells(draw_cells(frames=4), None, ["ratio"], draw_map())
+    np.testing.assert_allclose(movie["ratio_se"][:6], once["ratio_se"][:6])

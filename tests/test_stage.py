@@ -18,6 +18,9 @@ from cellpipe.dynamics.stage import without_stage
 from cellpipe.errors import BadConfig
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track import link_cells, stage_shifts, track_table
+from cellpipe.track.cells import without_stage as cells_without_stage
+from cellpipe.track.chances import chances
+from cellpipe.track.detections import from_table
 from cellpipe.track.lineage import links_of
 
 COLUMNS = ["t", "label", "y_um", "x_um", "area_um2", "dna_mean"]
@@ -179,3 +182,19 @@ def test_a_stage_without_aim_is_followed() -> None:
     cells = still.assign(y_um=at[:, 0], x_um=at[:, 1])[inside].reset_index(drop=True)
     assert min(share_of_links(cells)) >= 0.9
     assert len(jumps_of(cells)) >= 12  # one may be too far to be seen
+
+
+def test_cells_that_a_jump_brings_and_takes_are_known_at_its_two_frames_alone() -> None:
+    jumped = seen_from(living(), np.array([0.0, 20.0]))
+    cells, _ = from_table(jumped[COLUMNS])
+    moved = cells_without_stage(cells, LIMITS["max_distance_um"])
+    assert moved.came_in is not None
+    assert moved.went_out is not None
+    assert set(cells.t[moved.came_in]) == {JUMP_T}
+    assert set(cells.t[moved.went_out]) == {JUMP_T - 1}
+    x_um = cells.position_um[:, 1]
+    assert x_um[moved.came_in].max() < 40 + 22  # the view begins at 40 and ends at 285
+    assert x_um[moved.went_out].min() > 285 - 22
+    costs = chances(moved, sigma_um=1.0, max_distance_um=LIMITS["max_distance_um"])
+    assert costs.start[moved.came_in].max() < costs.start[~moved.came_in].min() - 1
+    assert costs.end[moved.went_out].max() < costs.end[~moved.went_out].min() - 1

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
+from cellpipe.statistics.notes import control_notes
 from cellpipe.statistics.plate import (
     b_score,
     cv,
@@ -162,6 +163,14 @@ def test_curve_that_has_only_begun_is_open_above():
     assert fit.note
 
 
+@pytest.mark.parametrize(("times", "believed"), [(5, True), (30, False)])
+def test_an_ec50_more_than_ten_times_beyond_the_doses_is_not_believed(times, believed):
+    for ec50 in (256 * times, 1 / times):
+        fit = fit_dose_response(DOSES, logistic(DOSES, ec50=ec50))
+        assert np.isfinite(fit.ec50) == believed
+        assert ("outside the tested doses" in fit.note) != believed
+
+
 @pytest.mark.parametrize(
     ("dose", "response", "said"),
     [
@@ -254,6 +263,23 @@ def test_plate_without_controls_or_doses_gets_a_note_not_a_crash():
     assert np.isnan(table["z_prime"][0])
     assert "positive and negative" in table["note"][0]
     assert "ec50" in table
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([2, 2, 1, 1], ["no SSMD: neither kind of control has any spread"]),
+        ([2, 2.5, 0, 0], ["no signal / background: the background is 0"]),
+        ([2, 2, -1, 1], ["no signal / background: values are below 0",
+                         "no CV of the negative controls: values on both sides of 0"]),
+        ([2, 2.5, 1, 1.5], []),
+    ],
+)  # fmt: skip
+def test_ratios_of_controls_that_cannot_be_made_are_named_with_the_reason(values, said):
+    wells = pd.DataFrame({"well": ["A01", "A02", "A03", "A04"], "ratio": np.array(values, float)})
+    notes = control_notes(wells.assign(control=["positive"] * 2 + ["negative"] * 2), "ratio")
+    ratios = ("no SSMD", "no signal", "no CV")
+    assert [note for note in notes if note.startswith(ratios)] == said
 
 
 def test_statistics_of_the_same_plate_are_the_same():

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from drawn_report import draw_content
 
+from cellpipe.quality.files import incomplete
+from cellpipe.quality.scale import facts_of_scale
 from cellpipe.quality.warnings import COLUMNS, plate_warnings
 from cellpipe.report import render_report
 
@@ -109,3 +111,18 @@ def test_the_report_opens_with_the_warnings() -> None:
     assert page.index('<section id="warnings">') < page.index('<section id="plate">')
     assert "162 µm" in page
     assert '<section id="warnings">' not in render_report(content)
+
+
+def test_of_many_wells_with_missing_images_six_are_named() -> None:
+    holes = [{"well": f"A{n:02d}", "field": 1, "t": 0} for n in range(1, 8)]
+    six, seven = (next(incomplete({"holes": holes[:n]}, {})) for n in (6, 7))
+    assert six["where"] == "A01, A02, A03, A04, A05, A06"
+    assert seven["where"] == "A01, A02, A03, A04, A05, A06 …"
+    assert seven["seen"].startswith("7 channels of 7 frames")
+    assert list(incomplete({"holes": []}, {})) == []
+
+
+def test_without_a_pixel_size_only_its_shape_is_said() -> None:
+    assert facts_of_scale({})["pixel size"] == "unknown: lengths are in pixels"
+    oblong = facts_of_scale({"pixel_edges_px": [2.0, 1.0]})["pixel size"]
+    assert oblong == "unknown, 2 : 1 (y : x): lengths are in the shorter edge of a pixel"
