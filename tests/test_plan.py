@@ -15,7 +15,7 @@ from cellpipe.run.plan.cut import cuts, spread
 from cellpipe.run.plan.forecast import forecast_plate, line_at
 from cellpipe.run.plan.machine import Machine, read_machine
 from cellpipe.run.plan.probe import Overhead, Probe, Sample
-from cellpipe.run.plan.schedule import Job, wall_seconds
+from cellpipe.run.plan.schedule import Job, ends
 
 BLOCKS = {"frames_per_block": 10, "frames_per_unit": 100}
 
@@ -96,26 +96,30 @@ def test_a_line_through_costs(points: list, x: float, value: float) -> None:
     assert line_at(points, x) == pytest.approx(value)
 
 
+def wall(jobs: list[Job], machine: Machine) -> float:
+    return max(ends(jobs, machine))
+
+
 def test_jobs_share_cores() -> None:
     jobs = [Job(10, ("a",)) for _ in range(4)] + [Job(5, ("b",), after=("a",))]
-    assert wall_seconds(jobs, cores(1)) == 45
-    assert wall_seconds(jobs, cores(2)) == 25
-    assert wall_seconds(jobs, cores(9)) == 15
+    assert wall(jobs, cores(1)) == 45
+    assert wall(jobs, cores(2)) == 25
+    assert wall(jobs, cores(9)) == 15
 
 
 def test_jobs_wait_for_memory_and_threads() -> None:
     large = [Job(10, ("a",), resources={"mem_mb": 3000}) for _ in range(4)]
-    assert wall_seconds(large, cores(8, mem_mb=6000)) == 20
-    assert wall_seconds(large, cores(8, mem_mb=2000)) == 40  # more than there is: one by one
-    assert wall_seconds([Job(10, ("a",), threads=4) for _ in range(4)], cores(8)) == 20
+    assert wall(large, cores(8, mem_mb=6000)) == 20
+    assert wall(large, cores(8, mem_mb=2000)) == 40  # more than there is: one by one
+    assert wall([Job(10, ("a",), threads=4) for _ in range(4)], cores(8)) == 20
     cluster = Machine("test", remote=True, slots=8)
-    assert wall_seconds(large, cluster) == 10
+    assert wall(large, cluster) == 10
 
 
 def test_a_block_does_not_wait_for_the_others() -> None:
     jobs = [Job(10, ("a", "a 0")), Job(30, ("a", "a 1"))]
     jobs += [Job(20, ("b", "b 0"), after=("a 0",)), Job(5, ("b", "b 1"), after=("a 1",))]
-    assert wall_seconds(jobs, cores(2)) == 35
+    assert wall(jobs, cores(2)) == 35
 
 
 def probed(n: int) -> Sample:

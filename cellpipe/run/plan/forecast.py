@@ -7,15 +7,15 @@ through the jobs of the small cut and of the large one, read off at the size of 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cellpipe.config import stages
 from cellpipe.run.blocks import Cut, Unit
 from cellpipe.run.costs import Cost
 from cellpipe.run.plan.machine import Machine
-from cellpipe.run.plan.probe import Overhead, Probe, Sample
-from cellpipe.run.plan.schedule import Job, wall_seconds
+from cellpipe.run.plan.probe import Probe, Sample
+from cellpipe.run.plan.schedule import Job, ends
 
 Fields = Sequence[Mapping[str, Any]]
 Point = tuple[float, float]
@@ -29,6 +29,7 @@ class RuleForecast:
     """A rule on a plate: of all its jobs together, but `peak_mb`, of the largest one.
 
     sizes : seconds of each job
+    ends_seconds : when the last job ends, after the start of the first job of the plate
     """
 
     rule: str
@@ -37,6 +38,7 @@ class RuleForecast:
     seconds: float
     peak_mb: float
     sizes: tuple[float, ...]
+    ends_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,11 @@ def forecast_plate(
     if machine.remote:  # there each job is a Snakemake of its own
         own += n_jobs * found.overhead.cpu_seconds
     sizes = [(amounts(sample.fields)["mpx"], float(sample.n_bytes)) for sample in samples]
+    jobs = list(jobs_of(plate, rules, found, blocks, machine))
+    ended: dict[str, float] = {}
+    for job, end in zip(jobs, ends(jobs, machine), strict=True):
+        ended[job.groups[0]] = max(end, ended.get(job.groups[0], 0.0))
+    rules = [replace(rule, ends_seconds=ended[f"{plate} {rule.rule}"]) for rule in rules]
     return PlateForecast(
         plate=plate,
         amounts=whole,
@@ -110,7 +117,7 @@ def forecast_plate(
         cpu_seconds=sum(rule.cpu_seconds for rule in rules) + own,
         peak_mb=max(rule.peak_mb for rule in rules),
         n_bytes=line_at(sizes, whole["mpx"]),
-        wall_seconds=together({plate: rules}, found, blocks, machine),
+        wall_seconds=found.overhead.seconds + max(ended.values()),
     )
 
 
@@ -124,9 +131,9 @@ def together(
     jobs = [
         job
         for plate, rules in plates.items()
-        for job in jobs_of(plate, rules, found, blocks, found.overhead, machine)
+        for job in jobs_of(plate, rules, found, blocks, machine)
     ]
-    return found.overhead.seconds + wall_seconds(jobs, machine)
+    return found.overhead.seconds + max(ends(jobs, machine))
 
 
 def _once(cost: Cost) -> RuleForecast:
@@ -201,13 +208,13 @@ def jobs_of(
     rules: Sequence[RuleForecast],
     found: Probe,
     blocks: Mapping[str, int],
-    overhead: Overhead,
     machine: Machine,
 ) -> Iterator[Job]:
     """Jobs of a plate for the schedule: after the rules, or the blocks, that they need."""
     costs = {cost.rule: cost for cost in found.samples[plate][-1].costs}
     costs["inspect_plate"] = found.inspected[plate]
     makers = {name: cost.rule for cost in costs.values() for name in cost.makes}
+    overhead = found.overhead
     each = overhead.per_job_seconds + (overhead.seconds if machine.remote else 0.0)
     for rule in (rule for rule in rules if rule.rule in costs):
         cost = costs[rule.rule]
