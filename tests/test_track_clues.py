@@ -1,4 +1,4 @@
-"""What a network that weighs links takes as input, one candidate at a time, against what is stored."""
+"""What a network that weighs links takes as input, one candidate at a time."""
 
 from __future__ import annotations
 
