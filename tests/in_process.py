@@ -12,6 +12,7 @@ its own; only what a new interpreter would import is spared.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -190,6 +191,7 @@ def _work(asked: socket.socket) -> int:
     os.close(output)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(write_through=True)  # type: ignore[union-attr]
+    atexit._clear()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -204,6 +206,7 @@ def _work(asked: socket.socket) -> int:
         traceback.print_exc()
         return 1
     finally:
+        atexit._run_exitfuncs()  # such as the Snakefile's words after a dry run
         sys.stdout.flush()
         sys.stderr.flush()
     return 0
