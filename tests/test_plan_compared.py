@@ -11,7 +11,7 @@ import pytest
 from drawn_report import draw_content
 
 from cellpipe.report import ReportContent, render_report
-from cellpipe.run.costs import Cost, note_cost, read_costs
+from cellpipe.run.costs import Cost, FrameClock, note_cost, read_costs
 from cellpipe.run.plan.compared import compared, compared_plate
 
 PLAN: dict[str, Any] = {
@@ -51,14 +51,22 @@ def test_a_job_notes_what_it_cost(tmp_path: Path) -> None:
         input=[f"{root}/layout.json", *(f"{root}/blocks/count/{k:04}.parquet" for k in range(9))],
         output=[f"{root}/blocks/sum/0003.parquet"],
     )
+    clock = FrameClock()
+    for _ in range(3):
+        with clock.frame():
+            sum(range(1000))
+    clock.stop()
     note_cost(snakemake, root, "sum_block", seconds=7)
     (cost,) = read_costs(root)
     assert (cost.rule, cost.block, cost.seconds) == ("sum_block", "0003", 7)
     assert (cost.threads, cost.mem_mb, cost.gpu) == (2, 3000, 1)
     assert cost.needs == ("blocks/count/*", "layout.json")
     assert cost.makes == ("blocks/sum/*",)
-    assert cost.cpu_seconds > 0
+    assert cost.cpu_seconds >= cost.frames_cpu_seconds >= 0
+    assert cost.frames == 3
     assert cost.peak_mb > 10
+    note_cost(snakemake, root, "sum_block", seconds=7)
+    assert read_costs(root)[0].frames == 0  # those were of the job before
     path = root / "costs/sum_block/0003.json"
     path.write_text(path.read_text()[:40])  # cut off
     assert read_costs(root) == []
