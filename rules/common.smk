@@ -414,6 +414,12 @@ def words_of_plan(wildcards, resources):
     return [str(word) for word in words]
 
 
+def planned(wildcards):
+    """The forecast of a plate's costs, if one was made: no rule of a run makes it."""
+    path = Path(config["results"], wildcards.plate, "plan.json")
+    return given(path if path.is_file() else "")
+
+
 def memory(megabytes):
     """More memory than the profile's default; doubles, as that does, with each attempt."""
     return lambda wildcards, attempt: megabytes * 2 ** (attempt - 1)

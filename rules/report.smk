@@ -1,6 +1,6 @@
 """Figures, the page of a plate, and what was run on what.
 
-in     tables of results/P
+in     tables of results/P, plan.json if there is one
 out    results/P/figures/, report.html, ro-crate-metadata.json
 """
 
@@ -64,6 +64,7 @@ rule write_report:
         confusion=of_classifier("confusion.tsv"),
         scores=of_classifier("scores.json"),
         importance=of_classifier("importance.tsv"),
+        plan=planned,
     output:
         report=report(
             "<results>/{plate}/report.html",

@@ -21,6 +21,7 @@ from cellpipe.run import made
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.not_made import read_not_made
+from cellpipe.run.plan.compared import compared_plate
 from cellpipe.run.plates import gather
 from cellpipe.run.receipts import read_receipts
 
@@ -121,6 +122,7 @@ with speaking(snakemake):
     if importance is not None:
         importance["feature"] = importance["feature"].map(scale.column)
     wells = read_table(snakemake.input.wells)
+    costs, costs_of_rules = compared_plate(root) if snakemake.input.plan else ([], [])
     content = ReportContent(
         plate=plate.name,
         facts=facts(plate, inspection),
@@ -151,6 +153,8 @@ with speaking(snakemake):
         stages=[*made.of_tables(snakemake.input.tables), *made.of_rules(root, steps)],
         options=snakemake.params.options,
         networks=snakemake.params.networks,
+        costs=costs,
+        costs_of_rules=costs_of_rules,
     )
     with words_of(scale):
         publish_text(snakemake.output.report, render_report(content))

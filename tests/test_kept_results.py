@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from in_process import preload, run_forked
+from in_process import run_forked
 from running import PLATE, Run, digests
 
 TARGETS = ("results/P/statistics.tsv", "results/P/verified.tsv")
@@ -20,7 +20,6 @@ TARGETS = ("results/P/statistics.tsv", "results/P/verified.tsv")
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A tiny plate, run to the end of its tables."""
-    preload()
     run = Run.drawn(tmp_path_factory.mktemp("kept") / "run", "plate", PLATE, size="tiny")
     code, printed = run_forked(run.command(*TARGETS), run.folder)
     assert code == 0, printed

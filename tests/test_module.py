@@ -19,7 +19,7 @@ import pytest
 import yaml
 from checkouts import FILES, PARTS
 from drawn_pairs import CONFIG, write_set
-from in_process import preload, run_forked
+from in_process import run_forked
 from running import PLATE, ROOT, Run, digests
 
 from cellpipe.networks.load import load_network
@@ -79,7 +79,6 @@ def snakemake(folder: Path, *words: str) -> list[str]:
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
     """A foreign folder after a run, and what was printed."""
-    preload()
     folder = tmp_path_factory.mktemp("mine")
     run = Run.drawn(folder, "plate", PLATE, size="tiny")
     (folder / "Snakefile").write_text(MINE.format(workflow=ROOT / "workflow"))
@@ -171,7 +170,6 @@ def test_a_network_is_trained_by_a_foreign_workflow(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("snakedeploy"), reason="no snakedeploy on PATH")
 def test_snakedeploy_deploys_what_runs(tmp_path: Path) -> None:
-    preload()
     repository, here = tmp_path / "cellpipe", tmp_path / "mine"
     for part in (*PARTS, *FILES, "workflow"):
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy

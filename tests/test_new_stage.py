@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from checkouts import make_checkout
-from in_process import preload, run_forked
+from in_process import run_forked
 from running import PLATE, ROOT, Run, digests, quiet_environment
 from skimage.morphology import disk, opening
 
@@ -79,7 +79,6 @@ def write_pieces(checkout: Path) -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, small_demo: Path) -> Extended:
     """The plate, run to the end. Not to be changed but by the last test."""
-    preload()
     folder = tmp_path_factory.mktemp("new_stage")
     checkout = make_checkout(folder / "checkout", small_demo)
     write_pieces(checkout)

@@ -11,7 +11,7 @@ import torch
 import yaml
 from conftest import ROOT
 from drawn_pairs import CONFIG
-from in_process import preload, run_forked
+from in_process import run_forked
 from safetensors.torch import load_file
 
 from cellpipe.config.checked import check_file
@@ -202,7 +202,6 @@ def test_sets_that_are_not_there_are_named_before_any_job(tmp_path) -> None:
 
 def test_a_mistyped_training_costs_no_weights(tmp_path) -> None:
     """Snakemake removes the weights of an earlier training before the job that makes new ones."""
-    preload()
     (tmp_path / "config/training").mkdir(parents=True)
     recipe = tmp_path / "config/training/own.yaml"
     recipe.write_text((ROOT / "config/training/spots.yaml").read_text())

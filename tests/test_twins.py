@@ -37,7 +37,6 @@ def finish(run: Run, *targets: str) -> tuple[int, str]:
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    in_process.preload()
     run = Run.drawn(tmp_path_factory.mktemp("movie") / "run", "movie", MOVIE, size="tiny")
     code, printed = finish(run, CTC)
     assert code == 0, printed

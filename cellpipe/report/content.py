@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellpipe.run.made import StageMade
+    from cellpipe.run.plan.compared import Compared
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class ReportContent:
     not_made : rule what reason do of exports and kymographs that could not be made
     stages : what ran, and with what; options : stage → its options
     networks : name, digest, sha256, licence, trained_on of networks that the config names
+    costs, costs_of_rules : forecast and fact, from `run.plan.compared`; empty without a plan
     """
 
     plate: str
@@ -72,3 +74,5 @@ class ReportContent:
     stages: Sequence[StageMade] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     networks: Sequence[Mapping[str, str]] = ()
+    costs: Sequence[Compared] = ()
+    costs_of_rules: Sequence[Mapping[str, Any]] = ()

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from cellpipe.report import assay, judgement, motion, overview, record, truth
+from cellpipe.report import assay, costs, judgement, motion, overview, record, truth
 from cellpipe.report.content import ReportContent
 from cellpipe.report.plate_view import contact_sheet, plate_view
 from cellpipe.report.wording import number, percent, plural, spoken
@@ -109,6 +109,8 @@ def _record(content: ReportContent) -> dict[str, Any]:
         "not_made": record.not_made_table(content.not_made),
         "stages": record.stage_table(content),
         "networks": record.network_table(content),
+        "costs": costs.costs_table(content),
+        "costs_of_rules": costs.rules_table(content),
         "parameters": [
             (stage, json.dumps(dict(options), indent=2, ensure_ascii=False, default=str))
             for stage, options in content.options.items()

@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,8 @@ class Cost:
     seconds, cpu_seconds : from the start of its Python to its end, of all its threads
     peak_mb : most memory at once, in MB (10⁶ bytes)
     threads, mem_mb, gpu : what it asked for
+    frames : which it went through, and what of the costs grows with them: without the start of the
+        job, and without what the first frame takes longer than the others (imports, caches)
     needs, makes : its inputs and outputs below the plate's folder, ``*`` in place of a block
     """
 
@@ -44,8 +48,37 @@ class Cost:
     threads: int = 1
     mem_mb: float = 0.0
     gpu: int = 0
+    frames: int = 0
+    frames_seconds: float = 0.0
+    frames_cpu_seconds: float = 0.0
     needs: tuple[str, ...] = ()
     makes: tuple[str, ...] = ()
+
+
+class FrameClock:
+    """Measures how a job goes through its frames; the job that runs in this process notes it."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic(), time.process_time()
+        self._computed: list[float] = []  # CPU seconds of each frame, in the thread that computes
+
+    @contextmanager
+    def frame(self) -> Iterator[None]:
+        """Around the computation of one frame."""
+        before = time.thread_time()
+        yield
+        self._computed.append(time.thread_time() - before)
+
+    def stop(self) -> None:
+        """At the end of the last frame."""
+        first, others = self._computed[:1], self._computed[1:]
+        warming = max(0.0, first[0] - statistics.median(others)) if others else 0.0
+        seconds = max(0.0, time.monotonic() - self._started[0] - warming)
+        of_cpu = max(0.0, time.process_time() - self._started[1] - warming)
+        _gone_through.append((len(self._computed), seconds, of_cpu))
+
+
+_gone_through: list[tuple[int, float, float]] = []  # in this process
 
 
 def cpu_seconds() -> float:
@@ -55,6 +88,8 @@ def cpu_seconds() -> float:
 
 def note_cost(snakemake: Any, root: Path, rule: str, seconds: float) -> None:
     """Write the costs of this job; `seconds` since its Python was started."""
+    frames, frames_seconds, frames_cpu = map(sum, zip((0, 0.0, 0.0), *_gone_through, strict=True))
+    _gone_through.clear()
     resources = getattr(snakemake, "resources", None)
     asked = {} if resources is None else dict(resources.items())
     cost = Cost(
@@ -67,6 +102,9 @@ def note_cost(snakemake: Any, root: Path, rule: str, seconds: float) -> None:
         threads=getattr(snakemake, "threads", 1),
         mem_mb=_number(asked.get("mem_mb")),
         gpu=int(_number(asked.get("gpu"))),
+        frames=frames,
+        frames_seconds=round(frames_seconds, 3),
+        frames_cpu_seconds=round(frames_cpu, 3),
         needs=_patterns(root, getattr(snakemake, "input", ())),
         makes=_patterns(root, getattr(snakemake, "output", ())),
     )

@@ -27,6 +27,7 @@ import pandas as pd
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.run.behind import ReceiptsBehind
 from cellpipe.run.blocks import Unit
+from cellpipe.run.costs import FrameClock
 from cellpipe.run.made import Made
 from cellpipe.run.receipts import (
     Frame,
@@ -242,11 +243,13 @@ def _without(fingerprint: str, frames: Sequence[Frame]) -> str:
 def _flow(units: Sequence[Unit], work: Work, collector: _Collector) -> None:
     """Run the three steps side by side. The first error ends them; frames before it are written."""
     writes: deque[Future[None]] = deque()
+    clock = FrameClock()
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         try:
             for item in _read_ahead(reader, _items(units, work), work.read):
                 if item.t is not None and item.fault is None:
-                    item = _attempt(work.compute, item)
+                    with clock.frame():
+                        item = _attempt(work.compute, item)
                 writes.append(writer.submit(collector.take, item))
                 if item.fault is not None and collector.stop:
                     break  # the writer raises it, after the frames before it
@@ -254,6 +257,7 @@ def _flow(units: Sequence[Unit], work: Work, collector: _Collector) -> None:
                     writes.popleft().result()
             while writes:
                 writes.popleft().result()
+            clock.stop()
         finally:
             reader.shutdown(cancel_futures=True)
 

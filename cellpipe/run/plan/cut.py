@@ -17,29 +17,34 @@ import pandas as pd
 
 Place = tuple[str, int]  # well, field
 Inspection = Mapping[str, Any]
-FIELDS = (2, 24)  # fewest and most of a large cut
-SHARE = 8  # of the fields of a plate, one in so many is probed
-FRAMES = (2, 4)  # consecutive frames of a movie, of the small and of the large cut
+SHARE = 8  # of the frames of a plate, one in so many is probed
+FRAMES = (4, 24)  # fewest and most frames of a large cut
+MOVIES = (2, 4)  # fewest and most fields of one, where fields are movies
+ONE_CUT = 500  # frames of a plate up to which start costs are so large a part that one cut serves
 
 
 def cuts(
     inspection: Inspection, manifest: pd.DataFrame, groups: Sequence[Collection[Place]]
 ) -> list[tuple[dict[str, Any], pd.DataFrame]]:
-    """The small cut and the large one, each an inspection and a manifest; of one field, one cut.
+    """The small cut and the large one, each an inspection and a manifest; or one, of few frames.
 
     Parameters
     ----------
     groups : fields of which each cut must hold one: those of negative controls, say
     """
     fields = inspection["fields"]
-    n = min(len(fields), max(FIELDS[0], min(FIELDS[1], len(fields) // SHARE)))
-    chosen = spread(_sizes(inspection, manifest), n, groups)
-    few = _few(chosen, groups, max(1, n // 3))
-    longest = max(field["n_t"] for field in fields)
-    small, large = ((few, FRAMES[0]), (chosen, FRAMES[1]))
-    if len(few) == n and longest <= FRAMES[0]:
-        return [_cut(inspection, manifest, *large)]
-    return [_cut(inspection, manifest, *small), _cut(inspection, manifest, *large)]
+    n_frames = sum(field["n_t"] for field in fields)
+    n = min(n_frames, max(FRAMES[0], min(FRAMES[1], n_frames // SHARE)))
+    n_fields, n_t = min(n, len(fields)), 1
+    if max(field["n_t"] for field in fields) > 1:
+        n_fields = min(len(fields), max(MOVIES[0], min(MOVIES[1], len(fields) // SHARE)))
+        n_t = -(-n // n_fields)
+    chosen = spread(_sizes(inspection, manifest), n_fields, groups)
+    large = _cut(inspection, manifest, chosen, n_t)
+    if n_frames <= ONE_CUT:
+        return [large]
+    few = _few(chosen, groups, max(1, n_fields // 3))
+    return [_cut(inspection, manifest, few, -(-n_t // 3)), large]
 
 
 def spread(

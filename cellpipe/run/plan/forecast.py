@@ -1,21 +1,23 @@
 """From what cuts of a plate cost to what the whole plate will cost.
 
-A job's cost is a part that every job has and a part that grows with what it works on: a line
-through the jobs of the small cut and of the large one, read off at the size of each job of the run.
+A job's cost is a part that every job has and a part that grows with what it works on. Jobs that go
+through frames note both. Of the others, a line through the jobs of the small cut and of the large
+one is read off at the size of each job of the run; with one cut, of a plate of few frames, they
+count as seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cellpipe.config import stages
 from cellpipe.run.blocks import Cut, Unit
 from cellpipe.run.costs import Cost
 from cellpipe.run.plan.machine import Machine
-from cellpipe.run.plan.probe import Overhead, Probe, Sample
-from cellpipe.run.plan.schedule import Job, wall_seconds
+from cellpipe.run.plan.probe import Probe, Sample
+from cellpipe.run.plan.schedule import Job, ends
 
 Fields = Sequence[Mapping[str, Any]]
 Point = tuple[float, float]
@@ -29,6 +31,7 @@ class RuleForecast:
     """A rule on a plate: of all its jobs together, but `peak_mb`, of the largest one.
 
     sizes : seconds of each job
+    ends_seconds : when the last job ends, after the start of the first job of the plate
     """
 
     rule: str
@@ -37,6 +40,7 @@ class RuleForecast:
     seconds: float
     peak_mb: float
     sizes: tuple[float, ...]
+    ends_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -71,14 +75,14 @@ def _mpx(field: Mapping[str, Any]) -> float:
 def line_at(points: Sequence[Point], x: float) -> float:
     """The value at `x` of a line through points, by least squares; never falling, never below 0.
 
-    A rise within the points of less than `NOISE` of their mean is none. Of points that all have
-    one x, the mean, in proportion to x.
+    A rise within the points of less than `NOISE` of their mean is none, and of points that all
+    have one x no rise is known: then it is the mean.
     """
     n = len(points)
     middle_x, middle_y = sum(p[0] for p in points) / n, sum(p[1] for p in points) / n
     spread = sum((p[0] - middle_x) ** 2 for p in points)
     if not spread:
-        return middle_y * (x / middle_x if middle_x else 1.0)
+        return middle_y
     slope = sum((p[0] - middle_x) * (p[1] - middle_y) for p in points) / spread
     rise = slope * (max(p[0] for p in points) - min(p[0] for p in points))
     if rise < NOISE * middle_y:
@@ -100,7 +104,14 @@ def forecast_plate(
     own = found.overhead.cpu_seconds + n_jobs * found.overhead.per_job_seconds
     if machine.remote:  # there each job is a Snakemake of its own
         own += n_jobs * found.overhead.cpu_seconds
-    sizes = [(amounts(sample.fields)["mpx"], float(sample.n_bytes)) for sample in samples]
+    mpx = [amounts(sample.fields)["mpx"] for sample in samples]
+    of_frames = sum(sample.frame_bytes for sample in samples) * whole["mpx"] / sum(mpx)
+    others = [(size, float(sample.other_bytes)) for size, sample in zip(mpx, samples, strict=True)]
+    jobs = list(jobs_of(plate, rules, found, blocks, machine))
+    ended: dict[str, float] = {}
+    for job, end in zip(jobs, ends(jobs, machine), strict=True):
+        ended[job.groups[0]] = max(end, ended.get(job.groups[0], 0.0))
+    rules = [replace(rule, ends_seconds=ended[f"{plate} {rule.rule}"]) for rule in rules]
     return PlateForecast(
         plate=plate,
         amounts=whole,
@@ -109,8 +120,8 @@ def forecast_plate(
         jobs=n_jobs,
         cpu_seconds=sum(rule.cpu_seconds for rule in rules) + own,
         peak_mb=max(rule.peak_mb for rule in rules),
-        n_bytes=line_at(sizes, whole["mpx"]),
-        wall_seconds=together({plate: rules}, found, blocks, machine),
+        n_bytes=of_frames + line_at(others, whole["mpx"]),
+        wall_seconds=found.overhead.seconds + max(ended.values()),
     )
 
 
@@ -124,9 +135,9 @@ def together(
     jobs = [
         job
         for plate, rules in plates.items()
-        for job in jobs_of(plate, rules, found, blocks, found.overhead, machine)
+        for job in jobs_of(plate, rules, found, blocks, machine)
     ]
-    return found.overhead.seconds + wall_seconds(jobs, machine)
+    return found.overhead.seconds + max(ends(jobs, machine))
 
 
 def _once(cost: Cost) -> RuleForecast:
@@ -150,19 +161,32 @@ def _of_rule(
     seen = [(size, cost) for sample in samples for size, cost in _sized(rule, sample, blocks)]
     on_blocks = seen[0][1].block is not None
     sizes = list(_job_sizes(rule, on_blocks, fields, blocks).values())
-    cpu = [(size, cost.cpu_seconds) for size, cost in seen]
-    seconds = [(size, cost.seconds) for size, cost in seen]
     peak = [(size, cost.peak_mb) for size, cost in seen]
+    cpu, seconds = _cost_at(seen, "cpu_seconds"), _cost_at(seen, "seconds")
     streams = on_blocks and not _by_field(rule)  # a few frames are in memory at once
-    times = [line_at(seconds, size) for size in sizes]
+    times = [seconds(size) for size in sizes]
     return RuleForecast(
         rule=rule,
         jobs=len(sizes),
-        cpu_seconds=sum(line_at(cpu, size) for size in sizes),
+        cpu_seconds=sum(map(cpu, sizes)),
         seconds=sum(times),
         peak_mb=max(mb for _, mb in peak) if streams else line_at(peak, max(sizes)),
         sizes=tuple(times),
     )
+
+
+def _cost_at(seen: Sequence[tuple[float, Cost]], name: str) -> Callable[[float], float]:
+    """The cost of a job of a size, from jobs that were seen, with their sizes.
+
+    Of jobs that went through frames one by one and noted it, the part that grows is known.
+    """
+    if any(cost.frames < 2 for _, cost in seen):
+        points = [(size, getattr(cost, name)) for size, cost in seen]
+        return lambda size: line_at(points, size)
+    growing = [getattr(cost, f"frames_{name}") for _, cost in seen]
+    start = sum(getattr(cost, name) for _, cost in seen) - sum(growing)
+    slope = sum(growing) / sum(size for size, _ in seen)
+    return lambda size: max(0.0, start) / len(seen) + slope * size
 
 
 def _sized(rule: str, sample: Sample, blocks: Mapping[str, int]) -> Iterator[tuple[float, Cost]]:
@@ -201,13 +225,13 @@ def jobs_of(
     rules: Sequence[RuleForecast],
     found: Probe,
     blocks: Mapping[str, int],
-    overhead: Overhead,
     machine: Machine,
 ) -> Iterator[Job]:
     """Jobs of a plate for the schedule: after the rules, or the blocks, that they need."""
     costs = {cost.rule: cost for cost in found.samples[plate][-1].costs}
     costs["inspect_plate"] = found.inspected[plate]
     makers = {name: cost.rule for cost in costs.values() for name in cost.makes}
+    overhead = found.overhead
     each = overhead.per_job_seconds + (overhead.seconds if machine.remote else 0.0)
     for rule in (rule for rule in rules if rule.rule in costs):
         cost = costs[rule.rule]

@@ -9,11 +9,13 @@ from __future__ import annotations
 import json
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +29,24 @@ from cellpipe.errors import CellpipeError
 from cellpipe.files.tables import read_table
 from cellpipe.files.workflow import SNAKEFILE
 from cellpipe.run.costs import Cost, read_costs
-from cellpipe.run.plan.cut import FRAMES, Place, cuts
+from cellpipe.run.plan.cut import Place, cuts
 from cellpipe.run.plan.machine import Machine, read_cores
 
+OF_FRAMES = ("*.zarr", "receipts", "blocks", "digests", "*.parquet")  # results of each frame
 Rows = Mapping[str, Mapping[str, Any]]  # of the sheet of plates, by plate
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A cut of a plate, and what the workflow cost on it. `n_bytes` are those of its results."""
+    """A cut of a plate, and what the workflow cost on it.
+
+    frame_bytes, other_bytes : of results that hold something of each frame, and of the others
+    """
 
     fields: list[dict[str, Any]]
     costs: list[Cost]
-    n_bytes: int
+    frame_bytes: int
+    other_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,28 +110,16 @@ def probe(
     )
     _refuse_failed(folder, first, "listing the images")
     fields: dict[str, list[dict[str, Any]]] = {}
-    cut_rows: dict[str, dict[str, Any]] = {}
-    names: dict[str, list[str]] = {}
+    cut_rows: dict[str, Rows] = {}
     for plate, row in whole.items():
         inspection = json.loads((results / plate / "inspection.json").read_text(encoding="utf-8"))
-        manifest = read_table(results / plate / "manifest.parquet")
         fields[plate] = inspection["fields"]
-        names[plate] = []
-        found = cuts(inspection, manifest, _groups(config, row, inspection["fields"]))
-        for i, (of_cut, planes) in enumerate(found):
-            name = f"cut{i}-{plate}"
-            names[plate].append(name)
-            cut_rows[name] = {**row, "plate": name}
-            there = results / name
-            there.mkdir()
-            text = json.dumps({**of_cut, "plate": name})
-            (there / "inspection.json").write_text(text, encoding="utf-8")
-            planes.to_parquet(there / "manifest.parquet", write_page_checksum=True)
-            over = (results / plate / "passed_over.tsv").read_bytes()
-            (there / "passed_over.tsv").write_bytes(over)
-    second = _snakemake(folder, config, cut_rows, machine, words, ["all"])
+        cut_rows[plate] = _write_cuts(results, config, row, inspection)
+    every = {name: row for of_plate in cut_rows.values() for name, row in of_plate.items()}
+    second = _snakemake(folder, config, every, machine, words, ["all"])
     samples = {
-        plate: [_sample(results / name) for name in of_plate] for plate, of_plate in names.items()
+        plate: [_sample(results / name) for name in of_plate]
+        for plate, of_plate in cut_rows.items()
     }
     if not all(_is_complete(sample) for of_plate in samples.values() for sample in of_plate):
         _refuse_failed(folder, second, "a few fields")
@@ -141,11 +136,32 @@ def probe(
             seconds=max(0.0, first.seconds - max(c.seconds for c in inspected.values())),
             per_job_seconds=per_job,
         ),
-        failed={plate: _failed(folder, config) for plate in whole},
+        failed={plate: _failed(folder, config, rows[plate], of) for plate, of in cut_rows.items()},
         notes={plate: _notes(config, rows[plate], of) for plate, of in samples.items()},
         cpu_seconds=first.cpu_seconds + second.cpu_seconds,
         seconds=first.seconds + second.seconds,
     )
+
+
+def _write_cuts(
+    results: Path, config: Mapping[str, Any], row: Mapping[str, Any], inspection: dict[str, Any]
+) -> dict[str, Mapping[str, Any]]:
+    """Write the inspections of the cuts of a plate; returns their rows of the sheet, by name."""
+    whole = results / row["plate"]
+    manifest = read_table(whole / "manifest.parquet")
+    # that of a movie is of all its frames
+    truth = row["truth"] if all(f["n_t"] == 1 for f in inspection["fields"]) else ""
+    rows: dict[str, Mapping[str, Any]] = {}
+    found = cuts(inspection, manifest, _groups(config, row, inspection["fields"]))
+    for i, (of_cut, planes) in enumerate(found):
+        name = f"cut{i}-{row['plate']}"
+        rows[name] = {**row, "plate": name, "truth": truth}
+        (results / name).mkdir()
+        text = json.dumps({**of_cut, "plate": name})
+        (results / name / "inspection.json").write_text(text, encoding="utf-8")
+        planes.to_parquet(results / name / "manifest.parquet", write_page_checksum=True)
+        shutil.copyfile(whole / "passed_over.tsv", results / name / "passed_over.tsv")
+    return rows
 
 
 def _groups(
@@ -161,7 +177,7 @@ def _groups(
             groups.append({place for place in places if place[0] in wells})
     if row["annotations"] and config.get("classify", {}).get("training") == "annotations":
         known = read_annotations(row["annotations"])
-        known = known[known["t"] < FRAMES[1]]
+        known = known[known["t"] == 0]  # which every cut has
         groups.append(places & set(zip(known["well"], known["field"], strict=True)))
     return [group for group in groups if group]
 
@@ -208,8 +224,11 @@ def probe_cores(machine: Machine) -> int:
 
 def _sample(root: Path) -> Sample:
     layout = json.loads((root / "inspection.json").read_text(encoding="utf-8"))
-    n_bytes = sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
-    return Sample(layout["fields"], read_costs(root), n_bytes)
+    n_bytes = [0, 0]
+    for path in (path for path in root.rglob("*") if path.is_file()):
+        of_frames = any(fnmatchcase(path.relative_to(root).parts[0], name) for name in OF_FRAMES)
+        n_bytes[not of_frames] += path.stat().st_size
+    return Sample(layout["fields"], read_costs(root), *n_bytes)
 
 
 def _is_complete(sample: Sample) -> bool:
@@ -217,7 +236,9 @@ def _is_complete(sample: Sample) -> bool:
     return "write_report" in {cost.rule for cost in sample.costs}
 
 
-def _failed(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
+def _failed(
+    folder: Path, config: Mapping[str, Any], row: Mapping[str, Any], cut_rows: Rows
+) -> dict[str, str]:
     """Rules that could not be run on the cuts, and why."""
     log = (folder / "probe.log").read_text(encoding="utf-8", errors="replace")
     # a cut is not asked to be complete
@@ -225,6 +246,8 @@ def _failed(folder: Path, config: Mapping[str, Any]) -> dict[str, str]:
     failed = dict.fromkeys(sorted(rules), "it failed on the fields of the probe")
     if config.get("kymographs", {}).get("lines"):
         failed["draw_kymographs"] = "its lines lie in fields of their own, which are not probed"
+    if row["truth"] and not any(cut["truth"] for cut in cut_rows.values()):
+        failed["evaluate_plate"] = "the truth is of whole movies, of which the probe takes a part"
     return failed
 
 

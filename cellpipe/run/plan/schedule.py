@@ -25,8 +25,8 @@ class Job:
     resources: Mapping[str, float] = field(default_factory=dict)
 
 
-def wall_seconds(jobs: Sequence[Job], machine: Machine) -> float:
-    """From the start of the first of `jobs` to the end of the last one.
+def ends(jobs: Sequence[Job], machine: Machine) -> list[float]:
+    """When each of `jobs` ends, in seconds after the start of the first one.
 
     Of jobs that could start, the first in the list does. On a cluster every job takes one of the
     machine's slots; on one machine, its threads, and what it asks for of shared resources, where
@@ -45,6 +45,7 @@ def wall_seconds(jobs: Sequence[Job], machine: Machine) -> float:
     heapq.heapify(ready)
     total = {"slots": float(machine.slots), **machine.resources}
     free, now = dict(total), 0.0
+    ended = [0.0] * len(jobs)
     running: list[tuple[float, int]] = []
     while ready or running:
         held_back = []
@@ -60,6 +61,7 @@ def wall_seconds(jobs: Sequence[Job], machine: Machine) -> float:
         for i in held_back:
             heapq.heappush(ready, i)
         now, i = heapq.heappop(running)
+        ended[i] = now
         for name, amount in _taken(jobs[i], machine, total).items():
             free[name] += amount
         for group in jobs[i].groups:
@@ -69,7 +71,7 @@ def wall_seconds(jobs: Sequence[Job], machine: Machine) -> float:
                     unmet[other].discard(group)
                     if not unmet[other]:
                         heapq.heappush(ready, other)
-    return now
+    return ended
 
 
 def _taken(job: Job, machine: Machine, total: Mapping[str, float]) -> dict[str, float]:

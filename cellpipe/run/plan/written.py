@@ -15,10 +15,10 @@ import pandas as pd
 
 from cellpipe.files.publish import publish_table, publish_text
 from cellpipe.run.job import duration
+from cellpipe.run.plan.compared import NAME
 from cellpipe.run.plan.forecast import PlateForecast
 from cellpipe.run.plan.machine import Machine
 
-NAME = "plan.json"
 ASSUMED = (
     "an image costs what those of the probe cost, and each job's cost grows in a line with its size"
 )
@@ -49,6 +49,7 @@ def as_dict(
                 "cpu_seconds": rule.cpu_seconds,
                 "seconds": rule.seconds,
                 "peak_mb": rule.peak_mb,
+                "ends_seconds": rule.ends_seconds,
             }
             for rule in plate.rules
         ],
