@@ -20,7 +20,6 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import damage as damages
 import damaged_runs
-import in_process
 from running import MOVIE, PLATE
 
 
@@ -36,7 +35,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="an empty folder")
     parser.add_argument("--keep", action="store_true", help="keep the folders of faults")
     options = parser.parse_args()
-    in_process.preload()
     kinds = {"plate": (PLATE, damages.OF_PLATES), "movie": (MOVIE, damages.OF_MOVIES)}
     base = {}
     for kind, (config, _) in kinds.items():

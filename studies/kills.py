@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-import in_process
+from in_process import Forked, run_forked, start_forked
 from running import MOVIE, TABLES, Run, final_digests, with_changes
 
 from cellpipe.files.asides import is_aside
@@ -35,32 +35,20 @@ STAGES = ("ingest", "segment", "measure")
 CONFIG = with_changes(MOVIE, {"blocks": {"frames_per_unit": 1}})
 
 
-def start(run: Run, *options: str) -> int:
-    """Start the run in a process group of its own; its pid."""
-    command = run.command(*TARGETS, options=options)
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        null = os.open(run.folder / "printed.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(null, 1)
-        os.dup2(null, 2)
-        code, printed = in_process.run_forked(command, run.folder)
-        os.write(1, printed.encode())
-        os._exit(code)
-    return pid
+def start(run: Run, *options: str) -> Forked:
+    """Start the run in a process group of its own."""
+    with (run.folder / "printed.txt").open("a") as file:
+        command = run.command(*TARGETS, options=options)
+        return start_forked(command, run.folder, file.fileno())
 
 
-def killed_after(pid: int, seconds: float) -> int | None:
-    """Kill the group of a run after some time; None, or its exit code if it ended before."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return None
+def killed_after(forked: Forked, seconds: float) -> int | None:
+    """Kill a run and its jobs after some time; None, or its exit code if it ended before."""
+    code = forked.wait(seconds)
+    if code is None:
+        os.killpg(forked.pid, signal.SIGKILL)
+        forked.wait()
+    return code
 
 
 def faults_of_end(run: Run, whole: dict[str, str]) -> list[str]:
@@ -109,8 +97,8 @@ class Tally:
 
 def run_again(run: Run) -> int:
     """Unlock and run to the end, as a person would; its exit code, what it printed is kept."""
-    in_process.run_forked(run.command(options=("--unlock",)), run.folder)
-    code, printed = in_process.run_forked(run.command(*TARGETS), run.folder)
+    run_forked(run.command(options=("--unlock",)), run.folder)
+    code, printed = run_forked(run.command(*TARGETS), run.folder)
     with (run.folder / "printed.txt").open("a") as file:
         file.write(printed)
     return code
@@ -129,7 +117,7 @@ def kill(run: Run, rng: np.random.Generator, usual_s: float, most: int, tally: T
             again += [f"{stage} {u}" for u, stamp in receipts.items() if now[stage].get(u) != stamp]
         before = now
         if ends[-1] is None:
-            in_process.run_forked(run.command(options=("--unlock",)), run.folder)
+            run_forked(run.command(options=("--unlock",)), run.folder)
     tally.take(run, run.folder.name, ends, again)
     return len(ends) - 1
 
@@ -139,9 +127,7 @@ def twin(run: Run, rng: np.random.Generator, usual_s: float, tally: Tally) -> No
     first = start(run, "--nolock")
     time.sleep(float(rng.uniform(0, 0.7)) * usual_s)
     second = start(run, "--nolock")
-    ends: list[int | None] = [
-        os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in (first, second)
-    ]
+    ends = [first.wait(), second.wait()]
     if any(ends):
         ends.append(run_again(run))
     tally.take(run, run.folder.name, ends, [])
@@ -155,10 +141,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     rng = np.random.default_rng(options.seed)
-    in_process.preload()
     original = Run.drawn(options.out / "whole", "movie", CONFIG)
     began = time.monotonic()
-    code, printed = in_process.run_forked(original.command(*TARGETS), original.folder)
+    code, printed = run_forked(original.command(*TARGETS), original.folder)
     assert code == 0, printed
     usual_s = time.monotonic() - began
     print(f"an undisturbed run takes {usual_s:.1f} s", flush=True)

@@ -9,13 +9,17 @@
 Tests that import the module come first, quick ones first, as many as fit in `--seconds`. Tests of
 whole runs, those that read the sources, and slow ones are left out. Every module is sampled once
 before any is sampled twice. The folder `--out` holds the copy, what tests run (baseline.json) and
-results (mutants.tsv, one row for each mutant): a second call goes on where the first one ended.
-`--again TEST …` meets survivors with the files of tests named, as they are in the repository now.
+results (mutants.tsv, one row for each mutant): a second call goes on where the first one ended,
+with the package as it was then and the tests as they are now. `--again TEST …` meets survivors with
+the tests named, by file or by name; `--whole` with what is not slow in files that import the module
+and were left out for the whole runs in them.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import hashlib
 import json
 import os
 import random
@@ -25,15 +29,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from mutants_code import Mutant, imported, mutant, sites
+from mutants_tests import Chosen, Traced
 
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = (
@@ -54,79 +58,6 @@ WEIGHTS = {"return": 0.3, "arguments": 0.5}
 COLUMNS = ("module", "line", "kind", "before", "after", "result", "by", "seconds", "tests")
 
 
-class Traced:
-    """A plugin of pytest: lines of the package that each test runs, and its seconds."""
-
-    def __init__(self, folder: Path, longest_s: int) -> None:
-        self.prefix, self.longest_s = f"{folder}/", longest_s
-        self.lines: dict[str, set[int]] = {}
-        self.tests: dict[str, dict[str, Any]] = {}
-        signal.signal(signal.SIGALRM, self.stop)
-
-    def stop(self, *_: Any) -> None:
-        raise TimeoutError(f"more than {self.longest_s} s")
-
-    def trace(self, frame: Any, event: str, arg: Any) -> Any:
-        code = frame.f_code
-        if not code.co_filename.startswith(self.prefix) or code.co_name == "<module>":
-            return None
-        seen = self.lines.setdefault(code.co_filename[len(self.prefix) :], set())
-        seen.add(frame.f_lineno)
-
-        def inner(frame: Any, event: str, arg: Any) -> Any:
-            seen.add(frame.f_lineno)
-            return inner
-
-        return inner
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        self.lines, start = {}, time.perf_counter()
-        self.tests[item.nodeid] = {"passed": True, "setup": {}}
-        signal.alarm(self.longest_s)
-        threading.settrace(self.trace)
-        sys.settrace(self.trace)
-        yield
-        sys.settrace(None)
-        threading.settrace(None)  # type: ignore[arg-type]
-        signal.alarm(0)
-        own = self.tests[item.nodeid]
-        own["seconds"] = round(time.perf_counter() - start, 3)
-        own["lines"] = _of_package(self.lines)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        own = self.tests[report.nodeid]
-        if report.when == "setup":
-            own["setup"] = _of_package(self.lines)
-        if report.outcome != "passed":
-            own["passed"] = False
-
-
-def _of_package(lines: dict[str, set[int]]) -> dict[str, list[int]]:
-    return {name: sorted(own) for name, own in lines.items() if name.startswith("cellpipe/")}
-
-
-class Chosen:
-    """A plugin of pytest: only some tests, in this order; the first that fails."""
-
-    def __init__(self, tests: list[str]) -> None:
-        self.rank = {name: i for i, name in enumerate(tests)}
-        self.failed, self.n_run, self.running = "", 0, ""
-
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if item.nodeid in self.rank]
-        items.sort(key=lambda item: self.rank[item.nodeid])
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.n_run += report.when == "call"
-        if report.failed and not self.failed:
-            self.failed = report.nodeid
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed and not self.failed:
-            self.failed = f"{report.nodeid} (import)"
-
-
 class Bench:
     """The copy, and what its tests run.
 
@@ -141,6 +72,7 @@ class Bench:
             shutil.rmtree(self.copy, ignore_errors=True)
             self.refresh(".")
             (out / "copied").touch()
+        self.refresh("tests")
         self.tests: dict[str, dict[str, Any]] = self.baseline()
         self.imports = {
             path.relative_to(self.copy).as_posix(): set(imported(path.read_text()))
@@ -159,23 +91,24 @@ class Bench:
     def baseline(self) -> dict[str, dict[str, Any]]:
         """Quick tests of the unchanged copy that pass: seconds, lines of each module."""
         kept = self.out / "baseline.json"
-        found = json.loads(kept.read_text()) if kept.exists() else {}
+        known = json.loads(kept.read_text()) if kept.exists() else {}
+        found: dict[str, dict[str, Any]] = {}
         for path in sorted(self.copy.glob("tests/test_*.py")):
-            name, text = path.relative_to(self.copy).as_posix(), path.read_text()
-            if (
-                name in found
-                or WHOLE.search(text)
-                or path.stem.removeprefix("test_") in READ_SOURCES
-            ):
+            file, text = path.relative_to(self.copy).as_posix(), path.read_text()
+            name = f"{file} {hashlib.sha256(text.encode()).hexdigest()[:8]}"  # with this content
+            if WHOLE.search(text) or path.stem.removeprefix("test_") in READ_SOURCES:
+                continue
+            if name in known:
+                found[name] = known[name]
                 continue
             start = time.monotonic()
-            found[name] = self.forked(lambda report, n=name: self._trace(n, report), 240) or {}
+            found[name] = self.forked(lambda report, n=file: self._trace(n, report), 240) or {}
             passed = sum(test["passed"] for test in found[name].values())
             spent = time.monotonic() - start
-            print(f"{name}: {passed} of {len(found[name])} pass, {spent:.0f} s", flush=True)
-            kept.write_text(json.dumps(found))
+            print(f"{file}: {passed} of {len(found[name])} pass, {spent:.0f} s", flush=True)
+            kept.write_text(json.dumps({**known, **found}))
         return {
-            test: {**own, "file": name}
+            test: {**own, "file": name.partition(" ")[0]}
             for name, tests in found.items()
             for test, own in tests.items()
             if own["passed"] and own["seconds"] <= self.longest_s
@@ -213,11 +146,13 @@ class Bench:
         end = time.monotonic() + limit_s
         while time.monotonic() < end and os.waitpid(pid, os.WNOHANG)[0] == 0:
             time.sleep(0.02)
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(pid).children(recursive=True):  # in groups of their own too
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.killpg(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
         return json.loads(report.read_text()) if report.exists() else None
 
     def _enter(self) -> None:
@@ -258,6 +193,11 @@ class Bench:
                 chosen.append(name)
         return chosen
 
+    def whole(self, change: Mutant) -> list[str]:
+        """Files of tests with whole runs in them that import the changed module."""
+        here = (name for name, imports in self.imports.items() if change.module in imports)
+        return sorted(name for name in here if WHOLE.search((self.copy / name).read_text()))
+
     def meet(self, change: Mutant, tests: list[str], limit_s: float) -> dict[str, Any]:
         """The result of a mutant: killed, survived or timed out, by which test, seconds, tests."""
         path = self.copy / change.module
@@ -276,7 +216,7 @@ class Bench:
     def _meet(self, tests: list[str], report: Path) -> None:
         plugin = Chosen(tests)
         files = list(dict.fromkeys(name.partition("::")[0] for name in tests))
-        code = pytest.main([*self.arguments(), "-x", *files], plugins=[plugin])
+        code = pytest.main([*self.arguments(), "-x", "-m", MARKS, *files], plugins=[plugin])
         if not plugin.failed and (code != 0 or plugin.n_run == 0):
             plugin.failed = f"pytest ended with {code}"
         result = "killed" if plugin.failed else "survived"
@@ -300,13 +240,13 @@ def sampled(copy: Path, seed: int, number: int) -> list[Mutant]:
     found: dict[str, Mutant] = {}
     while len(found) < number:
         before = len(found)
-        for module in modules[: number - before]:
+        for module in modules:
             change = _drawn(module, (copy / module).read_text(), rng, found)
             if change:
                 found[change.key] = change
         if len(found) == before:
             break
-    return list(found.values())
+    return list(found.values())[:number]
 
 
 def _drawn(module: str, text: str, rng: random.Random, known: dict[str, Mutant]) -> Mutant | None:
@@ -363,8 +303,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--number", type=int, default=150)
     parser.add_argument("--seconds", type=float, default=30, help="of tests for one mutant")
-    parser.add_argument("--again", nargs="+", metavar="TEST", help="files that meet survivors")
+    parser.add_argument("--again", nargs="+", metavar="TEST", help="tests that meet survivors")
+    parser.add_argument("--whole", action="store_true", help="files with whole runs meet survivors")
     arguments = parser.parse_args()
+    again = arguments.again or arguments.whole
     out = arguments.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
     for name in PRELOADED.split():
@@ -373,25 +315,24 @@ def main() -> None:
     changes = sampled(bench.copy, arguments.seed, arguments.number)
     table = out / "mutants.tsv"
     results: dict[str, dict[str, Any]] = dict(read(table))
-    if arguments.again:
-        bench.refresh("tests")
-    else:
+    if not again:
         checked(bench, changes, arguments.seconds)
     for i, change in enumerate(changes):
         known = results.get(change.key)
-        if arguments.again:
-            if not known or known["result"] != "survived":
+        if again:
+            tests = arguments.again or bench.whole(change)
+            if not known or known["result"] != "survived" or not tests:
                 continue
-            found = bench.meet(change, arguments.again, 600)
+            found = bench.meet(change, tests, 300)
         elif known:
             continue
         else:
             tests = bench.meeting(change, arguments.seconds)
-            limit_s = 20 + 3 * sum(bench.tests[name]["seconds"] for name in tests)
+            limit_s = 60 + 4 * sum(bench.tests[name]["seconds"] for name in tests)
             unmet = {"result": "survived", "by": "no quick test runs it", "tests": 0, "seconds": 0}
             found = bench.meet(change, tests, limit_s) if tests else unmet
         first = dict(zip(COLUMNS, change.key.split("\t"), strict=False))
-        if not (arguments.again and found["result"] == "survived"):
+        if not (again and found["result"] != "killed"):
             results[change.key] = {**first, **found}
         write(table, results)
         print(f"{i + 1} of {len(changes)}", *first.values(), *found.values(), sep=" | ", flush=True)

@@ -7,14 +7,17 @@ checkout/   the repository, .venv (this one), demo/ (the small demo plate)
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 import yaml
+from in_process import run_forked
 from running import ROOT, quiet_environment
 
 PARTS = ("cellpipe", "config", "envs", "profiles", "rules", "scripts", "studies", "tests")
@@ -80,3 +83,14 @@ def run_line(command: str, folder: Path, **variables: str) -> subprocess.Complet
         text=True,
         stdin=subprocess.DEVNULL,
     )
+
+
+def plan_line(line: str, folder: Path) -> tuple[int, str]:
+    """Dry-run a line of a document (`VARIABLE=value snakemake …`) in a fork; as `run_forked`."""
+    words = shlex.split(line)
+    given = dict(word.split("=", 1) for word in words[: words.index("snakemake")])
+    words.insert(words.index("snakemake") + 1, "-n")
+    with pytest.MonkeyPatch.context() as context:
+        for name, value in given.items():
+            context.setenv(name, value)
+        return run_forked(words, folder, checkout=folder)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.profiles.certainty import median_errors
+from cellpipe.profiles.certainty import _far_beyond, median_errors
 
 
 def test_error_of_a_median_is_that_of_theory_and_of_cells_that_are_other_cells() -> None:
@@ -19,3 +19,9 @@ def test_error_of_a_median_is_that_of_theory_and_of_cells_that_are_other_cells()
     again = median_errors(values, well, pd.Series({"A01": 100.0, "A02": n}))
     assert again["A01"] == pytest.approx(10 * once["A01"])
     assert again["A02"] == pytest.approx(3, rel=0.05)  # half a cell a frame counts as one
+
+
+def test_a_third_of_the_controls_objects_or_three_times_as_many_needs_no_spread() -> None:
+    counts = pd.Series([30.0, 31.0, 110.0, 329.0, 330.0])
+    far = _far_beyond(counts, pd.Series([90.0, 110.0]))
+    assert far.tolist() == [True, False, False, False, True]

@@ -52,6 +52,14 @@ def evaluate(result: Path, truth: Path, metrics: list[str]) -> dict:
         return evaluate_sequence(str(result), str(truth), metrics, threads=1)
 
 
+def test_a_folder_with_tracks_of_its_own_is_not_passed_over_for_tra_in_it(tmp_path: Path) -> None:
+    links = links_in(FAMILY)
+    write_ctc(tmp_path, frames_of(links), links)
+    write_ctc(tmp_path / "TRA", frames_of(links), links[links["track_id"] == 7])
+    assert len(read_ctc(tmp_path).tracks) == 5
+    assert len(read_ctc(tmp_path / "TRA").tracks) == 2
+
+
 def test_table_names_parents_and_cuts_at_gaps(tmp_path: Path) -> None:
     links = links_in(FAMILY)
     write_ctc(tmp_path / "01_RES", frames_of(links), links)

@@ -13,7 +13,6 @@ import pytest
 from accounting import faults_of_account
 from running import ROOT, whole_movie, whole_plate
 
-# the harness forks: it needs a process of its own, without the threads of other tests
 HARNESS = [sys.executable, str(ROOT / "studies/damage.py")]
 
 

@@ -188,6 +188,13 @@ def test_a_field_with_other_channels_is_a_fault_even_if_it_is_the_first(tmp_path
     assert "RFP" in found["faults"][0]["reason"]
 
 
+def test_a_channel_that_the_plate_lacks_is_refused_with_the_nearest(tmp_path):
+    described = describe_source(draw_source(tmp_path / "theirs.zarr", "0.4"))
+    channels = {"nuclear": {"source": "DAP"}}
+    with pytest.raises(BadConfig, match=r"out of those found: DAPI, GFP.*write 'DAPI'"):
+        inspect_source(described, channels, plate="P", pixel_size_um=None, time_step_s=None)
+
+
 def test_an_image_that_is_gone_is_a_fault_and_the_rest_stays(tmp_path):
     source = draw_source(tmp_path / "theirs.zarr", "0.4")
     shutil.rmtree(source / "A/01/0")

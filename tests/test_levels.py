@@ -110,6 +110,17 @@ def test_images_from_0_to_1_are_held_against_each_other_too(times: float) -> Non
     assert set(rows["where"]) == {"channel dna: C03", "channel gfp: C03"}
 
 
+def test_one_very_noisy_field_does_not_hide_another_level() -> None:
+    def as_floats(well, field, channel, image):
+        image = image.astype(np.float32) / 65535
+        if (well, field) == ("E05", 1):
+            return np.random.default_rng(3).normal(500, 300, image.shape).astype(np.float32)
+        return image * np.float32(4) if (well, field) == ("C03", 2) else image
+
+    rows = plate_warnings({}, plate(as_floats))
+    assert rows["where"].str.contains("C03").sum() == len(CHANNELS)
+
+
 def test_a_gain_that_changes_on_the_way_is_named_with_the_well() -> None:
     def louder(well, field, channel, image):
         again = exposure(np.random.default_rng(int(image.sum()) + field), 40, gain=2)

@@ -11,6 +11,7 @@ import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.readers import manifest
+from cellpipe.readers.doubles import PIECE, same_bytes
 from cellpipe.readers.reading import Header
 
 CHANNELS = {"dna": {"source": "1"}, "gfp": {"source": "2"}}
@@ -198,3 +199,13 @@ def test_layouts_of_the_config_come_first_and_unknown_ones_get_the_nearest_name(
         manifest.list_planes("imageexpress", tmp_path, own)
     with pytest.raises(BadConfig, match="no folder"):
         manifest.list_planes("mine", tmp_path / "nowhere", own)
+
+
+def test_files_are_copies_if_they_are_equal_to_the_last_byte(tmp_path):
+    whole = bytes(range(256)) * (2 * PIECE // 256) + b"end"
+    files = {"a": whole, "b": whole, "c": whole[:-1] + b"D", "d": whole[:-1], "e": b"", "f": b""}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    same = same_bytes(tmp_path)
+    assert [same("a", other) for other in "bcdeg"] == [True, False, False, False, False]
+    assert same("e", "f")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from cellpipe.quality.movies import cut_short, frames_in_doubt, nothing_found
+from cellpipe.quality.movies import SHORT, cut_short, frames_in_doubt, nothing_found
 
 
 def frames(flags: dict[int, str], n_nuclei: int = 20, field: int = 1) -> pd.DataFrame:
@@ -84,6 +84,12 @@ def test_a_movie_that_ends_early_is_named_though_its_well_counts() -> None:
     late = movies({})
     late = late[~(late["well"].eq("B03") & (late["t"] < 20))]
     assert next(cut_short({}, {"fields": late}))["where"] == "B03"
+
+
+def test_a_movie_is_cut_short_if_more_than_a_share_of_its_frames_is_absent() -> None:
+    most = round(SHORT * 100)
+    assert not list(cut_short({}, {"fields": movies({"B04": 99 - most})}))
+    assert list(cut_short({}, {"fields": movies({"B04": 98 - most})}))
 
 
 def test_whole_movies_single_frames_and_a_last_frame_lost_are_not() -> None:

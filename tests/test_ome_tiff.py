@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from test_layouts import sets
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.readers import manifest, ome_tiff
+from cellpipe.readers.ome_limits import refuse_absurd
 from cellpipe.readers.reading import read_plane
 
 
@@ -107,3 +110,20 @@ def test_a_layout_is_read_by_its_own_reader(tmp_path):
     assert by_table[["path", "well"]].to_numpy().tolist() == [["other.tif", "C03"]]
     by_header = manifest.list_planes("ome-tiff", tmp_path, {})
     assert by_header[["path", "well"]].to_numpy().tolist() == [["P_B02_1.ome.tif", "B02"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "total", "refused"),
+    [
+        ("<TiffData/>", 500, False),  # all of them, in order
+        ('<TiffData IFD="0"/>', 100, False),
+        ('<TiffData IFD="0"/>', 101, True),  # this one
+        ('<TiffData IFD="0" PlaneCount="5"/>', 500, False),
+        ("<TiffData/>", 1_000_000, False),
+        ("<TiffData/>", 1_000_001, True),
+    ],
+)
+def test_planes_that_metadata_count_and_do_not_list_are_refused(data, total, refused):
+    image = ElementTree.fromstring(f"<Image>{data}</Image>")
+    with pytest.raises(BadConfig, match="counts") if refused else nullcontext():
+        refuse_absurd(total, image, "a.ome.tif")

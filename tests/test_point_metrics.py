@@ -49,7 +49,7 @@ def test_frames_are_not_mixed() -> None:
 
 def test_classes_are_judged_on_matched_cells_and_balanced() -> None:
     true = rows((0, 0.0, "a"), (0, 10.0, "a"), (0, 20.0, "a"), (0, 30.0, "b"), (0, 99.0, "b"))
-    cells = rows((0, 0.0, "a"), (0, 10.0, "a"), (0, 20.0, "b"), (0, 30.0, "b"))
+    cells = rows((0, 20.0, "b"), (0, 0.0, "a"), (0, 30.0, "b"), (0, 10.0, "a"))  # in any order
     scores = class_scores(cells, true, 1.0)
     assert scores["class_accuracy"] == pytest.approx(3 / 4)
     assert scores["class_balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)

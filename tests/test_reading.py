@@ -12,6 +12,7 @@ import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.xml_text import number
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", ">u2", "int16", "float32", "bool"])
@@ -111,7 +112,11 @@ def test_scale_and_time_from_ome_and_imagej(tmp_path):
     meta = {"axes": "TYX", "unit": "um", "finterval": 30.0}
     tifffile.imwrite(tmp_path / "b.tif", movie, imagej=True, resolution=(4, 4), metadata=meta)
     header = read_header(tmp_path / "b.tif", 0)
-    assert (header.pixel_size_um, header.time_step_s) == (0.25, 30.0)
+    assert (header.pixel_size_um, header.time_step_s, header.z_step_um) == (0.25, 30.0, None)
+    for axes, z_step_um in (("ZYX", 1.5), ("TYX", None)):  # which a series in time has as well
+        meta = {"axes": axes, "unit": "um", "spacing": 1.5}
+        tifffile.imwrite(tmp_path / "c.tif", movie, imagej=True, resolution=(4, 4), metadata=meta)
+        assert read_header(tmp_path / "c.tif", 0).z_step_um == z_step_um
 
 
 def test_a_folder_named_as_a_file_and_a_pipe_are_no_images(tmp_path):
@@ -166,3 +171,11 @@ def test_an_image_of_another_kind_by_its_content_is_read_all_the_same(tmp_path):
     imageio.v3.imwrite(tmp_path / "x.png", pixels)
     (tmp_path / "x.png").rename(tmp_path / "x.jpg")
     np.testing.assert_array_equal(read_plane(tmp_path / "x.jpg"), pixels)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [(" 1.5 ", 1.5), ("1e-7", 1e-7), *((bad, None) for bad in ("0", "-1", "inf", "nan", "", None))],
+)
+def test_numbers_of_metadata_are_finite_and_above_0(text, value):
+    assert number(text) == value

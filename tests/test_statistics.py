@@ -9,6 +9,7 @@ import pytest
 from cellpipe.errors import BadConfig
 from cellpipe.statistics.notes import control_notes
 from cellpipe.statistics.plate import (
+    _treatments,
     b_score,
     cv,
     edge_test,
@@ -290,3 +291,9 @@ def test_statistics_of_the_same_plate_are_the_same():
 def test_misspelt_readout_is_refused_with_the_nearest():
     with pytest.raises(BadConfig, match="write 'ratio'"):
         plate_statistics(dose_plate(), ["ratoi"])
+
+
+def test_samples_of_a_library_are_one_stratum_and_wells_with_doses_one_for_each_dose():
+    wells = pd.DataFrame({"condition": [*"abcdef", *["drug"] * 6], "control": ""})
+    wells["dose"] = [np.nan] * 6 + [1.0, 1.0, 10.0, 10.0, 100.0, 100.0]
+    assert _treatments(wells, "dose").tolist() == [0] * 6 + [1, 1, 2, 2, 3, 3]

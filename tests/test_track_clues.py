@@ -1,4 +1,4 @@
-"""What a network that weighs links takes as input, one candidate at a time, against what is stored."""
+"""Inputs of a network that weighs links, for each candidate, against what they are made of."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from drawn_report import draw_content
 
-from cellpipe.quality.files import incomplete
-from cellpipe.quality.scale import facts_of_scale
+from cellpipe.quality.files import files_in_doubt, incomplete
+from cellpipe.quality.scale import facts_of_scale, unknown_units
 from cellpipe.quality.warnings import COLUMNS, plate_warnings
 from cellpipe.report import render_report
 
@@ -122,7 +122,22 @@ def test_of_many_wells_with_missing_images_six_are_named() -> None:
     assert list(incomplete({"holes": []}, {})) == []
 
 
+def test_only_a_size_or_a_step_that_is_said_to_be_unknown_is_warned_of() -> None:
+    movie = {"fields": [{"n_t": 3}]}
+    assert list(unknown_units(movie, {})) == []
+    (row,) = unknown_units({**movie, "time_step_known": False}, {})
+    assert row["seen"].startswith("no time between frames in the images' metadata")
+    (row,) = unknown_units({"pixel_size_known": False}, {})
+    assert row["seen"].startswith("no pixel size in the images' metadata; lengths are in pixels")
+
+
 def test_without_a_pixel_size_only_its_shape_is_said() -> None:
     assert facts_of_scale({})["pixel size"] == "unknown: lengths are in pixels"
     oblong = facts_of_scale({"pixel_edges_px": [2.0, 1.0]})["pixel size"]
     assert oblong == "unknown, 2 : 1 (y : x): lengths are in the shorter edge of a pixel"
+
+
+def test_notes_on_files_are_rows_of_the_whole_plate() -> None:
+    (row,) = files_in_doubt({"notes": ["two names of wells"]}, {})
+    assert (row["kind"], row["where"], row["seen"]) == ("files", "plate", "two names of wells")
+    assert row["do"] == "check that this is right"
