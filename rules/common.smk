@@ -37,6 +37,12 @@ def placed(path):
     return modifier.replace_prefix(path)
 
 
+def say_once(text):
+    """To the person; jobs read the config again, and do not repeat it."""
+    if workflow.is_main_process:
+        print(text, file=sys.stderr)
+
+
 try:
     sheets.refuse_odd_paths({"cellpipe itself": SOURCE}, odd="{}:")
     # as rules write it; in the checked config, where it lies
@@ -46,6 +52,7 @@ try:
         files=workflow.configfiles,
         schemas=SOURCE / "config/schemas",
         names=workflow.is_main_process,
+        say=say_once,
     )
     NETWORKS = sheets.networks(config)
     WEIGHTS = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from cellpipe.config.explained import RENAMED
 from cellpipe.config.files import load_yaml, validated
 from cellpipe.config.reading import refuse_doubles
 from cellpipe.config.segmentation import settle
@@ -76,22 +74,6 @@ def test_a_misspelt_option_is_named_with_the_nearest_right_one(text, name, near)
         check(text)
     assert fault.value.seen == f"the option '{name}' in the config"
     assert near in fault.value.do
-
-
-@pytest.mark.parametrize(("old", "new"), RENAMED.items())
-def test_an_old_name_is_answered_with_the_new_one_which_is_there(old, new):
-    with pytest.raises(BadConfig) as fault:
-        check(yaml.safe_dump(nested(old.split("."), None)))
-    assert fault.value.seen == f"the option '{old}' in the config"
-    assert fault.value.do == new
-    for name in re.findall(r"'([a-z_]+\.[a-z_.]+)'", new):
-        at = SCHEMA
-        for part in name.split("."):
-            at = at["properties"][part]
-
-
-def nested(path, value):
-    return {path[0]: nested(path[1:], value)} if path else value
 
 
 @pytest.mark.parametrize(

@@ -30,26 +30,28 @@ def plate():
     return draw_plate()
 
 
-def draw_all():
+def draw_all(names=None):
     drawn = plate()
     tracks, points = draw_tracks()
     wells, statistics = drawn["wells"], drawn["statistics"]
-    return {
-        "heat": plate_heat_map(wells, "gfp_ratio"),
-        "z": plate_heat_map(wells, "gfp_ratio_robust_z"),
-        "dose": dose_response_curve(wells, statistics, "gfp_ratio", group_column="row"),
-        "confusion": confusion_matrix(drawn["judged"].confusion),
-        "importance": feature_importance(drawn["importance"]),
-        "controls": control_distributions(wells, "gfp_ratio"),
-        "paths": track_paths(points[points["well"] == "B02"]),
-        "lineage": lineage_tree(tracks[tracks["well"] == "B02"]),
+    draw = {
+        "heat": lambda: plate_heat_map(wells, "gfp_ratio"),
+        "z": lambda: plate_heat_map(wells, "gfp_ratio_robust_z"),
+        "dose": lambda: dose_response_curve(wells, statistics, "gfp_ratio", group_column="row"),
+        "confusion": lambda: confusion_matrix(drawn["judged"].confusion),
+        "importance": lambda: feature_importance(drawn["importance"]),
+        "controls": lambda: control_distributions(wells, "gfp_ratio"),
+        "paths": lambda: track_paths(points[points["well"] == "B02"]),
+        "lineage": lambda: lineage_tree(tracks[tracks["well"] == "B02"]),
     }
+    return {name: draw[name]() for name in names or draw}
 
 
 @pytest.mark.parametrize("kind", ["svg", "pdf", "png"])
 def test_same_tables_same_bytes(kind):
-    first, second = draw_all(), draw_all()
-    for name in ["heat", "dose"] if kind != "svg" else first:
+    names = ["heat", "dose"] if kind != "svg" else None
+    first, second = draw_all(names), draw_all(names)
+    for name in first:
         assert figure_bytes(first[name], kind) == figure_bytes(second[name], kind), name
 
 

@@ -60,9 +60,9 @@ def test_nothing_changes_where_robust_z_reaches_and_upwards() -> None:
 def test_wells_without_effect_are_rarely_called(n, spread) -> None:
     rng = np.random.default_rng(1)
     called = 0
-    for _ in range(40):
+    for _ in range(20):
         counts = rng.poisson(30 * rng.gamma(spread**-2, spread**2, n + 20))
         found = judged(counts[:n], counts[n:])
         by_count = found["hit"].fillna(False) & (found["n_cells_robust_z"] > -3)
         called += int((by_count & (found["n_cells_robust_z"] < 0)).sum())
-    assert called <= 0.015 * 40 * 20
+    assert called <= 0.015 * 20 * 20

@@ -7,10 +7,8 @@ import json
 import numpy as np
 import pytest
 from drawn_plate import inspected, laid_out
-from running import ROOT
 
-from cellpipe.config.files import load_yaml, validated
-from cellpipe.errors import BadConfig, BadImage
+from cellpipe.errors import BadImage
 from cellpipe.image.projection import METHODS, project
 from cellpipe.plate.plate import Plate
 from cellpipe.quality.scale import facts_of_scale
@@ -107,10 +105,3 @@ def test_reports_name_the_projection_of_stacks():
     )
     flat = {**inspected({"B03": [FLAT]}), "pixel_size_source": ""}
     assert "projection" not in facts_of_scale(flat)
-
-
-def test_the_old_name_is_answered_with_the_new_one():
-    schema = load_yaml(ROOT / "config/schemas/config.schema.yaml")
-    config = {"plates": "x", "channels": {"dna": {"source": "1"}}, "ingest": {"project_z": False}}
-    with pytest.raises(BadConfig, match="keep_stack: true"):
-        validated(config, schema, source="the config")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from in_process import run_forked
 
 ROOT = Path(__file__).parents[1]
 pytestmark = [pytest.mark.data, pytest.mark.slow]
@@ -19,17 +17,10 @@ pytestmark = [pytest.mark.data, pytest.mark.slow]
 def plate(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the shipped example config."""
     results = tmp_path_factory.mktemp("bbbc013") / "results"
-    command = [sys.executable, "-m", "snakemake", "--nolock", "--cores", "2", "--quiet", "all"]
+    command = ["snakemake", "--nolock", "--cores", "2", "--quiet", "all"]
     command += ["--configfile", "config/examples/bbbc013.yaml", "--config", f"results={results}"]
-    told = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "CELLPIPE_DATA": str(real_data)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert told.returncode == 0, told.stderr[-3000:]
+    code, printed = run_forked(command, ROOT)  # `real_data` is CELLPIPE_DATA
+    assert code == 0, printed[-3000:]
     return results / "bbbc013"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import torch
 import yaml
 from conftest import ROOT
 from drawn_pairs import CONFIG, PLAIN, disc_field, labelled_plate, write_set
+from in_process import run_forked
 from safetensors.torch import load_file
 
 from cellpipe.errors import BadConfig, CellpipeError
@@ -283,15 +283,14 @@ def test_a_run_killed_by_the_system_ends_with_the_same_weights(tmp_path):
     assert killed.read_bytes() == whole.read_bytes()
 
 
-def test_the_rule_trains_without_a_plate(tmp_path):
+def test_the_rule_trains_without_a_plate(tmp_path, monkeypatch):
     write_set(tmp_path / "data", [f"d{i}" for i in range(8)])
     (tmp_path / "config" / "training").mkdir(parents=True)
     config = {**CONFIG, "schedule": {**CONFIG["schedule"], "steps": 2}}
     (tmp_path / "config/training/discs.yaml").write_text(yaml.safe_dump(config))
-    words = ["--snakefile", ROOT / "rules/train.smk", "--cores", "1", "--"]
-    command = [sys.executable, "-m", "snakemake", *words, "training/discs/discs.safetensors"]
-    environment = {**os.environ, "CELLPIPE_DATA": "data"}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    words = ["snakemake", "--snakefile", str(ROOT / "rules/train.smk"), "--cores", "1", "--"]
+    monkeypatch.setenv("CELLPIPE_DATA", "data")
+    code, printed = run_forked([*words, "training/discs/discs.safetensors"], tmp_path)
+    assert code == 0, printed
     assert load_network(tmp_path / "training/discs/discs.safetensors").card.name == "discs"
     assert "done" in (tmp_path / "logs/train_network/discs.log").read_text()

@@ -27,13 +27,16 @@ KNOWN = (14.0, 60.0)
 def discs(diameter_px: float, shape: tuple[int, int] = (300, 300), seed: int = 0) -> np.ndarray:
     """Smooth discs on a jittered grid, dark around; (Y, X) float32. Their outline is at 0.5."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     image, step = np.zeros(shape, np.float32), 1.8 * diameter_px
+    reach = round(diameter_px / 2 + 10)
     for cy in np.arange(step, shape[0] - step / 2, step):
         for cx in np.arange(step, shape[1] - step / 2, step):
             at = np.array([cy, cx]) + rng.uniform(-0.2, 0.2, 2) * diameter_px
-            outside = np.hypot(y - at[0], x - at[1]) - diameter_px / 2
-            image = np.maximum(image, 1 / (1 + np.exp(np.clip(outside / 0.7, -30, 30))))
+            top, left = (max(int(p) - reach, 0) for p in at)
+            around = image[top : int(at[0]) + reach, left : int(at[1]) + reach]
+            y, x = np.indices(around.shape, np.float32)
+            outside = np.hypot(y + top - at[0], x + left - at[1]) - diameter_px / 2
+            np.maximum(around, 1 / (1 + np.exp(np.clip(outside / 0.7, -30, 30))), out=around)
     return image
 
 

@@ -6,11 +6,12 @@ cellpipe check my.yaml     the same without Snakemake, also of a training config
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from cellpipe.config import lines, sheets, stages
+from cellpipe.config.earlier import with_names_of_today
 from cellpipe.config.files import SCHEMAS
 from cellpipe.config.inspected import refuse_lost_inspection
 from cellpipe.config.names import refuse_unknown_names
@@ -27,6 +28,7 @@ def checked_run(
     files: Iterable[str | Path] = (),
     schemas: Path = SCHEMAS,
     names: bool = True,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> tuple[dict[str, Any], Sheet]:
     """The config with its defaults, and the rows of its sheet of plates, by plate.
 
@@ -35,6 +37,7 @@ def checked_run(
     files : of which the config was read
     names : whether names are checked against plates, truths and annotations too: jobs of a run that
         was checked need not do it again
+    say : is called with a sentence for each option that bears the name of an earlier version
 
     Raises
     ------
@@ -42,6 +45,9 @@ def checked_run(
     """
     for path in files:
         refuse_doubles(path)
+    config, renamed = with_names_of_today(config)
+    for sentence in renamed:
+        say(f"note: {sentence}")
     sheets.refuse_odd_paths({"'results' in the config": config.get("results", "")})
     config = sheets.checked_config(config, schemas)
     plates = sheets.read_plates(config["plates"], schemas, layouts=config["layouts"])
@@ -61,9 +67,11 @@ def check_file(path: str | Path) -> str:
     if "kind" in content and "plates" not in content:
         training = read_training(path)
         return f"a training of kind {training['kind']}"
-    config, plates = checked_run(content)
+    notes: list[str] = []
+    config, plates = checked_run(content, say=notes.append)
     networks = sheets.networks(config)
     lines.plates_with_lines(config["kymographs"]["lines"], plates, config["channels"])
     used = ", ".join(f"{network['name']} ({network['used_by']})" for network in networks)
     running = ", ".join(stages.running(config))
-    return f"{len(plates)} plate(s): {', '.join(plates)}; {running}; networks: {used or 'none'}"
+    told = f"{len(plates)} plate(s): {', '.join(plates)}; {running}; networks: {used or 'none'}"
+    return "\n".join([told, *notes])

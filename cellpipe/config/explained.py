@@ -14,16 +14,6 @@ from cellpipe.errors import BadConfig
 from cellpipe.files.decimals import readings
 
 Schema = Mapping[str, Any]
-# options of earlier versions → what to write instead
-RENAMED = {
-    "ingest.project_z": (
-        "for 'project_z: true' leave it out; for 'project_z: false' write 'keep_stack: true' "
-        "below 'project:'"
-    ),
-    "segment.nuclei.beside": "write 'segment.nuclei.extra_channels'",
-    "segment.cells.beside": "write 'segment.cells.extra_channels'",
-    "evaluate.found": "write 'evaluate.result'",
-}
 _YES, _NO = ("on", "yes", "true"), ("off", "no", "false")
 
 
@@ -96,9 +86,7 @@ def _unknown(fault: ValidationError, schema: Schema, where: str, source: str) ->
         for path, section in sections(schema)
         if unknown in section.get("properties", {})
     ]
-    if name in RENAMED:
-        do = RENAMED[name]
-    elif elsewhere and not near:
+    if elsewhere and not near:
         section = elsewhere[0].rpartition(".")[0]
         do = (
             f"write it as '{elsewhere[0]}': indented below '{section}:'"

@@ -36,11 +36,6 @@ class Machine:
     def as_dict(self) -> dict[str, Any]:
         return {key: value for key, value in asdict(self).items() if key != "of_jobs"}
 
-    @property
-    def words(self) -> str:
-        what = "jobs at once of a cluster" if self.remote else "cores of one machine"
-        return f"{self.slots} {what} ({self.profile})"
-
 
 def read_machine(
     profile: str | None,

@@ -87,9 +87,9 @@ def in_words(content: dict[str, Any]) -> str:
         + ", ".join(f"{r['rule']} {core_hours(r['cpu_seconds'] / 3600)}" for r in longest),
         f"  peak memory  {content['peak_mb']:,.0f} MB in a job ({most['rule']})",
         f"  disk         {size(content['disk_mb'])} of results",
-        f"  wall time    {duration(content['wall_seconds'])} on {content['machine']['slots']} "
-        + ("jobs at once" if content["machine"]["remote"] else "cores")
-        + f" ({content['machine']['profile']})",
+        f"  wall time    {duration(content['wall_seconds'])} with {content['machine']['slots']} "
+        f"{'jobs at once' if content['machine']['remote'] else 'core(s)'} "
+        f"({content['machine']['profile']})",
     ]
     lines += [f"  assumed      {text}" for text in content["assumed"]]
     lines += [f"  not forecast {rule}: {why}" for rule, why in content["not_forecast"].items()]
