@@ -103,6 +103,20 @@ def test_images_passed_over_are_rows_of_the_quarantine_and_other_files_are_not(t
     assert rows["remedy"].ne("").all()
 
 
+@pytest.mark.parametrize(
+    ("reason", "n_folders", "rows"),
+    [
+        (listing.NOT_NAMED, 5, 5),  # a row for each folder
+        (listing.NOT_NAMED, 30, 3),  # of very many for each well
+        (listing.HIDDEN, 5, 1),  # and one for what every plate may have
+    ],
+)
+def test_images_passed_over_are_grouped_by_folder_or_by_well(reason, n_folders, rows):
+    over = pd.DataFrame({"path": [f"{n}/a.tif" for n in range(n_folders)], "image": True})
+    over = over.assign(reason=reason, well=[f"B0{n % 3}" for n in range(n_folders)])
+    assert len(remedies.rows_of_images(over)) == rows
+
+
 def test_an_account_that_does_not_add_up_fails_loudly():
     over = pd.DataFrame([["a.txt", listing.NOT_IMAGE, False, ""]], columns=account.COLUMNS)
     assert account.account(3, {"b", "c"}, {"b"}, over)["quarantined"] == 1

@@ -34,3 +34,4 @@ def test_a_row_whose_condition_was_deleted_is_pointed_out():
     assert "'0.5'" in row.seen
     assert warned(condition=["1001", "1002", "1003", "1004"], dose=dose).empty  # numbers are names
     assert warned(condition=["DMSO", "5", "A", "B"], dose=["0", "1", "10", "10"]).empty
+    assert warned(condition=["DMSO", "0.5", "7", "B"], dose=dose).empty  # as is one of the others

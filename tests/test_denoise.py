@@ -8,6 +8,7 @@ from cellpipe.errors import BadConfig, BadImage
 from cellpipe.image.normalise import intensity_range
 from cellpipe.image.quality import noise_model
 from cellpipe.restore.denoise import METHODS, denoise, restored, stabilised
+from cellpipe.run.frames.denoise import denoise_frame
 from cellpipe.training.denoising import noisy_copy, psnr
 
 WORKING = [method for method in METHODS if method != "off"]
@@ -146,3 +147,12 @@ def test_learned_beats_gaussian_and_nlm_on_held_out_images(real_data):
             score[method, sigma_px].append(psnr(clean, out))
     mean = {rival: float(np.mean(values)) for rival, values in score.items()}
     assert mean["learned", 1.0] > max(mean[rival] for rival in rivals) + 0.4, mean
+
+
+def test_every_channel_of_a_frame_is_denoised_by_itself():
+    frame = np.stack([NOISY[:64, :64], NOISY[64:128, 64:128], NOISY[64:128, :64]])
+    options = {"method": "gaussian", "sigma_px": 2.0, "strength": 1.0, "keep": True}
+    found = denoise_frame(frame, options, None)[:]
+    for plane, noisy in zip(found, frame, strict=True):
+        np.testing.assert_array_equal(plane, denoise(noisy, method="gaussian", sigma_px=2.0))
+    np.testing.assert_array_equal(denoise_frame(frame, {"method": "off"}, None)[:], frame)

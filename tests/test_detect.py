@@ -8,6 +8,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from cellpipe.detect.blobs import paraboloid
+from cellpipe.detect.evidence import probes
 from cellpipe.detect.filters import width_from_two_scales
 from cellpipe.detect.holders import assign_spots, count_spots
 from cellpipe.detect.spots import COLUMNS, detect_spots
@@ -303,3 +304,11 @@ def test_the_network_finds_more_of_the_dim_spots_planted_in_real_tissue(snr, rea
         recall, precision = found_and_true(found, true, within_um=3)
         f1[engine] = 2 * recall * precision / (recall + precision)
     assert f1["learned"] > f1["log"] + 0.05
+
+
+def test_probes_read_the_light_of_a_gaussian_narrower_than_a_spot():
+    sigma_px = 3.0
+    centre = probes(sigma_px).centre[4]
+    step = np.arange(len(centre)) - len(centre) // 2
+    assert centre.sum() == pytest.approx(1)
+    assert (centre.sum(axis=1) * step**2).sum() == pytest.approx((0.7 * sigma_px) ** 2, rel=0.02)

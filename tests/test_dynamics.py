@@ -94,8 +94,10 @@ def test_the_share_of_confined_spots_is_that_of_those_long_enough_to_tell():
     spots = spots.assign(n_frames=9, confinement_p=0.5)
     spots.loc[own[:30], "confinement_p"] = 1e-6
     spots.loc[own[-50:], "confinement_p"] = np.nan
+    spots.loc[own[0], "speed_um_s"] = 1e6  # one that was linked wrongly
     wells = aggregate_particles(spots).set_index("well")
     assert wells["spot_fraction_confined"].to_dict() == {"A01": 0.3, "A02": 0, "A03": 0}
+    assert wells["spot_median_speed_um_s"]["A01"] < 1
 
 
 def test_no_tracks_give_no_wells_and_the_right_columns():

@@ -310,6 +310,9 @@ def test_outputs_of_packages_become_labels() -> None:
     assert probability == pytest.approx(1, abs=1e-4)
     merged, _ = DECODE["foreground"](foreground[None], 0.5)
     assert (split.max(), merged.max()) == (3, 2)
+    touching[22:38, 72:75], touching[62:98, 44:98] = 4, 5  # a small one, and a large one
+    found, _ = DECODE["foreground_boundary"](np.stack(maps_of(touching)), 0.5)
+    assert average_precision(touching, found, [0.7])[0] == 1
     same, unknown = DECODE["labels"](touching[None], 0.5)
     assert average_precision(touching, same, [0.99])[0] == 1
     assert np.isnan(unknown).all()

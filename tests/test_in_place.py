@@ -13,6 +13,7 @@ import pytest
 import zarr
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.plate import disk
 from cellpipe.plate.lay_out import lay_out
 from cellpipe.plate.plate import Plate
 from cellpipe.readers.manifest import inspect_source
@@ -246,3 +247,14 @@ def test_a_real_image_with_missing_chunks_is_refused_by_name(real_data, tmp_path
     coarse = project_frame(plate, "B03", 1, 0, ["dna"], level=1).whole()
     assert coarse.any()
     assert digest(source) == before
+
+
+def test_layers_of_others_are_listed_behind_ours():
+    def listed(names: list[str]) -> dict:
+        return {"zarr.json": {"attributes": {"ome": {"labels": names, "version": "0.5"}}}}
+
+    tree = {".": listed(["nuclei"]), "nuclei": {"zarr.json": {"node_type": "group"}}}
+    assert disk._with_layers(tree, []) == tree
+    found = disk._with_layers(tree, ["theirs"])
+    assert found == {**tree, ".": listed(["nuclei", "theirs"])}
+    assert tree["."] == listed(["nuclei"])

@@ -121,6 +121,8 @@ def test_what_all_images_of_a_plate_look_like_is_no_reason() -> None:
     assert name_left_out(mosaic, ["dna"], BOTH)["left_out"].eq("").all()
     margin = fields.assign(dna_blank=[0.04] + [0.0] * (len(fields) - 1))
     assert name_left_out(margin, ["dna"], BOTH)["left_out"].eq("").all()
+    unknown = fields.drop(columns="dna_blank")  # of a channel that was not looked at
+    assert name_left_out(unknown, ["dna"], BOTH)["left_out"].eq("").all()
     smoothed = fields.assign(focus_flag="without noise")  # another doubt
     assert name_left_out(smoothed, ["dna"], BOTH)["left_out"].eq("").all()
 

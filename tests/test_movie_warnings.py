@@ -90,6 +90,7 @@ def test_a_movie_is_cut_short_if_more_than_a_share_of_its_frames_is_absent() -> 
     most = round(SHORT * 100)
     assert not list(cut_short({}, {"fields": movies({"B04": 99 - most})}))
     assert list(cut_short({}, {"fields": movies({"B04": 98 - most})}))
+    assert list(cut_short({}, {"fields": movies({"B04": 0})}))  # its first frame alone
 
 
 def test_whole_movies_single_frames_and_a_last_frame_lost_are_not() -> None:

@@ -23,6 +23,7 @@ from cellpipe.profiles.summary import with_absent_fractions
 from cellpipe.report.judgement import hit_number
 from cellpipe.report.plate_view import describe_well, is_hit
 from cellpipe.run.plates.classify import untrained
+from cellpipe.statistics.control_kinds import mixed_controls
 from cellpipe.statistics.controls import cv, signal_to_background, ssmd, z_prime
 from cellpipe.statistics.plate import plate_statistics
 from cellpipe.statistics.spread import spread_of
@@ -283,3 +284,9 @@ def test_a_class_that_no_cell_was_given_is_0_where_cells_were_classified():
     found = with_absent_fractions(wells, ["fraction_positive"])["fraction_positive"]
     assert found.tolist()[:11] == [0.0] * 11
     assert np.isnan(found.tolist()[11])
+
+
+def test_controls_of_one_well_a_treatment_cannot_be_compared_and_are_taken_together() -> None:
+    own = pd.DataFrame({"condition": ["a", "b", "c"], "area": [1.0, 2.0, 9.0]})
+    for kind in ("positive", "negative"):
+        assert mixed_controls(own, "area", kind, others=0.0) == ("", "")

@@ -13,7 +13,7 @@ from test_layouts import sets
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.readers import manifest, ome_tiff
-from cellpipe.readers.ome_limits import refuse_absurd
+from cellpipe.readers.ome_limits import COUNTED, refuse_absurd, refuse_more_than_pages
 from cellpipe.readers.reading import read_plane
 
 
@@ -127,3 +127,10 @@ def test_planes_that_metadata_count_and_do_not_list_are_refused(data, total, ref
     image = ElementTree.fromstring(f"<Image>{data}</Image>")
     with pytest.raises(BadConfig, match="counts") if refused else nullcontext():
         refuse_absurd(total, image, "a.ome.tif")
+
+
+@pytest.mark.parametrize(("n", "refused"), [(COUNTED, False), (COUNTED + 1, True)])
+def test_far_more_planes_than_a_file_has_pages_are_refused(tmp_path, n, refused):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((6, 8), "uint16"))
+    with pytest.raises(BadConfig, match="which has 1") if refused else nullcontext():
+        refuse_more_than_pages([{"path": "a.tif"}] * n, tmp_path, "x.companion.ome")

@@ -47,6 +47,13 @@ def test_a_movie_in_order_is_not(step_um: float, n_cells: int) -> None:
         assert order_doubts(walk(step_um=step_um, n_cells=n_cells, seed=seed)).empty
 
 
+def test_cells_that_only_shake_have_no_order_however_far_they_do() -> None:
+    for seed in range(5):
+        points = walk(step_um=0, seed=seed)
+        shaken = np.random.default_rng(seed).normal(0, 2, (len(points), 2))
+        assert order_doubts(points.assign(**points[["y_um", "x_um"]] + shaken)).empty
+
+
 def test_lost_frames_and_cells_that_come_and_go_do_not_matter() -> None:
     points = walk()
     points = points[~points["t"].isin([7, 8, 19])]

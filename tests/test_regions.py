@@ -139,6 +139,7 @@ def test_rows_of_regions_are_those_of_the_whole_frame(tmp_path, with_cells, subt
     rows = measure.measure_frame(nuclei, around, pixels, ["dna", "gfp"], 0.5, options)
     pd.testing.assert_frame_equal(rows, whole, rtol=1e-5)
     assert rows["touches_border"].sum() == whole["touches_border"].sum() > 0
+    assert (whole["object"] == "nuclei").all()
     nothing = in_blocks(np.zeros_like(NUCLEI), tmp_path)
     empty = measure_cells(nothing, around and nothing, pixels, ["dna", "gfp"], 0.5)
     assert len(empty) == 0

@@ -180,3 +180,14 @@ def test_spots_of_frames_that_were_not_imaged_are_no_misses() -> None:
     assert scores["spots_recall"] == 1
     assert "H12 field 1 t 0" in notes["spots_n_frames"]
     assert judge_spots(NONE, NONE, FRAMES, 1.0)[0]["spots_n_frames"] == 0
+
+
+def test_stray_pixels_beside_a_label_are_no_pieces_of_a_mask() -> None:
+    labels = np.zeros((64, 64), np.uint16)
+    labels[4:24, 4:24], labels[30:50, 30:50] = 1, 2
+    strays = labels.copy()
+    strays[60, ::8] = 1
+    assert why_no_labels(strays) == ""
+    strays[55:62, 4:24] = 2  # a third of the larger piece
+    strays[26:40, 4:24] = 1
+    assert "4 separate pieces under the value 1, 2: classes of pixels" in why_no_labels(strays)

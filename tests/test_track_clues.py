@@ -9,6 +9,7 @@ import pytest
 
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track.cells import linked_frames
+from cellpipe.track.clues import NEIGHBOURS
 from cellpipe.track.detections import Detections, from_table
 from cellpipe.track.frames import Choices, Links
 from cellpipe.track.learned import told_choices
@@ -77,9 +78,14 @@ def test_steps_before_and_after_are_those_of_the_links_so_far(movie) -> None:
             assert clues[k, 11:13].tolist() == [came, goes]
             if not came:
                 assert clues[k, 9] == 0
-    first = frames[0][0]
-    others = np.delete(at[first.a], first.i[0] - first.a.start, axis=0)
-    nearest = np.hypot(*(others - at[first.i[0]]).T).min()
-    step = np.hypot(*(at[first.j[0]] - at[first.i[0]]))
-    ratio = frames[0][1][0, 14] / frames[0][1][0, 8]
-    assert ratio == pytest.approx(nearest / step, rel=1e-4)
+    c, clues, _ = frames[2]
+    step = at[c.j] - at[c.i]
+    sigma_um = np.median((np.hypot(*step.T) / clues[:, 8])[clues[:, 8] < 6])
+    goes = [k for k in range(c.a.start, c.a.stop) if links.first[k] >= 0 and links.second[k] < 0]
+    for k, i in enumerate(c.i):
+        ways = at[np.setdiff1d(np.arange(c.a.start, c.a.stop), i)] - at[i]
+        assert clues[k, 14] == pytest.approx(min(np.hypot(*ways.T).min() / sigma_um, 6), rel=1e-4)
+        near = sorted(goes, key=lambda other: np.hypot(*(at[other] - at[i])))[: NEIGHBOURS + 1]
+        usual = np.mean([at[links.first[n]] - at[n] for n in near if n != i], axis=0)
+        length = min(np.hypot(*(step[k] - usual)) / sigma_um, 6)
+        assert clues[k, 13] == pytest.approx(length, rel=1e-3)

@@ -20,6 +20,8 @@ from cellpipe.networks.card import load_card, weights_path
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track import link_cells
 from cellpipe.track.clues import DIVISION_CLUES, LINK_CLUES
+from cellpipe.track.frames import Links
+from cellpipe.track.learned import _keep_unrivalled
 from cellpipe.track.linking import LinkNetwork, LinkNetworkConfig, load_link_network
 
 
@@ -68,6 +70,19 @@ def test_a_judge_that_refuses_all_undoes_no_link_that_has_no_rival() -> None:
     without = link_cells(cells)
     assert without["track_id"].nunique() == 3
     pd.testing.assert_frame_equal(link_cells(cells, judge=Opinion(-100, -100)), without)
+
+
+def test_links_without_a_rival_come_back_and_divisions_do_not() -> None:
+    #  rows 0 1 2 3 of one frame, 4 5 6 7 of the next: 0 → 4, 1 → 5 and 6, 2 → 7; 3 ends
+    links, again = Links.none(8), Links.none(8)
+    for i, j in ((0, 4), (1, 5), (2, 7)):
+        links.first[i], links.before[j], links.cost[i] = j, i, 0.5
+    links.second[1], links.before[6] = 6, 1
+    again.first[3], again.before[7] = 7, 3  # in place of 2 → 7
+    _keep_unrivalled(links, again)
+    assert again.first.tolist() == [4, -1, -1, 7, -1, -1, -1, -1]
+    assert again.before.tolist() == [-1, -1, -1, -1, 0, -1, -1, 3]
+    assert again.cost[0] == 0.5
 
 
 def test_a_judge_chooses_among_rivals() -> None:

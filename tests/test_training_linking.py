@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from cellpipe.errors import BadConfig
 from cellpipe.exports.ctc import write_ctc
 from cellpipe.simulate import DIFFICULTIES, Errors, detect
+from cellpipe.track.clues import DIVISION_CLUES, LINK_CLUES
 from cellpipe.track.lineage import links_of
 from cellpipe.track.linking import LinkNetwork, LinkNetworkConfig, load_link_network
 from cellpipe.training.linking import Candidates, Told, train_linking, verdict
@@ -253,3 +254,15 @@ def test_the_recipe_is_a_plan_whose_every_movie_is_drawn() -> None:
     plan = read_plan(yaml.safe_load(path.read_text(encoding="utf-8")))
     assert isinstance(plan, LinkingPlan)
     assert data_folder(path, "data") == []
+
+
+def test_a_clue_that_never_changes_in_the_training_has_a_scale_of_a_hundredth() -> None:
+    network = LinkNetwork(LinkNetworkConfig())
+    rng = np.random.default_rng(4)
+    clues = [rng.normal(3, 5, (4000, n)).astype(np.float32) for n in (LINK_CLUES, DIVISION_CLUES)]
+    clues[0][:, 0] = 2.0
+    network.fit_scale(*clues)
+    assert network.link.scale[0] == pytest.approx(0.01)
+    assert network.link.mean[0] == pytest.approx(2.0)
+    np.testing.assert_allclose(network.link.scale[1:], 5, rtol=0.1)
+    np.testing.assert_allclose(network.division.scale, 5, rtol=0.1)
