@@ -284,6 +284,8 @@ def test_channels_are_counted() -> None:
 def test_an_image_goes_to_the_trained_diameter_and_labels_come_back() -> None:
     planes = at_diameter(PIXELS[None], diameter_px=20.0, trained_diameter_px=10.0)
     assert planes.shape == (1, 80, 80)
+    oblong = at_diameter(np.zeros((2, 60, 200)), diameter_px=10.0, trained_diameter_px=20.0)
+    assert oblong.shape == (2, 120, 400)
     assert at_diameter(PIXELS[None], None, 10.0).shape == (1, 160, 160)
     small = np.zeros((80, 80), np.uint32)
     small[10:20, 30:40] = 1
