@@ -188,3 +188,11 @@ def test_how_cells_divide_is_learned_from_the_divisions_of_the_movie() -> None:
     typical = np.log(np.median(apart))
     assert abs(division.log_apart - typical) < 0.3 * abs(first.log_apart - typical)
     assert division.log_apart_spread < 0.6 * first.log_apart_spread
+
+
+@pytest.mark.parametrize(("n", "known"), [(19, False), (21, True)])
+def test_the_border_is_where_many_cells_end_and_of_few_cells_it_is_not_known(n, known) -> None:
+    cells = crowd(np.random.default_rng(3), n=n, n_frames=8)
+    costs = chances(from_table(cells)[0], sigma_um=2.0, max_distance_um=15.0)
+    assert costs.end.max() == pytest.approx(-np.log(0.02))
+    assert (costs.end.min() < costs.end.max() - 0.1) == known
