@@ -18,7 +18,7 @@ import pandas as pd
 Place = tuple[str, int]  # well, field
 Inspection = Mapping[str, Any]
 SHARE = 8  # of the frames of a plate, one in so many is probed
-FRAMES = (4, 24)  # fewest and most frames of a large cut
+FRAMES = (4, 24)  # fewest and most frames of a large cut; of fewer than twice 4, half are probed
 MOVIES = (2, 4)  # fewest and most fields of one, where fields are movies
 ONE_CUT = 500  # frames of a plate up to which start costs are so large a part that one cut serves
 
@@ -34,7 +34,8 @@ def cuts(
     """
     fields = inspection["fields"]
     n_frames = sum(field["n_t"] for field in fields)
-    n = min(n_frames, max(FRAMES[0], min(FRAMES[1], n_frames // SHARE)))
+    fewest = min(FRAMES[0], -(-n_frames // 2))
+    n = max(fewest, min(FRAMES[1], n_frames // SHARE))
     n_fields, n_t = min(n, len(fields)), 1
     if max(field["n_t"] for field in fields) > 1:
         n_fields = min(len(fields), max(MOVIES[0], min(MOVIES[1], len(fields) // SHARE)))

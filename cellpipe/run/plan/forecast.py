@@ -21,7 +21,8 @@ from cellpipe.run.plan.schedule import Job, ends
 
 Fields = Sequence[Mapping[str, Any]]
 Point = tuple[float, float]
-NOISE = 0.1  # jobs that are alike differ so much in their costs on a machine that others use too
+# jobs that are alike differ so much on a machine that others use too: in seconds, and in memory
+NOISE, NOISE_OF_MEMORY = 0.1, 0.01
 BY_WELL = ("write_report", "draw_figures")  # a picture and a line of curves for each well
 BY_FIELD = ("lay_out_plate", "lay_out_denoised")  # arrays with metadata, whatever their frames
 
@@ -72,10 +73,10 @@ def _mpx(field: Mapping[str, Any]) -> float:
     return field["shape"][-1] * field["shape"][-2] / 1e6
 
 
-def line_at(points: Sequence[Point], x: float) -> float:
+def line_at(points: Sequence[Point], x: float, noise: float = NOISE) -> float:
     """The value at `x` of a line through points, by least squares; never falling, never below 0.
 
-    A rise within the points of less than `NOISE` of their mean is none, and of points that all
+    A rise within the points of less than `noise` of their mean is none, and of points that all
     have one x no rise is known: then it is the mean.
     """
     n = len(points)
@@ -85,7 +86,7 @@ def line_at(points: Sequence[Point], x: float) -> float:
         return middle_y
     slope = sum((p[0] - middle_x) * (p[1] - middle_y) for p in points) / spread
     rise = slope * (max(p[0] for p in points) - min(p[0] for p in points))
-    if rise < NOISE * middle_y:
+    if rise < noise * middle_y:
         return middle_y
     start = middle_y - slope * middle_x
     return start + slope * x if start > 0 else middle_y * x / middle_x
@@ -170,7 +171,9 @@ def _of_rule(
         jobs=len(sizes),
         cpu_seconds=sum(map(cpu, sizes)),
         seconds=sum(times),
-        peak_mb=max(mb for _, mb in peak) if streams else line_at(peak, max(sizes)),
+        peak_mb=max(mb for _, mb in peak)
+        if streams
+        else line_at(peak, max(sizes), NOISE_OF_MEMORY),
         sizes=tuple(times),
     )
 
