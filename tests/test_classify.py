@@ -42,6 +42,15 @@ def test_separable_classes_are_found_and_the_features_that_separate_them(n_class
     assert set(best) == set("ab"[: n_classes - 1])
 
 
+def test_a_feature_that_is_the_same_in_all_cells_has_no_say():
+    features, classes, _ = blobs(distance=8)
+    rounded = np.arange(len(features)) % 3 == 0
+    features["flat"] = np.where(rounded, np.nextafter(0.1, 1), 0.1)
+    model = fit_classifier(features, classes)
+    other = model.probabilities(features.assign(flat=0.1 + 1e-9))
+    np.testing.assert_allclose(other, model.probabilities(features), atol=1e-6)
+
+
 def test_accuracy_is_that_of_the_best_possible_rule():
     """Two unit normals 2 apart: no rule is right more often than Φ(1) = 0.841."""
     features, classes, wells = blobs(seed=1, n=4000, distance=2)

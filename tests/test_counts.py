@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.config.plate_map import validate_plate_map
-from cellpipe.profiles.counts import comparable
+from cellpipe.profiles.counts import comparable, objects_per_well
 from cellpipe.profiles.ground import usable_frames, usual, well_ground
 from cellpipe.profiles.summary import imaging_plan, summarise_wells
 from cellpipe.profiles.wells import call_hits, normalise_wells
@@ -249,3 +249,22 @@ def test_a_plate_that_lists_no_field_is_incomplete_and_not_without_a_share() -> 
     ground = well_ground(none, none.assign(n_t=[], area_px=[]), ["A01"])
     assert ground.loc["A01", "imaged_share"] == 0
     assert ground.loc["A01", "incomplete"]
+
+
+@pytest.mark.parametrize("n_frames", [1, 2])
+def test_a_well_of_one_field_has_counts_per_field_and_per_area(n_frames: int) -> None:
+    frames = pd.DataFrame({"well": "A01", "field": 1, "t": range(n_frames)})
+    listed = pd.DataFrame({"well": ["A01"], "field": [1], "n_t": n_frames, "area_px": [1e6]})
+    ground = well_ground(frames, listed, ["A01"])
+    cells = frames.loc[frames.index.repeat(30)]
+    counts = objects_per_well(cells, frames, ground, 1e-7, "cells").loc["A01"]
+    assert counts.to_dict() == {"n_cells": 30, "cells_per_field": 30, "cells_per_mm2": 300}
+
+
+@pytest.mark.parametrize(("n", "incomplete"), [(8, False), (7, True)])
+def test_a_well_with_less_than_four_fifths_of_its_fields_is_incomplete(n, incomplete) -> None:
+    places = [(well, field) for well in ("A01", "A02", "A03") for field in range(1, 11)]
+    listed = pd.DataFrame(places, columns=["well", "field"]).assign(n_t=1, area_px=100.0)
+    imaged = listed[(listed["well"] != "A02") | (listed["field"] <= n)].assign(t=0)
+    ground = well_ground(imaged[["well", "field", "t"]], listed, ["A01", "A02", "A03"])
+    assert ground["incomplete"].tolist() == [False, incomplete, False]

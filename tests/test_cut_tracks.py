@@ -84,3 +84,10 @@ def test_objects_that_never_last_are_not_cut():
     short = [("B06", 1, t, t) for t in range(12) if t not in LOST for _ in range(10)]
     tracks = pd.DataFrame(short, columns=["well", "field", "t_start", "t_end"])
     assert cut_movies(tables["fields"], tracks).empty
+
+
+def test_a_hole_that_ends_all_tracks_is_found_though_some_end_elsewhere():
+    tables = movies(cut=["B06"])
+    early = tables["tracks"].query("well == 'B06'").iloc[:2].assign(t_start=0, t_end=1)
+    tracks = pd.concat([tables["tracks"], early], ignore_index=True)
+    assert cut_movies(tables["fields"], tracks)["well"].tolist() == ["B06"]

@@ -161,6 +161,12 @@ def test_variance_of_the_msd_of_one_track_is_what_many_tracks_show(lag):
     assert msd.var() / msd.mean() ** 2 == pytest.approx(expected, rel=0.06)
 
 
+def test_variance_of_the_longest_step_is_that_of_a_squared_step_in_a_plane():
+    """An exponential law, whatever the lag; both formulas meet where lag and pairs are equal."""
+    assert relative_variance(np.array([1, 5, 16]), np.ones(3)) == pytest.approx([1, 1, 1])
+    assert relative_variance(np.array([8]), np.array([8])) == pytest.approx(0.5 + 0.5 / 64)
+
+
 def test_a_particle_at_rest_has_no_diffusion_but_an_error():
     rng = np.random.default_rng(6)
     motion = motion_table(as_points(np.zeros((800, 30, 2)), rng, ERROR_UM), STEP_S)

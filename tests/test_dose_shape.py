@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.statistics.dose_response import fit_dose_response
+from cellpipe.statistics.dose_shape import _reversal
 from cellpipe.statistics.plate import plate_statistics
 from cellpipe.wells import well_at
 
@@ -115,3 +116,11 @@ def test_the_note_reaches_the_plate_s_statistics():
     table = plate_statistics(wells, ["area_um2"])
     note = table.loc[table["kind"] == "dose_response", "note"].item()
     assert "no value at doses of 128 and above" in note
+
+
+def test_a_curve_comes_back_from_its_extreme_by_a_share_of_its_range():
+    x = np.array([0.0, 1.0, 2.0])
+    assert _reversal(x, np.array([0.0, 4.0, 1.0])) == (0.75, 1.0)
+    assert _reversal(x, np.array([3.0, 0.0, 4.0])) == (0.75, 1.0)  # from its least as well
+    assert _reversal(x, np.array([0.0, 2.0, 4.0]))[0] == 0
+    assert _reversal(x, np.zeros(3))[0] == 0

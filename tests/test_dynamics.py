@@ -110,3 +110,14 @@ def test_no_tracks_give_no_wells_and_the_right_columns():
         assert len(wells) == 0
         assert {"plate", "well"} < set(wells)
     assert ensemble_motion(pd.DataFrame(columns=["plate", "well"])).empty
+
+
+def test_the_speed_is_that_of_steps_between_neighbouring_frames_where_there_is_one():
+    #  t  0 1 . . . 5    one step of 2 µm, and a leap of 40 µm in four frames
+    points = pd.DataFrame({"t": [0, 1, 5], "y_um": 0.0, "x_um": [0.0, 2.0, 42.0], "track_id": 1})
+    points = points.assign(label=[7, 0, 7], intensity=1.0, sigma_um=1.0, signal_to_noise=9.0)
+    spots = particle_table(points, STEP_S)
+    assert spots["speed_um_s"].tolist() == [2.0 / STEP_S]
+    assert spots["in_cells"].tolist() == pytest.approx([2 / 3])
+    leap = particle_table(points[points["t"] != 0], STEP_S)  # where there is none, of all
+    assert leap["speed_um_s"].tolist() == [40.0 / (4 * STEP_S)]

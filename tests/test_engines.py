@@ -19,6 +19,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ from cellpipe.segment.engines import (
     numbered,
     scaled,
 )
-from cellpipe.segment.engines.bioimageio import DECODE, _guessed
+from cellpipe.segment.engines.bioimageio import DECODE, _guessed, _padding
 from cellpipe.segment.engines.cellpipe import CellpipeEngine
 from cellpipe.segment.engines.cellpose import _halo_px
 from cellpipe.segment.engines.scale import at_diameter, brought_back
@@ -284,6 +285,8 @@ def test_channels_are_counted() -> None:
 def test_an_image_goes_to_the_trained_diameter_and_labels_come_back() -> None:
     planes = at_diameter(PIXELS[None], diameter_px=20.0, trained_diameter_px=10.0)
     assert planes.shape == (1, 80, 80)
+    oblong = at_diameter(np.zeros((2, 60, 200)), diameter_px=10.0, trained_diameter_px=20.0)
+    assert oblong.shape == (2, 120, 400)
     assert at_diameter(PIXELS[None], None, 10.0).shape == (1, 160, 160)
     small = np.zeros((80, 80), np.uint32)
     small[10:20, 30:40] = 1
@@ -316,6 +319,15 @@ def test_outputs_of_packages_become_labels() -> None:
     same, unknown = DECODE["labels"](touching[None], 0.5)
     assert average_precision(touching, same, [0.99])[0] == 1
     assert np.isnan(unknown).all()
+
+
+def test_images_are_padded_to_a_size_that_the_model_takes() -> None:
+    sizes = SimpleNamespace(min=64, step=16)
+    after = {10: 54, 64: 0, 65: 15, 80: 0}
+    assert {edge_px: _padding(edge_px, sizes) for edge_px in after} == {
+        edge_px: (0, n) for edge_px, n in after.items()
+    }
+    assert _padding(100, 128) == (0, 28)
 
 
 def test_an_output_is_guessed_or_asked_for() -> None:

@@ -79,3 +79,11 @@ def test_divisions_deaths_and_lost_frames_are_no_few() -> None:
     dying = points[(points["t"] < 7) | (points["track_id"] <= 10)]
     assert few_followed(dying).empty
     assert few_followed(points[~points["t"].between(4, 6)].assign(track_id=points["t"])).empty
+
+
+def test_a_frame_of_fewer_than_ten_cells_is_not_held_against_its_movie() -> None:
+    points = walk(list(range(12)), n_cells=30)
+    for n, named in ((9, 0), (10, 1)):
+        few = points[(points["t"] != 11) | (points["track_id"] <= n)].copy()
+        few.loc[few["t"] == 11, "track_id"] += 100  # none of them goes on
+        assert len(few_followed(few)) == named

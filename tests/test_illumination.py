@@ -40,3 +40,9 @@ def test_a_frame_that_cells_fill_gives_its_darkest_pixels() -> None:
     pixels = np.linspace(50, 150, 64 * 64).reshape(64, 64)
     labels = np.ones((64, 64), np.uint32)
     assert background_levels(pixels[None], labels) == pytest.approx([51], abs=0.5)
+
+
+def test_debris_between_cells_does_not_raise_the_level() -> None:
+    pixels, labels = drawn(100.0)
+    pixels[2:12, 80:90] = 50_000
+    assert background_levels(pixels[None], labels) == pytest.approx([100], abs=0.3)

@@ -30,6 +30,12 @@ def moving_spot(n_frames: int = 40, side: int = 100) -> np.ndarray:
     return np.array(frames)
 
 
+def test_without_a_width_it_is_the_line_itself():
+    pixels = np.random.default_rng(2).random((3, 20, 30))
+    line = np.array([[4.0, 2.0], [4.0, 12.0]])
+    np.testing.assert_allclose(kymograph(pixels, line), pixels[:, 4, 2:13])
+
+
 def test_slope_is_the_velocity_of_the_spot():
     drawn = kymograph(moving_spot(), np.array([START, STOP]), width_px=3)
     assert drawn.shape == (40, int(np.hypot(*(STOP - START))) + 1)

@@ -26,7 +26,7 @@ from cellpipe.run.plates.classify import untrained
 from cellpipe.statistics.control_kinds import mixed_controls
 from cellpipe.statistics.controls import cv, signal_to_background, ssmd, z_prime
 from cellpipe.statistics.plate import plate_statistics
-from cellpipe.statistics.spread import spread_of
+from cellpipe.statistics.spread import apart, spread_of
 from cellpipe.wells import well_at
 
 NEGATIVE = [9.0, 9.5, 10.0, 10.5, 11.0, 10.2, 9.8, 10.1]
@@ -290,3 +290,9 @@ def test_controls_of_one_well_a_treatment_cannot_be_compared_and_are_taken_toget
     own = pd.DataFrame({"condition": ["a", "b", "c"], "area": [1.0, 2.0, 9.0]})
     for kind in ("positive", "negative"):
         assert mixed_controls(own, "area", kind, others=0.0) == ("", "")
+
+
+def test_values_are_apart_in_any_unit_and_not_by_what_floating_point_makes_of_them() -> None:
+    assert apart(2e-9, 1e-9)
+    assert not apart(2e-9, 1e-9, size=1.0)  # differences of terms of this size
+    assert not apart(5e7, 5e7 + 1)

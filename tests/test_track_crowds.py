@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from drawn_cells import Links, crowd, divisions_of, links_of
 
-from cellpipe.simulate import DIFFICULTIES, detect
+from cellpipe.simulate import DIFFICULTIES, Errors, detect
 from cellpipe.track import link_cells
+from cellpipe.track.cells import linked_frames
 from cellpipe.track.chances import chances
 from cellpipe.track.detections import from_table
+from cellpipe.track.divisions import guess
 from cellpipe.track.look import learn_look
 
 
@@ -171,3 +173,26 @@ def test_t98g_silver_identities_agree(real_data: Path) -> None:
     found = links_of(cells.join(link_cells(cells)[["track_id", "parent_track_id"]]))
     assert len(truth & found) >= 0.98 * len(truth)
     assert len(truth & found) >= 0.98 * len(found)
+
+
+def test_how_cells_divide_is_learned_from_the_divisions_of_the_movie() -> None:
+    design = DIFFICULTIES["middle"].design(seed=5, n_frames=24, shape=(500, 500))
+    cells = detect(design, "A01", Errors()).drop(columns="class")
+    detections, laws, links = linked_frames(from_table(cells)[0], 30.0, True)
+    first, division = guess(detections, laws.motion, 30.0), laws.division
+    assert division is not None
+    assert division.family is not None  # looks of mothers and daughters
+    mother, one, other = links.divided()
+    assert len(mother) > 30
+    apart = np.hypot(*(detections.position_um[one] - detections.position_um[other]).T)
+    typical = np.log(np.median(apart))
+    assert abs(division.log_apart - typical) < 0.3 * abs(first.log_apart - typical)
+    assert division.log_apart_spread < 0.6 * first.log_apart_spread
+
+
+@pytest.mark.parametrize(("n", "known"), [(19, False), (21, True)])
+def test_the_border_is_where_many_cells_end_and_of_few_cells_it_is_not_known(n, known) -> None:
+    cells = crowd(np.random.default_rng(3), n=n, n_frames=8)
+    costs = chances(from_table(cells)[0], sigma_um=2.0, max_distance_um=15.0)
+    assert costs.end.max() == pytest.approx(-np.log(0.02))
+    assert (costs.end.min() < costs.end.max() - 0.1) == known

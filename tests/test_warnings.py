@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from drawn_report import draw_content
 
+from cellpipe.quality.fields import blank_parts
 from cellpipe.quality.files import files_in_doubt, incomplete
 from cellpipe.quality.scale import facts_of_scale, unknown_units
 from cellpipe.quality.warnings import COLUMNS, plate_warnings
@@ -141,3 +142,12 @@ def test_notes_on_files_are_rows_of_the_whole_plate() -> None:
     (row,) = files_in_doubt({"notes": ["two names of wells"]}, {})
     assert (row["kind"], row["where"], row["seen"]) == ("files", "plate", "two names of wells")
     assert row["do"] == "check that this is right"
+
+
+def test_planes_that_are_blank_in_part_are_named_and_whole_ones_elsewhere() -> None:
+    fields = pd.DataFrame({"well": ["B02", "B03"], "field": 1, "t": 0, "dna_blank": [1.0, 0.4]})
+    fields["dna_flag"] = [f"{100 * share:.0f} % blank" for share in fields["dna_blank"]]
+    (row,) = blank_parts({}, {"fields": fields})
+    assert row["where"] == "channel dna: B03"
+    assert row["seen"].startswith("up to 40 % of a plane")
+    assert list(blank_parts({}, {"fields": fields[:1]})) == []
