@@ -8,7 +8,6 @@ mine/
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -145,21 +144,20 @@ def test_results_elsewhere_and_a_prefix_contradict_each_other(
     assert "do: " in printed
 
 
-def test_a_network_is_trained_by_a_foreign_workflow(tmp_path: Path) -> None:
+def test_a_network_is_trained_by_a_foreign_workflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_set(tmp_path / "images", [f"d{i}" for i in range(8)])
     (tmp_path / "config/training").mkdir(parents=True)
     short = {**CONFIG, "schedule": {**CONFIG["schedule"], "steps": 2}}
     (tmp_path / "config/training/discs.yaml").write_text(yaml.safe_dump(short))
     (tmp_path / "Snakefile").write_text(TRAINING.format(workflow=ROOT))
     target = "below/training/discs/discs.safetensors"
-    os.environ["CELLPIPE_DATA"] = "images"
-    try:
-        code, printed = run_forked(snakemake(tmp_path, "--", target), tmp_path)
-        # the shipped ones are found where no config of that name lies here
-        shipped = "below/training/linking/linking.safetensors"
-        planned = run_forked(snakemake(tmp_path, "-n", "--", shipped), tmp_path)
-    finally:
-        del os.environ["CELLPIPE_DATA"]
+    monkeypatch.setenv("CELLPIPE_DATA", "images")
+    code, printed = run_forked(snakemake(tmp_path, "--", target), tmp_path)
+    # the shipped ones are found where no config of that name lies here
+    shipped = "below/training/linking/linking.safetensors"
+    planned = run_forked(snakemake(tmp_path, "-n", "--", shipped), tmp_path)
     assert code == 0, printed
     assert load_network(tmp_path / target).card.name == "discs"
     assert (tmp_path / "below/training/discs/run").is_dir()

@@ -17,9 +17,11 @@ pytestmark = [pytest.mark.data, pytest.mark.slow]
 def plate(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of the shipped example config."""
     results = tmp_path_factory.mktemp("bbbc013") / "results"
-    command = ["snakemake", "--nolock", "--cores", "2", "--quiet", "all"]
+    command = ["snakemake", "--nolock", "--cores", "2", "all"]
     command += ["--configfile", "config/examples/bbbc013.yaml", "--config", f"results={results}"]
-    code, printed = run_forked(command, ROOT)  # `real_data` is CELLPIPE_DATA
+    with pytest.MonkeyPatch.context() as context:
+        context.setenv("CELLPIPE_DATA", str(real_data))
+        code, printed = run_forked(command, ROOT)
     assert code == 0, printed[-3000:]
     return results / "bbbc013"
 

@@ -51,6 +51,11 @@ def test_controls_that_overlap_are_reported(tmp_path: Path) -> None:
     assert line.startswith("Z′ -5.00 of signal, controls overlap: 3 positive")
 
 
+def test_controls_without_spread_are_reported(tmp_path: Path) -> None:
+    (line,) = found(wells([20, 20, 20, 0, 0, 0, 15]), tmp_path)
+    assert line.startswith("Z′ 1.00 of signal, of controls that have no spread: 3 positive")
+
+
 def test_a_z_prime_that_cannot_be_judged_has_a_reason(tmp_path: Path) -> None:
     one = ["positive", "", "", "negative", "negative", "negative", ""]
     (line,) = found(wells([19, 20, 21, 9, 10, 11, 15], one), tmp_path)

@@ -26,6 +26,7 @@ def separation(wells: pd.DataFrame, statistics: pd.DataFrame) -> dict[str, Any] 
     readout : name of the column
     z_prime : None where it cannot be judged
     note : on these controls, as in statistics.tsv
+    spread : whether controls of either kind differ among themselves
     controls : kind → number of wells with a value, and their conditions
     """
     kind = _texts(wells, "control")
@@ -40,6 +41,7 @@ def separation(wells: pd.DataFrame, statistics: pd.DataFrame) -> dict[str, Any] 
         "readout": str(first["readout"]),
         "z_prime": value if np.isfinite(value) else None,
         "note": str(first["note"]),
+        "spread": bool(np.isfinite(float(first["ssmd"]))),  # what it divides by
         "controls": {
             each: {
                 "wells": int(first[f"n_{each}"]),
@@ -64,8 +66,9 @@ def in_a_line(found: Mapping[str, Any] | None) -> list[str]:
     if found["z_prime"] is None:
         return [f"Z′ of {readout} cannot be judged: {found['note']}"]
     controls = " and ".join(_named(kind, **found["controls"][kind]) for kind in KINDS)
-    overlap = ", controls overlap" if found["z_prime"] < 0 else ""
-    return [f"Z′ {found['z_prime']:.2f} of {readout}{overlap}: {controls} control wells"]
+    doubt = ", controls overlap" if found["z_prime"] < 0 else ""
+    doubt += "" if found.get("spread", True) else ", of controls that have no spread"
+    return [f"Z′ {found['z_prime']:.2f} of {readout}{doubt}: {controls} control wells"]
 
 
 def _named(kind: str, wells: int, conditions: list[str]) -> str:
