@@ -1,7 +1,7 @@
 """The probe: the ordinary workflow on a few fields of each plate, in a temporary folder.
 
 1   each plate of the sheet is inspected, whole: this job is what it will be in the run
-2   its inspection is cut twice (`cut`), and both cuts go through the workflow to the report
+2   its inspection is cut once or twice (`cut`), and the cuts go through the workflow to the report
 """
 
 from __future__ import annotations
