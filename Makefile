@@ -16,7 +16,8 @@ demo: $(READY)
 	@$(BIN)/python scripts/compare_demo.py --demo demo --results results
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile \
+		--no-loadscope-reorder
 
 pictures: demo
 	$(BIN)/python scripts/make_pictures.py --results results --out docs/pictures
