@@ -6,8 +6,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 SNAKEMAKE := $(BIN)/snakemake
 READY := .venv/.ready
-# one more than there are cores: whole runs wait for files and for Snakemake
-TESTERS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 .PHONY: demo test pictures options lint format clean
 
@@ -18,8 +16,8 @@ demo: $(READY)
 	@$(BIN)/python scripts/compare_demo.py --demo demo --results results
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(TESTERS) --maxprocesses 8 \
-		--dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile \
+		--no-loadscope-reorder
 
 pictures: demo
 	$(BIN)/python scripts/make_pictures.py --results results --out docs/pictures
