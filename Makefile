@@ -15,7 +15,9 @@ demo: $(READY)
 	@$(SNAKEMAKE) --configfile config/examples/demo-movie.yaml -- all
 	@$(BIN)/python scripts/compare_demo.py --demo demo --results results
 
+# compiled once: processes of tests may write no compiled files, and would compile again each time
 test: $(READY)
+	@$(BIN)/python -m compileall -q cellpipe
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist loadfile \
 		--no-loadscope-reorder
 
