@@ -30,7 +30,7 @@ def plan(options: argparse.Namespace, words: Sequence[str]) -> int:
     Raises CellpipeError for a fault of the config, and for a probe that failed.
     """
     config = written_config(options.configfile, options.config)
-    checked, rows = checked_run(config, files=options.configfile)
+    checked, rows = checked_run(config, files=options.configfile, say=_say)
     rows = {plate: rows[plate] for plate in _asked(options.plate, rows)}
     machine = read_machine(
         options.profile,
@@ -60,6 +60,10 @@ def plan(options: argparse.Namespace, words: Sequence[str]) -> int:
             f"{written.size(disk)}, {duration(wall)}"
         )
     return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
 
 
 def written_config(files: Sequence[Path], pairs: Sequence[str]) -> dict[str, Any]:
