@@ -20,7 +20,8 @@ from cellpipe.run.plan.forecast import PlateForecast
 from cellpipe.run.plan.machine import Machine
 
 ASSUMED = (
-    "an image costs what those of the probe cost, and each job's cost grows in a line with its size"
+    "nothing of the run is there yet; an image costs what those of the probe cost, and each job's "
+    "cost grows in a line with its size"
 )
 OF_CLUSTER = (
     "jobs start as soon as one of the places is free, on cores as fast as this one; each starts "
