@@ -410,7 +410,7 @@ def words_of_plan(wildcards, resources):
     words = ["--workflow-profile", "none", "--configfile", *workflow.configfiles]
     if workflow.config_settings.config_args:
         words += ["--config", *workflow.config_settings.config_args]
-    # what a job gets where its rule asks for nothing: this one does not
+    # what jobs get that ask for nothing, as this one
     words += ["--default-resources", f"mem_mb={resources.mem_mb}"]
     if workflow.non_local_exec:
         words += ["--executor", "cluster", "--jobs", workflow.nodes]
