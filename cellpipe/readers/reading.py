@@ -12,7 +12,7 @@ import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
 from cellpipe.files.reach import is_regular, reached
-from cellpipe.readers import ONLY, tags
+from cellpipe.readers import ONLY, containers, tags
 from cellpipe.readers.decoding import (
     refuse_broken_file,
     refuse_broken_streams,
@@ -25,7 +25,7 @@ from cellpipe.readers.photometric import grey_values, pixel_note
 MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is an error in a header, not an image
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are reported here, as messages
 _TIFF = {".tif", ".tiff", ".stk", ".c01", ".lsm", ".flex", ".btf", ".tf8"}
-_OTHERS = IMAGE_SUFFIXES - _TIFF
+_OTHERS = IMAGE_SUFFIXES - _TIFF - set(containers.MODULES)
 T = TypeVar("T")
 
 
@@ -54,6 +54,8 @@ class Header:
 
 def read_header(path: Path, page: int = ONLY) -> Header:
     """Read shape, dtype, scale and time of one plane. Raises BadImage, or Unreachable."""
+    if containers.is_container(path):
+        return _tried(lambda: _container_header(path, page), path)
     if path.suffix.lower() not in _TIFF:
         plane = read_plane(path, page)
         return Header((plane.shape[0], plane.shape[1]), str(plane.dtype))
@@ -91,9 +93,33 @@ def read_plane(path: Path, page: int = ONLY, *, as_stored: bool = False) -> np.n
     `page` is the plane within the file; with `ONLY`, a file of more than one is refused, because
     the others would be lost silently.
     """
-    tiff = path.suffix.lower() in _TIFF
-    pixels = _tried(lambda: _read_tiff(path, page, as_stored) if tiff else _read_other(path), path)
-    return _one_plane(pixels, path)
+    return _one_plane(_tried(lambda: _pixels(path, page, as_stored), path), path)
+
+
+def _pixels(path: Path, page: int, as_stored: bool) -> np.ndarray:
+    if containers.is_container(path):
+        return containers.read_plane(path, page)
+    if path.suffix.lower() in _TIFF:
+        return _read_tiff(path, page, as_stored)
+    return _read_other(path)
+
+
+def _container_header(path: Path, page: int) -> Header:
+    contents = containers.contents_of(path)
+    number, *_, channel = containers.plane_place(contents, page, path)
+    view = contents.views[number]
+    y_um, x_um = view.pixel_size_um or (None, None)
+    return Header(
+        view.shape,
+        view.dtypes[channel],
+        x_um,
+        containers.time_step_s(view),
+        pixel_size_y_um=y_um,
+        z_step_um=view.z_step_um,
+        scale_source=view.scale_source,
+        time_source=view.time_source,
+        scale_doubt=view.scale_doubt,
+    )
 
 
 def _tried(read: Callable[[], T], path: Path) -> T:
