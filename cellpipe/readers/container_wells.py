@@ -1,7 +1,7 @@
 """Wells of what containers hold. Slides and dishes have none: they get wells by a stated rule.
 
     1  the metadata name the well of a view (Zeiss' scene on a carrier)       WellD6_S1.czi → D06
-    2  the names of a file's views name wells, each of them one               "B03_0001" → B03
+    2  the names of most of a file's views name one well each                 "B03_0001" → B03
     3  the names of the files (or of their folders) do, each of them one      WellB03_Seq0002.nd2
     4  otherwise a file is a well, in the order of the files' names, row by row of twelve: the
        first A01, the second A02 …, and its views are the fields of that well
@@ -72,7 +72,7 @@ def _wells(views: dict[str, list[Named]]) -> tuple[dict[str, list[str]], dict[st
     wells = {path: [one.well and well_name(one.well) for one in own] for path, own in views.items()}
     sources = {path: "their metadata" for path, own in wells.items() if any(own)}
     for path in [path for path in views if path not in sources]:
-        if own := _of_names([one.view for one in views[path]]):
+        if own := _of_names([one.view for one in views[path]], most=True):
             wells[path], sources[path] = own, "the names of their positions"
     rest = [path for path in views if path not in sources]
     plain = [str(PurePosixPath(path).with_suffix("")) for path in rest]
@@ -83,13 +83,14 @@ def _wells(views: dict[str, list[Named]]) -> tuple[dict[str, list[str]], dict[st
     return wells, sources
 
 
-def _of_names(names: Sequence[str]) -> list[str]:
-    """A well for each name; empty where one has none, or where they may be counters."""
+def _of_names(names: Sequence[str], most: bool = False) -> list[str]:
+    """A well for each name; empty where one has none, or half of them, or they may be counters."""
     found = [_of_name(name) for name in names]
-    if not all(found):
+    named = sum(map(bool, found))
+    if named < len(names) and not (most and 2 * named > len(names)):
         return []
-    letters = {well[0] for well in found}
-    written = " ".join(names)
+    letters = {well[0] for well in found if well}
+    written = " ".join(name for name, well in zip(names, found, strict=True) if well)
     counters = len(letters) == 1 and letters <= set(_COUNTERS)
     if counters and not _WITH_WORD.search(written) and re.search(r"[A-P]\d(?!\d)", written):
         return []

@@ -13,7 +13,7 @@ libraries, and no other digest of code contains them (see `cellpipe.run.code`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
@@ -21,21 +21,18 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
-from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
+from cellpipe.errors import BadConfig, BadImage, CellpipeError
 from cellpipe.files.reach import file_state, reached
 from cellpipe.readers import ONLY
-from cellpipe.readers.container_wells import Named, places
-from cellpipe.readers.files import NO_WELL, NOT_LISTED, UNUSABLE, Files, find_files, suffix
-from cellpipe.readers.times import uneven, usual_step_s
+from cellpipe.readers.files import suffix
+from cellpipe.readers.times import usual_step_s
 
 MODULES = {".nd2": "nd2", ".czi": "czi", ".lif": "lif"}
 """Suffix of a file → module in this room, which is the name of the layout too."""
 
 MAX_PLANES = 1_000_000  # of one file
 MAX_ABSENT = 100  # planes counted per plane that is there
-MAX_NOTES = 3  # files that are named for the same kind of note
 
 
 @dataclass(frozen=True)
@@ -158,10 +155,14 @@ def plane_place(contents: Contents, page: int, path: Path) -> tuple[int, int, in
                 return number, t, z, channel
             break
         left -= view.n_planes
+    if page == ONLY:
+        seen = f"{path} holds {total} planes"
+    elif 0 <= page < total:
+        seen = f"{path} does not hold its plane {page}, though its metadata count it"
+    else:
+        seen = f"{path} holds {total} planes, but not plane {page}"
     raise BadImage(
-        seen=f"{path} holds {total} planes, but not plane {page}"
-        if page != ONLY
-        else f"{path} holds {total} planes",
+        seen=seen,
         wanted="a plane of the file, by its page from 0",
         do=f"use the layout {MODULES[path.suffix.lower()]}, or correct the page in the manifest",
     )
@@ -171,104 +172,6 @@ def read_plane(path: Path, page: int) -> np.ndarray:
     """(Y, X) one plane of a container. Raises BadImage and others; see `contents_of`."""
     contents = contents_of(path)
     return contents.read(*plane_place(contents, page, path))
-
-
-def list_planes(layout: str, folder: Path, files: Files | None = None) -> pd.DataFrame:
-    """The planes of all files of a format below `folder` (columns: see `cellpipe.readers`).
-
-    Files that cannot be read are passed over with their reason; a plane that a file counts and
-    does not hold has the path "".
-
-    Raises
-    ------
-    BadConfig : no file of the format, or none that can be read
-    Unreachable
-    """
-    files = files or find_files(folder)
-    found, broken = _read_all(layout, files)
-    if not found:
-        raise broken[0] if broken else _no_file(layout, folder)
-    named = [Named(path, view.name, view.well) for path, c in found.items() for view in c.views]
-    placed, notes, nameless = places(named)
-    for path in nameless:
-        files.pass_over(path, NO_WELL)
-    tables = list(_tables(found, placed))
-    files.notes += [*notes, *_gathered(found)]
-    files.pass_over_others(set(found), NOT_LISTED)
-    return pd.concat(tables, ignore_index=True)
-
-
-def _read_all(layout: str, files: Files) -> tuple[dict[str, Contents], list[CellpipeError]]:
-    found: dict[str, Contents] = {}
-    broken: list[CellpipeError] = []
-    for path in [name for name in files.candidates if MODULES.get(suffix(name)) == layout]:
-        try:
-            found[path] = contents_of(files.folder / path)
-        except (BadConfig, Unreachable):
-            raise
-        except CellpipeError as fault:
-            broken.append(fault)
-            files.pass_over(path, f"{UNUSABLE}: {fault.seen}")
-    return found, broken
-
-
-def _no_file(layout: str, folder: Path) -> BadConfig:
-    return BadConfig(
-        seen=f"no .{layout} file in {folder}",
-        wanted=f"the folder that holds the .{layout} files of the plate",
-        do="correct 'images' or the layout in the sheet of plates",
-    )
-
-
-def _tables(
-    found: Mapping[str, Contents], placed: Mapping[tuple[str, int], tuple[str, int]]
-) -> Iterator[pd.DataFrame]:
-    for path, contents in found.items():
-        first = 0
-        for number, view in enumerate(contents.views):
-            if (path, number) in placed:
-                yield _table(path, view, first, *placed[path, number])
-            first += view.n_planes
-
-
-def _table(path: str, view: View, first: int, well: str, number: int) -> pd.DataFrame:
-    t, z, c = (axis.ravel() for axis in np.indices((view.n_t, view.n_z, len(view.channels))))
-    there = np.ones(view.n_planes, bool)
-    for place in view.absent:
-        there[np.ravel_multi_index(place, (view.n_t, view.n_z, len(view.channels)))] = False
-    return pd.DataFrame(
-        {
-            "path": np.where(there, path, ""),
-            "well": well,
-            "field": number,
-            "t": t.astype("int64"),
-            "channel": np.array(view.channels, object)[c],
-            "z": z.astype("int64"),
-            "page": np.where(there, first + np.arange(view.n_planes), ONLY),
-        }
-    )
-
-
-def _gathered(found: Mapping[str, Contents]) -> list[str]:
-    """Notes of files, a few of each kind, and the movies that are uneven in time."""
-    by_note: dict[str, list[str]] = {}
-    for path, contents in found.items():
-        for note in contents.notes:
-            by_note.setdefault(note, []).append(path)
-    notes = [f"{', '.join(paths[:MAX_NOTES])}{_more(paths)}: {n}" for n, paths in by_note.items()]
-    late = [
-        note
-        for path, contents in found.items()
-        for view in contents.views
-        if (note := uneven(view.times_s, f"{path}, {view.name or 'its only position'}"))
-    ]
-    if len(late) > MAX_NOTES:
-        late[MAX_NOTES:] = [f"{len(late) - MAX_NOTES} more movies are not evenly spaced in time"]
-    return [*notes, *late]
-
-
-def _more(paths: Sequence[str]) -> str:
-    return f" and {len(paths) - MAX_NOTES} more" if len(paths) > MAX_NOTES else ""
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.readers import containers
@@ -32,7 +31,6 @@ from cellpipe.readers.czi_segments import (
     time_stamps_s,
     walk,
 )
-from cellpipe.readers.files import Files
 
 MAX_PLANE_PX = 2**30
 LARGE_BYTES = 2**28  # above this, a plane must be in proportion to what the file holds of it
@@ -41,11 +39,6 @@ _OTHER = {"H": "phases", "V": "views", "I": "illuminations", "R": "rotations", "
 _COLOURS = ("red", "green", "blue")
 Tiles = list[SubBlock]
 Place = tuple[int, int, int]  # t, z, channel, as the directory numbers them
-
-
-def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
-    """The planes of the .czi files below a folder; see `cellpipe.readers.containers`."""
-    return containers.list_planes("czi", folder, files)
 
 
 class Czi:
@@ -110,7 +103,7 @@ class Czi:
             n_z=n_z,
             well=scene.well,
             absent=frozenset(every - there),
-            pixel_size_um=(y or x, x) if x else None,  # type: ignore[arg-type]
+            pixel_size_um=(y or x, x) if x else None,
             z_step_um=z_um if n_z > 1 else None,
             scale_source=f"Scaling Distance of {name}",
             scale_doubt=about.scale_doubt,
@@ -120,9 +113,7 @@ class Czi:
             objective=about.objective,
         )
 
-    def _note_mosaic(
-        self, scene: str, planes: dict[Place, Tiles], shape: tuple[int, int]
-    ) -> None:
+    def _note_mosaic(self, scene: str, planes: dict[Place, Tiles], shape: tuple[int, int]) -> None:
         n_tiles = max(len(own) for own in planes.values())
         if math.prod(shape) > MAX_PLANE_PX:
             raise BadImage(

@@ -1,11 +1,11 @@
 """What the XML of a .czi file says of scale, channels, times and scenes.
 
-    ImageDocument/Metadata
-        Scaling/Items/Distance[X]/Value                        size of a pixel, m
-        Information/Image/Dimensions/Channels/Channel[Name]    names of channels
-        …/Dimensions/T/Positions/(Interval | List)             times, s
-        …/Dimensions/S/Scenes/Scene[Index, Name]/Shape         scenes, and wells of a carrier
-        Information/Instrument/Objectives/Objective            objective
+ImageDocument/Metadata
+    Scaling/Items/Distance[X]/Value                        size of a pixel, m
+    Information/Image/Dimensions/Channels/Channel[Name]    names of channels
+    …/Dimensions/T/Positions/(Interval | List)             times, s
+    …/Dimensions/S/Scenes/Scene[Index, Name]/Shape         scenes, and wells of a carrier
+    Information/Instrument/Objectives/Objective            objective
 """
 
 from __future__ import annotations

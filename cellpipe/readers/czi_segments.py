@@ -28,7 +28,7 @@ _DIMENSION = 20
 _FIXED = 256  # bytes before the metadata of a sub-block, at least
 PIXELS = {  # pixel type → dtype and numbers per pixel; colours are stored blue, green, red
     0: ("u1", 1), 1: ("u2", 1), 2: ("f4", 1), 3: ("u1", 3), 4: ("u2", 3), 8: ("f4", 3),
-    9: ("u1", 4), 12: ("u4", 1),
+    12: ("u4", 1),
 }  # fmt: skip
 RAW, JPEG, LZW, JPEG_XR, ZSTD, ZSTD_1 = 0, 1, 2, 4, 5, 6
 _HI_LO = 1  # in the header of ZSTD_1: low bytes of all pixels come first, then the high ones
@@ -98,7 +98,9 @@ def sub_blocks(file: BoundedFile, header: Header) -> list[SubBlock]:
 
 
 def _entry(content: bytes, at: int) -> tuple[SubBlock, int]:
-    schema, pixel_type, offset, _, compression, _, n = struct.unpack_from("<2siqiiB5xi", content, at)
+    schema, pixel_type, offset, _, compression, _, n = struct.unpack_from(
+        "<2siqiiB5xi", content, at
+    )
     if schema != b"DV" or not 0 <= n <= 64:
         raise ValueError(f"its directory has an entry of kind {schema!r} with {n} dimensions")
     place: dict[str, int] = {}
@@ -184,14 +186,13 @@ def decoded(content: bytes, block: SubBlock) -> np.ndarray:
         if len(content) < n_bytes:
             raise ValueError(f"{len(content):,} of {n_bytes:,} bytes of pixels")
         flat: bytes | bytearray | np.ndarray = content[:n_bytes]
-    elif block.compression in (JPEG, JPEG_XR):
+    elif block.compression == JPEG_XR:
         room = np.empty(shape if samples > 1 else shape[:2], dtype.newbyteorder("="))
-        decode = imagecodecs.jpeg8_decode if block.compression == JPEG else (
-            imagecodecs.jpegxr_decode
-        )  # fmt: skip
-        found = decode(content, out=room).reshape(shape)
-        # these two decode to red, green, blue
-        return found[..., [2, 1, 0, 3][:samples]] if samples > 1 else found
+        found = imagecodecs.jpegxr_decode(content, out=room).reshape(shape)
+        return found[..., ::-1] if samples == 3 else found  # from red, green, blue
+    elif block.compression == JPEG and samples == 1:
+        room = np.empty(shape[:2], dtype.newbyteorder("="))
+        return imagecodecs.jpeg8_decode(content, out=room).reshape(shape)
     elif block.compression == LZW:
         flat = imagecodecs.lzw_decode(content, out=bytearray(n_bytes))
     elif block.compression in (ZSTD, ZSTD_1):

@@ -11,34 +11,32 @@ them is left out, because its objects are in the tiles.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from cellpipe.errors import BadImage
-from cellpipe.image.units import micrometres, seconds
 from cellpipe.readers import containers, xml_text
 from cellpipe.readers.bounded import BoundedFile
 from cellpipe.readers.containers import View
-from cellpipe.readers.files import Files
+from cellpipe.readers.lif_metadata import (
+    absent,
+    channel_names,
+    setting_of,
+    stage,
+    steps_of,
+    tiles_of,
+    times_s,
+)
 
-_AXES = {1: "X", 2: "Y", 3: "Z", 4: "T", 10: "M"}  # DimID
 _MERGED = re.compile(r"(?i)[ _]?(?:merged|merging)(?:[ _]?\d+)?$")
 _MAGIC, _MARK = b"\x70\0\0\0", 0x2A
 _MAX_DEPTH = 50  # of folders in folders
-_METRE_UM = 1e6
 _COLOURS = ("red", "green", "blue")
 Element = xml_text.Element
-
-
-def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
-    """The planes of the .lif files below a folder; see `cellpipe.readers.containers`."""
-    return containers.list_planes("lif", folder, files)
 
 
 class Lif:
@@ -52,28 +50,33 @@ class Lif:
         views: list[View] = []
         self._images: list[tuple[Any, int]] = []  # and the tile, one per view
         series = list(_series(lif.xml_element))
-        paths = {path for path, _ in series}
-        for path, element in series:
+        used: set[str] = set()
+        # merged images last: they are left out only if their tiles are used
+        for path, element in sorted(series, key=lambda one: bool(_MERGED.search(one[0]))):
             if element.find("./Data/Image") is None:
                 self.notes.append(f"series '{path}' holds lifetimes (FLIM), and is left out")
                 continue
-            if _MERGED.search(path) and _MERGED.sub("", path) in paths:
+            if _MERGED.search(path) and _MERGED.sub("", path) in used:
                 self.notes.append(f"series '{path}' is merged of tiles that are used: left out")
                 continue
             image = liffile.LifImage(lif, element, path)
             try:
-                found = _views(image, path, Path(file.name).name)
-                _refuse_cut(image, found, file.size)
+                found = _views(image, path, file)
             except Exception as fault:  # of one series: the others are used
                 self.notes.append(f"series '{path}' is left out: {fault or type(fault).__name__}")
                 continue
+            if "Z" in _plane_axes(image)[0]:
+                self.notes.append(
+                    f"series '{path}' is a scan through the depth: the rows of its planes are along"
+                    " z"
+                )
+            used.add(path)
             views += found
             self._images += [(image, tile) for tile in range(len(found))]
         if not views:
             raise ValueError(
-                f"none of its {len(series)} series can be used" + "".join(f"; {n}" for n in
-                self.notes[:1])
-            )  # fmt: skip
+                "; ".join([f"none of its {len(series)} series can be used", *self.notes[:1]])
+            )
         self.views = tuple(views)
 
     def read(self, view: int, t: int, z: int, channel: int) -> np.ndarray:
@@ -119,16 +122,17 @@ def _plane_axes(image: Any) -> tuple[tuple[str, str], str]:
     return (dims[0], dims[1]), stack
 
 
-def _views(image: Any, path: str, file: str) -> list[View]:
+def _views(image: Any, path: str, file: BoundedFile) -> list[View]:
     """A view for each tile of a series. Raises ValueError for series that are no planes."""
+    name = Path(file.name).name
     sizes = dict(image.sizes)
     frame, stack = _plane_axes(image)
     other = {axis: n for axis, n in sizes.items() if n > 1 and axis not in "XYZTMCS"}
     if other or any(n < 1 for n in sizes.values()):
         raise ValueError(f"it has dimensions that are not read ({sizes})")
-    steps, seconds_t = _steps(image)
+    steps, step_s = steps_of(image)
     parts = sizes.get("S", 1)
-    names = _channel_names(image)
+    names = channel_names(image)
     if parts > 1:
         if parts != 3:
             raise ValueError(f"pixels of {parts} numbers")
@@ -136,8 +140,10 @@ def _views(image: Any, path: str, file: str) -> list[View]:
     if len(names) != sizes.get("C", 1) * parts:
         raise ValueError(f"{len(names)} channels are named, {sizes.get('C', 1) * parts} are there")
     n_t, n_z = sizes.get("T", 1), sizes.get(stack, 1)
+    n_planes = n_t * n_z * len(names) * sizes.get("M", 1)
+    containers.refuse_absurd(n_planes, n_planes)
     edges = [steps.get(axis) for axis in frame]
-    tiles, setting = _tiles(image), _setting(image)
+    tiles, setting = tiles_of(image), setting_of(image)
     views = []
     for tile in range(sizes.get("M", 1)):
         views.append(
@@ -148,114 +154,24 @@ def _views(image: Any, path: str, file: str) -> list[View]:
                 dtypes=(image.dtype.newbyteorder("=").name,) * len(names),
                 n_t=n_t,
                 n_z=n_z,
+                absent=absent(image, file.size, {"T": n_t, stack: n_z}, len(names), tile),
                 pixel_size_um=(edges[0], edges[1]) if edges[0] and edges[1] else None,
                 z_step_um=steps.get(stack) if n_z > 1 else None,
-                scale_source=f"DimensionDescription of {file}",
-                times_s=_times_s(image, n_t, seconds_t),
-                time_source=f"time stamps of {file}",
-                stage_um=tiles[tile] if tile < len(tiles) else _stage(setting),
+                scale_source=f"DimensionDescription of {name}",
+                times_s=times_s(image, n_t, step_s),
+                time_source=f"time stamps of {name}",
+                stage_um=tiles[tile] if tile < len(tiles) else stage(setting),
                 objective=setting.get("ObjectiveName", "").strip(),
             )
         )
     return views
 
 
-def _steps(image: Any) -> tuple[dict[str, float | None], float | None]:
-    """Axis → distance of neighbours (µm), and the time between frames (s), by the dimensions."""
-    steps: dict[str, float | None] = {}
-    step_s = None
-    for dim in _below(image, "ImageDescription/Dimensions/DimensionDescription"):
-        axis, n = _AXES.get(int(dim.get("DimID", 0)), ""), int(dim.get("NumberOfElements", 0))
-        length = abs(float(dim.get("Length", "nan")))
-        if n < 2 or not math.isfinite(length):
-            continue
-        unit = dim.get("Unit", "")
-        if axis == "T":
-            step_s = length / (n - 1) * (seconds(unit) or math.nan)
-        elif factor := micrometres(unit):
-            # from the centre of the first to that of the last
-            steps[axis] = containers.size_in_um(length / (n - 1) * factor)
-    return steps, step_s if step_s and math.isfinite(step_s) else None
-
-
-def _times_s(image: Any, n_t: int, step_s: float | None) -> dict[int, float]:
-    """Time of each frame (s) since the first, by its time stamps or else by the dimension."""
-    stamps = image.timestamps
-    if n_t > 1 and stamps is not None and len(stamps) >= n_t and len(stamps) % n_t == 0:
-        own = stamps[:: len(stamps) // n_t]
-        since_s = (own - own[0]) / np.timedelta64(1, "s")
-        if (np.diff(since_s) > 0).all():
-            return dict(enumerate(since_s.tolist()))
-    return {t: t * step_s for t in range(n_t)} if step_s and n_t > 1 else {}
-
-
-def _channel_names(image: Any) -> list[str]:
-    """What LAS X calls each channel: its dye or quantity, else the colour it is shown in."""
-    channels = sorted(
-        _below(image, "ImageDescription/Channels/ChannelDescription"),
-        key=lambda channel: int(channel.get("BytesInc", 0)),
-    )
-    names = []
-    for channel in channels:
-        own = {
-            (pair.findtext("Key") or "").strip(): (pair.findtext("Value") or "").strip()
-            for pair in channel.iter("ChannelProperty")
-        }
-        names.append(
-            own.get("DyeName")
-            or channel.get("NameOfMeasuredQuantity", "").strip()
-            or channel.get("LUTName", "").strip()
-        )
-    return names
-
-
-def _below(image: Any, path: str) -> list[Element]:
-    found: list[Element] = image.xml_element.findall(f"./Data/Image/{path}")
-    return found
-
-
-def _setting(image: Any) -> dict[str, str]:
-    """Attributes of the first setting of the instrument that names an objective."""
-    for attachment in _below(image, "Attachment"):
-        for setting in attachment.iter():
-            if "ObjectiveName" in setting.attrib:
-                return dict(setting.attrib)
-    return {}
-
-
-def _stage(setting: dict[str, str]) -> tuple[float, float, None] | None:
-    """Position of the stage (µm) by the setting of the instrument."""
-    try:
-        x, y = (float(setting[f"StagePos{axis}"]) * _METRE_UM for axis in "XY")
-    except (KeyError, ValueError):
-        return None
-    return (x, y, None) if math.isfinite(x) and math.isfinite(y) else None
-
-
-def _tiles(image: Any) -> list[tuple[float, float, None]]:
-    """Position of the stage (µm) for each tile of a scan."""
-    if image.tilescan is None:
-        return []
-    table = image.tilescan.data
-    return [
-        (float(x) * _METRE_UM, float(y) * _METRE_UM, None)
-        for x, y in zip(table["pos_x"], table["pos_y"], strict=True)
-    ]
-
-
-def _refuse_cut(image: Any, views: list[View], n_bytes: int) -> None:
-    """Raise ValueError for a series whose pixels are not all in the file."""
-    block = image.memory_block
-    claimed = sum(view.n_planes * math.prod(view.shape) for view in views) * image.dtype.itemsize
-    if claimed > block.size or block.offset + block.size > n_bytes:
-        raise ValueError(f"it counts {claimed:,} bytes of pixels, and {block.size:,} are there")
-
-
 def contents(path: Path) -> Lif:
     """What is in a file, without its pixels. Raises BadImage, ValueError and others."""
     import liffile
 
-    file = BoundedFile(path)
+    file: Any = BoundedFile(path)
     with file:
         _refuse_others(file, path)
         return Lif(file, liffile.LifFile(file, squeeze=False))

@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.readers import containers
 from cellpipe.readers.bounded import BoundedFile
 from cellpipe.readers.containers import View
-from cellpipe.readers.files import Files
 
 _AXES = {"TimeLoop": "T", "NETimeLoop": "T", "XYPosLoop": "P", "ZStackLoop": "Z"}
 _MAGIC = 0x0ABECEDA
@@ -34,11 +32,6 @@ _STAMP = 8  # bytes of a frame before its pixels
 _KEPT_BYTES = 2**26  # of decoded frames, which hold all channels: they are asked one by one
 _COMPRESSED = 76  # first byte of metadata that are deflated
 _LARGEST_METADATA = 2**29
-
-
-def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
-    """The planes of the .nd2 files below a folder; see `cellpipe.readers.containers`."""
-    return containers.list_planes("nd2", folder, files)
 
 
 class Nd2:
@@ -215,9 +208,7 @@ def _tokens(channels: Sequence[Any], n_channels: int, n_components: int) -> tupl
     return containers.distinct(names + [""] * (n_channels - len(names)))
 
 
-def _sizes(
-    volume: Any, loops: Sequence[Any]
-) -> tuple[tuple[float, float] | None, float | None]:
+def _sizes(volume: Any, loops: Sequence[Any]) -> tuple[tuple[float, float] | None, float | None]:
     """Edges of a pixel (y, x) and step in z (µm), as far as they are calibrated."""
     x, y, z = (
         containers.size_in_um(value) if known else None
