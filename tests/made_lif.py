@@ -41,9 +41,10 @@ def _image(series: Series, number: int) -> str:
         f'LUTName="{name}" IsLUTInverted="0" BytesInc="{k * strides.get(across, 0)}" BitInc="0" />'
         for k, name in enumerate(series.names)
     )
+    units = {"T": "s"}
     dimensions = "".join(
         f'<DimensionDescription DimID="{_DIM_ID[axis]}" NumberOfElements="{sizes[axis]}" '
-        f'Origin="0" Length="{series.lengths.get(axis, 0.0)!r}" Unit="{"s" if axis == "T" else "m"}"'
+        f'Origin="0" Length="{series.lengths.get(axis, 0.0)!r}" Unit="{units.get(axis, "m")}"'
         f' BitInc="0" BytesInc="{strides[axis]}" />'
         for axis in series.axes
         if axis not in "CS"

@@ -28,8 +28,9 @@ def clx(values: Mapping[str, Any]) -> bytes:
         if isinstance(value, Mapping):
             content = clx(value)
             length = 2 + len(text) + 12 + len(content)
-            code, body = 11, struct.pack("<IQ", len(value), length) + content + bytes(
-                8 * len(value)
+            code, body = (
+                11,
+                struct.pack("<IQ", len(value), length) + content + bytes(8 * len(value)),
             )
         elif isinstance(value, bool):
             code, body = 1, struct.pack("<B", value)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class Lif:
         views: list[View] = []
         self._images: list[tuple[Any, int]] = []  # and the tile, one per view
         series = list(_series(lif.xml_element))
+        _add_lost_blocks(lif, file.size)
         used: set[str] = set()
         # merged images last: they are left out only if their tiles are used
         for path, element in sorted(series, key=lambda one: bool(_MERGED.search(one[0]))):
@@ -94,6 +96,14 @@ class Lif:
             pixels = pixels[..., channel]
         height, width = (image.sizes[axis] for axis in frame)
         return np.ascontiguousarray(pixels.reshape(height, width))
+
+
+def _add_lost_blocks(lif: Any, file_bytes: int) -> None:
+    """Empty blocks in place of those that a file was cut off before: their planes are absent."""
+    for memory in lif.xml_element.iter("Memory"):
+        name = memory.get("MemoryBlockID", "")
+        lost = SimpleNamespace(id=name, offset=file_bytes, size=0, frames=(), type=None)
+        lif.memory_blocks.setdefault(name, lost)
 
 
 def _series(element: Element, path: str = "", depth: int = 0) -> Iterator[tuple[str, Element]]:

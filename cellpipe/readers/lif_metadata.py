@@ -121,9 +121,6 @@ def absent(
     t, z, c = np.indices((n_t, n_z, n_channels))
     ends = last + t * step.get(t_axis, 0) + z * step.get(z_axis, 0) + tile * step.get("M", 0)
     ends = ends + np.array(sorted(channels))[c]
-    try:
-        block = image.memory_block
-        held = min(block.size, file_bytes - block.offset)
-    except KeyError:  # cut off before it
-        held = 0
-    return frozenset(map(tuple, np.argwhere(ends > held).tolist()))
+    block = image.memory_block
+    held = min(block.size, file_bytes - block.offset)
+    return frozenset((t, z, c) for t, z, c in np.argwhere(ends > held).tolist())
