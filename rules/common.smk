@@ -19,6 +19,7 @@ from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
 from cellpipe.run.limits import say_killed
 from cellpipe.run.run_record import note_run
+from cellpipe.readers.containers import modules_of
 from cellpipe.run.code import code_of, keep_parsed
 from cellpipe.run.summary import end_of_run
 
@@ -107,6 +108,13 @@ def of_plate(key):
 def given(path):
     """An input made by no rule, which lies where it is named, whatever the prefix of a module."""
     return local(str(path)) if path else []
+
+
+def code_with_reader(script):
+    """The code of a script that reads images, with the readers that the plate's layout needs."""
+    return lambda wildcards: code_of(
+        script, *modules_of(SHEET[wildcards.plate]["layout"], config["layouts"])
+    )
 
 
 def in_place(wildcards):

@@ -13,7 +13,7 @@ libraries, and no other digest of code contains them (see `cellpipe.run.code`).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
@@ -85,6 +85,17 @@ class Contents(Protocol):
     def read(self, view: int, t: int, z: int, channel: int) -> np.ndarray:
         """(Y, X) one plane. Raises ValueError and others where the file is damaged."""
         ...
+
+
+def modules_of(layout: str, own_layouts: Collection[str] = ()) -> list[str]:
+    """Modules that plates of a layout are read with, as `cellpipe.run.code.code_of` takes them.
+
+    A manifest, and a pattern of the config (`own_layouts`), may name files of any format.
+    """
+    if layout in MODULES.values():
+        return [f"readers.{layout}"]
+    any_format = layout == "csv" or layout in own_layouts
+    return [f"readers.{name}" for name in MODULES.values()] if any_format else []
 
 
 def is_container(path: str | Path) -> bool:

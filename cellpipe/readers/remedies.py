@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.readers import foreign
 from cellpipe.readers.files import (
     CORRECTION,
     HIDDEN,
@@ -16,7 +17,6 @@ from cellpipe.readers.files import (
     NO_WELL,
     NOT_IMAGE,
     NOT_NAMED,
-    NOT_READ,
     PROJECTION,
     THUMBNAIL,
     UNFINISHED,
@@ -68,8 +68,8 @@ def remedy(reason: str) -> str:
         return "mend the link, or the disk or share that it leads to"
     if "link" in reason:
         return "copy the files into the folder, or set 'ingest.follow_links' in the config"
-    if reason == NOT_READ:
-        return "convert or unpack them, if they belong to the plate"
+    if foreign.may_hold_images(reason):
+        return foreign.remedy(reason)
     if reason in (NO_NAME, NO_WELL):
         return "rename them"
     if reason == UNFINISHED:
