@@ -14,8 +14,8 @@ ARCHIVE = "an archive, which is not unpacked"
 NOT_IMAGES = "numbers of unknown meaning (HDF5)"
 UNPACK = "unpack them, if they belong to the plate"
 CONVERT = (
-    "convert them to OME-TIFF with Bio-Formats (bfconvert; bioformats2raw and raw2ometiff where they"
-    " are large), if they belong to the plate, and read that with the layout ome-tiff"
+    "convert them to OME-TIFF with Bio-Formats (bfconvert; bioformats2raw and raw2ometiff where"
+    " they are large), if they belong to the plate, and read that with the layout ome-tiff"
 )
 MAKERS = {
     ".vsi": "Evident cellSens",
@@ -41,8 +41,8 @@ MAKERS = {
     ".jxr": "JPEG XR",
     ".dcm": "DICOM",
 }
-_ARCHIVES = frozenset(".zip .tar .gz .tgz .7z .rar .bz2 .xz .zst".split())
-_HDF5 = frozenset((".h5", ".hdf5"))
+_ARCHIVES = {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz", ".zst"}
+_HDF5 = {".h5", ".hdf5"}
 
 
 def reason(path: str) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.files.reach import file_state
-from cellpipe.readers import csv, ome_tiff, pattern
+from cellpipe.readers import container_planes, containers, csv, ome_tiff, pattern
 from cellpipe.readers.doubles import PLACE, settle_doubles
 from cellpipe.readers.files import Files, find_files
 from cellpipe.readers.harmony import with_index
@@ -66,6 +66,8 @@ def list_planes(
     patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
     if layout in own_layouts or layout in pattern.BUILT_IN:
         planes = pattern.list_planes(folder, patterns[layout], files, columns)
+    elif layout in containers.MODULES.values():
+        planes = container_planes.list_planes(layout, folder, files)
     else:
         planes = (csv if layout == "csv" else ome_tiff).list_planes(folder, files)
     return _with_file_state(planes, folder)
