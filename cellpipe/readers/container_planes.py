@@ -13,7 +13,7 @@ from cellpipe.errors import BadConfig, CellpipeError, Unreachable
 from cellpipe.readers import ONLY
 from cellpipe.readers.container_wells import Named, places
 from cellpipe.readers.containers import MODULES, Contents, View, contents_of
-from cellpipe.readers.files import NO_WELL, NOT_LISTED, UNUSABLE, Files, find_files, suffix
+from cellpipe.readers.files import NO_WELL, OTHER_FORMAT, UNUSABLE, Files, find_files, suffix
 from cellpipe.readers.times import uneven
 
 MAX_NOTES = 3  # files that are named for the same kind of note
@@ -55,7 +55,7 @@ def list_planes(layout: str, folder: Path, files: Files | None = None) -> pd.Dat
         files.pass_over(path, NO_WELL)
     tables = list(_tables(found, placed))
     files.notes += [*notes, *_gathered(found)]
-    files.pass_over_others(set(found), NOT_LISTED)
+    files.pass_over_others(set(found), OTHER_FORMAT)
     return pd.concat(tables, ignore_index=True)
 
 

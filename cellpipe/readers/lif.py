@@ -53,6 +53,7 @@ class Lif:
         series = list(_series(lif.xml_element))
         _add_lost_blocks(lif, file.size)
         used: set[str] = set()
+        through: list[str] = []
         # merged images last: they are left out only if their tiles are used
         for path, element in sorted(series, key=lambda one: bool(_MERGED.search(one[0]))):
             if element.find("./Data/Image") is None:
@@ -68,13 +69,15 @@ class Lif:
                 self.notes.append(f"series '{path}' is left out: {fault or type(fault).__name__}")
                 continue
             if "Z" in _plane_axes(image)[0]:
-                self.notes.append(
-                    f"series '{path}' is a scan through the depth: the rows of its planes are along"
-                    " z"
-                )
+                through.append(path)
             used.add(path)
             views += found
             self._images += [(image, tile) for tile in range(len(found))]
+        if through:
+            self.notes.append(
+                f"{len(through)} series scan the depth, such as '{through[0]}': the rows of their"
+                " planes are along z"
+            )
         if not views:
             raise ValueError(
                 "; ".join([f"none of its {len(series)} series can be used", *self.notes[:1]])

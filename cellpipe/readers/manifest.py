@@ -16,7 +16,7 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.files.reach import file_state
-from cellpipe.readers import container_planes, containers, csv, ome_tiff, pattern
+from cellpipe.readers import colours, container_planes, containers, csv, ome_tiff, pattern
 from cellpipe.readers.doubles import PLACE, settle_doubles
 from cellpipe.readers.files import Files, find_files
 from cellpipe.readers.harmony import with_index
@@ -71,6 +71,12 @@ def list_planes(
     else:
         planes = (csv if layout == "csv" else ome_tiff).list_planes(folder, files)
     return _with_file_state(planes, folder)
+
+
+def with_colours(planes: pd.DataFrame, choice: str) -> pd.DataFrame:
+    """Listed planes with colour images as 'ingest.colour_images' chooses (`readers.colours`)."""
+    held = frozenset(path for path in planes["path"].unique() if containers.is_container(path))
+    return colours.split(planes, choice, held)
 
 
 def listing(folder: Path, follow_links: bool = False) -> Files:

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from cellpipe.errors import BadConfig
 from cellpipe.readers import pattern
 
-READERS = ("csv", "ome-tiff", "ome-zarr", "nd2", "czi", "lif")  # layouts that are no pattern over file names
+READERS = (
+    "csv",
+    "ome-tiff",
+    "ome-zarr",
+    "nd2",
+    "czi",
+    "lif",
+)  # layouts that are no pattern over file names
 
 
 def refuse_unknown_layout(layout: str, own_layouts: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ from cellpipe.readers.files import (
     NO_WELL,
     NOT_IMAGE,
     NOT_NAMED,
+    OTHER_FORMAT,
     PROJECTION,
     THUMBNAIL,
     UNFINISHED,
@@ -70,6 +71,8 @@ def remedy(reason: str) -> str:
         return "copy the files into the folder, or set 'ingest.follow_links' in the config"
     if foreign.may_hold_images(reason):
         return foreign.remedy(reason)
+    if reason == OTHER_FORMAT:
+        return "list all images in a CSV manifest, if they belong to the plate"
     if reason in (NO_NAME, NO_WELL):
         return "rename them"
     if reason == UNFINISHED:
