@@ -11,6 +11,7 @@ from cellpipe.readers import foreign
 from cellpipe.readers.files import (
     CORRECTION,
     HIDDEN,
+    LABELS,
     LIKE_THE_OTHERS,
     LINK_NOWHERE,
     NO_NAME,
@@ -27,7 +28,7 @@ from cellpipe.readers.files import (
 
 MAX_FOLDERS = 20  # that get rows of their own in the quarantine, per reason
 # what every plate may have next to its images
-EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION, CORRECTION)
+EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION, CORRECTION, LABELS)
 OTHER_CHANNEL = "a channel that the config does not name"
 
 
