@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from running import PLATE, ROOT, Run
 
+from cellpipe.readers.containers import modules_of as needed_by
 from cellpipe.run.code import PACKAGE, code_of, modules_of, parsed
 from cellpipe.segment.engines import NAMES
 
@@ -102,6 +104,24 @@ def test_a_change_reaches_what_can_come_to_run_it(
     other = {script for script in before if after[script] != before[script]}
     assert other >= changed
     assert not other & kept
+
+
+def test_readers_of_containers_count_for_the_plates_that_need_them() -> None:
+    """A decoder is no part of what makes a plate of TIFF files."""
+    of_nd2, of_tiff = (
+        set(modules_of("ingest_block", *needed_by(layout))) for layout in ("nd2", "imagexpress")
+    )
+    assert of_nd2 - of_tiff == {"cellpipe.readers.nd2"}
+    assert set(code_of("ingest_block", *needed_by("nd2"))["libraries"]) - set(
+        code_of("ingest_block")["libraries"]
+    ) == {"nd2"}
+    any_format = ["readers.nd2", "readers.czi", "readers.lif"]
+    assert needed_by("csv") == needed_by("mine", ["mine"]) == any_format
+    assert needed_by("ome-tiff", ["mine"]) == []
+    ingest = (ROOT / "rules/ingest.smk").read_text()
+    assert {"inspect_plate", "ingest_block"} <= set(
+        re.findall(r'code=code_with_reader\("(\w+)"\)', ingest)
+    )
 
 
 def test_a_template_beside_a_module_counts(copy: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe.errors import BadConfig
+from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.files.reach import reached
 from cellpipe.readers import ONLY
 from cellpipe.readers.container_wells import natural
@@ -81,7 +81,9 @@ def _pages(file: Path, files: Files, path: str) -> list[tuple[int, int]]:
 
     try:
         n = reached(count, file)
-    except (OSError, ValueError, tifffile.TiffFileError) as fault:
+    except Unreachable:
+        raise
+    except Exception as fault:  # tifffile raises errors of many kinds on broken files
         files.notes.append(f"{path}: {UNUSABLE} ({fault})")
         n = 1
     return [(0, ONLY)] if n <= 1 else [(z, z) for z in range(n)]
