@@ -111,7 +111,7 @@ def test_readers_of_containers_count_for_the_plates_that_need_them() -> None:
     of_nd2, of_tiff = (
         set(modules_of("ingest_block", *needed_by(layout))) for layout in ("nd2", "imagexpress")
     )
-    assert of_nd2 - of_tiff == {"cellpipe.readers.nd2"}
+    assert of_nd2 - of_tiff == {"cellpipe.readers.nd2", "cellpipe.readers.bounded"}
     assert set(code_of("ingest_block", *needed_by("nd2"))["libraries"]) - set(
         code_of("ingest_block")["libraries"]
     ) == {"nd2"}
