@@ -98,7 +98,8 @@ def test_annotations_in_a_dictionary_as_livecell_has_them(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "outline",
     [[[1.0, 2.0]], [[1.0] * 7], [["x"] * 6], {"size": [10, 12], "counts": [5]},
-     {"size": [12, 10], "counts": [120]}, {"size": [10, 12], "counts": [-5, 125]}, {"size": [10, 12]}],
+     {"size": [12, 10], "counts": [120]}, {"size": [10, 12], "counts": [-5, 125]},
+     {"size": [10, 12]}],
 )  # fmt: skip
 def test_a_wrong_outline_is_a_fault_of_its_image(tmp_path: Path, outline: Any) -> None:
     coco = read_coco(written(tmp_path, [annotation(outline), annotation([SQUARE], 8)]))
@@ -111,8 +112,8 @@ def test_a_wrong_outline_is_a_fault_of_its_image(tmp_path: Path, outline: Any) -
     "text",
     ["", "[]", "{}", '{"images": [{}], "annotations": []}', '{"images": 1, "annotations": 2}',
      '{"images": [{"id": 1, "file_name": "a", "height": 0, "width": 9}], "annotations": []}',
-     '{"images": [{"id": 1, "file_name": "a/x.tif", "height": 9, "width": 9}, {"id": 2, "file_name":'
-     ' "b/x.png", "height": 9, "width": 9}], "annotations": []}', "[" * 100_000],
+     '{"images": [{"id": 1, "file_name": "a/x.tif", "height": 9, "width": 9}, {"id": 2, '
+     '"file_name": "b/x.png", "height": 9, "width": 9}], "annotations": []}', "[" * 100_000],
 )  # fmt: skip
 def test_other_files_are_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.json").write_text(text)
