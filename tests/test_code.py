@@ -21,6 +21,10 @@ from cellpipe.segment.engines import NAMES
 
 READS = "        return np.stack(stacks)\n\n    def __setitem__("
 HALVES = READS.replace("(stacks)", "(stacks) // 2")
+BY_NAME = {  # modules that import by name → from where
+    "segment/engines/__init__.py": "cellpipe.segment.engines",
+    "readers/containers.py": "cellpipe.readers",
+}
 EVERY_SCRIPT = """
 import json
 from cellpipe.run.code import SCRIPTS, code_of
@@ -183,7 +187,7 @@ def test_what_is_not_there_is_an_error() -> None:
         code_of("segment_block", "segment.engines.cellpse")
 
 
-def test_only_engines_are_imported_by_a_name_that_the_config_gives() -> None:
+def test_only_engines_and_readers_are_imported_by_a_name_that_the_config_gives() -> None:
     """A rule has to name such modules: no import statement does. Which columns the schema's stages
     add is asked of their modules before any job: no script may come to run that."""
     before_jobs = "config/stages.py"
@@ -195,9 +199,10 @@ def test_only_engines_are_imported_by_a_name_that_the_config_gives() -> None:
                     continue  # packages of other projects
                 if path == PACKAGE / before_jobs:
                     continue
-                assert ast.unparse(node.args[0]).startswith("f'cellpipe.segment.engines."), path
-                places.add(path.relative_to(PACKAGE).as_posix())
-    assert places == {"segment/engines/__init__.py"}
+                place = path.relative_to(PACKAGE).as_posix()
+                assert ast.unparse(node.args[0]).startswith(f"f'{BY_NAME[place]}."), path
+                places.add(place)
+    assert places == set(BY_NAME)
     scripts = [path.stem for path in (ROOT / "scripts").glob("*.py")]
     assert len(scripts) > 20
     assert not [name for name in scripts if "cellpipe.config.stages" in modules_of(name)]

@@ -13,6 +13,7 @@ per pixel. Format: https://cocodataset.org/#format-data
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,7 +129,7 @@ def _mask(annotation: dict[str, Any], image: CocoImage, path: Path) -> tuple[np.
             return np.nonzero(_from_runs(shape, image.shape))
         mask = np.zeros(image.shape, bool)
         for outline in shape or []:
-            mask[_inside(outline, image.shape)] = True
+            mask |= _inside(outline, image.shape)
     except (ValueError, TypeError, IndexError, KeyError) as fault:
         raise BadImage(
             seen=f"annotation {annotation.get('id')} of '{image.name}' in {path} ({fault})",
@@ -138,15 +139,22 @@ def _mask(annotation: dict[str, Any], image: CocoImage, path: Path) -> tuple[np.
     return np.nonzero(mask)
 
 
-def _inside(outline: Sequence[float], shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels whose centres are in an outline."""
-    from skimage.draw import polygon
-
+def _inside(outline: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
+    """(Y, X) bool: pixels whose centres are in an outline; where it crosses itself, even-odd."""
     points = np.asarray(outline, float)
     if points.ndim != 1 or len(points) < 6 or len(points) % 2 or not np.isfinite(points).all():
         raise ValueError(f"an outline of {points.size} numbers")
-    found: tuple[np.ndarray, np.ndarray] = polygon(points[1::2] - 0.5, points[::2] - 0.5, shape)
-    return found
+    x, y = points[::2] - 0.5, points[1::2] - 0.5  # the centre of the first pixel is 0, 0
+    x_next, y_next = np.roll(x, -1), np.roll(y, -1)
+    mask = np.zeros(shape, bool)
+    first, last = max(0, math.ceil(y.min())), min(shape[0] - 1, math.floor(y.max()))
+    for row in range(first, last + 1):
+        crossing = (y <= row) != (y_next <= row)
+        part = (row - y[crossing]) / (y_next[crossing] - y[crossing])
+        at = np.sort(x[crossing] + part * (x_next[crossing] - x[crossing]))
+        for start, stop in zip(at[::2], at[1::2], strict=True):
+            mask[row, max(0, math.ceil(start)) : max(0, math.ceil(stop))] = True
+    return mask
 
 
 def _from_runs(encoded: dict[str, Any], shape: tuple[int, int]) -> np.ndarray:
