@@ -73,11 +73,6 @@ def test_every_column_of_the_sheet_of_plates_is_explained() -> None:
         assert DOCUMENTED[key][0] == needed, key
 
 
-@pytest.mark.parametrize("layout", [*BUILT_IN, "csv", "ome-tiff", "ome-zarr"])
-def test_every_layout_is_named(layout: str) -> None:
-    assert f"| `{layout}` |" in OPTIONS
-
-
 def test_readme_opens_with_the_two_commands() -> None:
     first = commands(README[: README.index("\n## ")])
     assert first[:2] == [["make", "demo"], ["make", "test"]]

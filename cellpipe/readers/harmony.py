@@ -11,80 +11,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-from cellpipe.image.units import is_square, micrometres, seconds
+from cellpipe.image.units import micrometres, seconds
 from cellpipe.readers import xml_text
-from cellpipe.readers.reading import Header
+from cellpipe.readers.vendor import VendorMetadata
 
 NAMES = ("Index.idx.xml", "Index.xml")
 MAX_IMAGES = 50_000  # the first of them are taken for all
 _CHANNEL = re.compile(r"-ch(\d+)")
 _HEAD_BYTES = 4096
 
-Read = Callable[[str, int], Header]
-Size = tuple[float, float]  # y, x in µm
 
-
-@dataclass
-class Index:
-    """Sizes of pixels by file name and by channel, step in z (µm) and in time (s), as found."""
-
-    name: str
-    by_file: dict[str, Size] = field(default_factory=dict)
-    by_channel: dict[str, Size] = field(default_factory=dict)
-    z_um: float | None = None
-    step_s: float | None = None
-    fault: str = ""
-
-    def size_of(self, file: str) -> Size | None:
-        """Size of a pixel of a file: its own, its channel's, or that of all images."""
-        channel = _CHANNEL.search(file)
-        own = self.by_file.get(file) or (channel and self.by_channel.get(channel[1]))
-        return own or self._common
-
-    @cached_property
-    def _common(self) -> Size | None:
-        """The size on which all images agree."""
-        sizes = [*self.by_file.values(), *self.by_channel.values()]
-        alike = all(is_square(a, b) for s in sizes for a, b in zip(s, sizes[0], strict=True))
-        return sizes[0] if sizes and alike else None
-
-
-def with_index(read: Read, folder: Path) -> Read:
-    """`read` for a folder that may contain an index, which then takes precedence."""
-
-    def read_header(path: str, page: int) -> Header:
-        header = read(path, page)
-        index = _index_beside(str((folder / path).parent))
-        if index is None:
-            return header
-        size = index.size_of(Path(path).name)
-        if size is None:
-            reason = index.fault or "no ImageResolutionX for this file"
-            return replace(header, scale_doubt=f"{header.scale_doubt}; {index.name}: {reason}")
-        if index.step_s:
-            source = f"{index.name} time offsets"
-            header = replace(header, time_step_s=index.step_s, time_source=source)
-        return replace(
-            header,
-            pixel_size_um=size[1],
-            pixel_size_y_um=size[0],
-            z_step_um=index.z_um or header.z_step_um,
-            scale_source=f"{index.name} ImageResolutionX",
-        )
-
-    return read_header
+def recorded(path: Path) -> VendorMetadata | None:
+    """What the index next to an image holds, or the one above, where images have a folder."""
+    return _index_beside(str(path.parent))
 
 
 @lru_cache(maxsize=64)
-def _index_beside(folder: str) -> Index | None:
-    """The index in a folder or above it, where exports keep images in a folder of their own."""
+def _index_beside(folder: str) -> VendorMetadata | None:
     for parent in (Path(folder), Path(folder).parent):
         for name in NAMES:
             if (parent / name).is_file():
@@ -92,9 +41,14 @@ def _index_beside(folder: str) -> Index | None:
     return None
 
 
-def read_index(path: Path) -> Index:
+def read_index(path: Path) -> VendorMetadata:
     """Read an index of any version of Harmony; one that cannot be read is empty, with its fault."""
-    index = Index(path.name)
+    index = VendorMetadata(
+        path.name,
+        size_source=f"{path.name} ImageResolutionX",
+        time_source=f"{path.name} time offsets",
+        channel_in_name=_CHANNEL,
+    )
     planes: dict[str, dict[int, float]] = {}
     times: dict[str, dict[int, float]] = {}
     try:
@@ -117,7 +71,7 @@ def read_index(path: Path) -> Index:
 
 
 def _note(
-    index: Index,
+    index: VendorMetadata,
     element: xml_text.Element,
     planes: dict[str, dict[int, float]],
     times: dict[str, dict[int, float]],

@@ -23,9 +23,11 @@ from cellpipe.readers.files import (
     LINK_OUT,
     NO_WELL,
     NOT_NAMED,
+    OTHER_LAYOUT,
     PROJECTION,
     THUMBNAIL,
     Files,
+    NoPlanes,
     find_files,
     is_correction,
     is_thumbnail,
@@ -149,30 +151,25 @@ def _matching(
     return rows, origins
 
 
+def matching(pattern: str, files: Files) -> int:
+    """How many files of a listing match a pattern."""
+    fits = re.compile(pattern).fullmatch
+    return sum(1 for path in files.candidates if fits(path))
+
+
 def _nothing(files: Files, pattern: str) -> BadConfig:
     others = [*files.images] or [*files.candidates] or files.names
     behind = sum(why in (LINK_OUT, LINK_FOLDER) for why in files.passed_over.values())
     such = f", such as '{others[0]}'" if others else ""
     links = f"; {behind} link(s) lead out of it or to folders" if behind else ""
-    return BadConfig(
+    kind = BadConfig if behind else NoPlanes  # another layout finds no more behind links
+    return kind(
         seen=f"{len(files.names)} file(s) in {files.folder}{such}{links}",
         wanted=_like(pattern),
         do="set 'ingest.follow_links' in the config, if the images are behind those links"
         if behind
-        else _fitting(files) or "correct the folder, or the layout, in the sheet of plates",
+        else OTHER_LAYOUT,
     )
-
-
-def _fitting(files: Files) -> str:
-    """The built-in layout that most files match, as a remedy; empty if none matches any."""
-    counts = {
-        name: sum(1 for path in files.names if re.fullmatch(pattern, path))
-        for name, pattern in BUILT_IN.items()
-    }
-    best = max(counts, key=lambda name: counts[name])
-    if not counts[best]:
-        return ""
-    return f"write {best!r} as the layout, which {counts[best]} of these names match"
 
 
 def _pass_over(path: str, files: Files, series: Series) -> None:
