@@ -18,7 +18,7 @@ from typing import Protocol
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import csv, harmony, ome_tiff, ome_zarr, pattern
+from cellpipe.readers import cellvoyager, csv, harmony, metaxpress, ome_tiff, ome_zarr, pattern
 from cellpipe.readers.files import Files
 from cellpipe.readers.vendor import VendorMetadata
 
@@ -90,9 +90,9 @@ def _by_reader(
 
 
 FORMATS = (
-    _by_names("imagexpress", "Molecular Devices ImageXpress (MetaXpress)"),
+    _by_names("imagexpress", "Molecular Devices ImageXpress (MetaXpress)", metaxpress.recorded),
     _by_names("phenix", "Revvity Opera Phenix, Operetta (Harmony)", harmony.recorded),
-    _by_names("cellvoyager", "Yokogawa CellVoyager"),
+    _by_names("cellvoyager", "Yokogawa CellVoyager", cellvoyager.recorded),
     _by_names("cellomics", "Thermo Cellomics ArrayScan"),
     _by_names("scanr", "Evident (Olympus) ScanR"),
     _by_names("incell", "Cytiva (GE) IN Cell Analyzer"),

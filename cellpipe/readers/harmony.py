@@ -20,6 +20,7 @@ import numpy as np
 from cellpipe.image.units import micrometres, seconds
 from cellpipe.readers import xml_text
 from cellpipe.readers.vendor import VendorMetadata
+from cellpipe.wells import well_at
 
 NAMES = ("Index.idx.xml", "Index.xml")
 MAX_IMAGES = 50_000  # the first of them are taken for all
@@ -46,7 +47,12 @@ def read_index(path: Path) -> VendorMetadata:
     index = VendorMetadata(
         path.name,
         size_source=f"{path.name} ImageResolutionX",
+        z_source=f"{path.name} PositionZ",
         time_source=f"{path.name} time offsets",
+        channels_source=f"{path.name} ChannelName",
+        positions_source=f"{path.name} PositionX, PositionY",
+        origin="centre of the well",
+        objective_source=f"{path.name} ObjectiveMagnification, ObjectiveNA",
         channel_in_name=_CHANNEL,
     )
     planes: dict[str, dict[int, float]] = {}
@@ -85,8 +91,15 @@ def _note(
         index.by_file[text["URL"]] = (y or x, x)
     elif x and channel:
         index.by_channel[channel] = (y or x, x)
+    if channel and text.get("ChannelName"):
+        index.channels[channel] = text["ChannelName"]
+    if not index.objective and text.get("ObjectiveMagnification"):
+        aperture = f" / NA {text['ObjectiveNA']}" if text.get("ObjectiveNA") else ""
+        index.objective = f"{text['ObjectiveMagnification']}x{aperture}"
     if not text.get("URL"):
         return
+    index.files.append(text["URL"])
+    _note_position(index, parts, text)
     place = " ".join(text.get(name, "") for name in ("Row", "Col", "FieldID", "ChannelID"))
     plane, time = text.get("PlaneID", ""), text.get("TimepointID", "")
     z = _signed(parts.get("PositionZ"), micrometres)
@@ -95,6 +108,17 @@ def _note(
         planes.setdefault(f"{place} {time}", {})[int(plane)] = z
     if time.isdigit() and offset is not None:
         times.setdefault(f"{place} {plane}", {})[int(time)] = offset
+
+
+def _note_position(
+    index: VendorMetadata, parts: Mapping[str, xml_text.Element], text: Mapping[str, str]
+) -> None:
+    """Where a field lies in its well. Harmony's y points upwards."""
+    numbers = [text.get(name, "") for name in ("Row", "Col", "FieldID")]
+    y, x = (_signed(parts.get(f"Position{axis}"), micrometres) for axis in "YX")
+    if all(number.isdigit() for number in numbers) and y is not None and x is not None:
+        row, column, field = (int(number) for number in numbers)
+        index.positions.setdefault((well_at(row, column), field), (0.0 - y, x))  # no -0.0
 
 
 def _um(element: xml_text.Element | None) -> float | None:

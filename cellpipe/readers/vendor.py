@@ -34,6 +34,8 @@ class VendorMetadata:
     origin : "centre of the well", "stage" …; "" where there are no positions
     objective : as recorded, such as "20x / 0.4 Air"; "" where it is not
     objective_source, channels_source, positions_source : file and element
+    files : names of the image files that the metadata list
+    planned : what was to be taken: "wells", "fields", "channels", "frames" → number
     fault : why it cannot be read; "" if it can
     channel_in_name : finds the channel token in the name of an image file that is not listed
     """
@@ -53,6 +55,8 @@ class VendorMetadata:
     origin: str = ""
     objective: str = ""
     objective_source: str = ""
+    files: list[str] = field(default_factory=list)
+    planned: dict[str, int] = field(default_factory=dict)
     fault: str = ""
     channel_in_name: re.Pattern[str] | None = None
 
@@ -84,6 +88,7 @@ class VendorMetadata:
             pixel_size_um=size[1],
             pixel_size_y_um=size[0],
             z_step_um=self.z_um or header.z_step_um,
+            z_source=self.z_source if self.z_um else header.z_source,
             scale_source=self.size_source,
         )
 
