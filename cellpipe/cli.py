@@ -101,9 +101,9 @@ def _add_inspect(commands: Any) -> None:
     parser = commands.add_parser(
         "inspect",
         help="report what is in a folder of images, without a config; --write makes one",
-        description="Report format, wells, fields, channels, sizes and units of one or more plates, "
-        "each with where it was read, and what is missing. No config is needed. Exit status 2 if "
-        "there is nothing to read.",
+        description="Report format, wells, fields, channels, sizes and units of one or more "
+        "plates, each with where it was read, and what is missing. No config is needed. Exit "
+        "status 2 if there is nothing to read.",
     )
     parser.add_argument(
         "folder", type=Path, help="what the microscope wrote, of one or more plates"

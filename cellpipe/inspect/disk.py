@@ -18,18 +18,16 @@ class Disk:
     """Bytes of the files, and of the images of the OME-Zarr plate that a run writes.
 
     ratio : bytes of a pixel before, per byte after compression
-    sampled : planes that were compressed
     """
 
     n_bytes: int
     stored: int
     ratio: float
-    sampled: int
 
     def as_text(self) -> str:
         return (
             f"{size(self.n_bytes)} of images; about {size(self.stored)} as OME-Zarr, projected, "
-            f"with its pyramid (compressed {self.ratio:.1f} times in {self.sampled} planes). "
+            f"with its pyramid (compressed {self.ratio:.1f} times, by one field). "
             "Labels and tables: `cellpipe plan`"
         )
 
@@ -44,7 +42,7 @@ def disk_of(plate: Inspected, pixels: Sequence[np.ndarray]) -> Disk | None:
     frames = len(plate.planes[["well", "field", "t", "channel"]].drop_duplicates())
     per_plane = packed / len(whole)
     stored = int(frames * per_plane * PYRAMID)
-    return Disk(plate.n_bytes, stored, raw / packed, len(whole))
+    return Disk(plate.n_bytes, stored, raw / packed)
 
 
 def size(n_bytes: float) -> str:

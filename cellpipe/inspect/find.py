@@ -1,9 +1,5 @@
 """The plates in a folder: their format, and where each begins.
 
-    PlateA/TimePoint_1/A_B02_w1.tif    ─┐
-    PlateB/TimePoint_1/B_B02_w1.tif    ─┴─ the same wells twice: two plates
-    B02/s1_B02_w1.tif  B03/s1_B03_w1.tif   wells of their own: one plate
-
 A folder that is too high is narrowed to where the images are; one that is too low, or has nothing
 to read, is answered with the folder to name.
 """
@@ -12,26 +8,21 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.inspect.nothing import metadata_alone, refuse_nothing, refuse_several_images
+from cellpipe.inspect.nothing import left_out, metadata_alone, refuse_nothing, refuse_several_images
+from cellpipe.inspect.split import STEPS, parts_of, parts_of_formats, thinned
 from cellpipe.readers import formats, manifest
-from cellpipe.readers.doubles import PLACE
 from cellpipe.readers.files import Files, find_files, is_system
 from cellpipe.readers.formats import BY_NAME, Format
-from cellpipe.readers.pattern import BUILT_IN
 from cellpipe.readers.zarr_wells import attributes
 
-ENOUGH = 2000  # files of a listing by which its format is recognised
-FEW = 50  # files of a folder that show how it names them
 RIVAL = 0.2  # of the files, beyond which a second format is named
-STEPS = re.compile(r"(?i)(?:TimePoint|ZStep)_\d+")  # ImageXpress: parts of one plate
-OF_FORMAT = re.compile(rf"{STEPS.pattern}|(?i:images)")  # folders within a plate
-OF_WELLS = re.compile(r"(?i)(?:row|col(?:umn)?|well)s?[ _-]*\w*|[A-P]{1,2}|[A-P]\d{1,2}")
 DEEPEST_ZARR = 3  # folders between a plate and one of its images
 
 
@@ -133,15 +124,35 @@ def _below(
     """Plates of one folder, or of each of those in it."""
     files = find_files(folder, follow)
     own, more = _format_of(files, layout)
+    if more and (several := parts_of_formats(files)):
+        hints = [*hints, *metadata_alone(files, several), *left_out(files, several)]
+        return _of_several_formats(folder, several, follow, columns, hints)
     planes = manifest.list_planes(own.name, folder, {}, files, columns)
-    parts = _parts(planes, own, folder)
-    hints = [*hints, *metadata_alone(files, set(planes["path"].str.rpartition("/")[2]), parts)]
+    parts = parts_of(planes, own, folder)
+    hints = [*hints, *metadata_alone(files, parts)]
     if not parts:
         return [Found(folder, own, files, planes, [*hints, *more])]
     found: list[Found] = []
     for part in parts:
         found += _below(folder / part, layout, follow, columns, [])
-    found[0].hints = [*hints, *found[0].hints]
+    found[0].hints = [*hints, *left_out(files, parts), *found[0].hints]
+    return found
+
+
+def _of_several_formats(
+    folder: Path, parts: Sequence[str], follow: bool, columns: int | None, hints: list[str]
+) -> list[Found]:
+    """Plates of folders of different formats; one that has none is named in a hint."""
+    found: list[Found] = []
+    faults: list[BadConfig] = []
+    for part in parts:
+        try:
+            found += _below(folder / part, None, follow, columns, [])
+        except BadConfig as fault:
+            faults.append(fault)
+    if not found:
+        raise faults[0]
+    found[0].hints = [*hints, *(f"no plate: {fault.seen}" for fault in faults), *found[0].hints]
     return found
 
 
@@ -149,7 +160,7 @@ def _format_of(files: Files, layout: str | None) -> tuple[Format, list[str]]:
     """The format of most files, and a sentence on another one that many have."""
     if layout is not None:
         return BY_NAME[layout], []
-    ranked = formats.recognised(_thinned(files))
+    ranked = formats.recognised(thinned(files))
     if not ranked:
         refuse_nothing(files)
     (best, most), *others = ranked
@@ -158,71 +169,6 @@ def _format_of(files: Files, layout: str | None) -> tuple[Format, list[str]]:
         return best, []
     words = f"files also match {', '.join(rivals)}; '{best.name}' matches most (--layout chooses)"
     return best, [words]
-
-
-def _thinned(files: Files) -> Files:
-    """A listing of some thousand files, spread evenly, that stands for a larger one."""
-    step = -(-len(files.names) // ENOUGH)
-    images = list(files.images)
-    others = [name for name in files.names if name not in set(images)]
-    kept = sorted([*images[::step], *others[:ENOUGH]])
-    return Files(files.folder, kept, files.passed_over)
-
-
-def _parts(planes: pd.DataFrame, own: Format, folder: Path) -> list[str]:
-    """Folders of several plates, or the only one that all images are in; [] for one plate here."""
-    if own.name not in BUILT_IN:  # what metadata list belongs together
-        return []
-    firsts = _first_folders(planes["path"])
-    parts = sorted(set(firsts))
-    if "" in parts:
-        return []
-    if len(parts) == 1:
-        return [] if OF_WELLS.fullmatch(parts[0]) else parts
-    if all(OF_WELLS.fullmatch(part) for part in parts):
-        return []
-    if _named_apart(planes["path"], firsts, own):
-        return parts
-    twice = planes.assign(part=firsts).drop_duplicates([*PLACE, "part"]).duplicated(PLACE).any()
-    return parts if twice or _of_their_own(planes["path"], firsts, folder) else []
-
-
-def _first_folders(paths: pd.Series) -> pd.Series:
-    """The first folder of each path; "" where it is of the format, as TimePoint_1 is."""
-
-    def first(folder: str) -> str:
-        parts = PurePosixPath(folder).parts if folder else ()
-        return "" if not parts or OF_FORMAT.fullmatch(parts[0]) else parts[0]
-
-    folders = paths.str.rpartition("/")[0]
-    return folders.map({folder: first(folder) for folder in folders.unique()})
-
-
-def _named_apart(paths: pd.Series, firsts: pd.Series, own: Format) -> bool:
-    """Whether the files of every first folder begin with a name of their own, before the well."""
-    expression = re.compile(BUILT_IN[own.name])
-    seen: dict[str, set[str]] = {}
-    for part, path in zip(*_few_of_each(firsts, paths), strict=True):
-        found = expression.fullmatch(path)
-        start = path.rfind("/") + 1
-        if found is None:
-            continue
-        at = found.start("well" if "well" in found.groupdict() else "row")
-        seen.setdefault(part, set()).add(path[start : max(start, at)])
-    names = [name for of_part in seen.values() for name in of_part]
-    return "" not in names and len(names) == len(set(names)) == len(seen)
-
-
-def _few_of_each(firsts: pd.Series, paths: pd.Series) -> tuple[list[str], list[str]]:
-    """First folders and paths of a few files of each first folder."""
-    kept = firsts.groupby(firsts).cumcount() < FEW
-    return firsts[kept].tolist(), paths[kept].tolist()
-
-
-def _of_their_own(paths: pd.Series, firsts: pd.Series, folder: Path) -> bool:
-    """Whether every first folder has metadata of a microscope of its own."""
-    examples = paths.groupby(firsts).first()
-    return all(formats.recorded(folder / path) is not None for path in examples)
 
 
 def _too_low(folder: Path) -> list[str]:

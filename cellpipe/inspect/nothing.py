@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from cellpipe.errors import BadConfig
 from cellpipe.readers import formats
 from cellpipe.readers.files import (
+    IMAGE_SUFFIXES,
     LINK_FOLDER,
     LINK_OUT,
     NOT_READ_SUFFIXES,
@@ -63,27 +64,44 @@ def refuse_nothing(files: Files) -> NoReturn:
     )
 
 
-def metadata_alone(files: Files, images: Collection[str], parts: Sequence[str] = ()) -> list[str]:
+def metadata_alone(files: Files, parts: Sequence[str] = ()) -> list[str]:
     """Sentences on files of a microscope that name images, of which none is there.
 
-    images : names of the images that are there; parts : first folders that are left out
+    parts : first folders that are left out
     """
-    folders = sorted({path.rpartition("/")[0] for path in files.names})
-    found: dict[str, str] = {}
-    for folder in [f for f in folders if f.partition("/")[0] not in parts][:FOLDERS]:
+    inside: dict[str, set[str]] = defaultdict(set)
+    for path in files.names:
+        folder, _, name = path.rpartition("/")
+        inside[folder].add(name)
+        inside[folder.rpartition("/")[0]].add(name)  # an index may lie above its images
+    found = []
+    for folder in [f for f in sorted(inside) if f.partition("/")[0] not in parts][:FOLDERS]:
         about = formats.recorded(files.folder / folder / "image")
-        if about is not None and about.files and not set(about.files) & set(images):
-            found.setdefault(
-                f"{about.file} {about.files[0]}",
-                f"{about.file} for {files.folder / folder} names {len(about.files)} image(s), such "
-                f"as '{about.files[0]}', and none of them is there",
+        if about is None or about.file not in inside[folder]:
+            continue
+        if about.files and not set(about.files) & inside[folder]:
+            found.append(
+                f"{files.folder / folder / about.file} names {len(about.files)} image(s), such as "
+                f"'{about.files[0]}', and none of them is there"
             )
-    return list(found.values())
+    return found
+
+
+def left_out(files: Files, parts: Sequence[str]) -> list[str]:
+    """A sentence on images of a listing that are in none of the first folders `parts`."""
+    others = [path for path in files.names if suffix(path) in IMAGE_SUFFIXES | NOT_READ_SUFFIXES]
+    others = [path for path in others if path.partition("/")[0] not in parts]
+    if not others:
+        return []
+    return [
+        f"{len(others)} image(s) of {files.folder} are of no plate that is recognised, such as "
+        f"'{others[0]}'"
+    ]
 
 
 def _refuse_metadata_alone(files: Files) -> None:
     """Raise BadConfig where the microscope's own files name images that are not there."""
-    for sentence in metadata_alone(files, ()):
+    for sentence in metadata_alone(files):
         raise BadConfig(
             seen=sentence, wanted="the images next to it", do="copy them from the microscope"
         )

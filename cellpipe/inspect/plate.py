@@ -155,8 +155,6 @@ def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sampl
         if acquired.channel:
             token = str(planes["channel"].iat[row])
             own.setdefault(token, (acquired.channel, acquired.source))
-    if len({name for name, _ in own.values()}) < len(own):  # one name for several is none
-        own = {}
     channels = []
     for token in sorted(set(planes["channel"])):
         name = vendor.channels.get(token, "") if vendor else ""

@@ -109,7 +109,7 @@ def _sizes(plate: Inspected) -> str:
     sizes = _shares({f"{y} × {x}": n for (y, x), n in plate.sizes.items()})
     kinds = _shares(plate.dtypes)
     of = "images" if plate.format.in_place else "files"
-    return f"{sizes} px (y × x), {kinds} ({sum(plate.sizes.values())} {of} opened)"
+    return f"{sizes} px (y × x), {kinds} ({of} opened: {sum(plate.sizes.values())})"
 
 
 def _shares(counts: Mapping[Hashable, int] | Mapping[str, int]) -> str:

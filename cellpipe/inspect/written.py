@@ -13,6 +13,8 @@ from cellpipe.inspect.channels import Channel, colours, keys, nuclei
 from cellpipe.inspect.plate import Inspected
 
 CONFIG, SHEET = "config.yaml", "plates.tsv"
+# folders that no plate is known by; MetaXpress: NAME/2023-02-21/1334
+_VAGUE = re.compile(r"(?i)images?|img|raw|data|[\d_-]+|TimePoint_\d+|ZStep_\d+")
 _HEADER = "plate\timages\tlayout\tplate_map\n"
 
 
@@ -84,7 +86,7 @@ def names(plates: Sequence[Inspected]) -> list[str]:
     found: list[str] = []
     for plate in plates:
         folder = plate.folder.resolve()
-        if folder.name.lower() in ("images", "image", "img", "raw", "data"):
+        while _VAGUE.fullmatch(folder.name) and folder.parent.name:
             folder = folder.parent
         word = re.sub(r"[^A-Za-z0-9_.-]+", "_", folder.name.removesuffix(".zarr")).strip("_.-")
         name, n = word or "plate", 1

@@ -23,6 +23,7 @@ from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.files.reach import is_regular, reached
 from cellpipe.readers import ONLY, xml_text
 from cellpipe.readers.files import (
+    IMAGE_SUFFIXES,
     NOT_LISTED,
     OTHER_LAYOUT,
     UNREADABLE,
@@ -30,6 +31,7 @@ from cellpipe.readers.files import (
     Files,
     NoPlanes,
     find_files,
+    suffix,
 )
 from cellpipe.readers.numbers import planes_of
 from cellpipe.readers.ome_limits import refuse_absurd, refuse_more_than_pages, refuse_outside
@@ -43,10 +45,12 @@ Element = xml_text.Element
 
 
 def recognise(files: Files) -> int:
-    """Files named as OME-TIFF; every image of a folder that has a companion file."""
-    if any(name.lower().endswith(".companion.ome") for name in files.candidates):
-        return sum(1 for _ in files.images) + 1
-    return sum(1 for name in files.candidates if _OME_TIFF.search(name))
+    """Files named as OME-TIFF; every image of a folder that has a companion file, and that file."""
+    companions = [name for name in files.candidates if name.lower().endswith(".companion.ome")]
+    folders = tuple({name.rpartition("/")[0] for name in companions})
+    below = [name for name in files.candidates if name.rpartition("/")[0] in folders]
+    of_companions = {*companions, *(name for name in below if suffix(name) in IMAGE_SUFFIXES)}
+    return len(of_companions | {name for name in files.candidates if _OME_TIFF.search(name)})
 
 
 def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
