@@ -7,6 +7,7 @@ to read, is answered with the folder to name.
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -101,7 +102,7 @@ def _in_place(folder: Path) -> list[Path]:
                 wanted="the folder of the whole plate",
                 do=f"cellpipe inspect {above}",
             )
-    inner = [each for each in sorted(folder.iterdir()) if _is_folder(each)]
+    inner = _folders(folder)
     plates = [each for each in inner if "plate" in attributes(each)]
     images = [each for each in inner if "multiscales" in attributes(each)]
     if "multiscales" in attributes(folder):
@@ -111,8 +112,10 @@ def _in_place(folder: Path) -> list[Path]:
     return plates
 
 
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not is_system(path.name)
+def _folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:  # of a million files: no `Path` for each
+        names = [e.name for e in entries if e.is_dir() and not is_system(e.name)]
+    return [folder / name for name in sorted(names)]
 
 
 # ---- formats whose planes are listed
@@ -127,7 +130,7 @@ def _below(
     if more and (several := parts_of_formats(files)):
         hints = [*hints, *metadata_alone(files, several), *left_out(files, several)]
         return _of_several_formats(folder, several, follow, columns, hints)
-    planes = manifest.list_planes(own.name, folder, {}, files, columns)
+    planes = _listed(own, files, columns)
     parts = parts_of(planes, own, folder)
     hints = [*hints, *metadata_alone(files, parts)]
     if not parts:
@@ -137,6 +140,17 @@ def _below(
         found += _below(folder / part, layout, follow, columns, [])
     found[0].hints = [*hints, *left_out(files, parts), *found[0].hints]
     return found
+
+
+def _listed(own: Format, files: Files, columns: int | None) -> pd.DataFrame:
+    try:
+        return manifest.list_planes(own.name, files.folder, {}, files, columns)
+    except BadConfig as fault:
+        if "plate_columns" not in fault.do:
+            raise
+        raise BadConfig(
+            seen=fault.seen, wanted=fault.wanted, do=f"cellpipe inspect {files.folder} --columns 12"
+        ) from fault
 
 
 def _of_several_formats(

@@ -24,7 +24,7 @@ ENOUGH = 2000  # files of a listing by which its format is recognised
 FEW = 50  # files of a folder that show how it names them
 STEPS = re.compile(r"(?i)(?:TimePoint|ZStep)_\d+")  # ImageXpress: parts of one plate
 OF_FORMAT = re.compile(rf"{STEPS.pattern}|(?i:images)")  # folders within a plate
-OF_WELLS = re.compile(r"(?i)(?:row|col(?:umn)?|well)s?[ _-]*\w*|[A-P]{1,2}|[A-P]\d{1,2}")
+OF_WELLS = re.compile(r"(?i:(?:row|col(?:umn)?|well)s?[ _-]*\w*)|[A-P]{1,2}|[A-P]\d{1,2}")
 
 
 def parts_of(planes: pd.DataFrame, own: Format, folder: Path) -> list[str]:
@@ -102,8 +102,8 @@ def parts_of_formats(files: Files) -> list[str]:
 
 def thinned(files: Files) -> Files:
     """A listing of some thousand files, spread evenly, that stands for a larger one."""
-    step = -(-len(files.names) // ENOUGH)
+    step = max(1, -(-len(files.names) // ENOUGH))
     images = list(files.images)
-    others = [name for name in files.names if name not in set(images)]
-    kept = sorted([*images[::step], *others[:ENOUGH]])
+    others = set(files.names) - set(images)
+    kept = sorted([*images[::step], *sorted(others)[:ENOUGH]])
     return Files(files.folder, kept, files.passed_over)
