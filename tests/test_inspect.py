@@ -6,6 +6,7 @@ tests/microscopes.py writes one simulated plate as three microscopes do.
 from __future__ import annotations
 
 import os
+import runpy
 from pathlib import Path
 
 import microscopes
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from microscopes import NAMES, POSITIONS, UM, WELLS, cellvoyager, harmony, metaxpress
+from running import ROOT
 
 from cellpipe.cli import main
 from cellpipe.inspect.find import find_plates
@@ -82,6 +84,12 @@ def test_fields_lie_where_they_were_taken(tmp_path: Path, name: str) -> None:
     assert {place: pytest.approx(at) for place, at in about.positions.items()} == {
         (well, field): at for well in WELLS for field, at in POSITIONS.items()
     }
+
+
+@pytest.mark.data
+def test_real_folders_are_as_the_study_expects(real_data: Path) -> None:
+    study = runpy.run_path(str(ROOT / "studies" / "inspect_sets.py"))
+    assert study["compare"](real_data) == 0
 
 
 def test_a_stack_and_its_step(tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ def inspect(options: argparse.Namespace) -> int:
         plate = inspect_plate(one)
         place, pixels = pixels_of_a_field(plate)
         print("\n".join(lines(plate, disk_of(plate, list(pixels.values())), options.nuclei)))
+        for name, plane in pixels.items():
+            if plane.min() == plane.max():
+                where = f"well {place[0]} field {place[1]}"
+                print(f"  {'note':<14}{where}: every pixel of '{name}' is {plane.min():g}")
         plates.append(plate)
         if pictures:
             name = names(plates)[-1]

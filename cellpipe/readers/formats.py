@@ -97,6 +97,7 @@ FORMATS = (
     _by_names("scanr", "Evident (Olympus) ScanR"),
     _by_names("incell", "Cytiva (GE) IN Cell Analyzer"),
     _by_names("cytation", "Agilent BioTek Cytation (Gen5)"),
+    _by_names("bbbc", "translocation sets BBBC013, BBBC014"),
     _by_reader("ome-tiff", "OME-TIFF; its OME-XML lists planes", "P.companion.ome", ome_tiff),
     Format("ome-zarr", "OME-Zarr plate, read in place", "zarr.json", ome_zarr.recognise, None),
     _by_reader("csv", "any images, listed in manifest.csv or .tsv", "manifest.csv", csv),

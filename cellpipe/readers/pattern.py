@@ -81,6 +81,11 @@ BUILT_IN = {
         r"(?:.*/)?(?P<well>[A-Za-z]{1,2}\d{1,2})_\d+_\d+_(?P<field>\d+)_(?P<channel>[^/_]+)"
         r"_(?P<t>\d+)(?i:\.tiff?)"
     ),
+    # Translocation sets of the Broad collection (BBBC013, BBBC014): Channel1-01-A-01.BMP
+    "bbbc": (
+        r"(?:.*/)?Channel ?(?P<channel>\d)-\d{2}-(?P<row>[A-P])-(?P<column>\d{2})"
+        r"(?i:\.tiff?|\.bmp|\.png)"
+    ),
 }
 EXAMPLES = {
     "imagexpress": "TimePoint_1/Plate_B03_s1_w2.tif",
@@ -90,6 +95,7 @@ EXAMPLES = {
     "scanr": "B3--W00015--P00001--Z00000--T00000--DAPI.tif",
     "incell": "B - 3(fld 1 wv DAPI - DAPI).tif",
     "cytation": "B3_01_1_2_DAPI_001.tif",
+    "bbbc": "Channel1-15-B-03.BMP",
 }
 _GROUPS = {"well", "row", "column", "field", "channel", "t", "z"}
 
