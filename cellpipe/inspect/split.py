@@ -23,7 +23,6 @@ from cellpipe.readers.pattern import BUILT_IN
 ENOUGH = 2000  # files of a listing by which its format is recognised
 FEW = 50  # files of a folder that show how it names them
 STEPS = re.compile(r"(?i)(?:TimePoint|ZStep)_\d+")  # ImageXpress: parts of one plate
-OF_FORMAT = re.compile(rf"{STEPS.pattern}|(?i:images)")  # folders within a plate
 OF_WELLS = re.compile(r"(?i:(?:row|col(?:umn)?|well)s?[ _-]*\w*)|[A-P]{1,2}|[A-P]\d{1,2}")
 
 
@@ -50,7 +49,7 @@ def _first_folders(paths: pd.Series) -> pd.Series:
 
     def first(folder: str) -> str:
         parts = PurePosixPath(folder).parts if folder else ()
-        return "" if not parts or OF_FORMAT.fullmatch(parts[0]) else parts[0]
+        return "" if not parts or STEPS.fullmatch(parts[0]) else parts[0]
 
     folders = paths.str.rpartition("/")[0]
     return folders.map({folder: first(folder) for folder in folders.unique()})
