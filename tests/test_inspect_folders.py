@@ -38,7 +38,8 @@ def touched(folder: Path, *names: str) -> Path:
 @pytest.mark.parametrize("microscope", [harmony, metaxpress, cellvoyager])
 def test_a_folder_above_the_plate_is_narrowed_to_it(tmp_path: Path, microscope) -> None:
     microscope(tmp_path / "2024" / "plate")
-    assert folders(find_plates(tmp_path), tmp_path) == ["2024/plate"]
+    images = "/Images" * (microscope is harmony)
+    assert folders(find_plates(tmp_path), tmp_path) == [f"2024/plate{images}"]
 
 
 def test_a_time_point_is_answered_with_the_plate(tmp_path: Path) -> None:
@@ -89,7 +90,7 @@ def test_plates_with_metadata_of_their_own_are_several(tmp_path: Path) -> None:
         for path in (folder / "Images").glob(f"r0{5 - row}*"):
             path.unlink()
     found = find_plates(tmp_path)
-    assert folders(found, tmp_path) == ["a", "b"]
+    assert folders(found, tmp_path) == ["a/Images", "b/Images"]
 
 
 def test_plates_of_two_formats_are_both_found(tmp_path: Path) -> None:
@@ -217,10 +218,11 @@ def test_a_part_of_an_ome_zarr_plate_is_answered_with_the_plate(
     assert f"which is {part} of the OME-Zarr plate" in fault.seen
 
 
-def test_ome_zarr_plates_are_found_one_level_below(zarr_plate: Path) -> None:
+def test_ome_zarr_plates_are_found_below(zarr_plate: Path) -> None:
     shutil.copytree(zarr_plate, zarr_plate.parent / "Q.zarr")
-    found = find_plates(zarr_plate.parent)
-    assert folders(found, zarr_plate.parent) == ["P.zarr", "Q.zarr"]
+    for above in (zarr_plate.parent, zarr_plate.parent.parent):
+        found = find_plates(above)
+        assert folders(found, zarr_plate.parent) == ["P.zarr", "Q.zarr"]
     assert [one.format.name for one in found] == ["ome-zarr"] * 2
     assert folders(find_plates(zarr_plate), zarr_plate) == ["."]
 

@@ -101,7 +101,8 @@ def test_the_config_has_no_fault(here: Path, microscope) -> None:
     nuclear = keys(channels(NAMES[0] + " (BP)" * (microscope is cellvoyager)))["1"]
     assert config["segment"]["nuclei"]["channel"] == nuclear
     assert [row[0] for row in rows] == ["plate", "My_plate"]
-    assert rows[1][1] == "My plate"  # seen from the folder of the run
+    # seen from the folder of the run
+    assert rows[1][1] == "My plate" + "/Images" * (microscope is harmony)
     assert "1 plate(s): My_plate" in check_file(Path("my/config.yaml"))
 
 

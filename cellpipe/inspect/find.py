@@ -24,6 +24,7 @@ from cellpipe.readers.formats import BY_NAME, Format
 from cellpipe.readers.zarr_wells import attributes
 
 RIVAL = 0.2  # of the files, beyond which a second format is named
+MANY = 200  # folders in which OME-Zarr is looked for
 DEEPEST_ZARR = 3  # folders between a plate and one of its images
 
 
@@ -103,6 +104,7 @@ def _in_place(folder: Path) -> list[Path]:
                 do=f"cellpipe inspect {above}",
             )
     inner = _folders(folder)
+    inner += [below for one in inner[:MANY] if not _is_zarr(one) for below in _folders(one)][:MANY]
     plates = [each for each in inner if "plate" in attributes(each)]
     images = [each for each in inner if "multiscales" in attributes(each)]
     if "multiscales" in attributes(folder):
@@ -110,6 +112,10 @@ def _in_place(folder: Path) -> list[Path]:
     if images and not plates:
         refuse_several_images(folder, images)
     return plates
+
+
+def _is_zarr(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("zarr.json", ".zattrs", ".zgroup"))
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -88,13 +88,17 @@ def names(plates: Sequence[Inspected]) -> list[str]:
         folder = plate.folder.resolve()
         while _VAGUE.fullmatch(folder.name) and folder.parent.name:
             folder = folder.parent
-        word = re.sub(r"[^A-Za-z0-9_.-]+", "_", folder.name.removesuffix(".zarr")).strip("_.-")
+        word = re.sub(r"[^A-Za-z0-9_.-]+", "_", _stem(folder)).strip("_.-")
         name, n = word or "plate", 1
         while name.lower() in (other.lower() for other in found):
             n += 1
             name = f"{word or 'plate'}_{n}"
         found.append(name)
     return found
+
+
+def _stem(folder: Path) -> str:
+    return re.sub(r"(?:\.ome)?\.zarr$", "", folder.name)
 
 
 def _sheet(plates: Sequence[Inspected]) -> str:
