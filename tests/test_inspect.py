@@ -92,6 +92,14 @@ def test_real_folders_are_as_the_study_expects(real_data: Path) -> None:
     assert study["compare"](real_data) == 0
 
 
+def test_the_distance_of_fields_is_next_to_their_size(tmp_path: Path) -> None:
+    """96 × 128 pixels of 0.5 µm, fields that touch."""
+    assert text(harmony(tmp_path / "P"))["field size"] == [
+        "48 × 64 µm (y × x), neighbours of B02 64 µm apart"
+    ]
+    assert "field size" not in text(metaxpress(tmp_path / "Q"))
+
+
 def test_a_stack_and_its_step(tmp_path: Path) -> None:
     plate = inspected(cellvoyager(tmp_path / "P", depth=3))
     assert set(plate.planes_z.values()) == {3}

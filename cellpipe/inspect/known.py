@@ -20,6 +20,7 @@ from cellpipe.readers.vendor import VendorMetadata
 
 FRAMES_READ = 24  # of a movie, whose times are in each file
 Place = tuple[str, int]
+Positions = dict[Place, tuple[float, float]]  # (well, field) → y, x in µm
 
 
 @dataclass(frozen=True)
@@ -69,28 +70,49 @@ def time_step(
     return Known(f"{step['time_step_s']:g} s", step["time_step_source"]), late
 
 
+def objective(vendor: VendorMetadata | None, sample: Sample) -> Known:
+    """The objective, as the microscope recorded it."""
+    if vendor is not None and vendor.objective:
+        return Known(vendor.objective, vendor.objective_source)
+    own = next((a for a in sample.acquired.values() if a.objective), None)
+    return Known(own.objective, own.source) if own else Known()
+
+
 def places(
     planes: pd.DataFrame, folder: Path, vendor: VendorMetadata | None, sample: Sample
-) -> tuple[Known, Known]:
-    """Where fields lie, and the objective."""
-    objective = Known()
-    if vendor is not None and vendor.objective:
-        objective = Known(vendor.objective, vendor.objective_source)
-    else:
-        own = next((a for a in sample.acquired.values() if a.objective), None)
-        objective = Known(own.objective, own.source) if own else objective
+) -> tuple[Known, Positions]:
+    """Where fields lie; of those whose files hold it themselves, in one well."""
     if vendor is not None and vendor.positions:
-        n = len(set(vendor.positions) & set(_place_of(planes)))
-        return Known(_placed(n, vendor.origin), vendor.positions_source), objective
+        there = set(_place_of(planes))
+        placed = {place: at for place, at in vendor.positions.items() if place in there}
+        return Known(_placed(len(placed), vendor.origin), vendor.positions_source), placed
     if any(acquired.position for acquired in sample.acquired.values()):
-        own_well, about = positions_of_one_well(planes, folder)
-        if own_well:
-            return Known(
-                f"in each file, relative to the {about.origin}: read in {len(own_well)} of "
-                f"{next(iter(own_well))[0]}",
-                about.source,
-            ), objective
-    return Known(), objective
+        placed, about = positions_of_one_well(planes, folder)
+        if placed:
+            well = next(iter(placed))[0]
+            words = f"in each file, relative to the {about.origin}: read in {len(placed)} of {well}"
+            return Known(words, about.source), placed
+    return Known(), {}
+
+
+def spacing(placed: Positions, shape: tuple[int, int], um: float | None) -> str:
+    """How far the fields of a well lie from each other, next to their size; "" where unknown.
+
+    It shows whether fields overlap, and a pixel size that is not that of the sample.
+    """
+    well = next(iter(placed), ("", 0))[0]
+    own = list(dict.fromkeys(at for place, at in placed.items() if place[0] == well))
+    if len(own) < 2 or not um:
+        return ""
+    apart = min(
+        max(abs(one[0] - other[0]), abs(one[1] - other[1]))
+        for n, one in enumerate(own)
+        for other in own[:n]
+    )
+    return (
+        f"{shape[0] * um:,.4g} × {shape[1] * um:,.4g} µm (y × x), neighbours of {well} "
+        f"{apart:,.4g} µm apart"
+    )
 
 
 def _place_of(planes: pd.DataFrame) -> list[Place]:

@@ -13,7 +13,15 @@ import pandas as pd
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.channels import Channel
 from cellpipe.inspect.find import Found
-from cellpipe.inspect.known import Known, pixel_size, places, time_step, z_step
+from cellpipe.inspect.known import (
+    Known,
+    Positions,
+    objective,
+    pixel_size,
+    places,
+    time_step,
+    z_step,
+)
 from cellpipe.inspect.sample import Sample, read_sample
 from cellpipe.readers import account, formats, manifest, ome_zarr
 from cellpipe.readers.doubles import PLACE
@@ -39,6 +47,7 @@ class Inspected:
     sizes : (rows, columns) → images of the sample
     dtypes : dtype → images of the sample
     frames : number of time points; planes_z : planes of a stack, by channel token
+    placed : (well, field) → centre (y, x) in µm, as far as they were read
     holes, missing : planes and fields that most others have (see `cellpipe.readers.holes`)
     doubles : planes for whose place there is another; double : two of them
     unreadable : path → why, of the sample
@@ -61,6 +70,7 @@ class Inspected:
     time_step: Known
     objective: Known
     positions: Known
+    placed: Positions = field(default_factory=dict)
     holes: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
     doubles: int = 0
@@ -100,7 +110,7 @@ def inspect_plate(found: Found) -> Inspected:
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
-    positions, objective = places(planes, folder, vendor, sample)
+    positions, placed = places(planes, folder, vendor, sample)
     there = planes[planes["path"] != ""]
     over = account.passed_over(found.files, planes, there, {})
     names = set(found.files.names)
@@ -118,8 +128,9 @@ def inspect_plate(found: Found) -> Inspected:
         pixel_um=scale["pixel_size_x_um"],
         z_step=z_step(scale, vendor, max(n_z.values(), default=1)),
         time_step=step,
-        objective=objective,
+        objective=objective(vendor, sample),
         positions=positions,
+        placed=placed,
         holes=missing_planes(planes, sorted(set(planes["channel"])), n_t, n_z),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),

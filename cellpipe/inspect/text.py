@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 
 from cellpipe.inspect.channels import nuclei
 from cellpipe.inspect.disk import Disk
-from cellpipe.inspect.known import Known
+from cellpipe.inspect.known import Known, spacing
 from cellpipe.inspect.plate import Inspected
 from cellpipe.readers import account
 from cellpipe.readers.numbers import listed
@@ -36,6 +36,7 @@ def lines(plate: Inspected, disk: Disk | None, named: str | None = None) -> list
         _value("pixel size", plate.pixel_size),
         *([_value("z step", plate.z_step)] if max(plate.planes_z.values()) > 1 else []),
         *([_value("time step", plate.time_step)] if plate.frames > 1 else []),
+        *_field_size(plate),
         _value("positions", plate.positions),
         _value("objective", plate.objective),
         *_files(plate),
@@ -110,6 +111,12 @@ def _sizes(plate: Inspected) -> str:
     kinds = _shares(plate.dtypes)
     of = "images" if plate.format.in_place else "files"
     return f"{sizes} px (y × x), {kinds} ({of} opened: {sum(plate.sizes.values())})"
+
+
+def _field_size(plate: Inspected) -> list[str]:
+    usual = plate.sizes.most_common(1)
+    words = spacing(plate.placed, usual[0][0], plate.pixel_um) if usual else ""
+    return [_line("field size", words)] if words else []
 
 
 def _shares(counts: Mapping[Hashable, int] | Mapping[str, int]) -> str:
