@@ -105,8 +105,9 @@ def _in_place(folder: Path) -> list[Path]:
             )
     inner = _folders(folder)
     inner += [below for one in inner[:MANY] if not _is_zarr(one) for below in _folders(one)][:MANY]
-    plates = [each for each in inner if "plate" in attributes(each)]
-    images = [each for each in inner if "multiscales" in attributes(each)]
+    zarr = [each for each in inner if _is_zarr(each)]
+    plates = [each for each in zarr if "plate" in attributes(each)]
+    images = [each for each in zarr if "multiscales" in attributes(each)]
     if "multiscales" in attributes(folder):
         images = [folder]
     if images and not plates:
@@ -115,12 +116,18 @@ def _in_place(folder: Path) -> list[Path]:
 
 
 def _is_zarr(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in ("zarr.json", ".zattrs", ".zgroup"))
+    try:
+        return any((folder / name).is_file() for name in ("zarr.json", ".zattrs", ".zgroup"))
+    except OSError:  # of another account, say: reported where its files are listed
+        return False
 
 
 def _folders(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:  # of a million files: no `Path` for each
-        names = [e.name for e in entries if e.is_dir() and not is_system(e.name)]
+    try:
+        with os.scandir(folder) as entries:  # of a million files: no `Path` for each
+            names = [e.name for e in entries if e.is_dir() and not is_system(e.name)]
+    except OSError:
+        return []
     return [folder / name for name in sorted(names)]
 
 
