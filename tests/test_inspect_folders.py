@@ -233,6 +233,15 @@ def test_an_ome_zarr_image_without_a_plate(tmp_path: Path) -> None:
     assert "without the metadata of a plate" in refused(tmp_path / "image.zarr").seen
 
 
+def test_other_plates_next_to_ome_zarr_are_found(zarr_plate: Path) -> None:
+    metaxpress(zarr_plate.parent / "raw")
+    zarr(zarr_plate.parent / "image.zarr", multiscales=[])
+    found = find_plates(zarr_plate.parent)
+    assert [one.format.name for one in found] == ["ome-zarr", "imagexpress"]
+    shutil.rmtree(zarr_plate)
+    assert folders(find_plates(zarr_plate.parent), zarr_plate.parent) == ["raw"]
+
+
 def test_every_plate_of_a_folder_has_its_own_wells(tmp_path: Path) -> None:
     harmony(tmp_path / "a")
     cellvoyager(tmp_path / "b")

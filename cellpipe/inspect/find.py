@@ -59,11 +59,23 @@ def find_plates(
     _refuse_no_folder(folder)
     if layout is not None:
         formats.refuse_unknown_layout(layout, [])
-    if layout in (None, "ome-zarr") and (plates := _in_place(folder)):
-        return [Found(plate, BY_NAME["ome-zarr"], Files(plate)) for plate in plates]
-    if layout == "ome-zarr":
-        refuse_nothing(find_files(folder, follow_links))
-    return _below(folder, layout, follow_links, columns, _too_low(folder))
+    plates, images = _in_place(folder) if layout in (None, "ome-zarr") else ([], [])
+    found = [Found(plate, BY_NAME["ome-zarr"], Files(plate)) for plate in plates]
+    if found and layout is None:
+        for other in _without_zarr(folder, plates):
+            if formats.recognised(thinned(find_files(other, follow_links))):
+                found += _below(other, None, follow_links, columns, [])
+    if found:
+        return found
+    if layout != "ome-zarr":
+        try:
+            return _below(folder, layout, follow_links, columns, _too_low(folder))
+        except BadConfig:
+            if not images:
+                raise
+    if images:
+        refuse_several_images(folder, images)
+    refuse_nothing(find_files(folder, follow_links))
 
 
 def _refuse_no_folder(folder: Path) -> None:
@@ -91,10 +103,13 @@ def _refuse_no_folder(folder: Path) -> None:
 # ---- OME-Zarr, whose chunks are not listed
 
 
-def _in_place(folder: Path) -> list[Path]:
-    """OME-Zarr plates: the folder itself, or those in it. Raises BadConfig for a part of one."""
+def _in_place(folder: Path) -> tuple[list[Path], list[Path]]:
+    """OME-Zarr plates: the folder itself, or those in it; and images that no plate holds.
+
+    Raises BadConfig for a part of a plate.
+    """
     if "plate" in attributes(folder):
-        return [folder]
+        return [folder], []
     for above in list(folder.resolve().parents)[:DEEPEST_ZARR]:
         if "plate" in attributes(above):
             part = folder.resolve().relative_to(above)
@@ -108,11 +123,13 @@ def _in_place(folder: Path) -> list[Path]:
     zarr = [each for each in inner if _is_zarr(each)]
     plates = [each for each in zarr if "plate" in attributes(each)]
     images = [each for each in zarr if "multiscales" in attributes(each)]
-    if "multiscales" in attributes(folder):
-        images = [folder]
-    if images and not plates:
-        refuse_several_images(folder, images)
-    return plates
+    return plates, [folder] if "multiscales" in attributes(folder) else images
+
+
+def _without_zarr(folder: Path, plates: Sequence[Path]) -> list[Path]:
+    """Folders in `folder` that neither are OME-Zarr nor hold one of the plates."""
+    others = [each for each in _folders(folder) if folder not in plates and not _is_zarr(each)]
+    return [each for each in others if not any(plate.is_relative_to(each) for plate in plates)]
 
 
 def _is_zarr(folder: Path) -> bool:
