@@ -188,6 +188,7 @@ def test_an_unknown_layout_is_answered_with_the_nearest(tmp_path: Path) -> None:
 def test_a_layout_that_the_files_do_not_have_is_answered_with_theirs(tmp_path: Path) -> None:
     fault = refused(harmony(tmp_path / "P"), layout="cytation")
     assert fault.do.startswith("write 'phenix' as the layout")
+    assert "leave --layout out" in refused(tmp_path / "P", layout="ome-zarr").do
 
 
 # ---- OME-Zarr

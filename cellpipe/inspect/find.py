@@ -75,7 +75,11 @@ def find_plates(
                 raise
     if images:
         refuse_several_images(folder, images)
-    refuse_nothing(find_files(folder, follow_links))
+    raise BadConfig(
+        seen=f"no OME-Zarr plate in {folder}",
+        wanted="a folder with the metadata of a plate (NGFF 0.4 or 0.5)",
+        do="name the .zarr folder of a plate, or leave --layout out",
+    )
 
 
 def _refuse_no_folder(folder: Path) -> None:
