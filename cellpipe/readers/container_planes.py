@@ -13,7 +13,16 @@ from cellpipe.errors import BadConfig, CellpipeError, Unreachable
 from cellpipe.readers import ONLY
 from cellpipe.readers.container_wells import Named, places
 from cellpipe.readers.containers import MODULES, Contents, View, contents_of
-from cellpipe.readers.files import NO_WELL, OTHER_FORMAT, UNUSABLE, Files, find_files, suffix
+from cellpipe.readers.files import (
+    NO_WELL,
+    OTHER_FORMAT,
+    OTHER_LAYOUT,
+    UNUSABLE,
+    Files,
+    NoPlanes,
+    find_files,
+    suffix,
+)
 from cellpipe.readers.times import uneven
 
 MAX_NOTES = 3  # files that are named for the same kind of note
@@ -74,10 +83,10 @@ def _read_all(layout: str, files: Files) -> tuple[dict[str, Contents], list[Cell
 
 
 def _no_file(layout: str, folder: Path) -> BadConfig:
-    return BadConfig(
+    return NoPlanes(
         seen=f"no .{layout} file in {folder}",
         wanted=f"the folder that holds the .{layout} files of the plate",
-        do="correct 'images' or the layout in the sheet of plates",
+        do=OTHER_LAYOUT,
     )
 
 

@@ -16,11 +16,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe.errors import BadConfig, Unreachable
+from cellpipe.errors import Unreachable
 from cellpipe.files.reach import reached
 from cellpipe.readers import ONLY
 from cellpipe.readers.container_wells import natural
-from cellpipe.readers.files import LABELS, NOT_NAMED, UNUSABLE, Files, find_files
+from cellpipe.readers.files import (
+    LABELS,
+    NOT_NAMED,
+    OTHER_LAYOUT,
+    UNUSABLE,
+    Files,
+    NoPlanes,
+    find_files,
+)
 from cellpipe.readers.numbers import frames_of
 from cellpipe.wells import LEAST_COLUMNS, well_at
 
@@ -41,10 +49,10 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
     files = files or find_files(folder)
     found = {path: match for path in files.images if (match := _IMAGE.fullmatch(path))}
     if not found:
-        raise BadConfig(
+        raise NoPlanes(
             seen=f"no image such as 01/t000.tif in {folder}",
             wanted="the folder of a data set of the Cell Tracking Challenge",
-            do="correct 'images' or the layout in the sheet of plates",
+            do=OTHER_LAYOUT,
         )
     sets = sorted({match["set"] for match in found.values()}, key=natural)
     wells = {name: well_at(*_place(number)) for number, name in enumerate(sets)}

@@ -20,7 +20,14 @@ import pandas as pd
 from cellpipe.errors import BadConfig
 from cellpipe.files.written_tables import WrittenTable, read_written
 from cellpipe.readers import ONLY
-from cellpipe.readers.files import CORRECTION, NOT_LISTED, Files, find_files
+from cellpipe.readers.files import (
+    CORRECTION,
+    NOT_LISTED,
+    OTHER_LAYOUT,
+    Files,
+    NoPlanes,
+    find_files,
+)
 from cellpipe.readers.numbers import frames_of, planes_of
 from cellpipe.wells import row_name, well_name
 
@@ -88,14 +95,14 @@ def _only_table(folder: Path, files: Files) -> str:
     """The table of a folder; one that adds images of illumination lists the same images."""
     tables = _tables(files)
     plain = [name for name in tables if not _ILLUMINATION.search(name)] or tables
-    if len(plain) != 1:
+    wanted = "one load_data.csv, as CellProfiler reads it"
+    if not plain:
+        raise NoPlanes(seen=f"no table of images in {folder}", wanted=wanted, do=OTHER_LAYOUT)
+    if len(plain) > 1:
         raise BadConfig(
-            seen=f"{len(plain)} tables of images in {folder}"
-            + (f" ({', '.join(plain[:3])})" if plain else ""),
-            wanted="one load_data.csv, as CellProfiler reads it",
-            do="name the folder of one plate in the sheet of plates, or remove the other tables"
-            if plain
-            else "correct 'images' or the layout in the sheet of plates",
+            seen=f"{len(plain)} tables of images in {folder} ({', '.join(plain[:3])})",
+            wanted=wanted,
+            do="name the folder of one plate in the sheet of plates, or remove the other tables",
         )
     return plain[0]
 
