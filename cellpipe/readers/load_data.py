@@ -42,8 +42,8 @@ _COLUMNS = ["path", "well", "field", "t", "channel", "z", "page"]
 
 
 def recognise(files: Files) -> int:
-    """The tables of a listing: a table that a program wrote is stronger than names of images."""
-    return len(_tables(files))
+    """The tables of a listing that has images: names that hold everything come before them."""
+    return len(_tables(files)) if any(files.images) else 0
 
 
 def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
@@ -79,6 +79,12 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
         )  # fmt: skip
     planes = pd.concat(parts, ignore_index=True)
     planes = planes[planes["path"].notna()]  # a row without this channel
+    if not (planes["path"] != "").any():
+        raise BadConfig(
+            seen=f"{folder / table} lists {len(planes)} image(s), and none of them is there",
+            wanted="the images, below the folder of the table",
+            do="copy them from where the table was written",
+        )
     frames, notes = frames_of(planes["t"])
     planes = planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]))
     planes.loc[planes["path"] == "", "page"] = ONLY
