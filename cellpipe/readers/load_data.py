@@ -42,8 +42,8 @@ _COLUMNS = ["path", "well", "field", "t", "channel", "z", "page"]
 
 
 def recognise(files: Files) -> int:
-    """The tables of a listing that has images: names that hold everything come before them."""
-    return len(_tables(files)) if any(files.images) else 0
+    """The tables of a listing: names of images that hold everything are more, and come first."""
+    return len(_tables(files))
 
 
 def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
