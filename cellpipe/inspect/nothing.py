@@ -58,7 +58,7 @@ def refuse_nothing(files: Files) -> NoReturn:
         f"'{images[0]}'",
         wanted="names with wells, as of one of: " + ", ".join(formats.BY_NAME),
         do="list the files in a manifest.csv next to them (path, well, field, channel …), or "
-        "describe the names by a pattern under 'layouts' in a config (config/README.md)",
+        "describe the names by a pattern, 'layouts.<name>.pattern' in the config",
     )
 
 
