@@ -116,5 +116,5 @@ def test_a_real_table_lists_the_images_of_the_export(real_data: Path) -> None:
     own = planes.set_index("channel")["path"]
     assert own["OrigRNA"] == "images/r01c01f01p01-ch3sk1fk1fl1.tiff"
     assert (planes["well"] == "A01").all()
-    with pytest.raises(BadConfig, match=r"lists 7 image\(s\), and none of them is there"):
+    with pytest.raises(BadConfig, match=r"names 7 image\(s\), and none of them is there"):
         list_planes(real_data / "hcs-harmony/pe2loaddata-v7")

@@ -81,7 +81,7 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
     planes = planes[planes["path"].notna()]  # a row without this channel
     if not (planes["path"] != "").any():
         raise BadConfig(
-            seen=f"{folder / table} lists {len(planes)} image(s), and none of them is there",
+            seen=f"{folder / table} names {len(planes)} image(s), and none of them is there",
             wanted="the images, below the folder of the table",
             do="copy them from where the table was written",
         )
