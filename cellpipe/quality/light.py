@@ -31,7 +31,7 @@ def uneven_light(
     for channel in inspection.get("channels", []):
         if f"{channel}_mean" not in cells:
             continue
-        quarters = brightest_to_darkest(cells, channel, tables.get("fields"))
+        quarters = brightest_to_darkest(cells, channel)
         if quarters is None:
             continue
         ratio, error, n = quarters
@@ -48,27 +48,21 @@ def uneven_light(
         }
 
 
-def brightest_to_darkest(
-    cells: pd.DataFrame, channel: str, fields: pd.DataFrame | None = None
-) -> tuple[float, float, int] | None:
+def brightest_to_darkest(cells: pd.DataFrame, channel: str) -> tuple[float, float, int] | None:
     """Intensity of objects in the brightest quarter of the field over that in the darkest.
 
     Returns the ratio, the standard error of the logarithm of one of the 16 parts, and the number of
     objects; None where a part has too few.
 
-    cells : rows with well, field, t, y_um, x_um and <channel>_mean
-    fields : rows with <channel>_background of each frame, which is taken off
+    cells : rows with well, field, t, y_um, x_um and <channel>_mean. The offset of the camera is in
+        it, so that the light differs by more than the ratio
     """
     frame = ["well", "field", "t"]
     rows = cells[[*frame, "y_um", "x_um", f"{channel}_mean"]].dropna()
+    rows = rows[rows[f"{channel}_mean"] > 0]
     level = rows[f"{channel}_mean"]
-    background = f"{channel}_background"
-    if fields is not None and background in fields:
-        level = level - rows[frame].merge(fields, how="left", on=frame)[background].to_numpy()
-    rows = rows.assign(_level=level)
-    rows = rows[rows["_level"] > 0]
-    usual = rows.groupby(frame)["_level"].transform("median")
-    own = np.log(rows["_level"] / usual)
+    usual = level.groupby([rows[name] for name in frame]).transform("median")
+    own = np.log(level / usual)
     y, x = (_part(rows[name].to_numpy(float)) for name in ("y_um", "x_um"))
     groups = own.groupby(PARTS * y + x)
     counts, medians = groups.size(), groups.median()

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def read_profiles(images: Path, first: Mapping[str, str]) -> Profiles:
         for read in (_harmony, _cellvoyager):
             try:
                 profile = read(images, Path(path))
-            except (OSError, ValueError, BadImage, xml_text.BadXml) as fault:
+            except (OSError, ValueError, BadImage, ElementTree.ParseError) as fault:
                 notes.append(f"{channel}: {fault.seen if isinstance(fault, BadImage) else fault}")
                 continue
             if profile is not None:
@@ -87,8 +88,6 @@ def _harmony(images: Path, file: Path) -> InstrumentProfile | None:
 
 def _harmony_profiles(index: Path) -> dict[str, str]:
     """Channel → text of its FlatfieldProfile."""
-    from xml.etree import ElementTree
-
     found = {}
     with open(index, "rb") as opened:
         xml_text.refuse_entities(opened.read(4096))
