@@ -69,7 +69,7 @@ os.environ.update(CELLPIPE_DURABLE=str(int(config["durable"])))  # of jobs
 PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
 KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
-CORRECTED = config["correct"]["method"] != "off"
+CORRECTED = {"off"} != {config["correct"][name] for name in ("method", "over_time")}
 DENOISE_ON_THE_WAY = (
     {**config["denoise"], "method": "off"} if KEEP_DENOISED else config["denoise"]
 )

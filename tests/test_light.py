@@ -1,4 +1,4 @@
-"""Planted light comes back; what is no light is not taken for it; what cannot be judged is named."""
+"""Planted light comes back; what is no light is not taken for it, or named as not judged."""
 
 from __future__ import annotations
 

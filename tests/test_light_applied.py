@@ -1,4 +1,4 @@
-"""Images are corrected on their way, whole or by block; those that are not are left as they were."""
+"""Images are corrected on their way, whole or by block; others are left as they were."""
 
 from __future__ import annotations
 
@@ -137,9 +137,8 @@ def test_uneven_light_is_warned_of_with_the_option_that_corrects_it(
     assert len(rows) == warned
     if rows:
         assert "'correct.method'" in rows[0]["do"]
-        assert re.search(
-            r" 1\.[34]\d times", rows[0]["seen"]
-        )  # of quarters, which are less far apart than edges
+        # quarters are less far apart than edges
+        assert re.search(r" 1\.[34]\d times", rows[0]["seen"])
 
 
 def test_few_or_dim_objects_are_no_evidence() -> None:

@@ -57,7 +57,7 @@ def divide(images: np.ndarray, flat: np.ndarray, dark_level: float, top: float) 
     means = np.full((2 * len(images), PLACES), np.nan)
     pixels = np.zeros((2 * len(images), PLACES))
     for i, image in enumerate(images):
-        dark, bright = _parts((image - dark_level) / flat)
+        dark, bright = parts_of((image - dark_level) / flat)
         over = image >= top
         if over.sum() > 0.02 * max(bright.sum(), 1):
             # without its saturated pixels it would be too dim where light is bright
@@ -79,7 +79,7 @@ def _places(shape: tuple[int, ...]) -> np.ndarray:
     return y[:, None] * GRID + x
 
 
-def _parts(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def parts_of(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Masks (Y, X) of the dark and of the bright part; an image without parts is all dark.
 
     Pixels at the rim of the bright part, which hold light of both, are in neither.

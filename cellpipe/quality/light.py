@@ -1,6 +1,6 @@
 """Objects that measure brighter in one part of the field than in another: uneven light.
 
-    log intensity of each object, less the median of its frame ──► medians of 4 × 4 parts of the field
+    log intensity of each object, less the median of its frame ──► medians of 4 × 4 parts
 
 Where a cell lies in the field has nothing to do with what it is, so what parts of the field differ
 by is light: illumination, or what the optics let through.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cellpipe.correct.bleaching import over_time
 from cellpipe.correct.decide import FEWEST_FIELDS, judged
 from cellpipe.correct.light import ChannelLight, Light
-from cellpipe.correct.sample import Frame, groups_of, level_for, sampled, small
+from cellpipe.correct.sample import Frame, groups_of, level_for, sampled, small, spread
 from cellpipe.correct.vendor import from_instrument
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.plate.plate import Plate
@@ -18,6 +21,7 @@ from cellpipe.readers.light_profiles import Profiles
 from cellpipe.run.frames.project import project_frame
 
 Options = Mapping[str, Any]
+MOVIES, TIMES = 16, 48  # fields, and frames of each, that fading is found from
 
 
 def find_light(
@@ -49,27 +53,67 @@ def find_light(
             wanted="a Harmony index with FlatfieldProfile, or SC_ images of a CellVoyager",
             do="set 'correct.method' to auto or estimate, or to 'off' for this plate",
         )
-    chosen = sampled(frames, options["fields"], seed)
-    images = read_small(plate, chosen) if method != "vendor" else {}
+    chosen = [] if method == "off" else sampled(frames, options["fields"], seed)
+    images = read_small(plate, chosen)
     used = [frame for frame in chosen if frame in images]
     groups, n_fields = groups_of(used, FEWEST_FIELDS), len({frame[:2] for frame in used})
     lights = {}
     for c, channel in enumerate(plate.channels):
-        profile = profiles.by_channel.get(channel)
         own = np.stack([images[frame][c] for frame in used]) if used else np.zeros((0, 1, 1))
-        known = {"method": method, "seed": seed, "dark_level": options["dark_level"]}
-        if profile is not None and method in ("auto", "vendor"):
-            light = from_instrument(channel, profile, own, groups, n_fields, **known)
-            if light.applied or method == "vendor" or profile.light is None:
-                lights[channel] = light
-                continue
-        if method == "vendor":
-            why = f"the instrument wrote no profile of it {profiles.words}".strip()
-            lights[channel] = ChannelLight(channel, why=why)
-            continue
-        top = saturated_from(figures, channel)
-        lights[channel] = judged(channel, own, groups, n_fields, top=top, **known)
+        given = {**options, "seed": seed, "top": saturated_from(figures, channel)}
+        lights[channel] = _of_channel(channel, own, groups, n_fields, profiles, given)
+    if options["over_time"] != "off":
+        lights = _over_time(plate, frames, lights, seed)
     return Light(lights)
+
+
+def _of_channel(
+    channel: str,
+    images: np.ndarray,
+    groups: Sequence[str],
+    n_fields: int,
+    profiles: Profiles,
+    given: Options,
+) -> ChannelLight:
+    """The light of one channel, by the first source that the method of the config allows."""
+    profile, method = profiles.by_channel.get(channel), given["method"]
+    known = {name: given[name] for name in ("method", "seed", "dark_level")}
+    if method == "off":
+        return ChannelLight(channel, why="'correct.method' is off")
+    stated = None
+    if profile is not None and method in ("auto", "vendor"):
+        stated = from_instrument(channel, profile, images, groups, n_fields, **known)
+        if stated.applied or profile.light is None:
+            return stated
+    if method == "vendor":
+        why = f"the instrument wrote no profile of it {profiles.words}".strip()
+        return ChannelLight(channel, why=why)
+    found = judged(channel, images, groups, n_fields, top=given["top"], **known)
+    return found if stated is None else replace(found, why=f"{found.why}; {stated.why}")
+
+
+def _over_time(
+    plate: Plate, frames: Sequence[Frame], lights: Mapping[str, ChannelLight], seed: int
+) -> dict[str, ChannelLight]:
+    """The lights with how channels fade over the movies of a plate."""
+    good = Counter(frame[:2] for frame in frames)
+    n_t = max((plate.fields[place].size("t") for place in good), default=1)
+    whole = [place for place, n in good.items() if n == n_t]
+    chosen = sorted({frame[:2] for frame in sampled([(*p, 0) for p in whole], MOVIES, seed)})
+    times = spread(range(n_t), TIMES)
+    images = read_small(plate, [(*place, t) for place in chosen for t in times])
+    movies = [place for place in chosen if all((*place, t) in images for t in times)]
+    found = {}
+    for c, (channel, own) in enumerate(lights.items()):
+        shown = [np.stack([images[*place, t][c] for t in times]) for place in movies]
+        if own.applied and shown:
+            light = own.light(shown[0].shape[1:])
+            shown = [(each - own.dark_level) / light + own.dark_level for each in shown]
+        fading = over_time(shown, times, n_t)
+        found[channel] = replace(
+            own, gain=fading.gain.tolist(), offset=fading.offset.tolist(), over_time=fading.words
+        )
+    return found
 
 
 def read_small(plate: Plate, frames: Iterable[Frame]) -> dict[Frame, np.ndarray]:
@@ -108,7 +152,7 @@ def sentences(light: Light) -> list[str]:
 
 def sentence(own: ChannelLight) -> str:
     """Whether a channel is corrected, why, how strong, from what."""
-    state = "corrected" if own.applied else "not corrected"
+    state = "corrected" if own.applied else "not corrected"  # over the field
     parts = [f"light of {own.channel}: {state}: {own.why}"]
     if own.known:
         parts.append(f"brightest to darkest place {own.ratio:.2f}")
