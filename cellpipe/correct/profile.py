@@ -35,6 +35,7 @@ CUT = 4.0  # standard deviations from which on a place of an image has no say
 LEAST_NOISE = 2e-3  # relative; less would let one part decide alone
 FULL = 0.1  # of a place: more pixels than that make its mean hardly better
 COVERED = 0.02  # of the field: a smaller part shows no light
+FEW_PLACES = PLACES / 8  # full ones of all images: of fewer the light is not known
 HALVES = 4  # ways of dividing the fields in two
 _GOLDEN = (5**0.5 - 1) / 2
 
@@ -145,7 +146,7 @@ def _biweight(scaled: np.ndarray) -> np.ndarray:
 def _dark_level(fit: Fit, parts: Parts) -> tuple[float, bool]:
     """The offset at which dark and bright parts show the same light; 0, False if they cannot."""
     halves = [parts.of(parts.bright == kind) for kind in (False, True)]
-    if any(_logarithms(half, 0.0)[1].sum() < PLACES for half in halves):
+    if any(_logarithms(half, 0.0)[1].sum() < FEW_PLACES for half in halves):
         return 0.0, False
 
     def apart(dark_level: float) -> float:
