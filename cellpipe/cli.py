@@ -65,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         "Options are those of `snakemake`; further ones are handed to the probe. Exit status 2 if "
         "the probe fails.",
     )
-    planned.add_argument("--configfile", nargs="+", type=Path, default=[])
+    planned.add_argument(
+        "--configfile", nargs="+", type=Path, default=[], help="of the run; -: standard input"
+    )
     planned.add_argument("--config", nargs="+", default=[], metavar="KEY=VALUE")
     planned.add_argument("--cores", "-c", help="of the run (default: those of the profile)")
     planned.add_argument("--jobs", "-j", help="at once, on a cluster")

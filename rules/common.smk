@@ -1,6 +1,7 @@
 """What rules share: the checked config, the sheet of plates, and where inputs lie."""
 
 import atexit
+import json
 import os
 import sys
 from functools import cache
@@ -47,8 +48,9 @@ try:
     sheets.refuse_odd_paths({"cellpipe itself": SOURCE}, odd="{}:")
     # as rules write it; in the checked config, where it lies
     RESULTS = config.get("results", "results")
+    GIVEN = {**config, "results": placed(RESULTS)}
     config, SHEET = checked_run(
-        {**config, "results": placed(RESULTS)},
+        GIVEN,
         files=workflow.configfiles,
         schemas=SOURCE / "config/schemas",
         names=workflow.is_main_process,
@@ -417,18 +419,17 @@ def steps(plate):
 
 
 def words_of_plan(wildcards, resources):
-    """Arguments of `cellpipe plan`: config and machine of this run, profiles read already."""
-    words = ["--workflow-profile", "none", "--configfile", *workflow.configfiles]
-    if workflow.config_settings.config_args:
-        words += ["--config", *workflow.config_settings.config_args]
+    """Arguments of `cellpipe plan` for the machine of this run; profiles are read already."""
+    words = ["--workflow-profile", "none"]
     # what jobs get that ask for nothing, as this one
-    words += ["--default-resources", f"mem_mb={resources.mem_mb}"]
+    if "mem_mb" in resources.keys():
+        words += ["--default-resources", f"mem_mb={resources.mem_mb}"]
     if workflow.non_local_exec:
         words += ["--executor", "cluster", "--jobs", workflow.nodes]
     else:
-        shared = workflow.global_resources.items()
-        words += ["--cores", CORES, "--resources"]
-        words += [f"{name}={there.value}" for name, there in shared if name[0] != "_"]
+        there = {k: v for k, v in workflow.global_resources.items() if k[0] != "_"}
+        words += ["--cores", CORES] + ["--resources"] * bool(there)
+        words += [f"{name}={resource.value}" for name, resource in there.items()]
     return [str(word) for word in words]
 
 

@@ -17,5 +17,8 @@ rule plan:
     params:
         python=sys.executable,
         words=words_of_plan,
+        # as it is here, also in a module, whose config may lie in no file
+        config=json.dumps(GIVEN),
     shell:
-        "{params.python:q} -m cellpipe plan {params.words:q} 2>&1 | tee {log:q}"
+        "{params.python:q} -m cellpipe plan --configfile - {params.words:q} "
+        "<<< {params.config:q} 2>&1 | tee {log:q}"

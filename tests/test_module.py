@@ -8,6 +8,8 @@ mine/
 
 from __future__ import annotations
 
+import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -85,6 +87,17 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, str]:
     code, printed = run_forked(snakemake(folder), folder)
     assert code == 0, printed
     return run, printed
+
+
+def test_the_costs_of_a_module_are_forecast_with_its_config(mine: tuple[Run, str]) -> None:
+    folder = mine[0].folder
+    code, printed = run_forked([*snakemake(folder), "-n", "-p", "cellpipe_plan"], folder)
+    assert code == 0, printed
+    command = next(line for line in printed.splitlines() if "cellpipe plan" in line)
+    words = shlex.split(command)
+    config = json.loads(words[words.index("<<<") + 1])
+    assert words[words.index("--configfile") + 1] == "-"
+    assert config == {**PLATE, "results": "below/results"}
 
 
 def test_a_foreign_workflow_runs_to_the_end(mine: tuple[Run, str]) -> None:

@@ -15,11 +15,17 @@ from cellpipe.run.costs import read_costs
 
 
 def plan(run: Run, *words: str, **changes: object) -> subprocess.CompletedProcess[str]:
-    config = run.folder / "plan.yaml"
-    config.write_text(yaml.safe_dump(with_changes(run.config, changes), sort_keys=False))
-    command = [sys.executable, "-m", "cellpipe", "plan", "--configfile", str(config), *words]
-    environment = {**quiet_environment(), "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=run.folder, env=environment, capture_output=True, text=True)
+    """The config goes in by the standard input, as the workflow hands it on."""
+    config = yaml.safe_dump(with_changes(run.config, changes), sort_keys=False)
+    command = [sys.executable, "-m", "cellpipe", "plan", "--configfile", "-", *words]
+    return subprocess.run(
+        command,
+        cwd=run.folder,
+        env={**quiet_environment(), "PYTHONPATH": str(ROOT)},
+        input=config,
+        capture_output=True,
+        text=True,
+    )
 
 
 @pytest.mark.slow

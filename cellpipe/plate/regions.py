@@ -63,7 +63,19 @@ def _gather(labels: Plane, rows: np.ndarray, columns: np.ndarray, out: np.ndarra
     for a, b in itertools.product(_within(rows), _within(columns)):
         y, x = rows[a], columns[b]
         block = np.asarray(labels[y[0] : y[-1] + 1, x[0] : x[-1] + 1])
-        out[a, b] = block[np.ix_(y - y[0], x - x[0])]
+        steps = [_even_step(places) for places in (y, x)]
+        # a view of slices is several times as fast as an index of rows and columns
+        out[a, b] = (
+            block[:: steps[0], :: steps[1]] if all(steps) else block[np.ix_(y - y[0], x - x[0])]
+        )
+
+
+def _even_step(places: np.ndarray) -> int:
+    """The step between ascending positions; 0 where they are not evenly spaced."""
+    if len(places) < 2:
+        return 1
+    steps = np.diff(places)
+    return int(steps[0]) if (steps == steps[0]).all() else 0
 
 
 def _within(places: np.ndarray) -> Iterator[slice]:

@@ -23,14 +23,20 @@ from cellpipe.run.plan.forecast import forecast_plate, together
 from cellpipe.run.plan.machine import read_machine
 from cellpipe.run.plan.probe import probe
 
+STANDARD_INPUT = Path("-")
+
 
 def plan(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Probe, forecast, print and write; `words` are further arguments of Snakemake.
 
     Raises CellpipeError for a fault of the config, and for a probe that failed.
     """
-    config = written_config(options.configfile, options.config)
-    checked, rows = checked_run(config, files=options.configfile, say=_say)
+    files = options.configfile or [Path("config/config.yaml")]
+    if files == [STANDARD_INPUT]:  # from the workflow, which has read the files
+        config, files = yaml.safe_load(sys.stdin.read()), []
+    else:
+        config = written_config(files, options.config)
+    checked, rows = checked_run(config, files=files, say=_say)
     rows = {plate: rows[plate] for plate in _asked(options.plate, rows)}
     machine = read_machine(
         options.profile,
@@ -72,7 +78,7 @@ def written_config(files: Sequence[Path], pairs: Sequence[str]) -> dict[str, Any
     Raises BadConfig for a file that cannot be read, and a word that is no pair.
     """
     config: dict[str, Any] = {}
-    for path in files or [Path("config/config.yaml")]:
+    for path in files:
         _update(config, read_yaml(path))
     for pair in pairs:
         key, equals, value = pair.partition("=")
