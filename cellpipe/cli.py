@@ -1,5 +1,6 @@
-"""The command `cellpipe`: check a config, plan a run, run it, verify results and repair them.
+"""The command `cellpipe`: inspect images, check a config, plan a run, run it, verify results.
 
+cellpipe inspect FOLDER             what a microscope wrote, and a config that runs it
 cellpipe check my.yaml              every option and name, of a run or of a training
 cellpipe run --configfile my.yaml   snakemake with cellpipe's Snakefile, and with its arguments
 cellpipe plan --configfile my.yaml  what a run will cost, from a probe of a few fields
@@ -17,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.run.job import stopped
@@ -49,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
         help="run the workflow: arguments are those of snakemake (`cellpipe run --help`)",
     )
     run.set_defaults(run=_run)
+    _add_inspect(commands)
     check = commands.add_parser(
         "check",
         help="check a config, its sheet of plates and every name in them, without a run",
@@ -94,6 +97,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     verify.set_defaults(run=_verify)
     return parser
+
+
+def _add_inspect(commands: Any) -> None:
+    parser = commands.add_parser(
+        "inspect",
+        help="report what is in a folder of images, without a config; --write makes one",
+        description="Report format, wells, fields, channels, sizes and units of one or more "
+        "plates, each with where it was read, and what is missing. No config is needed. Exit "
+        "status 2 if there is nothing to read.",
+    )
+    parser.add_argument(
+        "folder", type=Path, help="what the microscope wrote, of one or more plates"
+    )
+    parser.add_argument("--layout", metavar="NAME", help="of config/README.md; default: recognised")
+    parser.add_argument("--nuclei", metavar="CHANNEL", help="the channel that shows nuclei")
+    parser.add_argument(
+        "--columns", type=int, help="of the plate, where wells are running numbers: 12, 24 or 48"
+    )
+    parser.add_argument(
+        "--follow-links", action="store_true", help="to folders, and out of the folder"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="FOLDER", help="write a config and a sheet of plates there"
+    )
+    parser.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="write pictures there (default: where --write goes)",
+    )
+    parser.set_defaults(run=_inspect)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from cellpipe.inspect.command import inspect
+
+    return inspect(options)
 
 
 def _run(options: argparse.Namespace) -> int:

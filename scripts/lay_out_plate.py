@@ -7,6 +7,7 @@ from cellpipe.files.publish import publish_text
 from cellpipe.plate.lay_out import lay_out
 from cellpipe.plate.metadata_record import note_metadata
 from cellpipe.plate.plate import Plate
+from cellpipe.readers.flat import flat_copy
 from cellpipe.run.blocks import Cut
 from cellpipe.run.job import speaking
 
@@ -14,10 +15,6 @@ with speaking(snakemake):
     options = snakemake.params
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     if options.own_pixels:
-        from cellpipe.readers.manifest import (
-            flat_copy,  # brings pandas, which no other layout needs
-        )
-
         inspection = flat_copy(inspection)
     own = {channel: spec["color"] for channel, spec in options.channels.items()}
     lay_out(

@@ -1,4 +1,4 @@
-"""Write the pages of options in docs/ from the schemas (make options)."""
+"""Write the pages of options in docs/ from the schemas, and the list of layouts (make options)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ from pathlib import Path
 
 from cellpipe.config.files import load_schema
 from cellpipe.config.options import table
+from cellpipe.readers import formats
 
 ROOT = Path(__file__).parents[1]
+LAYOUTS = (
+    "<!-- Made by `make options` from cellpipe/readers/formats.py; changes belong there. -->\n\n",
+    "\n\n<!-- End of the layouts. -->",
+)
 NOTE = "<!-- Made by `make options` from {}; changes belong there. -->"
 TIERS = """\
 | tier | |
@@ -46,8 +51,16 @@ def page(name: str) -> str:
     return "\n".join(parts)
 
 
+def with_layouts(text: str) -> str:
+    """A text with its list of layouts as it must be."""
+    before, rest = text.split(LAYOUTS[0])
+    return before + LAYOUTS[0] + formats.table() + LAYOUTS[1] + rest.split(LAYOUTS[1])[1]
+
+
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__).parse_args()
     for name in PAGES:
         (ROOT / "docs").mkdir(exist_ok=True)
         (ROOT / "docs" / name).write_text(page(name), encoding="utf-8")
+    readme = ROOT / "config" / "README.md"
+    readme.write_text(with_layouts(readme.read_text(encoding="utf-8")), encoding="utf-8")

@@ -26,7 +26,7 @@ FLOORS = (  # from the ground; see CONTRIBUTING
     {"config"},
     {"run"},
     {"evaluate", "training", "exports", "figures"},
-    {"report"},
+    {"report", "inspect"},
     {"cli", "__main__", "__init__"},
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

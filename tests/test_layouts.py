@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.readers import ONLY, csv, ome_tiff, pattern
+from cellpipe.readers import ONLY, csv, manifest, ome_tiff, pattern
 from cellpipe.readers.reading import read_header, read_plane
 from cellpipe.wells import row_and_column, row_name, row_number, well_name
 
@@ -32,14 +32,16 @@ def sets(planes: pd.DataFrame) -> dict[str, list]:
 def test_files_of_another_microscope_are_answered_with_its_layout(tmp_path: Path) -> None:
     touched(tmp_path, "D6_01_1_2_DAPI_001.tif", "D6_01_2_2_GFP_001.tif", "notes.txt")
     with pytest.raises(BadConfig, match="layout imagexpress") as refused:
-        listed("imagexpress", tmp_path)
-    assert refused.value.do == "write 'cytation' as the layout, which 2 of these names match"
+        manifest.list_planes("imagexpress", tmp_path, {})
+    assert refused.value.do == (
+        "write 'cytation' as the layout (Agilent BioTek Cytation (Gen5)), which 2 of its files have"
+    )
 
 
 def test_files_of_no_known_microscope_are_answered_without_a_guess(tmp_path: Path) -> None:
     touched(tmp_path, "first.tif")
     with pytest.raises(BadConfig) as refused:
-        listed("imagexpress", tmp_path)
+        manifest.list_planes("imagexpress", tmp_path, {})
     assert refused.value.do.startswith("correct the folder, or the layout")
 
 

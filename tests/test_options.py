@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from cellpipe.config.files import load_schema
 from cellpipe.config.options import TIERS, Option, options, typed
+from cellpipe.readers import formats
 
 WRITING = runpy.run_path(str(ROOT / "scripts/write_options.py"))
 SCHEMAS = {name: load_schema(name) for page in WRITING["PAGES"].values() for name in page}
@@ -23,6 +24,12 @@ OPTIONS = [
     for name, schema in SCHEMAS.items()
     for option in options(schema)
 ]
+
+
+def test_the_list_of_layouts_is_that_of_the_registry() -> None:
+    readme = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    assert formats.table() in readme, "run `make options`"
+    assert WRITING["with_layouts"](readme) == readme, "run `make options`"
 
 
 @pytest.mark.parametrize("name", WRITING["PAGES"])

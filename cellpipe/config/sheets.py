@@ -15,7 +15,7 @@ from cellpipe.config.segmentation import refuse_other_kind, refuse_unknown_chann
 from cellpipe.errors import BadConfig
 from cellpipe.files.written_tables import local_path, on_windows, read_written
 from cellpipe.networks.card import Card, load_card, weights_path
-from cellpipe.readers.names import refuse_unknown_layout
+from cellpipe.readers.formats import refuse_unknown_layout
 from cellpipe.segment.engines import FOREIGN
 from cellpipe.segment.engines.weights import weights_card
 

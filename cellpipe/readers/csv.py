@@ -15,11 +15,17 @@ import pandas as pd
 from cellpipe.errors import BadConfig
 from cellpipe.files.written_tables import WrittenTable, as_on_disk, read_written
 from cellpipe.readers import ONLY
-from cellpipe.readers.files import NOT_LISTED, Files, find_files
+from cellpipe.readers.files import NOT_LISTED, Files, NoPlanes, find_files
 from cellpipe.readers.numbers import frames_of, planes_of
 
 _DEFAULTS = {"field": 1, "t": 0, "channel": "1", "z": 0, "page": ONLY}
 _COLUMNS = ["path", "well", *_DEFAULTS]
+_MANIFESTS = ("manifest.csv", "manifest.tsv")
+
+
+def recognise(files: Files) -> int:
+    """Every file of a folder that has a manifest, which a person wrote for it."""
+    return len(files.names) if any(name in files.names for name in _MANIFESTS) else 0
 
 
 def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
@@ -127,10 +133,10 @@ def _refuse_planes_of_several_places(table: pd.DataFrame, manifest: Path) -> Non
 
 
 def _manifest_path(folder: Path) -> Path:
-    for name in ("manifest.csv", "manifest.tsv"):
+    for name in _MANIFESTS:
         if (folder / name).is_file():
             return folder / name
-    raise BadConfig(
+    raise NoPlanes(
         seen=f"no manifest.csv or manifest.tsv in {folder}",
         wanted="a table of planes with the columns path and well",
         do="write one, or choose another layout in the sheet of plates",

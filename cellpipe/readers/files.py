@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from cellpipe.errors import Unreachable
+from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.files.reach import RETRIES, reached
 
 # reasons, as a person reads them in log, report and tables
@@ -37,6 +37,8 @@ UNUSABLE = "an image that cannot be used"  # and why
 NO_WELL = "an image whose name has no well where the layout expects it"
 NO_NAME = "a name that is not UTF-8"
 
+OTHER_LAYOUT = "correct the folder, or the layout, in the sheet of plates"  # a remedy
+
 PATIENCE = 5  # folders that cannot be listed, after which none is tried again
 _IMAGES = ".tif .tiff .stk .c01 .lsm .flex .btf .tf8 .png .bmp .jpg .jpeg .jp2 .pgm .gif"
 _OTHER_IMAGES = (
@@ -54,6 +56,10 @@ _THUMBNAIL = re.compile(
 )
 # Yokogawa: DC_DCAM#1_CAM3.tif, SC_BP445-45_20x v2_M01_CH01.tif next to the images of every plate
 _CORRECTION = re.compile(r"(?:^|/)[DS]C_[^/]*_(?:CAM|CH)\d+\.tiff?$", re.IGNORECASE)
+
+
+class NoPlanes(BadConfig):
+    """A folder in which a format finds nothing of its own: another one may."""
 
 
 @dataclass

@@ -11,80 +11,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-from cellpipe.image.units import is_square, micrometres, seconds
+from cellpipe.image.units import micrometres, seconds
 from cellpipe.readers import xml_text
-from cellpipe.readers.reading import Header
+from cellpipe.readers.vendor import VendorMetadata
+from cellpipe.wells import well_at
 
 NAMES = ("Index.idx.xml", "Index.xml")
 MAX_IMAGES = 50_000  # the first of them are taken for all
 _CHANNEL = re.compile(r"-ch(\d+)")
 _HEAD_BYTES = 4096
 
-Read = Callable[[str, int], Header]
-Size = tuple[float, float]  # y, x in µm
 
-
-@dataclass
-class Index:
-    """Sizes of pixels by file name and by channel, step in z (µm) and in time (s), as found."""
-
-    name: str
-    by_file: dict[str, Size] = field(default_factory=dict)
-    by_channel: dict[str, Size] = field(default_factory=dict)
-    z_um: float | None = None
-    step_s: float | None = None
-    fault: str = ""
-
-    def size_of(self, file: str) -> Size | None:
-        """Size of a pixel of a file: its own, its channel's, or that of all images."""
-        channel = _CHANNEL.search(file)
-        own = self.by_file.get(file) or (channel and self.by_channel.get(channel[1]))
-        return own or self._common
-
-    @cached_property
-    def _common(self) -> Size | None:
-        """The size on which all images agree."""
-        sizes = [*self.by_file.values(), *self.by_channel.values()]
-        alike = all(is_square(a, b) for s in sizes for a, b in zip(s, sizes[0], strict=True))
-        return sizes[0] if sizes and alike else None
-
-
-def with_index(read: Read, folder: Path) -> Read:
-    """`read` for a folder that may contain an index, which then takes precedence."""
-
-    def read_header(path: str, page: int) -> Header:
-        header = read(path, page)
-        index = _index_beside(str((folder / path).parent))
-        if index is None:
-            return header
-        size = index.size_of(Path(path).name)
-        if size is None:
-            reason = index.fault or "no ImageResolutionX for this file"
-            return replace(header, scale_doubt=f"{header.scale_doubt}; {index.name}: {reason}")
-        if index.step_s:
-            source = f"{index.name} time offsets"
-            header = replace(header, time_step_s=index.step_s, time_source=source)
-        return replace(
-            header,
-            pixel_size_um=size[1],
-            pixel_size_y_um=size[0],
-            z_step_um=index.z_um or header.z_step_um,
-            scale_source=f"{index.name} ImageResolutionX",
-        )
-
-    return read_header
+def recorded(path: Path) -> VendorMetadata | None:
+    """What the index next to an image holds, or the one above, where images have a folder."""
+    return _index_beside(str(path.parent))
 
 
 @lru_cache(maxsize=64)
-def _index_beside(folder: str) -> Index | None:
-    """The index in a folder or above it, where exports keep images in a folder of their own."""
+def _index_beside(folder: str) -> VendorMetadata | None:
     for parent in (Path(folder), Path(folder).parent):
         for name in NAMES:
             if (parent / name).is_file():
@@ -92,9 +42,19 @@ def _index_beside(folder: str) -> Index | None:
     return None
 
 
-def read_index(path: Path) -> Index:
+def read_index(path: Path) -> VendorMetadata:
     """Read an index of any version of Harmony; one that cannot be read is empty, with its fault."""
-    index = Index(path.name)
+    index = VendorMetadata(
+        path.name,
+        size_source=f"{path.name} ImageResolutionX",
+        z_source=f"{path.name} PositionZ",
+        time_source=f"{path.name} time offsets",
+        channels_source=f"{path.name} ChannelName",
+        positions_source=f"{path.name} PositionX, PositionY",
+        origin="centre of the well",
+        objective_source=f"{path.name} ObjectiveMagnification, ObjectiveNA",
+        channel_in_name=_CHANNEL,
+    )
     planes: dict[str, dict[int, float]] = {}
     times: dict[str, dict[int, float]] = {}
     try:
@@ -117,7 +77,7 @@ def read_index(path: Path) -> Index:
 
 
 def _note(
-    index: Index,
+    index: VendorMetadata,
     element: xml_text.Element,
     planes: dict[str, dict[int, float]],
     times: dict[str, dict[int, float]],
@@ -131,8 +91,15 @@ def _note(
         index.by_file[text["URL"]] = (y or x, x)
     elif x and channel:
         index.by_channel[channel] = (y or x, x)
+    if channel and text.get("ChannelName"):
+        index.channels[channel] = text["ChannelName"]
+    if not index.objective and text.get("ObjectiveMagnification"):
+        aperture = f" / NA {text['ObjectiveNA']}" if text.get("ObjectiveNA") else ""
+        index.objective = f"{text['ObjectiveMagnification']}x{aperture}"
     if not text.get("URL"):
         return
+    index.files.append(text["URL"])
+    _note_position(index, parts, text)
     place = " ".join(text.get(name, "") for name in ("Row", "Col", "FieldID", "ChannelID"))
     plane, time = text.get("PlaneID", ""), text.get("TimepointID", "")
     z = _signed(parts.get("PositionZ"), micrometres)
@@ -141,6 +108,17 @@ def _note(
         planes.setdefault(f"{place} {time}", {})[int(plane)] = z
     if time.isdigit() and offset is not None:
         times.setdefault(f"{place} {plane}", {})[int(time)] = offset
+
+
+def _note_position(
+    index: VendorMetadata, parts: Mapping[str, xml_text.Element], text: Mapping[str, str]
+) -> None:
+    """Where a field lies in its well. Harmony's y points upwards."""
+    numbers = [text.get(name, "") for name in ("Row", "Col", "FieldID")]
+    y, x = (_signed(parts.get(f"Position{axis}"), micrometres) for axis in "YX")
+    if all(number.isdigit() for number in numbers) and y is not None and x is not None:
+        row, column, field = (int(number) for number in numbers)
+        index.positions.setdefault((well_at(row, column), field), (0.0 - y, x))  # no -0.0
 
 
 def _um(element: xml_text.Element | None) -> float | None:

@@ -16,10 +16,10 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.files.reach import file_state
-from cellpipe.readers import csv, ome_tiff, pattern
+from cellpipe.readers import pattern
 from cellpipe.readers.doubles import PLACE, settle_doubles
-from cellpipe.readers.files import Files, find_files
-from cellpipe.readers.harmony import with_index
+from cellpipe.readers.files import Files, NoPlanes, find_files
+from cellpipe.readers.formats import BY_NAME, recognised, recorded, refuse_unknown_layout
 from cellpipe.readers.headers import (
     dtypes_of_channels,
     headers_of_fields,
@@ -35,7 +35,6 @@ from cellpipe.readers.holes import (
     stack_sizes,
     wells_within,
 )
-from cellpipe.readers.names import refuse_unknown_layout
 from cellpipe.readers.reading import Header, read_header
 from cellpipe.readers.scales import (
     NGFF,
@@ -45,6 +44,7 @@ from cellpipe.readers.scales import (
     scale_of_source,
     time_step,
 )
+from cellpipe.readers.vendor import with_vendor
 
 
 def list_planes(
@@ -63,12 +63,28 @@ def list_planes(
     """
     files = files or listing(folder)
     refuse_unknown_layout(layout, own_layouts)
-    patterns = {**pattern.BUILT_IN, **{name: own["pattern"] for name, own in own_layouts.items()}}
-    if layout in own_layouts or layout in pattern.BUILT_IN:
-        planes = pattern.list_planes(folder, patterns[layout], files, columns)
+    if layout in own_layouts:
+        planes = pattern.list_planes(folder, own_layouts[layout]["pattern"], files, columns)
     else:
-        planes = (csv if layout == "csv" else ome_tiff).list_planes(folder, files)
+        lists = BY_NAME[layout].list_planes
+        assert lists is not None, "plates that are read in place have no planes to list"
+        before = dict(files.passed_over)
+        try:
+            planes = lists(folder, files, columns)
+        except NoPlanes as fault:
+            files.passed_over = before  # what this format passed over may be another's
+            raise _with_another_layout(fault, files) from None
     return _with_file_state(planes, folder)
+
+
+def _with_another_layout(fault: NoPlanes, files: Files) -> BadConfig:
+    """The fault of a folder without planes of a layout, with the layout that its files have."""
+    others = recognised(files)
+    if not others:
+        return fault
+    best, n = others[0]
+    do = f"write '{best.name}' as the layout ({best.title}), which {n} of its files have"
+    return BadConfig(seen=fault.seen, wanted=fault.wanted, do=do)
 
 
 def listing(folder: Path, follow_links: bool = False) -> Files:
@@ -332,21 +348,6 @@ def _field(
     }
 
 
-def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
-    """The inspection of a plate of the same fields with pixels of its own, one plane in z.
-
-    Even if the plate itself is read in place: what is made of it never goes to the original.
-    """
-    fields = []
-    for field in inspection["fields"]:
-        sizes = dict(zip(field["axes"], field["shape"], strict=True))
-        shape = [sizes.get("t", 1), sizes.get("c", 1), 1, sizes["y"], sizes["x"]]
-        kept = {name: field[name] for name in ("well", "field", "dtype", "n_t")}
-        fields.append({**kept, "axes": "tczyx", "shape": shape, "n_z": 1})
-    rest = {key: value for key, value in inspection.items() if key not in ("source", "fields")}
-    return {**rest, "fields": fields}
-
-
 def read_header_below(folder: Path) -> Callable[[str, int], Header]:
-    """`read_header` for paths below `folder`, with the scale of an index next to the files."""
-    return with_index(lambda path, page: read_header(folder / path, page), folder)
+    """`read_header` for paths below `folder`, with what the microscope recorded next to them."""
+    return with_vendor(lambda path, page: read_header(folder / path, page), folder, recorded)

@@ -22,15 +22,35 @@ import pandas as pd
 from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.files.reach import is_regular, reached
 from cellpipe.readers import ONLY, xml_text
-from cellpipe.readers.files import NOT_LISTED, UNREADABLE, UNUSABLE, Files, find_files
+from cellpipe.readers.files import (
+    IMAGE_SUFFIXES,
+    NOT_LISTED,
+    OTHER_LAYOUT,
+    UNREADABLE,
+    UNUSABLE,
+    Files,
+    NoPlanes,
+    find_files,
+    suffix,
+)
 from cellpipe.readers.numbers import planes_of
 from cellpipe.readers.ome_limits import refuse_absurd, refuse_more_than_pages, refuse_outside
 from cellpipe.readers.times import ome_times_s, uneven
 from cellpipe.wells import row_name, well_name
 
 _WELL = re.compile(r"(?<![A-Za-z0-9])([A-Z]{1,2}\d{1,2})(?![A-Za-z0-9])")
+_OME_TIFF = re.compile(r"(?i)\.ome\.(?:tiff?|tf8)$")
 MAX_LATE = 3  # movies of a plate that are named for the time between their frames
 Element = xml_text.Element
+
+
+def recognise(files: Files) -> int:
+    """Files named as OME-TIFF; every image of a folder that has a companion file, and that file."""
+    companions = [name for name in files.candidates if name.lower().endswith(".companion.ome")]
+    folders = tuple({name.rpartition("/")[0] for name in companions})
+    below = [name for name in files.candidates if name.rpartition("/")[0] in folders]
+    of_companions = {*companions, *(name for name in below if suffix(name) in IMAGE_SUFFIXES)}
+    return len(of_companions | {name for name in files.candidates if _OME_TIFF.search(name)})
 
 
 def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
@@ -130,10 +150,10 @@ def _note_broken(broken: list[BadConfig], some: bool, files: Files) -> None:
     if broken and not some:
         raise broken[0]
     if not some:
-        raise BadConfig(
+        raise NoPlanes(
             seen=f"no OME-XML in the files of {files.folder}",
             wanted="OME-TIFF files (.ome.tif) or a .companion.ome file",
-            do="correct 'images' or the layout in the sheet of plates",
+            do=OTHER_LAYOUT,
         )
     files.notes += [f"{fault.seen}: passed over" for fault in broken]
 

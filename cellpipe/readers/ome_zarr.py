@@ -11,8 +11,14 @@ import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage, Unreachable
 from cellpipe.image.units import micrometres, seconds
+from cellpipe.readers.files import Files
 from cellpipe.readers.zarr_wells import attributes, list_wells, read_attributes
 from cellpipe.wells import row_and_column, well_name
+
+
+def recognise(files: Files) -> int:
+    """1 for a folder that is an OME-Zarr plate itself; its chunks need not be listed."""
+    return int("plate" in attributes(files.folder))
 
 
 def describe_source(path: Path, acquisition: int | str | None = None) -> dict[str, Any]:

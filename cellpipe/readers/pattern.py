@@ -23,9 +23,11 @@ from cellpipe.readers.files import (
     LINK_OUT,
     NO_WELL,
     NOT_NAMED,
+    OTHER_LAYOUT,
     PROJECTION,
     THUMBNAIL,
     Files,
+    NoPlanes,
     find_files,
     is_correction,
     is_thumbnail,
@@ -79,6 +81,11 @@ BUILT_IN = {
         r"(?:.*/)?(?P<well>[A-Za-z]{1,2}\d{1,2})_\d+_\d+_(?P<field>\d+)_(?P<channel>[^/_]+)"
         r"_(?P<t>\d+)(?i:\.tiff?)"
     ),
+    # Translocation sets of the Broad collection (BBBC013, BBBC014): Channel1-01-A-01.BMP
+    "bbbc": (
+        r"(?:.*/)?Channel ?(?P<channel>\d)-\d{2}-(?P<row>[A-P])-(?P<column>\d{2})"
+        r"(?i:\.tiff?|\.bmp|\.png)"
+    ),
 }
 EXAMPLES = {
     "imagexpress": "TimePoint_1/Plate_B03_s1_w2.tif",
@@ -88,6 +95,7 @@ EXAMPLES = {
     "scanr": "B3--W00015--P00001--Z00000--T00000--DAPI.tif",
     "incell": "B - 3(fld 1 wv DAPI - DAPI).tif",
     "cytation": "B3_01_1_2_DAPI_001.tif",
+    "bbbc": "Channel1-15-B-03.BMP",
 }
 _GROUPS = {"well", "row", "column", "field", "channel", "t", "z"}
 
@@ -149,30 +157,25 @@ def _matching(
     return rows, origins
 
 
+def matching(pattern: str, files: Files) -> int:
+    """How many files of a listing match a pattern."""
+    fits = re.compile(pattern).fullmatch
+    return sum(1 for path in files.candidates if fits(path))
+
+
 def _nothing(files: Files, pattern: str) -> BadConfig:
     others = [*files.images] or [*files.candidates] or files.names
     behind = sum(why in (LINK_OUT, LINK_FOLDER) for why in files.passed_over.values())
     such = f", such as '{others[0]}'" if others else ""
     links = f"; {behind} link(s) lead out of it or to folders" if behind else ""
-    return BadConfig(
+    kind = BadConfig if behind else NoPlanes  # another layout finds no more behind links
+    return kind(
         seen=f"{len(files.names)} file(s) in {files.folder}{such}{links}",
         wanted=_like(pattern),
         do="set 'ingest.follow_links' in the config, if the images are behind those links"
         if behind
-        else _fitting(files) or "correct the folder, or the layout, in the sheet of plates",
+        else OTHER_LAYOUT,
     )
-
-
-def _fitting(files: Files) -> str:
-    """The built-in layout that most files match, as a remedy; empty if none matches any."""
-    counts = {
-        name: sum(1 for path in files.names if re.fullmatch(pattern, path))
-        for name, pattern in BUILT_IN.items()
-    }
-    best = max(counts, key=lambda name: counts[name])
-    if not counts[best]:
-        return ""
-    return f"write {best!r} as the layout, which {counts[best]} of these names match"
 
 
 def _pass_over(path: str, files: Files, series: Series) -> None:

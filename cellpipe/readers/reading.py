@@ -35,6 +35,7 @@ class Header:
 
     pixel_size_um : in x; pixel_size_y_um : in y, None where it is that of x
     scale_source, time_source : where in the file sizes and the time step are
+    z_source : where the step in z is; "" where that is the place of the sizes
     scale_doubt : a pixel size that was seen and is not believed, and why
     pixel_note : how its numbers were read as grey values, where that is not plain
     """
@@ -50,6 +51,7 @@ class Header:
     time_source: str = "metadata"
     scale_doubt: str = ""
     pixel_note: str = ""
+    z_source: str = ""
 
 
 def read_header(path: Path, page: int = ONLY) -> Header:

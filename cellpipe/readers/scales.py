@@ -112,9 +112,7 @@ def _z_step(headers: Mapping[Place, Header]) -> dict[str, Any]:
     steps = [round(h.z_step_um, 6) for h in headers.values() if h.z_step_um]
     usual = most_common(steps)
     of = next((h for h in headers.values() if h.z_step_um and round(h.z_step_um, 6) == usual), None)
-    source = (
-        of.scale_source.replace("SizeX", "SizeZ").replace("ResolutionX", "z") if of else UNKNOWN
-    )
+    source = (of.z_source or of.scale_source.replace("SizeX", "SizeZ")) if of else UNKNOWN
     return {"z_step_um": usual, "z_step_source": source}
 
 

@@ -88,15 +88,28 @@ def _ome_pixels(tiff: Any) -> xml_text.Element | None:
     return _pixels_of(tiff.ome_metadata, str(Path(tiff.filehandle.path).parent))
 
 
+def ome_image(tiff: Any) -> xml_text.Element | None:
+    """The first Image of a file's OME-XML, or of its companion; None without any."""
+    if not tiff.ome_metadata:
+        return None
+    root = _root_of(tiff.ome_metadata, str(Path(tiff.filehandle.path).parent))
+    return next(xml_text.named(root, "Image"), None)
+
+
 @lru_cache(maxsize=64)
 def _pixels_of(text: str, folder: str) -> xml_text.Element | None:
-    """The first Pixels of OME-XML; where a file only names its companion, that of the companion."""
+    """The first Pixels of OME-XML."""
+    return next(xml_text.named(_root_of(text, folder), "Pixels"), None)
+
+
+def _root_of(text: str, folder: str) -> xml_text.Element:
+    """OME-XML; where a file only names its companion, that of the companion."""
     root = xml_text.parse(text)
     for only in xml_text.named(root, "BinaryOnly"):
         name = only.get("MetadataFile", "")
         if name and name == Path(name).name:  # next to the file, nowhere else
             root = xml_text.read(Path(folder, name))
-    return next(xml_text.named(root, "Pixels"), None)
+    return root
 
 
 def _ome_scale(tiff: Any) -> Voxel | None:

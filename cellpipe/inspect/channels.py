@@ -1,0 +1,89 @@
+"""Channels by the names that the microscope gave them, and the one that shows nuclei.
+
+A stain of DNA is recognised by its name alone (DAPI, Hoechst …). A wavelength is no name of a
+stain: where no name, or more than one, is of DNA, the choice is left to a person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+# stains and proteins that show every nucleus; SYTO 14 is not among them: it shows RNA
+_NUCLEI = re.compile(
+    r"dapi|hoechst|hoescht|hochst|hoe ?33|\bdna\b|dna$|^dna|draq ?-?[57]|h2b|nucle(?:i|us|ar)|"
+    r"nucblue|sytox|to-?pro|propidium",
+    re.IGNORECASE,
+)
+# names → colours of a display, as microscopes have them
+_COLOURS = (
+    (r"bright|phase|\bdic\b|\btl\b|trans(?:mi|\b)|\bbf\b|\bpc\b", "FFFFFF"),
+    (_NUCLEI.pattern, "0000FF"),
+    (r"gfp|fitc|488|fluorescein|green|\bcy2\b|yfp", "00FF00"),
+    (r"cy5|647|640|633|far ?red|642", "FF00FF"),
+    (r"tritc|cy3|texas|rfp|cherry|568|594|561|555|tomato|red|rhod", "FF0000"),
+    (r"405|\bcfp\b|blue|ultra", "00FFFF"),
+)
+_YAML = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # no names in YAML
+_REST = ("FFFF00", "FF8000", "00FFFF", "FFFFFF")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A channel of a plate.
+
+    token : as file names, or the metadata of an OME-Zarr plate, have it
+    name : that the microscope gave it; the token where it gave none
+    source : where the name was read
+    """
+
+    token: str
+    name: str
+    source: str
+
+
+def keys(channels: Sequence[Channel]) -> dict[str, str]:
+    """Names for a config, by token: lower case, no two alike ("HOECHST 33342" → hoechst_33342)."""
+    found: dict[str, str] = {}
+    for channel in channels:
+        word = re.sub(r"[^a-z0-9]+", "_", channel.name.lower()).strip("_")
+        if not word or not word[0].isalpha() or word in _YAML:
+            word = f"channel_{word or channel.token.lower()}"
+        word = re.sub(r"[^a-z0-9_]+", "_", word)
+        n, key = 1, word
+        while key in found.values():
+            n += 1
+            key = f"{word}_{n}"
+        found[channel.token] = key
+    return found
+
+
+def colours(channels: Sequence[Channel]) -> dict[str, str]:
+    """A display colour for each channel (RRGGBB), by token."""
+    found: dict[str, str] = {}
+    rest = iter(_REST * len(channels))
+    for channel in channels:
+        own = (colour for words, colour in _COLOURS if re.search(words, channel.name, re.I))
+        found[channel.token] = next(own, None) or next(rest)
+    return found
+
+
+def nuclei(channels: Sequence[Channel], named: str | None = None) -> tuple[Channel | None, str]:
+    """The channel that shows nuclei, and by what it was chosen; None with what to do.
+
+    named : the choice of a person, a name or token; "" or None where there is none
+    """
+    names = ", ".join(f"'{channel.name}'" for channel in channels)
+    if named:
+        chosen = [c for c in channels if named.lower() in (c.name.lower(), c.token.lower())]
+        if chosen:
+            return chosen[0], "chosen by --nuclei"
+        return None, f"no channel '{named}': --nuclei takes one of {names}"
+    fits = [channel for channel in channels if _NUCLEI.search(channel.name)]
+    if len(fits) == 1:
+        return fits[0], f"its name, '{fits[0].name}', is that of a stain of DNA"
+    if len(channels) == 1:
+        return channels[0], "the only channel: make sure that it shows nuclei"
+    what = "several names are of DNA" if fits else "no name is that of a stain of DNA"
+    return None, f"{what}: choose one of {names} by --nuclei"

@@ -1,0 +1,60 @@
+"""`cellpipe inspect FOLDER`: what is in it, without a config; and one that runs it."""
+
+from __future__ import annotations
+
+import argparse
+
+from cellpipe.errors import BadConfig
+from cellpipe.inspect.disk import disk_of
+from cellpipe.inspect.find import find_plates
+from cellpipe.inspect.pictures import pixels_of_a_field, plot
+from cellpipe.inspect.plate import inspect_plate
+from cellpipe.inspect.text import lines
+from cellpipe.inspect.written import CONFIG, names, write
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Print what is in the folder; write what is wanted. Returns the exit status."""
+    found = find_plates(
+        options.folder,
+        options.layout,
+        follow_links=options.follow_links,
+        columns=options.columns,
+    )
+    plates = []
+    pictures = options.pictures or options.write
+    for one in found:
+        plate = inspect_plate(one)
+        place, pixels = pixels_of_a_field(plate)
+        print("\n".join(lines(plate, disk_of(plate, list(pixels.values())), options.nuclei)))
+        for name, plane in pixels.items():
+            if plane.min() == plane.max():
+                where = f"well {place[0]} field {place[1]}"
+                print(f"  {'note':<14}{where}: every pixel of '{name}' is {plane.min():g}")
+        plates.append(plate)
+        if pictures:
+            name = names(plates)[-1]
+            for path in plot(plate, place, pixels, pictures / name):
+                print(f"  {'picture':<14}{path}")
+    if len(plates) > 1:
+        print(f"{len(plates)} plates: {', '.join(names(plates))}")
+    if not options.write:
+        return 0
+    if not any(plate.sizes for plate in plates):
+        raise BadConfig(
+            seen=f"none of the images that were opened in {options.folder} can be read",
+            wanted="images that a run can use",
+            do="copy them again from the microscope",
+        )
+    files, notes = write(
+        plates,
+        options.write,
+        named=options.nuclei,
+        follow_links=options.follow_links,
+        columns=options.columns,
+    )
+    print("written: " + ", ".join(str(path) for path in files))
+    for note in notes:
+        print(f"note: {note}")
+    print(f"next: snakemake --configfile {options.write / CONFIG}")
+    return 0

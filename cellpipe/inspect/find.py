@@ -1,0 +1,238 @@
+"""The plates in a folder: their format, and where each begins.
+
+A folder that is too high is narrowed to where the images are; one that is too low, or has nothing
+to read, is answered with the folder to name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+from cellpipe.inspect.nothing import left_out, metadata_alone, refuse_nothing, refuse_several_images
+from cellpipe.inspect.split import STEPS, parts_of, parts_of_formats, thinned
+from cellpipe.readers import formats, manifest
+from cellpipe.readers.files import Files, find_files, is_system
+from cellpipe.readers.formats import BY_NAME, Format
+from cellpipe.readers.zarr_wells import attributes
+
+RIVAL = 0.2  # of the files, beyond which a second format is named
+MANY = 200  # folders in which OME-Zarr is looked for
+DEEPEST_ZARR = 3  # folders between a plate and one of its images
+
+
+@dataclass
+class Found:
+    """A plate: its folder, format and planes (None for a plate that is read in place)."""
+
+    folder: Path
+    format: Format
+    files: Files
+    planes: pd.DataFrame | None = None
+    hints: list[str] = field(default_factory=list)
+
+
+def find_plates(
+    folder: Path,
+    layout: str | None = None,
+    *,
+    follow_links: bool = False,
+    columns: int | None = None,
+) -> list[Found]:
+    """The plates below a folder, in the order of their names.
+
+    layout : name of a format; None: recognised by the files
+    columns : of the plate, for wells that are running numbers
+
+    Raises
+    ------
+    BadConfig
+        If there is no folder, no plate in it, or the folder is a part of a plate.
+    """
+    _refuse_no_folder(folder)
+    if layout is not None:
+        formats.refuse_unknown_layout(layout, [])
+    plates, images = _in_place(folder) if layout in (None, "ome-zarr") else ([], [])
+    found = [Found(plate, BY_NAME["ome-zarr"], Files(plate)) for plate in plates]
+    if found and layout is None:
+        for other in _without_zarr(folder, plates):
+            if formats.recognised(thinned(find_files(other, follow_links))):
+                found += _below(other, None, follow_links, columns, [])
+    if found:
+        return found
+    if layout != "ome-zarr":
+        try:
+            return _below(folder, layout, follow_links, columns, _too_low(folder))
+        except BadConfig:
+            if not images:
+                raise
+    if images:
+        refuse_several_images(folder, images)
+    raise BadConfig(
+        seen=f"no OME-Zarr plate in {folder}",
+        wanted="a folder with the metadata of a plate (NGFF 0.4 or 0.5)",
+        do="name the .zarr folder of a plate, or leave --layout out",
+    )
+
+
+def _refuse_no_folder(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    if folder.is_file():
+        raise BadConfig(
+            seen=f"{folder}, which is a file",
+            wanted="the folder that the microscope wrote for a plate",
+            do=f"cellpipe inspect {folder.parent}",
+        )
+    there = folder.parent
+    while not there.is_dir():
+        there = there.parent
+    missing = folder.relative_to(there).parts[0]
+    names = [entry.name for entry in there.iterdir() if entry.is_dir()]
+    near = difflib.get_close_matches(missing, names, n=1)
+    raise BadConfig(
+        seen=f"no folder {folder}: there is no '{missing}' in {there}",
+        wanted="the folder that the microscope wrote for a plate",
+        do=f"did you mean {there / near[0]}?" if near else "correct the path, or mount the disk",
+    )
+
+
+# ---- OME-Zarr, whose chunks are not listed
+
+
+def _in_place(folder: Path) -> tuple[list[Path], list[Path]]:
+    """OME-Zarr plates: the folder itself, or those in it; and images that no plate holds.
+
+    Raises BadConfig for a part of a plate.
+    """
+    if "plate" in attributes(folder):
+        return [folder], []
+    for above in list(folder.resolve().parents)[:DEEPEST_ZARR]:
+        if "plate" in attributes(above):
+            part = folder.resolve().relative_to(above)
+            raise BadConfig(
+                seen=f"{folder}, which is {part} of the OME-Zarr plate {above}",
+                wanted="the folder of the whole plate",
+                do=f"cellpipe inspect {above}",
+            )
+    inner = _folders(folder)
+    inner += [below for one in inner[:MANY] if not _is_zarr(one) for below in _folders(one)][:MANY]
+    zarr = [each for each in inner if _is_zarr(each)]
+    plates = [each for each in zarr if "plate" in attributes(each)]
+    images = [each for each in zarr if "multiscales" in attributes(each)]
+    return plates, [folder] if "multiscales" in attributes(folder) else images
+
+
+def _without_zarr(folder: Path, plates: Sequence[Path]) -> list[Path]:
+    """Folders in `folder` that neither are OME-Zarr nor hold one of the plates."""
+    others = [each for each in _folders(folder) if folder not in plates and not _is_zarr(each)]
+    return [each for each in others if not any(plate.is_relative_to(each) for plate in plates)]
+
+
+def _is_zarr(folder: Path) -> bool:
+    try:
+        return any((folder / name).is_file() for name in ("zarr.json", ".zattrs", ".zgroup"))
+    except OSError:  # of another account, say: reported where its files are listed
+        return False
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:  # of a million files: no `Path` for each
+            names = [e.name for e in entries if e.is_dir() and not is_system(e.name)]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names)]
+
+
+# ---- formats whose planes are listed
+
+
+def _below(
+    folder: Path, layout: str | None, follow: bool, columns: int | None, hints: list[str]
+) -> list[Found]:
+    """Plates of one folder, or of each of those in it."""
+    files = find_files(folder, follow)
+    own, more = _format_of(files, layout)
+    if more and (several := parts_of_formats(files)):
+        hints = [*hints, *metadata_alone(files, several), *left_out(files, several)]
+        return _of_several_formats(folder, several, follow, columns, hints)
+    planes = _listed(own, files, columns)
+    parts = parts_of(planes, own, folder)
+    hints = [*hints, *metadata_alone(files, parts)]
+    if not parts:
+        return [Found(folder, own, files, planes, [*hints, *more])]
+    found: list[Found] = []
+    for part in parts:
+        found += _below(folder / part, layout, follow, columns, [])
+    found[0].hints = [*hints, *left_out(files, parts), *found[0].hints]
+    return found
+
+
+def _listed(own: Format, files: Files, columns: int | None) -> pd.DataFrame:
+    try:
+        return manifest.list_planes(own.name, files.folder, {}, files, columns)
+    except BadConfig as fault:
+        if "plate_columns" not in fault.do:
+            raise
+        raise BadConfig(
+            seen=fault.seen, wanted=fault.wanted, do=f"cellpipe inspect {files.folder} --columns 12"
+        ) from fault
+
+
+def _of_several_formats(
+    folder: Path, parts: Sequence[str], follow: bool, columns: int | None, hints: list[str]
+) -> list[Found]:
+    """Plates of folders of different formats; one that has none is named in a hint."""
+    found: list[Found] = []
+    faults: list[BadConfig] = []
+    for part in parts:
+        try:
+            found += _below(folder / part, None, follow, columns, [])
+        except BadConfig as fault:
+            faults.append(fault)
+    if not found:
+        raise faults[0]
+    found[0].hints = [*hints, *(f"no plate: {fault.seen}" for fault in faults), *found[0].hints]
+    return found
+
+
+def _format_of(files: Files, layout: str | None) -> tuple[Format, list[str]]:
+    """The format of most files, and a sentence on another one that many have."""
+    if layout is not None:
+        return BY_NAME[layout], []
+    ranked = formats.recognised(thinned(files))
+    if not ranked:
+        refuse_nothing(files)
+    (best, most), *others = ranked
+    rivals = [f"'{other.name}'" for other, n in others if n > RIVAL * most]
+    if not rivals or best.name == "csv":  # what a person wrote
+        return best, []
+    words = f"files also match {', '.join(rivals)}; '{best.name}' matches most (--layout chooses)"
+    return best, [words]
+
+
+def _too_low(folder: Path) -> list[str]:
+    """A sentence for a folder that is one time point or plane of a plate, or one of its wells."""
+    here, parent = folder.resolve(), folder.resolve().parent
+    if STEPS.fullmatch(here.name):
+        alike = [e.name for e in parent.iterdir() if e.is_dir() and STEPS.fullmatch(e.name)]
+    elif re.fullmatch(r"[A-P]\d{1,2}", here.name):
+        alike = [e.name for e in parent.iterdir() if re.fullmatch(r"[A-P]\d{1,2}", e.name)]
+    else:
+        return []
+    while STEPS.fullmatch(parent.name):
+        parent = parent.parent
+    if len(alike) < 2:
+        return []
+    return [
+        f"{here.name} is one of {len(alike)} such folders of {parent}: cellpipe inspect {parent} "
+        "takes them all"
+    ]

@@ -1,0 +1,123 @@
+"""Why there is no plate in a folder, in one sentence, and what to do."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from cellpipe.errors import BadConfig
+from cellpipe.readers import formats
+from cellpipe.readers.files import (
+    IMAGE_SUFFIXES,
+    LINK_FOLDER,
+    LINK_OUT,
+    NOT_READ_SUFFIXES,
+    Files,
+    is_thumbnail,
+    suffix,
+)
+
+WANTED = "the folder that the microscope wrote for a plate"
+SHOWN = 4
+FOLDERS = 100  # in which files of a microscope are looked for
+
+
+def refuse_nothing(files: Files) -> NoReturn:
+    """Raise BadConfig for a folder in which no format is recognised."""
+    folder = files.folder
+    behind = [p for p, why in files.passed_over.items() if why in (LINK_OUT, LINK_FOLDER)]
+    images = [path for path in files.images if not is_thumbnail(path)]
+    others = [path for path in files.candidates if suffix(path) in NOT_READ_SUFFIXES]
+    if not files.names:
+        closed = f" ({len(files.closed)} folder(s) in it cannot be listed)" if files.closed else ""
+        raise BadConfig(seen=f"no file in {folder}{closed}", wanted=WANTED, do="name another one")
+    if not images and behind:
+        raise BadConfig(
+            seen=f"{len(behind)} link(s) in {folder} that lead out of it, such as '{behind[0]}', "
+            "and no image else",
+            wanted="images in the folder itself, or leave to follow links",
+            do=f"cellpipe inspect {folder} --follow-links",
+        )
+    if not images:
+        _refuse_metadata_alone(files)
+    if not images and others:
+        raise BadConfig(
+            seen=f"{_kinds(others)} in {folder}, which are not read",
+            wanted="a format that is read: " + ", ".join(formats.BY_NAME),
+            do="convert them to OME-TIFF or OME-Zarr (Bio-Formats: bfconvert, bioformats2raw), or "
+            "unpack them",
+        )
+    if not images:
+        raise BadConfig(
+            seen=f"no image among the files of {folder}: {_kinds(files.names)}",
+            wanted=WANTED,
+            do="name another one",
+        )
+    raise BadConfig(
+        seen=f"{len(images)} image(s) in {folder} whose names are of no known microscope, such as "
+        f"'{images[0]}'",
+        wanted="names with wells, as of one of: " + ", ".join(formats.BY_NAME),
+        do="list the files in a manifest.csv next to them (path, well, field, channel …), or "
+        "describe the names by a pattern, 'layouts.<name>.pattern' in the config",
+    )
+
+
+def metadata_alone(files: Files, parts: Sequence[str] = ()) -> list[str]:
+    """Sentences on files of a microscope that name images, of which none is there.
+
+    parts : first folders that are left out
+    """
+    inside: dict[str, set[str]] = defaultdict(set)
+    for path in files.names:
+        folder, _, name = path.rpartition("/")
+        inside[folder].add(name)
+        inside[folder.rpartition("/")[0]].add(name)  # an index may lie above its images
+    found = []
+    for folder in [f for f in sorted(inside) if f.partition("/")[0] not in parts][:FOLDERS]:
+        about = formats.recorded(files.folder / folder / "image")
+        if about is None or about.file not in inside[folder]:
+            continue
+        if about.files and not set(about.files) & inside[folder]:
+            found.append(
+                f"{files.folder / folder / about.file} names {len(about.files)} image(s), such as "
+                f"'{about.files[0]}', and none of them is there"
+            )
+    return found
+
+
+def left_out(files: Files, parts: Sequence[str]) -> list[str]:
+    """A sentence on images of a listing that are in none of the first folders `parts`."""
+    others = [path for path in files.names if suffix(path) in IMAGE_SUFFIXES | NOT_READ_SUFFIXES]
+    others = [path for path in others if path.partition("/")[0] not in parts]
+    if not others:
+        return []
+    return [
+        f"{len(others)} image(s) of {files.folder} are of no plate that is recognised, such as "
+        f"'{others[0]}'"
+    ]
+
+
+def _refuse_metadata_alone(files: Files) -> None:
+    """Raise BadConfig where the microscope's own files name images that are not there."""
+    for sentence in metadata_alone(files):
+        raise BadConfig(
+            seen=sentence, wanted="the images next to it", do="copy them from the microscope"
+        )
+
+
+def refuse_several_images(folder: Path, images: Sequence[Path]) -> NoReturn:
+    """Raise BadConfig for OME-Zarr images that no plate holds."""
+    raise BadConfig(
+        seen=f"{len(images)} OME-Zarr image(s) in {folder}, such as {images[0]}, without the "
+        "metadata of a plate",
+        wanted="an OME-Zarr plate, whose metadata name the wells",
+        do="name the folder of the plate, or make one of them (ngio, ome-zarr-py)",
+    )
+
+
+def _kinds(paths: Sequence[str]) -> str:
+    counts = Counter(suffix(path) or "without a suffix" for path in paths)
+    kinds = [f"{n} {kind}" for kind, n in counts.most_common(SHOWN)]
+    return ", ".join(kinds) + (" …" if len(counts) > SHOWN else "")

@@ -1,0 +1,271 @@
+"""What is in a plate, from its listing, what the microscope recorded, and a few headers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+from cellpipe.inspect.channels import Channel
+from cellpipe.inspect.find import Found
+from cellpipe.inspect.known import (
+    Known,
+    Positions,
+    objective,
+    pixel_size,
+    places,
+    time_step,
+    z_step,
+)
+from cellpipe.inspect.sample import Sample, read_sample
+from cellpipe.readers import account, formats, manifest, ome_zarr
+from cellpipe.readers.doubles import PLACE
+from cellpipe.readers.formats import Format
+from cellpipe.readers.holes import (
+    expected_frames,
+    missing_fields,
+    missing_planes,
+    stack_sizes,
+    wells_within,
+)
+from cellpipe.readers.scales import plate_scale, scale_of_source
+from cellpipe.readers.vendor import VendorMetadata
+from cellpipe.wells import row_and_column
+
+
+@dataclass
+class Inspected:
+    """What is in a plate.
+
+    planes : ``path well field t channel z page bytes``, one row per plane of a file; of a plate
+        in place ``path well field t channel z`` with the image's path and one row per frame
+    sizes : (rows, columns) → images of the sample
+    dtypes : dtype → images of the sample
+    frames : number of time points; planes_z : planes of a stack, by channel token
+    placed : (well, field) → centre (y, x) in µm, as far as they were read
+    holes, missing : planes and fields that most others have (see `cellpipe.readers.holes`)
+    doubles : planes for whose place there is another; double : two of them
+    unreadable : path → why, of the sample
+    sampled : files whose headers were read
+    n_bytes : of the files that hold planes
+    pixel_um : edge of a pixel in x; None where it is unknown
+    arrays : of a plate in place: (well, field) → path of a small level and its axes
+    """
+
+    folder: Path
+    format: Format
+    planes: pd.DataFrame
+    channels: list[Channel]
+    frames: int
+    planes_z: dict[str, int]
+    sizes: Counter[tuple[int, int]]
+    dtypes: Counter[str]
+    pixel_size: Known
+    z_step: Known
+    time_step: Known
+    objective: Known
+    positions: Known
+    placed: Positions = field(default_factory=dict)
+    holes: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[dict[str, Any]] = field(default_factory=list)
+    doubles: int = 0
+    double: tuple[str, ...] = ()
+    unreadable: dict[str, str] = field(default_factory=dict)
+    sampled: int = 0
+    n_bytes: int = 0
+    files: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    pixel_um: float | None = None
+    arrays: dict[tuple[str, int], tuple[Path, str]] = field(default_factory=dict)
+
+    @property
+    def wells(self) -> list[str]:
+        """Wells, row by row."""
+        return sorted(self.planes["well"].unique(), key=lambda w: (len(w), row_and_column(w)))
+
+    @property
+    def fields(self) -> pd.DataFrame:
+        """``well field``, one row per field."""
+        return self.planes[["well", "field"]].drop_duplicates()
+
+
+def inspect_plate(found: Found) -> Inspected:
+    """What is in a plate that `find_plates` found. Raises BadConfig where it holds no image."""
+    if found.planes is None:
+        return _in_place(found)
+    planes = found.planes.reset_index(drop=True)
+    folder = found.folder
+    sample = read_sample(planes, folder, manifest.read_header_below(folder))
+    vendor = _vendor(planes, folder)
+    headers = {
+        (str(planes["well"].iat[row]), int(planes["field"].iat[row])): header
+        for row, header in sample.headers.items()
+    }
+    scale, odd = plate_scale(headers, None)
+    n_t, n_z = expected_frames(planes), stack_sizes(planes)
+    twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
+    step, late = time_step(planes, headers, folder)
+    positions, placed = places(planes, folder, vendor, sample)
+    there = planes[planes["path"] != ""]
+    over = account.passed_over(found.files, planes, there, {})
+    names = set(found.files.names)
+    used = set(there["path"]) & names
+    return Inspected(
+        folder=folder,
+        format=found.format,
+        planes=planes,
+        channels=_channels(planes, vendor, sample),
+        frames=max(n_t.values(), default=1),
+        planes_z=n_z,
+        sizes=Counter(header.shape for header in sample.headers.values()),
+        dtypes=Counter(header.dtype for header in sample.headers.values()),
+        pixel_size=pixel_size(scale),
+        pixel_um=scale["pixel_size_x_um"],
+        z_step=z_step(scale, vendor, max(n_z.values(), default=1)),
+        time_step=step,
+        objective=objective(vendor, sample),
+        positions=positions,
+        placed=placed,
+        holes=missing_planes(planes, sorted(set(planes["channel"])), n_t, n_z),
+        missing=missing_fields(planes),
+        doubles=int(twice.duplicated(PLACE).sum()),
+        double=tuple(twice.sort_values([*PLACE, "path"])["path"][:2]),
+        unreadable=sample.unreadable,
+        sampled=len(sample.headers) + len(sample.unreadable),
+        n_bytes=int(there.drop_duplicates("path")["bytes"].clip(lower=0).sum()),
+        files=account.account(len(names), used, used, over),
+        notes=[
+            *found.hints,
+            *found.files.notes,
+            *wells_within(set(planes["well"])),
+            *late,
+            *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
+            *_unlike_the_plan(planes, vendor, folder),
+            *_empty(there),
+        ],
+    )
+
+
+def _vendor(planes: pd.DataFrame, folder: Path) -> VendorMetadata | None:
+    """What the microscope recorded next to the images, of the first folder that has it."""
+    paths = planes["path"][planes["path"] != ""]
+    examples = paths.groupby(paths.str.rpartition("/")[0]).first()
+    found = (formats.recorded(folder / path) for path in examples)
+    return next((one for one in found if one is not None), None)
+
+
+def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sample) -> list[Channel]:
+    """Channels by the names that the microscope gave them: recorded, in the tags, in file names."""
+    own: dict[str, tuple[str, str]] = {}
+    for row, acquired in sample.acquired.items():
+        if acquired.channel:
+            token = str(planes["channel"].iat[row])
+            own.setdefault(token, (acquired.channel, acquired.source))
+    channels = []
+    for token in sorted(set(planes["channel"])):
+        name = vendor.channels.get(token, "") if vendor else ""
+        if name and vendor:
+            channels.append(Channel(token, name, vendor.channels_source))
+        elif token in own:
+            channels.append(Channel(token, *own[token]))
+        else:
+            channels.append(Channel(token, token, "file names"))
+    return channels
+
+
+def _unlike_the_plan(
+    planes: pd.DataFrame, vendor: VendorMetadata | None, folder: Path
+) -> list[str]:
+    """Sentences where there is less, or more, than the microscope's files name."""
+    if vendor is None:
+        return []
+    notes = [f"{vendor.file}: {vendor.fault}"] if vendor.fault else []
+    per_well = planes.drop_duplicates(["well", "field"]).groupby("well").size()
+    there = {
+        "wells": planes["well"].nunique(),
+        "fields": int(per_well.max()),
+        "channels": planes["channel"].nunique(),
+        "frames": int(planes["t"].max()) + 1,
+    }
+    for what, n in vendor.planned.items():
+        if there[what] < n:
+            name = {"fields": "fields per well", "frames": "time points"}.get(what, what)
+            notes.append(f"{vendor.file} planned {n} {name}, and images of {there[what]} are here")
+    if vendor.files:
+        names = set(planes["path"].str.rpartition("/")[2])
+        absent = [file for file in vendor.files if file not in names]
+        if absent:
+            notes.append(
+                f"{len(absent)} of the {len(vendor.files)} images that {vendor.file} names are not "
+                f"here, such as '{absent[0]}'"
+            )
+    return notes
+
+
+def _empty(planes: pd.DataFrame) -> list[str]:
+    """A sentence on files of no bytes."""
+    empty = planes["path"][planes["bytes"] == 0].unique()
+    return [f"{len(empty)} file(s) of 0 bytes, such as '{empty[0]}'"] if len(empty) else []
+
+
+def _in_place(found: Found) -> Inspected:
+    """The same of an OME-Zarr plate."""
+    source = ome_zarr.describe_source(found.folder)
+    labels = manifest.common_channels(source)
+    scale, odd = scale_of_source(source["fields"], None)
+    rows = [
+        (f["source_path"], f["well"], f["field"], t, channel, 0, 0)
+        for f in source["fields"]
+        for t in range(f["n_t"])
+        for channel in f["channels"]
+    ]
+    columns = ["path", "well", "field", "t", "channel", "z", "page"]
+    planes = pd.DataFrame(rows, columns=columns)
+    depth = max(f["n_z"] for f in source["fields"])
+    step_s = next((f["time_step_s"] for f in source["fields"] if f["time_step_s"]), None)
+    faults = [*source["faults"], *odd]
+    if planes.empty:
+        raise BadConfig(
+            seen=f"no image in {found.folder}", wanted="a plate with images", do="fetch it again"
+        )
+    return Inspected(
+        folder=found.folder,
+        format=found.format,
+        planes=planes,
+        channels=[Channel(label, label, "omero.channels") for label in labels],
+        frames=max(f["n_t"] for f in source["fields"]),
+        planes_z=dict.fromkeys(labels, depth),
+        sizes=Counter((f["shape"][-2], f["shape"][-1]) for f in source["fields"]),
+        dtypes=Counter(f["dtype"] for f in source["fields"]),
+        pixel_size=pixel_size(scale),
+        pixel_um=scale["pixel_size_x_um"],
+        z_step=z_step(scale, None, depth),
+        time_step=Known(f"{step_s:g} s", "NGFF metadata") if step_s else Known(),
+        objective=Known(),
+        positions=Known(),
+        missing=missing_fields(planes),
+        sampled=len(source["fields"]),
+        arrays={
+            (f["well"], f["field"]): (found.folder / f["source_path"] / _small(f), f["axes"])
+            for f in source["fields"]
+        },
+        notes=[
+            *found.hints,
+            *source["notes"],
+            *(f"{f['well']} field {f['field']}: {f['reason']}" for f in faults[:5]),
+            *([f"{len(faults) - 5} more images cannot be used"] if len(faults) > 5 else []),
+        ],
+    )
+
+
+def _small(described: Mapping[str, Any]) -> str:
+    """The level of an image that is large enough for a picture of it."""
+    first = described["scales"][0][-1]
+    sides = [described["shape"][-1] * first / scale[-1] for scale in described["scales"]]
+    large = [level for level, side in zip(described["levels"], sides, strict=True) if side >= 300]
+    return str(large[-1] if large else described["levels"][0])

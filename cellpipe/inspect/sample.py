@@ -1,0 +1,87 @@
+"""The few files of a plate whose headers are read, and what they hold.
+
+    all planes    ● · · · · ○ · · · · ○ · · · · ●      ● first and last, ○ spread evenly, of
+                            ▲ the largest, ▼ smallest     each channel; and files of odd sizes
+
+A plate has a million files: those of another size on disk are the ones that may be damaged, or of
+another kind; the others stand for the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.errors import BadImage
+from cellpipe.readers.acquisition import Acquisition, read_acquisition
+from cellpipe.readers.reading import Header
+
+PLANES = 40  # of all channels
+ODD = 3  # smallest and largest files
+POSITIONS = 24  # fields of one well whose position is read from their tags
+
+
+@dataclass
+class Sample:
+    """Headers and tags of a few planes.
+
+    headers : row of the planes → header
+    acquired : row of the planes → tags
+    unreadable : path → why
+    """
+
+    headers: dict[int, Header] = field(default_factory=dict)
+    acquired: dict[int, Acquisition] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def read_sample(planes: pd.DataFrame, folder: Path, read: Callable[[str, int], Header]) -> Sample:
+    """Read the headers of a sample of `planes` (index 0 … N - 1; see `cellpipe.readers`)."""
+    sample = Sample()
+    for row in chosen(planes):
+        path, page = str(planes["path"].iat[row]), int(planes["page"].iat[row])
+        try:
+            sample.headers[row] = read(path, page)
+        except BadImage as fault:
+            sample.unreadable[path] = fault.seen
+            continue
+        sample.acquired[row] = read_acquisition(folder / path)
+    return sample
+
+
+def chosen(planes: pd.DataFrame) -> list[int]:
+    """Rows of the sample: spread over each channel, and the smallest and largest files."""
+    there = np.flatnonzero((planes["path"] != "").to_numpy())
+    if not len(there):
+        return []
+    channels = planes["channel"].to_numpy()[there]
+    tokens = sorted(set(channels))
+    each = max(2, PLANES // len(tokens))
+    rows: set[int] = set()
+    for token in tokens:
+        own = there[channels == token]
+        rows.update(int(row) for row in own[np.linspace(0, len(own) - 1, each).round().astype(int)])
+    by_size = there[np.argsort(planes["bytes"].to_numpy()[there], kind="stable")]
+    rows.update(int(row) for row in (*by_size[:ODD], *by_size[-ODD:]))
+    return sorted(rows)
+
+
+def positions_of_one_well(
+    planes: pd.DataFrame, folder: Path
+) -> tuple[dict[tuple[str, int], tuple[float, float]], Acquisition]:
+    """Positions (y, x) in µm of the fields of the first well, by the tags of a file of each."""
+    well = planes["well"].iat[0] if len(planes) else ""
+    own = planes[(planes["well"] == well) & (planes["path"] != "")].drop_duplicates("field")
+    found: dict[tuple[str, int], tuple[float, float]] = {}
+    about = Acquisition()
+    for path, number in zip(own["path"][:POSITIONS], own["field"][:POSITIONS], strict=True):
+        acquired = read_acquisition(folder / path)
+        if acquired.position is None:
+            break
+        found[str(well), int(number)] = acquired.position
+        about = acquired
+    return found, about

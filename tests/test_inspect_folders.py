@@ -1,0 +1,251 @@
+"""Pointing at the wrong folder: too high, too low, at several plates, at nothing to read."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from microscopes import WELLS, cellvoyager, harmony, metaxpress
+
+from cellpipe.errors import BadConfig
+from cellpipe.inspect.find import Found, find_plates
+
+
+def folders(found: list[Found], below: Path) -> list[str]:
+    return [str(one.folder.relative_to(below)) for one in found]
+
+
+def refused(folder: Path, **options) -> BadConfig:
+    with pytest.raises(BadConfig) as fault:
+        find_plates(folder, **options)
+    return fault.value
+
+
+def touched(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+# ---- one plate
+
+
+@pytest.mark.parametrize("microscope", [harmony, metaxpress, cellvoyager])
+def test_a_folder_above_the_plate_is_narrowed_to_it(tmp_path: Path, microscope) -> None:
+    microscope(tmp_path / "2024" / "plate")
+    images = "/Images" * (microscope is harmony)
+    assert folders(find_plates(tmp_path), tmp_path) == [f"2024/plate{images}"]
+
+
+def test_a_time_point_is_answered_with_the_plate(tmp_path: Path) -> None:
+    folder = metaxpress(tmp_path / "P", frames=2)
+    (found,) = find_plates(folder / "TimePoint_1")
+    (hint,) = found.hints
+    assert hint.startswith(f"TimePoint_1 is one of 2 such folders of {folder}: cellpipe inspect")
+
+
+def test_a_well_is_answered_with_the_plate(tmp_path: Path) -> None:
+    touched(tmp_path, "B02/x_B02_w1.tif", "B03/x_B03_w1.tif")
+    (found,) = find_plates(tmp_path / "B02")
+    assert found.hints[0].startswith(f"B02 is one of 2 such folders of {tmp_path}")
+
+
+def test_folders_of_wells_are_one_plate(tmp_path: Path) -> None:
+    touched(tmp_path, "B02/x_B02_w1.tif", "B03/x_B03_w1.tif")
+    (found,) = find_plates(tmp_path)
+    assert found.planes is not None
+    assert sorted(found.planes["well"]) == ["B02", "B03"]
+
+
+def test_folders_with_parts_of_one_plate_are_one(tmp_path: Path) -> None:
+    """The same name of the plate, other wells, no metadata of their own."""
+    touched(tmp_path, "left/x_B02_w1.tif", "right/x_B03_w1.tif")
+    assert folders(find_plates(tmp_path), tmp_path) == ["."]
+
+
+# ---- several
+
+
+def test_plates_with_the_same_wells_are_several(tmp_path: Path) -> None:
+    metaxpress(tmp_path / "one")
+    metaxpress(tmp_path / "two", frames=2)
+    found = find_plates(tmp_path)
+    assert folders(found, tmp_path) == ["one", "two"]
+    assert [one.planes["t"].max() for one in found if one.planes is not None] == [0, 1]
+
+
+def test_plates_whose_files_bear_names_of_their_own_are_several(tmp_path: Path) -> None:
+    touched(tmp_path, "a/Alpha_B02_w1.tif", "a/Alpha_B03_w1.tif", "b/Beta_C02_w1.tif")
+    assert folders(find_plates(tmp_path), tmp_path) == ["a", "b"]
+
+
+def test_plates_with_metadata_of_their_own_are_several(tmp_path: Path) -> None:
+    for name, row in (("a", 2), ("b", 3)):
+        folder = harmony(tmp_path / name)
+        for path in (folder / "Images").glob(f"r0{5 - row}*"):
+            path.unlink()
+    found = find_plates(tmp_path)
+    assert folders(found, tmp_path) == ["a/Images", "b/Images"]
+
+
+def test_plates_of_two_formats_are_both_found(tmp_path: Path) -> None:
+    metaxpress(tmp_path / "one")
+    cellvoyager(tmp_path / "two")
+    touched(tmp_path, "three/strange.tif")
+    found = find_plates(tmp_path)
+    assert [(one.folder.name, one.format.name) for one in found] == [
+        ("one", "imagexpress"), ("two", "cellvoyager"),
+    ]  # fmt: skip
+    assert found[0].hints == [
+        f"1 image(s) of {tmp_path} are of no plate that is recognised, such as 'three/strange.tif'"
+    ]
+
+
+def test_a_measurement_without_its_images_is_named_next_to_others(tmp_path: Path) -> None:
+    metaxpress(tmp_path / "one")
+    metaxpress(tmp_path / "two")
+    for path in (harmony(tmp_path / "three") / "Images").glob("*.tiff"):
+        path.unlink()
+    found = find_plates(tmp_path)
+    assert folders(found, tmp_path) == ["one", "two"]
+    index = tmp_path / "three" / "Images" / "Index.idx.xml"
+    assert found[0].hints[0].startswith(f"{index} names 24 image(s)")
+
+
+def test_a_few_files_of_another_format_are_named(tmp_path: Path) -> None:
+    folder = metaxpress(tmp_path / "P")
+    names = [f"r01c0{c}f01p01-ch1sk1fk1fl1.tiff" for c in range(1, 9)]
+    (found,) = find_plates(touched(folder, *names))
+    assert found.format.name == "imagexpress"
+    assert found.hints == [
+        "files also match 'phenix'; 'imagexpress' matches most (--layout chooses)"
+    ]
+
+
+# ---- nothing
+
+
+def test_a_file_is_answered_with_its_folder(tmp_path: Path) -> None:
+    touched(tmp_path, "x_B02_w1.tif")
+    assert refused(tmp_path / "x_B02_w1.tif").do == f"cellpipe inspect {tmp_path}"
+
+
+def test_a_misspelt_folder_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "Plate_1034").mkdir()
+    fault = refused(tmp_path / "Plate_1043" / "images")
+    assert fault.do == f"did you mean {tmp_path / 'Plate_1034'}?"
+    assert "there is no 'Plate_1043'" in fault.seen
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    assert refused(tmp_path).seen == f"no file in {tmp_path}"
+
+
+def test_a_folder_of_links(tmp_path: Path) -> None:
+    plate, links = metaxpress(tmp_path / "P"), tmp_path / "links"
+    links.mkdir()
+    os.symlink(plate, links / "plate")
+    fault = refused(links)
+    assert fault.seen.startswith(f"1 link(s) in {links} that lead out of it, such as 'plate'")
+    assert fault.do == f"cellpipe inspect {links} --follow-links"
+
+
+def test_a_folder_of_other_files(tmp_path: Path) -> None:
+    touched(tmp_path, "a.txt", "b.txt", "c.pdf")
+    assert refused(tmp_path).seen == f"no image among the files of {tmp_path}: 2 .txt, 1 .pdf"
+
+
+def test_images_of_no_known_microscope(tmp_path: Path) -> None:
+    fault = refused(touched(tmp_path, "mask000.tif", "mask001.tif"))
+    assert fault.seen.startswith(f"2 image(s) in {tmp_path} whose names are of no known microscope")
+    assert "manifest.csv" in fault.do
+
+
+def test_files_of_formats_that_are_not_read(tmp_path: Path) -> None:
+    fault = refused(touched(tmp_path, "a.oir", "b.oir"))
+    assert fault.seen == f"2 .oir in {tmp_path}, which are not read"
+    assert "OME-TIFF" in fault.do
+
+
+def test_an_index_without_its_images(tmp_path: Path) -> None:
+    folder = harmony(tmp_path / "P") / "Images"
+    for path in folder.glob("*.tiff"):
+        path.unlink()
+    fault = refused(tmp_path)
+    assert fault.seen.startswith(f"{folder / 'Index.idx.xml'} names 24 image(s)")
+    assert fault.do == "copy them from the microscope"
+
+
+def test_an_unknown_layout_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    assert refused(tmp_path, layout="phoenix").do == "did you mean 'phenix'?"
+
+
+def test_a_layout_that_the_files_do_not_have_is_answered_with_theirs(tmp_path: Path) -> None:
+    fault = refused(harmony(tmp_path / "P"), layout="cytation")
+    assert fault.do.startswith("write 'phenix' as the layout")
+    assert "leave --layout out" in refused(tmp_path / "P", layout="ome-zarr").do
+
+
+# ---- OME-Zarr
+
+
+def zarr(folder: Path, **attributes) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "zarr.json").write_text(
+        json.dumps({"node_type": "group", "attributes": {"ome": {"version": "0.5", **attributes}}})
+    )
+    return folder
+
+
+@pytest.fixture
+def zarr_plate(tmp_path: Path) -> Path:
+    plate = zarr(tmp_path / "data" / "P.zarr", plate={"wells": [{"path": "B/03"}]})
+    zarr(plate / "B" / "03", well={"images": [{"path": "0"}]})
+    zarr(plate / "B" / "03" / "0", multiscales=[])
+    return plate
+
+
+@pytest.mark.parametrize("part", ["B", "B/03", "B/03/0"])
+def test_a_part_of_an_ome_zarr_plate_is_answered_with_the_plate(
+    zarr_plate: Path, part: str
+) -> None:
+    fault = refused(zarr_plate / part)
+    assert fault.do == f"cellpipe inspect {zarr_plate}"
+    assert f"which is {part} of the OME-Zarr plate" in fault.seen
+
+
+def test_ome_zarr_plates_are_found_below(zarr_plate: Path) -> None:
+    shutil.copytree(zarr_plate, zarr_plate.parent / "Q.zarr")
+    for above in (zarr_plate.parent, zarr_plate.parent.parent):
+        found = find_plates(above)
+        assert folders(found, zarr_plate.parent) == ["P.zarr", "Q.zarr"]
+    assert [one.format.name for one in found] == ["ome-zarr"] * 2
+    assert folders(find_plates(zarr_plate), zarr_plate) == ["."]
+
+
+def test_an_ome_zarr_image_without_a_plate(tmp_path: Path) -> None:
+    zarr(tmp_path / "image.zarr", multiscales=[])
+    assert "without the metadata of a plate" in refused(tmp_path).seen
+    assert "without the metadata of a plate" in refused(tmp_path / "image.zarr").seen
+
+
+def test_other_plates_next_to_ome_zarr_are_found(zarr_plate: Path) -> None:
+    metaxpress(zarr_plate.parent / "raw")
+    zarr(zarr_plate.parent / "image.zarr", multiscales=[])
+    found = find_plates(zarr_plate.parent)
+    assert [one.format.name for one in found] == ["ome-zarr", "imagexpress"]
+    shutil.rmtree(zarr_plate)
+    assert folders(find_plates(zarr_plate.parent), zarr_plate.parent) == ["raw"]
+
+
+def test_every_plate_of_a_folder_has_its_own_wells(tmp_path: Path) -> None:
+    harmony(tmp_path / "a")
+    cellvoyager(tmp_path / "b")
+    for one in find_plates(tmp_path):
+        assert one.planes is not None
+        assert sorted(set(one.planes["well"])) == list(WELLS)

@@ -1,0 +1,169 @@
+"""What `cellpipe inspect --write` makes runs as it is, or names what must be chosen."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from in_process import run_forked
+from microscopes import NAMES, cellvoyager, harmony, metaxpress
+from running import ROOT
+
+from cellpipe.cli import main
+from cellpipe.config.checked import check_file
+from cellpipe.inspect.channels import Channel, colours, keys, nuclei
+
+
+def channels(*names: str) -> list[Channel]:
+    return [Channel(str(n), name, "") for n, name in enumerate(names, start=1)]
+
+
+# ---- channels
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DAPI", "HOECHST 33342", "Hoechst", "405 DAPI", "DNA", "nuc_DNA", "dna", "DRAQ5", "H2B-GFP",
+     "SYTOX Green", "Nuclei", "NucBlue", "TO-PRO-3", "w1DAPI"],
+)  # fmt: skip
+def test_stains_of_dna_are_recognised(name: str) -> None:
+    chosen, why = nuclei(channels("Alexa 488", name, "Brightfield"))
+    assert chosen is not None
+    assert chosen.name == name
+    assert f"'{name}'" in why
+
+
+@pytest.mark.parametrize("name", ["405", "SYTO 14", "Blue", "Channel 1", "1", "RNA", "nucleoli"])
+def test_other_names_are_not_guessed(name: str) -> None:
+    chosen, why = nuclei(channels(name, "Alexa 488"))
+    assert chosen is None
+    assert f"choose one of '{name}', 'Alexa 488' by --nuclei" in why
+
+
+def test_two_stains_of_dna_are_left_to_a_person() -> None:
+    chosen, why = nuclei(channels("DAPI", "H2B-GFP"))
+    assert chosen is None
+    assert why.startswith("several names are of DNA")
+
+
+def test_a_person_chooses_by_name_or_token() -> None:
+    three = channels("405", "488", "640")
+    for named in ("488", "2"):
+        chosen, _ = nuclei(three, named)
+        assert chosen == three[1]
+    assert nuclei(three, "DAPI") == (
+        None, "no channel 'DAPI': --nuclei takes one of '405', '488', '640'",
+    )  # fmt: skip
+
+
+def test_the_only_channel_is_taken_and_it_is_said() -> None:
+    (only,) = three = channels("Fluorescein (FITC)")
+    assert nuclei(three) == (only, "the only channel: make sure that it shows nuclei")
+
+
+def test_names_for_the_config_are_valid_and_differ() -> None:
+    names = ["HOECHST 33342", "405 (BP445/45)", "405 (BP445/45)", "ΔF", "no", "Alexa 488"]
+    assert list(keys(channels(*names)).values()) == [
+        "hoechst_33342", "channel_405_bp445_45", "channel_405_bp445_45_2", "f", "channel_no",
+        "alexa_488",
+    ]  # fmt: skip
+
+
+def test_colours_follow_names() -> None:
+    found = colours(channels("DAPI", "GFP", "Cy5", "Brightfield", "x", "y"))
+    assert list(found.values())[:4] == ["0000FF", "00FF00", "FF00FF", "FFFFFF"]
+    assert found["5"] != found["6"]
+
+
+# ---- config and sheet
+
+
+def written(folder: Path, *options: str) -> tuple[dict, list[list[str]]]:
+    """The config and the rows of the sheet that the command writes."""
+    assert main(["inspect", str(folder), "--write", "my", *options]) == 0
+    rows = Path("my/plates.tsv").read_text(encoding="utf-8").splitlines()
+    config = yaml.safe_load(Path("my/config.yaml").read_text(encoding="utf-8"))
+    return config, [row.split("\t") for row in rows]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("microscope", [harmony, metaxpress, cellvoyager])
+def test_the_config_has_no_fault(here: Path, microscope) -> None:
+    microscope(here / "My plate")
+    config, rows = written(here / "My plate")
+    nuclear = keys(channels(NAMES[0] + " (BP)" * (microscope is cellvoyager)))["1"]
+    assert config["segment"]["nuclei"]["channel"] == nuclear
+    assert [row[0] for row in rows] == ["plate", "My_plate"]
+    # seen from the folder of the run
+    assert rows[1][1] == "My plate" + "/Images" * (microscope is harmony)
+    assert "1 plate(s): My_plate" in check_file(Path("my/config.yaml"))
+
+
+def test_pictures_are_written_next_to_the_config(here: Path) -> None:
+    written(harmony(here / "P"))
+    for name in ("wells", "channels"):
+        assert Path(f"my/P-{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_what_must_be_chosen_is_named(here: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = metaxpress(here / "P")
+    (folder / "P.HTD").unlink()
+    config, _ = written(folder)
+    assert config["segment"]["nuclei"]["channel"] is None
+    assert "'segment.nuclei.channel' in my/config.yaml must be set" in capsys.readouterr().out
+    Path("my/config.yaml").unlink()
+    Path("my/plates.tsv").unlink()
+    config, _ = written(folder, "--nuclei", "2")
+    assert config["segment"]["nuclei"]["channel"] == "channel_2"
+    check_file(Path("my/config.yaml"))
+
+
+def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = harmony(here / "P")
+    written(folder)
+    before = Path("my/config.yaml").read_bytes()
+    assert main(["inspect", str(folder), "--write", "my"]) == 2
+    assert "my/config.yaml, which is there already" in capsys.readouterr().err
+    assert Path("my/config.yaml").read_bytes() == before
+
+
+def test_several_plates_share_one_sheet(here: Path, capsys: pytest.CaptureFixture) -> None:
+    metaxpress(here / "data" / "one")
+    (metaxpress(here / "data" / "two") / "P.HTD").unlink()
+    for path in (here / "data" / "two" / "TimePoint_1").glob("*w3.tif"):
+        path.unlink()
+    config, rows = written(here / "data")
+    assert [row[:3] for row in rows[1:]] == [
+        ["one", "data/one", "imagexpress"], ["two", "data/two", "imagexpress"],
+    ]  # fmt: skip
+    assert [spec["source"] for spec in config["channels"].values()] == ["1", "2"]
+    said = capsys.readouterr().out
+    assert "not in the config, as not all plates have it: ['Brightfield']" in said
+    assert f"token '1' is 'HOECHST 33342' in {here}/data/one and '1' in {here}/data/two" in said
+    check_file(Path("my/config.yaml"))
+
+
+def test_plates_of_no_common_channel_are_refused(here: Path, capsys: pytest.CaptureFixture) -> None:
+    metaxpress(here / "data" / "one")
+    cellvoyager(here / "data" / "two")
+    assert main(["inspect", "data", "--write", "my"]) == 2
+    assert "plates that have no channel in common" in capsys.readouterr().err
+    assert not Path("my/config.yaml").exists()
+
+
+@pytest.mark.slow
+def test_from_a_folder_to_a_report_in_two_commands(here: Path) -> None:
+    metaxpress(here / "P")
+    written(here / "P")
+    words = ["-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    command = [sys.executable, *words, "--directory", str(here), "--configfile", "my/config.yaml"]
+    code, said = run_forked([*command, "--", "results/P/report.html"], here)
+    assert code == 0, said
+    assert (here / "results/P/report.html").is_file()
