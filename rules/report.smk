@@ -61,6 +61,7 @@ rule write_report:
         evaluation=of_evaluation("scores.tsv"),
         judged=of_evaluation("images.tsv"),
         worst=of_evaluation("worst"),
+        light=light_for("<results>/{plate}/light.json"),
         confusion=of_classifier("confusion.tsv"),
         scores=of_classifier("scores.json"),
         importance=of_classifier("importance.tsv"),
@@ -102,6 +103,7 @@ rule write_crate:
         statistics="<results>/{plate}/statistics.tsv",
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
+        light=light_for("<results>/{plate}/light.json"),
     output:
         crate="<results>/{plate}/ro-crate-metadata.json",
     log:
