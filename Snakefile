@@ -44,6 +44,7 @@ for stage in stages.declared():
     include: f"rules/{stage.name}.smk"
 
 
+include: "rules/correct.smk"
 include: "rules/kymograph.smk"
 include: "rules/verify.smk"
 include: "rules/profile.smk"

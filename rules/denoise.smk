@@ -37,6 +37,7 @@ if KEEP_DENOISED:
             blocks="<results>/{plate}/blocks.json",
             raw="<results>/{plate}/layout.json",
             ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
+            light=light_for("<results>/{plate}/light.json"),
         output:
             table="<results>/{plate}/blocks/denoise/{block}.parquet",
         log:

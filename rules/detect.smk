@@ -12,6 +12,7 @@ rule detect_block:
         blocks="<results>/{plate}/blocks.json",
         ingest_table="<results>/{plate}/blocks/ingest/{block}.parquet",
         segment_table="<results>/{plate}/blocks/segment/{block}.parquet",
+        light=light_for("<results>/{plate}/light.json"),
     output:
         table="<results>/{plate}/blocks/detect/{block}.parquet",
     log:

@@ -12,6 +12,7 @@ rule segment_block:
         blocks="<results>/{plate}/blocks.json",
         pixels=pixels_layout,
         pixels_table=pixels_table,
+        light=[] if KEEP_DENOISED else light_for("<results>/{plate}/light.json"),
     output:
         table="<results>/{plate}/blocks/segment/{block}.parquet",
     log:

@@ -6,6 +6,7 @@ import pandas as pd
 from cellpipe.plate.plate import Plate
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.denoise import denoise_frame, load_denoiser
+from cellpipe.run.frames.light import read_light
 from cellpipe.run.frames.project import project_frame, projection_params
 from cellpipe.run.job import speaking
 from cellpipe.run.stream import Work
@@ -21,15 +22,18 @@ def stored_as(clean, dtype):
 
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "denoise")
+    light = read_light(snakemake.input.light)
     raw, denoising = Plate(snakemake.input.raw), snakemake.params.options
     network = load_denoiser(denoising, snakemake.params.device, snakemake.threads)
 
     def read(unit, t):
-        return project_frame(raw, unit.well, unit.field, t).whole()
+        frame = project_frame(raw, unit.well, unit.field, t)
+        return frame.dtype, light.even(frame, raw.channels, t).whole()
 
-    def compute(unit, t, pixels):
+    def compute(unit, t, frame):
+        dtype, pixels = frame
         clean = denoise_frame(pixels, denoising, network).whole()
-        return pixels.mean(), stored_as(clean, pixels.dtype), (clean - pixels).std()
+        return pixels.mean(), stored_as(clean, dtype), (clean - pixels).std()
 
     def write(unit, t, result):
         mean, clean, removed = result
@@ -39,7 +43,7 @@ with speaking(snakemake):
         return job.placed(rows, unit, t)
 
     work = Work(
-        key=job.keys({"options": denoising, **projection_params(raw)}),
+        key=job.keys({"options": denoising, **projection_params(raw), **light.key(raw.channels)}),
         frames=job.frames,
         read=read,
         compute=compute,

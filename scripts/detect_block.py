@@ -4,6 +4,7 @@ import numpy as np
 
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames.detect import detect_frame, load_spot_network
+from cellpipe.run.frames.light import read_light
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.stream import Work
@@ -11,12 +12,13 @@ from cellpipe.run.stream import Work
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "detect")
     plate, options = job.plate, snakemake.params.options
+    light, channels = read_light(snakemake.input.light), [options["channel"]]
     network = load_spot_network(options, snakemake.params.device, snakemake.threads)
     holder = "cells" if "cells" in plate.label_names else plate.objects
 
     def read(unit, t):
         place = (unit.well, unit.field, t)
-        pixels = project_frame(plate, *place, [options["channel"]]).whole()
+        pixels = light.even(project_frame(plate, *place, channels), channels, t).whole()
         return pixels[0], plate.read_labels(*place, holder)
 
     def compute(unit, t, frame):
@@ -30,7 +32,7 @@ with speaking(snakemake):
         return write(job.units[0], 0, compute(job.units[0], 0, blank))
 
     work = Work(
-        key=job.keys({"options": options}),
+        key=job.keys({"options": options, **light.key(channels)}),
         frames=job.frames,
         read=read,
         compute=compute,

@@ -4,6 +4,7 @@ import numpy as np
 
 from cellpipe.image.scratch import scratch_in
 from cellpipe.run.block_job import BlockJob
+from cellpipe.run.frames.light import read_light
 from cellpipe.run.frames.measure import measure_frame
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
@@ -17,6 +18,7 @@ NO_FIGURES = dict.fromkeys(OF_OBJECTS, b"")
 with speaking(snakemake):
     job = BlockJob.of(snakemake, "measure")
     plate, options = job.plate, snakemake.params.options
+    light = read_light(snakemake.input.light)
     segmented = read_rows([snakemake.input.segment_table])
     figures = {
         place: {name: row[name] for name in OF_OBJECTS}
@@ -34,7 +36,8 @@ with speaking(snakemake):
         return nuclei, around[0] if around else None, pixels
 
     def compute(unit, t, frame):
-        return measure_frame(*frame, plate.channels, plate.scale.pixel_size, options, plate.objects)
+        known = plate.channels, plate.scale.pixel_size, options, plate.objects
+        return measure_frame(*frame, *known, light=light, t=t)
 
     def write(unit, t, rows):
         rows = with_probabilities(rows, figures.get((unit.well, unit.field, t), NO_FIGURES))
@@ -46,7 +49,9 @@ with speaking(snakemake):
         return write(job.units[0], 0, compute(job.units[0], 0, frame))
 
     work = Work(
-        key=job.keys({"options": options, "whole_frame_mpx": most_mpx}),
+        key=job.keys(
+            {"options": options, "whole_frame_mpx": most_mpx, **light.key(plate.channels)}
+        ),
         frames=job.frames,
         read=read,
         compute=compute,

@@ -6,6 +6,7 @@ from cellpipe.image.scratch import scratch_in
 from cellpipe.plate.plate import Plate
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames import denoise, segment
+from cellpipe.run.frames.light import read_light
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.stream import Work
@@ -18,6 +19,7 @@ with speaking(snakemake):
     networks = segment.load_networks(options, *place)
     denoiser = denoise.load_denoiser(denoising, *place)
     channels = segment.segmented_channels(options)
+    light = read_light(snakemake.input.light)
     layers = [name for name in job.plate.label_names if name != "tracks"]
     size_um, scratch = job.plate.scale.pixel_size, scratch_in(job.layout.parent)
 
@@ -25,7 +27,7 @@ with speaking(snakemake):
 
     def read(unit, t):
         frame = project_frame(source, unit.well, unit.field, t, channels)
-        return frame.cut(most_mpx, scratch)
+        return light.even(frame, channels, t).cut(most_mpx, scratch)
 
     def compute(unit, t, pixels):
         clean = denoise.denoise_frame(pixels, denoising, denoiser)
@@ -47,7 +49,7 @@ with speaking(snakemake):
     def stored(unit, t):
         return {name: job.plate.stored_digest(unit.well, unit.field, t, name) for name in layers}
 
-    params = {"options": options, "denoise": denoising}
+    params = {"options": options, "denoise": denoising, **light.key(channels)}
     work = Work(
         key=job.keys(params),
         frames=job.frames,

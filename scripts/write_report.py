@@ -18,6 +18,7 @@ from cellpipe.readers import account
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import WorstImage
 from cellpipe.run import made
+from cellpipe.run.frames.light import read_light
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.not_made import read_not_made
@@ -149,6 +150,8 @@ with speaking(snakemake):
         files=files(inspection),
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
         warnings=pd.read_csv(snakemake.input.warnings, sep="\t", dtype=str, keep_default_na=False),
+        light=optional(snakemake.input.light, read_light),
+        field_shape=next(iter(plate.fields.values())).shape[-2:],
         not_made=read_not_made(snakemake.input.not_made),
         stages=[*made.of_tables(snakemake.input.tables), *made.of_rules(root, steps)],
         options=snakemake.params.options,

@@ -39,6 +39,33 @@ def test_a_movie_in_any_order_is_named_as_a_whole() -> None:
     assert set(found["word"]) == {"order of frames in doubt"}
 
 
+@pytest.mark.parametrize(("n_frames", "n_cells"), [(8, 25), (10, 17), (40, 8), (200, 6)])
+def test_a_small_movie_in_any_order_is_named_too(n_frames: int, n_cells: int) -> None:
+    """Also where the permutation leaves many neighbours near each other."""
+    for seed in range(4):
+        order = np.random.default_rng(seed).permutation(n_frames).tolist()
+        points = in_order(walk(n_frames, n_cells, seed=seed), order)
+        assert len(order_doubts(points)) == n_frames
+
+
+def test_frames_sorted_by_the_letters_of_their_numbers_are_named() -> None:
+    order = np.argsort(np.argsort([str(t) for t in range(30)])).tolist()
+    assert len(order_doubts(in_order(walk(), order))) == 30
+
+
+@pytest.mark.parametrize("n_frames", [3, 5, 8])
+def test_frames_in_reverse_are_named_once(n_frames: int) -> None:
+    inside = range(12, 12 + n_frames)
+    order = [*range(12), *reversed(inside), *range(12 + n_frames, 60)]
+    for seed in range(5):
+        points = in_order(walk(n_frames=60, n_cells=40, seed=seed), order)
+        found = order_doubts(points)
+        assert found["t"].tolist() == list(inside)
+        assert set(found["word"]) == {f"order of frames in doubt (frames 12 to {inside[-1]})"}
+        fields = pd.DataFrame({"well": "B02", "field": 1, "t": range(60), "movie_flag": ""})
+        assert len(name_order(fields, points)) == 60
+
+
 @pytest.mark.parametrize("step_um", [0.0, 0.3, 1.4, 4.0])
 @pytest.mark.parametrize("n_cells", [6, 30])
 def test_a_movie_in_order_is_not(step_um: float, n_cells: int) -> None:

@@ -23,6 +23,7 @@ DESCRIPTIONS = {
     "statistics.tsv": "one row per readout",
     "quarantine.tsv": "what was left out, and why",
     "warnings.tsv": "doubts about the data: likely causes, what to do",
+    "light.json": "light over the field, by channel, and whether images were corrected by it",
     "report.html": "the page of the plate",
     "figures": "figures",
 }

@@ -40,6 +40,7 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
+from cellpipe.quality.light import uneven_light
 from cellpipe.quality.movies import (
     cut_short,
     cut_tracks,
@@ -83,6 +84,7 @@ CHECKS: tuple[Check, ...] = (
     odd_steps,
     gain_changes,
     odd_sizes,
+    uneven_light,
     empty_columns,
 )
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
+    from cellpipe.correct.light import Light
     from cellpipe.run.made import StageMade
     from cellpipe.run.plan.compared import Compared
 
@@ -40,6 +41,7 @@ class ReportContent:
     evaluation_notes : score name → why it has no value, or not of all images
     quarantine : well field t stage status reason remedy of whatever was left out
     files : sentences on what became of the files of the plate
+    light : of the plate, where it was looked for; field_shape : (Y, X) of its fields
     warnings : kind where seen likely_cause do, of the plate as a whole
     not_made : rule what reason do of exports and kymographs that could not be made
     stages : what ran, and with what; options : stage → its options
@@ -70,6 +72,8 @@ class ReportContent:
     quarantine: pd.DataFrame | None = None
     files: Sequence[str] = ()
     warnings: pd.DataFrame | None = None
+    light: Light | None = None
+    field_shape: tuple[int, int] = (1, 1)
     not_made: pd.DataFrame | None = None
     stages: Sequence[StageMade] = ()
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

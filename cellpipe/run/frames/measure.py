@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cellpipe.correct.light import Light
 from cellpipe.image.axes import Image
 from cellpipe.image.saturation import shares_of_objects, top_of
 from cellpipe.image.tiles import Plane
@@ -25,10 +26,16 @@ def measure_frame(
     pixel_size_um: PixelSize,
     measuring: Options,
     objects: str = "nuclei",
+    *,
+    light: Light | None = None,
+    t: int = 0,
 ) -> pd.DataFrame:
     """One row per nucleus of a frame, with its cell and cytoplasm; or per cell, for "cells".
 
     <channel>_saturated is the share of an object's pixels at the end of the camera's scale.
+
+    Intensities are those of frame `t` in even light, where `light` is corrected; saturation is that
+    of the camera.
 
     Labels are (Y, X) and pixels (C, Y, X), all in the same blocks.
     """
@@ -37,7 +44,7 @@ def measure_frame(
     rows = measure_cells(
         nuclei,
         cells,
-        image,
+        image if light is None else light.even(image, channels, t),
         channels,
         pixel_size_um,
         measuring["ratios"],
