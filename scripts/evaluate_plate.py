@@ -15,9 +15,9 @@ from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.evaluate import coco_truth
 from cellpipe.evaluate.judging import (
     JudgedImage,
-    draw_curve,
-    draw_worst,
     judge_images,
+    plot_curve,
+    plot_worst,
     score_notes,
     score_table,
 )
@@ -162,8 +162,8 @@ with speaking(snakemake):
     publish_table(snakemake.output.movies, movies)
     summary = score_table(images, scores)
     summary["note"] = summary["score"].map(notes).fillna("")
-    draw_curve(images, snakemake.output.curve)
-    draw_worst(judged, images, snakemake.output.worst, snakemake.params.n_worst)
+    plot_curve(images, snakemake.output.curve)
+    plot_worst(judged, images, snakemake.output.worst, snakemake.params.n_worst)
     publish_table(snakemake.output.scores, summary)
     log.info("%s", {row.score: round(float(row.value), 4) for row in summary.itertuples()})
     for name, note in notes.items():

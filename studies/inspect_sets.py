@@ -197,7 +197,7 @@ NAMES = {
 }
 TIMED = """
 import sys, time
-import cellpipe.cli, cellpipe.inspect.command, tifffile, numcodecs  # imports are not counted
+import cellpipe.cli, cellpipe.inspect.command, tifffile, imagecodecs  # imports are not counted
 before = time.process_time()
 cellpipe.cli.main(["inspect", sys.argv[1]])
 print(f"{time.process_time() - before:.2f}", file=sys.stderr)
