@@ -3,8 +3,8 @@
     corrected(t) = ground(0) + (grey value(t) - ground(t)) · objects(0) / objects(t)
 
 `ground` is the usual level of the dark part of a frame and `objects` that of the bright part above
-it, each pooled over fields. A cubic in time is fitted, to the logarithm of objects: fluorophores fade by
-one or two exponentials (Patterson and Piston, Biophys. J. 78:2159, 2000,
+it, each pooled over fields. A cubic in time is fitted, to the logarithm of objects: fluorophores
+fade by one or two exponentials (Patterson and Piston, Biophys. J. 78:2159, 2000,
 doi:10.1016/S0006-3495(00)76762-2). A ratio over time is what Miura, F1000Research 9:1494, 2020,
 doi:10.12688/f1000research.27171.1 calls simple ratio correction; here the background is taken off
 first. Whether a signal fades in the cells or in the light cannot be seen from images: a reporter
