@@ -10,7 +10,7 @@ READY := .venv/.ready
 .PHONY: demo test pictures options lint format clean
 
 demo: $(READY)
-	@$(BIN)/python scripts/draw_demo.py --out demo --seed 1
+	@$(BIN)/python scripts/simulate_demo.py --out demo --seed 1
 	@$(SNAKEMAKE) --configfile config/examples/demo-plate.yaml -- all
 	@$(SNAKEMAKE) --configfile config/examples/demo-movie.yaml -- all
 	@$(BIN)/python scripts/compare_demo.py --demo demo --results results
@@ -32,7 +32,7 @@ lint: $(READY) .venv-lint/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	.venv-lint/bin/snakefmt --check Snakefile rules
-	$(BIN)/python scripts/draw_demo.py --out demo --seed 1 # the sheet's folders must be there
+	$(BIN)/python scripts/simulate_demo.py --out demo --seed 1 # the sheet's folders must be there
 	$(SNAKEMAKE) --configfile config/examples/demo-plate.yaml --lint
 
 format: $(READY) .venv-lint/.ready

@@ -20,6 +20,7 @@ from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
 from cellpipe.run.limits import say_killed
 from cellpipe.run.run_record import note_run
+from cellpipe.readers.containers import modules_of
 from cellpipe.run.code import code_of, keep_parsed
 from cellpipe.run.summary import end_of_run
 
@@ -110,6 +111,13 @@ def of_plate(key):
 def given(path):
     """An input made by no rule, which lies where it is named, whatever the prefix of a module."""
     return local(str(path)) if path else []
+
+
+def code_with_reader(script):
+    """The code of a script that reads images, with the readers that the plate's layout needs."""
+    return lambda wildcards: code_of(
+        script, *modules_of(SHEET[wildcards.plate]["layout"], config["layouts"])
+    )
 
 
 def in_place(wildcards):
@@ -203,7 +211,7 @@ def covering_tables(stage):
 def final_rules(plate):
     """Rules whose outputs are the results of a plate, as README lists them."""
     wanted = ["inspect_plate", "gather_plate", "profile_plate"]
-    wanted += ["verify_plate", "draw_figures"]
+    wanted += ["verify_plate", "plot_figures"]
     wanted += ["write_report", "write_crate"]
     if CORRECTED:
         wanted.append("estimate_light")
@@ -212,7 +220,7 @@ def final_rules(plate):
     if plate in JUDGED:
         wanted.append("evaluate_plate")
     if plate in WITH_LINES:
-        wanted.append("draw_kymographs")
+        wanted.append("plot_kymographs")
     if MOVIES:
         wanted += [f"export_{name}" for name in config["export"]["formats"]]
     return wanted
@@ -333,7 +341,7 @@ def say_how_it_ended():
 
 def not_made_lists(wildcards):
     """What rules that make several things could not make: a list of each."""
-    figures = f"{RESULTS}/{wildcards.plate}/not_made/draw_figures.json"
+    figures = f"{RESULTS}/{wildcards.plate}/not_made/plot_figures.json"
     return [figures, *not_exported_lists(wildcards)]
 
 
@@ -343,7 +351,7 @@ def not_exported_lists(wildcards):
     if MOVIES:
         rules += [f"export_{name}" for name in config["export"]["formats"]]
     if wildcards.plate in WITH_LINES:
-        rules.append("draw_kymographs")
+        rules.append("plot_kymographs")
     return [f"{RESULTS}/{wildcards.plate}/not_made/{rule}.json" for rule in rules]
 
 

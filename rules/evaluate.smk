@@ -16,6 +16,7 @@ rule evaluate_plate:
     input:
         layout="<results>/{plate}/layout.json",
         inspection="<results>/{plate}/inspection.json",
+        manifest="<results>/{plate}/manifest.parquet",
         cells="<results>/{plate}/cells.parquet",
         spots="<results>/{plate}/spots.parquet",
         truth=of_plate("truth"),

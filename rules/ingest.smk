@@ -33,7 +33,7 @@ rule inspect_plate:
         ingest=config["ingest"],
         project=config["project"],
         watched=watched,
-        code=code_of("inspect_plate"),
+        code=code_with_reader("inspect_plate"),
     script:
         "../scripts/inspect_plate.py"
 
@@ -82,6 +82,6 @@ rule ingest_block:
         in_place=in_place,
         inspected=inspected,
         on_bad_image=config["on_bad_image"],
-        code=code_of("ingest_block"),
+        code=code_with_reader("ingest_block"),
     script:
         "../scripts/ingest_block.py"

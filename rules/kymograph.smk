@@ -5,7 +5,7 @@ out    results/P/kymographs/
 """
 
 
-rule draw_kymographs:
+rule plot_kymographs:
     """Kymographs, position against time, are sampled from the images along annotated lines."""
     input:
         layout="<results>/{plate}/layout.json",
@@ -20,16 +20,16 @@ rule draw_kymographs:
             category="Kymographs",
             labels={"plate": "{plate}", "shows": "{line}"},
         ),
-        not_made="<results>/{plate}/not_made/draw_kymographs.json",
+        not_made="<results>/{plate}/not_made/plot_kymographs.json",
     log:
-        "<logs>/draw_kymographs/{plate}.log",
+        "<logs>/plot_kymographs/{plate}.log",
     benchmark:
-        "<benchmarks>/draw_kymographs/{plate}.tsv"
+        "<benchmarks>/plot_kymographs/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
     params:
         width_um=config["kymographs"]["width_um"],
         plates=PLATES,
-        code=code_of("draw_kymographs"),
+        code=code_of("plot_kymographs"),
     script:
-        "../scripts/draw_kymographs.py"
+        "../scripts/plot_kymographs.py"

@@ -5,7 +5,7 @@ out    results/P/figures/, report.html, ro-crate-metadata.json
 """
 
 
-rule draw_figures:
+rule plot_figures:
     """Heat maps, dose responses, controls, class confusion, lineages and motion are plotted."""
     input:
         layout="<results>/{plate}/layout.json",
@@ -26,20 +26,20 @@ rule draw_figures:
             category="Figures",
             labels={"plate": "{plate}", "shows": "{figure}"},
         ),
-        not_made="<results>/{plate}/not_made/draw_figures.json",
+        not_made="<results>/{plate}/not_made/plot_figures.json",
     log:
-        "<logs>/draw_figures/{plate}.log",
+        "<logs>/plot_figures/{plate}.log",
     benchmark:
-        "<benchmarks>/draw_figures/{plate}.tsv"
+        "<benchmarks>/plot_figures/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
     params:
         readouts=READOUTS,
         dose_group=config["profile"]["dose_group"],
         stage=config["track"]["stage"],
-        code=code_of("draw_figures"),
+        code=code_of("plot_figures"),
     script:
-        "../scripts/draw_figures.py"
+        "../scripts/plot_figures.py"
 
 
 rule write_report:

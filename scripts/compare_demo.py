@@ -75,7 +75,9 @@ def show(title: str, rows) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--demo", type=Path, required=True, help="folder that draw_demo.py wrote")
+    parser.add_argument(
+        "--demo", type=Path, required=True, help="folder that simulate_demo.py wrote"
+    )
     parser.add_argument("--results", type=Path, required=True, help="folder of results")
     options = parser.parse_args()
     show("Simulated plate", plate_rows(options.demo, options.results))

@@ -13,9 +13,9 @@ from pathlib import Path
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.evaluate.judged_folders import judged_folders
 from cellpipe.evaluate.judging import (
-    draw_curve,
-    draw_worst,
     judge_images,
+    plot_curve,
+    plot_worst,
     score_notes,
     score_table,
 )
@@ -32,8 +32,8 @@ def evaluate(folders, outputs, pixel_size_um, n_worst, sparse):
     table["note"] = table["score"].map(notes).fillna("")
     for note in dict.fromkeys(notes.values()):
         log.warning("%s", note)
-    draw_curve(images, outputs["curve"])
-    draw_worst(judged, images, outputs["worst"], n_worst)
+    plot_curve(images, outputs["curve"])
+    plot_worst(judged, images, outputs["worst"], n_worst)
     publish_table(outputs["images"], images)
     publish_table(outputs["scores"], table)
     log.info("%s", {row.score: round(float(row.value), 4) for row in table.itertuples()})

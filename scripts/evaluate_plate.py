@@ -2,7 +2,8 @@
 
 The truth is a folder of label images (``B03_1_nuclei.tif``), of true tracks (``B03_1_GT`` of the
 Cell Tracking Challenge, ``B03_1.geff``, ``B03_1.xml`` of TrackMate) or both, and, for spots and
-classes, of tables (``spots.tsv``, ``classes.tsv``); or an OME-Zarr plate with label layers.
+classes, of tables (``spots.tsv``, ``classes.tsv``); or an OME-Zarr plate with label layers; or a
+file of COCO annotations of the plate's images.
 """
 
 import itertools
@@ -11,11 +12,12 @@ from pathlib import Path
 
 from cellpipe.config.objects import read_true_places
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.evaluate import coco_truth
 from cellpipe.evaluate.judging import (
     JudgedImage,
-    draw_curve,
-    draw_worst,
     judge_images,
+    plot_curve,
+    plot_worst,
     score_notes,
     score_table,
 )
@@ -27,6 +29,7 @@ from cellpipe.files.publish import publish_table
 from cellpipe.files.tables import read_table
 from cellpipe.metrics.points import class_scores
 from cellpipe.plate.plate import Plate
+from cellpipe.readers.coco import is_coco, read_coco
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import log, speaking
 from cellpipe.run.not_made import read_not_made
@@ -42,7 +45,11 @@ def judged_images(plate, truth):
     for (well, field), layer in itertools.product(plate.fields, layers):
         truth_layer = snakemake.params.truth_layer if layer == plate.objects else None
         n_frames = plate.fields[well, field].size("t")
-        frames = true_frames(truth, well, field, layer, truth_layer)
+        if coco:
+            only = layer == plate.objects
+            frames = coco_truth.frames_of(coco, planes, well, field, truth_layer or layer, only)
+        else:
+            frames = true_frames(truth, well, field, layer, truth_layer)
         nuclei = (truth_layer or layer) == "nuclei" and not (truth / "zarr.json").is_file()
         known = completeness(truth, well, field, n_frames) if nuclei and frames else Completeness()
         for t, read in frames.items():
@@ -92,10 +99,10 @@ def tell_unused(plate, truth, judged):
         for image in judged
         for name in (image.place["object"], snakemake.params.truth_layer)
     }
-    unused = unused_truth(truth, fields, used)
+    unused = coco_truth.unused_images(coco, planes) if coco else unused_truth(truth, fields, used)
     if unused:
         log.warning(
-            "%d files of the truth were not used, as the plate has no such field, frame or layer: "
+            "%d images of the truth were not used, as the plate has no such field, frame or layer: "
             "%s",
             len(unused),
             ", ".join(unused[:6]),
@@ -115,6 +122,8 @@ def of_unknown_size(plate, scores, notes):
 with speaking(snakemake):
     plate, truth = Plate(snakemake.input.layout), Path(snakemake.input.truth)
     paths = (snakemake.input.cells, snakemake.input.spots)
+    coco = read_coco(truth) if is_coco(truth) else None
+    planes = read_table(snakemake.input.manifest)
     segmented, searched = map(good_frames, (snakemake.input.segment, snakemake.input.detect))
     cells, spots = (plate.scale.computed(read_table(path)) for path in paths)
     judged = list(judged_images(plate, truth))
@@ -129,7 +138,8 @@ with speaking(snakemake):
             seen=f"no truth for any field of {plate.name} in {truth}",
             wanted="label images named B03_1_nuclei.tif, true tracks named B03_1_GT (CTC), "
             "B03_1.geff or B03_1.xml (TrackMate), or an OME-Zarr plate with the label layer "
-            "'nuclei'; or spots.tsv where spots are sought, classes.tsv where cells are classified",
+            "'nuclei', or COCO annotations (.json) of images of the plate; or "
+            "spots.tsv where spots are sought, classes.tsv where cells are classified",
             do="correct 'truth' in the sheet of plates, or 'evaluate.truth_layer' in the config",
         )
     known = plate.pixel_size_um if plate.scale.length_known and plate.scale.square else None
@@ -152,8 +162,8 @@ with speaking(snakemake):
     publish_table(snakemake.output.movies, movies)
     summary = score_table(images, scores)
     summary["note"] = summary["score"].map(notes).fillna("")
-    draw_curve(images, snakemake.output.curve)
-    draw_worst(judged, images, snakemake.output.worst, snakemake.params.n_worst)
+    plot_curve(images, snakemake.output.curve)
+    plot_worst(judged, images, snakemake.output.worst, snakemake.params.n_worst)
     publish_table(snakemake.output.scores, summary)
     log.info("%s", {row.score: round(float(row.value), 4) for row in summary.itertuples()})
     for name, note in notes.items():

@@ -36,6 +36,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     listed = manifest.list_planes(
         options.layout, images, options.layouts, files, options.ingest["plate_columns"]
     )
+    listed = manifest.with_colours(listed, options.ingest["colour_images"])
     inspection, planes = manifest.inspect_planes(
         listed,
         options.channels,

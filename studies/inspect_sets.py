@@ -89,6 +89,29 @@ SETS: dict[str, list[Expected] | str] = {
     "hcs-phenix-pediatric-cp": [Expected("phenix", 1, 1, "1, 2, 3, 4, 5, 6")],
     "hcs-transfluor-rowO": [Expected("cellomics", 8, 16, "2")],
     "hcs-plate-sbs-bbbc013/images": [Expected("bbbc", 48, 48, "1, 2")],
+    "formats-real/nd2": [
+        Expected(
+            "nd2",
+            4,
+            4,
+            "DAPI, FITC BP, GFP 488 nm, Mono, TRITC BP",
+            "0.32339 µm",
+            0,
+            "6 µm, 0.50016 s, Plan Apo λ 20x",
+        )
+    ],
+    "formats-real/czi": [Expected("czi", 1, 1, "AF488", "0.1 µm", 0, "Plan-Apochromat 5x/0.35")],
+    "formats-real/lif": [
+        Expected(
+            "lif",
+            1,
+            3,
+            "Green, Red",
+            "0.14028 µm",
+            0,
+            "0.229062 µm, 0.53 s, HC PL APO CS2    63x/1.30 GLYC",
+        )
+    ],
     "tracking-formats": "names are of no known microscope",
     "zarr-fractal-cardio-v04": "without the metadata of a plate",
 }
@@ -174,7 +197,7 @@ NAMES = {
 }
 TIMED = """
 import sys, time
-import cellpipe.cli, cellpipe.inspect.command, tifffile, numcodecs  # imports are not counted
+import cellpipe.cli, cellpipe.inspect.command, tifffile, imagecodecs  # imports are not counted
 before = time.process_time()
 cellpipe.cli.main(["inspect", sys.argv[1]])
 print(f"{time.process_time() - before:.2f}", file=sys.stderr)

@@ -15,7 +15,7 @@ from skimage.measure import regionprops_table
 
 from cellpipe.measure.cells import measure_cells
 from cellpipe.measure.objects import measure_objects
-from cellpipe.simulate import PlateDesign, draw_field
+from cellpipe.simulate import PlateDesign, simulate_field
 
 PROPERTIES = [
     *("label", "centroid", "area", "perimeter_crofton", "eccentricity", "solidity"),
@@ -43,7 +43,7 @@ def main() -> None:
     design = PlateDesign(
         shape=(options.side, options.side), nuclei_per_mm2=options.nuclei_per_mm2, touching=0.3
     )
-    field = draw_field(design, "B02", 1)
+    field = simulate_field(design, "B02", 1)
     channels, size_um = ["dna", "reporter", "spots"], design.pixel_size_um
     last = np.moveaxis(field.pixels, 0, -1)
     calls = {

@@ -29,7 +29,7 @@ from cellpipe.plate.lay_out import lay_out
 from cellpipe.plate.plate import Plate
 from cellpipe.run.frames import measure, segment
 from cellpipe.run.frames.project import project_frame
-from cellpipe.simulate import PlateDesign, draw_field
+from cellpipe.simulate import PlateDesign, simulate_field
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 BLOCK_PX, BLOCKS = 1024, 4
@@ -45,7 +45,7 @@ def draw_mosaic(side_px: int, seed: int) -> np.ndarray:
     design = PlateDesign(
         shape=(BLOCK_PX, BLOCK_PX), pixel_size_um=0.6, nuclei_per_mm2=2900, seed=seed
     )
-    fields = [draw_field(design, "B02", field).pixels[0] for field in range(BLOCKS)]
+    fields = [simulate_field(design, "B02", field).pixels[0] for field in range(BLOCKS)]
     mosaic = np.zeros((side_px, side_px), np.uint16)
     for y in range(0, side_px, BLOCK_PX):
         for x in range(0, side_px, BLOCK_PX):

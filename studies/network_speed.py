@@ -27,7 +27,7 @@ from cellpipe.networks.calibration import object_features
 from cellpipe.networks.instances import labels_from_maps
 from cellpipe.networks.load import load_network
 from cellpipe.networks.predict import image_maps
-from cellpipe.simulate import PlateDesign, draw_field
+from cellpipe.simulate import PlateDesign, simulate_field
 
 SHAPE = (512, 704)
 MATRIX = 2048
@@ -77,7 +77,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     network = load_network("nuclei").module
-    pixels = normalise(draw_field(PlateDesign(shape=SHAPE), "B02", 1).pixels[0])
+    pixels = normalise(simulate_field(PlateDesign(shape=SHAPE), "B02", 1).pixels[0])
     image = torch.from_numpy(pixels)[None, None].to(memory_format=torch.channels_last)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(image)

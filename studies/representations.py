@@ -38,7 +38,7 @@ from cellpipe.networks.predict import image_maps
 from cellpipe.networks.unet import UNet, UNetConfig, channels_last
 from cellpipe.training.loop import fit
 from cellpipe.training.plan import Plan, read_plan
-from cellpipe.training.segmentation import Example, draw_batch, make_example
+from cellpipe.training.segmentation import Example, make_example, sample_batch
 
 CONFIG = Path(__file__).parents[1] / "config/training/nuclei.yaml"
 THRESHOLDS = (0.5, 0.75, 0.9)
@@ -84,7 +84,7 @@ def train(name: str, plan: Plan, work: Path, initial: Path | None) -> None:
     torch.manual_seed(schedule.seed)
     network, progress = fit(
         channels_last(started(replace(plan.network, outputs=of.outputs), initial)),
-        lambda step: draw_batch(examples, schedule, plan.augmentation, step),
+        lambda step: sample_batch(examples, schedule, plan.augmentation, step),
         of.loss,
         lambda module: 0.0,  # the averaged weights at the end are those that are judged
         schedule,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.detect.spots import detect_spots
-from cellpipe.simulate.spotless import KINDS, draw_spotless
+from cellpipe.simulate.spotless import KINDS, simulate_spotless
 
 ENGINES = ("log", "trackpy", "learned")
 SHAPE = (512, 512)
@@ -30,7 +30,7 @@ def main() -> None:
         found = dict.fromkeys(ENGINES, 0)
         n_cells = 0
         for seed in range(options.fields):
-            field = draw_spotless(kind, np.random.default_rng([seed, 1]), SHAPE)
+            field = simulate_spotless(kind, np.random.default_rng([seed, 1]), SHAPE)
             n_cells += field.n_cells
             for engine in ENGINES:
                 found[engine] += len(

@@ -17,7 +17,7 @@ from pathlib import Path
 import tifffile
 
 from cellpipe.exports.ctc import write_ctc, write_seg
-from cellpipe.simulate import DIFFICULTIES, draw_movie
+from cellpipe.simulate import DIFFICULTIES, simulate_movie
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     args = parser.parse_args()
     level = DIFFICULTIES[args.difficulty]
     shape = (args.size, args.size)
-    movie = draw_movie(level.design(seed=args.seed, n_frames=args.frames, shape=shape), "A01")
+    movie = simulate_movie(level.design(seed=args.seed, n_frames=args.frames, shape=shape), "A01")
     folder = args.out / args.difficulty
     images, truth = folder / f"{args.seed:02d}", folder / f"{args.seed:02d}_GT"
     images.mkdir(parents=True, exist_ok=True)

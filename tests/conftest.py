@@ -31,7 +31,7 @@ def real_data() -> Path:
 def small_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny drawn plate: `plate/images` (ImageXpress names), plate map and truth."""
     folder = tmp_path_factory.mktemp("demo")
-    draw = [sys.executable, str(ROOT / "scripts/draw_demo.py"), "--out", str(folder)]
+    draw = [sys.executable, str(ROOT / "scripts/simulate_demo.py"), "--out", str(folder)]
     subprocess.run([*draw, "--size", "small", "--seed", "1", "--only", "plate"], check=True)
     return folder
 

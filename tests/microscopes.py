@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from cellpipe.simulate import PlateDesign, draw_field
+from cellpipe.simulate import PlateDesign, simulate_field
 
 DESIGN = PlateDesign(
     rows=("B", "C"), columns=(2, 3), doses=(), n_fields=2, shape=(96, 128), empty_wells=()
@@ -43,7 +43,7 @@ class Plane:
 
 @functools.cache
 def _pixels(well: str, field: int) -> np.ndarray:
-    return draw_field(DESIGN, well, field).pixels
+    return simulate_field(DESIGN, well, field).pixels
 
 
 def planes() -> Iterator[Plane]:

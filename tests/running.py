@@ -1,7 +1,7 @@
 """Run the whole workflow in a folder of its own: what tests of it share.
 
 folder/
-  images/  plate_map.tsv  truth/      drawn by scripts/draw_demo.py --size small
+  images/  plate_map.tsv  truth/      drawn by scripts/simulate_demo.py --size small
   plates.tsv  config.yaml             written by `Run`
   results/P/…                         the workflow's
 """
@@ -92,7 +92,7 @@ class Run:
     @staticmethod
     def drawn(folder: Path, kind: str, config: dict[str, Any], size: str = "small") -> Run:
         """Draw the small demo plate or movie ("plate", "movie") and say where it lies."""
-        draw = [ROOT / "scripts/draw_demo.py", "--size", size, "--only", kind, "--out", folder]
+        draw = [ROOT / "scripts/simulate_demo.py", "--size", size, "--only", kind, "--out", folder]
         subprocess.run([sys.executable, *draw], check=True, capture_output=True)
         for part in (folder / kind).iterdir():
             part.rename(folder / part.name)

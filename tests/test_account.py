@@ -17,7 +17,7 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import account, manifest, remedies
+from cellpipe.readers import account, foreign, manifest, remedies
 from cellpipe.readers import files as listing
 from cellpipe.readers.doubles import same_bytes
 from cellpipe.readers.files import find_files
@@ -77,7 +77,7 @@ def test_every_file_is_used_or_passed_over_with_a_reason(tmp_path):
         "Thumbs.db": listing.HIDDEN,
         "desktop.ini": listing.HIDDEN,
         "notes.txt": listing.NOT_IMAGE,
-        "raw.zip": listing.NOT_READ,
+        "raw.zip": foreign.ARCHIVE,
         "AS_B04f98d0 (2).tif": listing.LIKE_THE_OTHERS,
         "overview.tif": listing.NOT_NAMED,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,11 +15,16 @@ import pandas as pd
 import pytest
 from running import PLATE, ROOT, Run
 
+from cellpipe.readers.containers import modules_of as needed_by
 from cellpipe.run.code import PACKAGE, code_of, modules_of, parsed
 from cellpipe.segment.engines import NAMES
 
 READS = "        return np.stack(stacks)\n\n    def __setitem__("
 HALVES = READS.replace("(stacks)", "(stacks) // 2")
+BY_NAME = {  # modules that import by name → from where
+    "segment/engines/__init__.py": "cellpipe.segment.engines",
+    "readers/containers.py": "cellpipe.readers",
+}
 EVERY_SCRIPT = """
 import json
 from cellpipe.run.code import SCRIPTS, code_of
@@ -104,6 +110,24 @@ def test_a_change_reaches_what_can_come_to_run_it(
     assert not other & kept
 
 
+def test_readers_of_containers_count_for_the_plates_that_need_them() -> None:
+    """A decoder is no part of what makes a plate of TIFF files."""
+    of_nd2, of_tiff = (
+        set(modules_of("ingest_block", *needed_by(layout))) for layout in ("nd2", "imagexpress")
+    )
+    assert of_nd2 - of_tiff == {"cellpipe.readers.nd2", "cellpipe.readers.bounded"}
+    assert set(code_of("ingest_block", *needed_by("nd2"))["libraries"]) - set(
+        code_of("ingest_block")["libraries"]
+    ) == {"nd2"}
+    any_format = ["readers.nd2", "readers.czi", "readers.lif"]
+    assert needed_by("csv") == needed_by("mine", ["mine"]) == any_format
+    assert needed_by("ome-tiff", ["mine"]) == []
+    ingest = (ROOT / "rules/ingest.smk").read_text()
+    assert {"inspect_plate", "ingest_block"} <= set(
+        re.findall(r'code=code_with_reader\("(\w+)"\)', ingest)
+    )
+
+
 def test_a_template_beside_a_module_counts(copy: Path) -> None:
     before = digests_in(copy)
     templates = [path for path in copy.glob("cellpipe/report/*") if path.suffix in (".html", ".j2")]
@@ -163,7 +187,7 @@ def test_what_is_not_there_is_an_error() -> None:
         code_of("segment_block", "segment.engines.cellpse")
 
 
-def test_only_engines_are_imported_by_a_name_that_the_config_gives() -> None:
+def test_only_engines_and_readers_are_imported_by_a_name_that_the_config_gives() -> None:
     """A rule has to name such modules: no import statement does. Which columns the schema's stages
     add is asked of their modules before any job: no script may come to run that."""
     before_jobs = "config/stages.py"
@@ -175,9 +199,10 @@ def test_only_engines_are_imported_by_a_name_that_the_config_gives() -> None:
                     continue  # packages of other projects
                 if path == PACKAGE / before_jobs:
                     continue
-                assert ast.unparse(node.args[0]).startswith("f'cellpipe.segment.engines."), path
-                places.add(path.relative_to(PACKAGE).as_posix())
-    assert places == {"segment/engines/__init__.py"}
+                place = path.relative_to(PACKAGE).as_posix()
+                assert ast.unparse(node.args[0]).startswith(f"f'{BY_NAME[place]}."), path
+                places.add(place)
+    assert places == set(BY_NAME)
     scripts = [path.stem for path in (ROOT / "scripts").glob("*.py")]
     assert len(scripts) > 20
     assert not [name for name in scripts if "cellpipe.config.stages" in modules_of(name)]

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from checkouts import make_checkout, plan_line, run_line
+from microscopes import metaxpress
 from running import ROOT
 from test_docs import blocks
 
@@ -72,6 +73,12 @@ OF_CELLPIPE = [
     "cellpipe run --configfile path/to/my-config.yaml -n",
     "cellpipe check config/training/own_data.yaml",
 ]
+OF_INSPECT = [  # in this order, on a plate that a microscope wrote
+    "cellpipe inspect path/to/plate",
+    "cellpipe inspect path/to/plate --write my-screen",
+    "snakemake --configfile my-screen/config.yaml",
+]
+OF_MODULE = ["snakemake cellpipe_plan"]  # of a workflow that uses these rules: tests/test_module.py
 OF_CONDA = ["snakemake --sdm conda", "snakemake benchmark --sdm conda"]
 OF_MAKE = ["make demo", "make test", "make lint", "make format", "make pictures", "make options"]
 # the archive is put there by the test, so that it needs no network
@@ -95,7 +102,12 @@ def written(document: str) -> list[str]:
     lines += [" ".join(inline.split()) for inline in re.findall(r"`([^`]+)`", prose)]
     found = [line for line in lines if PROGRAM.match(line)]
     found = [line for line in found if " " in line or line == "snakemake"]
-    named = ("cellpipe verify", "cellpipe plan")  # without what they work on
+    named = (
+        "cellpipe verify",
+        "cellpipe plan",
+        "cellpipe inspect",
+        "cellpipe check FILE",
+    )  # without what they work on
     return [line for line in found if line not in named]
 
 
@@ -105,6 +117,8 @@ def test_every_command_of_the_documents_is_run_by_a_test() -> None:
         *RUN,
         *OF_CONDA,
         *OF_CELLPIPE,
+        *OF_INSPECT,
+        *OF_MODULE,
         *OF_MAKE,
         *OF_ARCHIVE,
         *OF_TESTS,
@@ -147,13 +161,12 @@ def test_a_command_plans_its_jobs(command: str, checkout: Path) -> None:
 
 @pytest.mark.slow
 def test_the_first_plate_of_the_readme_is_planned(checkout: Path) -> None:
-    (checkout / "path/to/images").symlink_to(checkout / "demo/plate/images")
-    shutil.copy(checkout / "demo/plate/plate_map.tsv", checkout / "path/to/plate_map.tsv")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (checkout / "config/first.tsv").write_text(blocks(readme, "tsv")[0])
-    config = blocks(readme, "yaml")[0].replace("config/plates.tsv", "config/first.tsv")
-    (checkout / "first.yaml").write_text(config)
-    code, printed = plan_line("snakemake --configfile first.yaml", checkout)
+    metaxpress(checkout / "path/to/plate")
+    *inspecting, running = OF_INSPECT
+    for command in inspecting:  # `cellpipe` is installed with .venv; here, its module is run
+        done = run_line(command.replace("cellpipe ", "python -m cellpipe.cli ", 1), checkout)
+        assert done.returncode == 0, (command, done.stdout + done.stderr)
+    code, printed = plan_line(running, checkout)
     assert code == 0, printed
     assert "inspect_plate" in printed
 

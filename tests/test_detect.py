@@ -13,8 +13,8 @@ from cellpipe.detect.filters import width_from_two_scales
 from cellpipe.detect.holders import assign_spots, count_spots
 from cellpipe.detect.spots import COLUMNS, detect_spots
 from cellpipe.errors import BadConfig
-from cellpipe.simulate import PlateDesign, draw_field
-from cellpipe.simulate.spots import SpotDesign, draw_spots
+from cellpipe.simulate import PlateDesign, simulate_field
+from cellpipe.simulate.spots import SpotDesign, simulate_spots
 
 ENGINES = ["log", "trackpy", "learned"]
 DESIGN = PlateDesign(shape=(384, 384))
@@ -23,7 +23,7 @@ DIAMETER_UM = 2 * np.sqrt(2) * DESIGN.spot_sigma_px * DESIGN.pixel_size_um
 
 @pytest.fixture(scope="module", params=["B02", "C06", "B09"])
 def field(request):
-    return draw_field(DESIGN, request.param, 1)
+    return simulate_field(DESIGN, request.param, 1)
 
 
 def found_and_true(
@@ -170,7 +170,7 @@ def test_probability_says_how_many_of_the_dim_spots_are_real():
     design = SpotDesign(diameter_px=(3.5, 5.0), signal_to_noise=(2.0, 5.0), empty=0.0)
     rows = []
     for seed in range(12):
-        drawn = draw_spots(np.random.default_rng([7, seed]), (160, 160), design)
+        drawn = simulate_spots(np.random.default_rng([7, seed]), (160, 160), design)
         found = detect_spots(drawn.pixels, pixel_size_um=1, diameter_um=drawn.diameter_px,
                              engine="learned", probability_threshold=0.2)  # fmt: skip
         near = cKDTree(drawn.spots_px).query(found[["y_um", "x_um"]])[0] <= 3
@@ -181,7 +181,7 @@ def test_probability_says_how_many_of_the_dim_spots_are_real():
 
 
 def test_the_same_spots_in_tiles_as_in_one(monkeypatch):
-    pixels = draw_field(DESIGN, "B02", 1).pixels[2]
+    pixels = simulate_field(DESIGN, "B02", 1).pixels[2]
     whole = detect(pixels, "learned")
     monkeypatch.setattr("cellpipe.detect.learned.TILE_PX", 288)
     tiled = detect(pixels, "learned")

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from cellpipe.readers.containers import MODULES
 from cellpipe.segment.engines import FOREIGN
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +51,7 @@ SILENT = {
     "pydantic": "bioimageio.core 0.11.0 reads no package with 2.14",
     "pyarrow": "pandas reads and writes Parquet with it",
     "imagecodecs": "tifffile reads compressed files with it",
+    **dict.fromkeys(("nd2", "liffile"), "readers of containers are imported by name"),
 }
 
 
@@ -222,6 +224,13 @@ def test_its_environment_holds_what_its_script_imports(rule: str) -> None:
     script = (ROOT / "rules" / named(text, "script")).resolve()
     held = set(environment(Path(environment_of(rule)).name))
     assert needed(script) - OF_OTHER_STAGES.get(rule, set()) <= held
+
+
+@pytest.mark.parametrize("module", MODULES.values())
+def test_the_environment_of_ingest_holds_what_readers_of_containers_import(module: str) -> None:
+    wanted = needed(ROOT / f"cellpipe/readers/{module}.py")
+    assert wanted & {"nd2", "liffile", "imagecodecs"}, "no package of its own"
+    assert wanted <= set(environment("ingest.yaml"))
 
 
 @pytest.mark.parametrize("name", ["segment.yaml", *ENGINES])

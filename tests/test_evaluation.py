@@ -18,10 +18,10 @@ from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.evaluate.judged_folders import judged_folders
 from cellpipe.evaluate.judging import (
     JudgedImage,
-    draw_curve,
-    draw_worst,
     gallery,
     judge_images,
+    plot_curve,
+    plot_worst,
     score_table,
 )
 from cellpipe.evaluate.label_folders import paired_files, read_labels
@@ -90,8 +90,8 @@ def test_scores_of_several_objects_stand_apart() -> None:
 def test_tracks_may_be_all_that_is_known(tmp_path: Path) -> None:
     images = judge_images([], 0.5)
     assert score_table(images, {"TRA": 0.9})["score"].tolist() == ["TRA"]
-    draw_curve(images, tmp_path / "ap.svg")
-    draw_worst([], images, tmp_path / "worst", n_worst=3)
+    plot_curve(images, tmp_path / "ap.svg")
+    plot_worst([], images, tmp_path / "worst", n_worst=3)
     assert list((tmp_path / "worst").iterdir()) == []
     images.to_csv(tmp_path / "images.tsv", sep="\t", index=False)
     read = pd.read_csv(tmp_path / "images.tsv", sep="\t")
@@ -170,7 +170,7 @@ def test_two_folders_are_judged_without_a_plate(folders: Path) -> None:
 def test_the_gallery_on_the_page_is_that_of_the_folder(folders: Path) -> None:
     judged = judged_folders(folders / "truth", folders / "found")
     table = judge_images(judged, 0.5)
-    draw_worst(judged, table, folders / "worst", n_worst=5)
+    plot_worst(judged, table, folders / "worst", n_worst=5)
     (picture,) = gallery(table, folders / "worst")
     assert picture[:2] == ("labels b", "F1@0.5 0.67, mean F1 0.67; of 2: 1 missed")
     scores = score_table(table, {"TRA": 0.987})

@@ -19,7 +19,7 @@ from test_true_movies import (
 )
 
 from cellpipe.errors import CellpipeError
-from cellpipe.evaluate.judging import draw_curve, judge_images, score_table
+from cellpipe.evaluate.judging import judge_images, plot_curve, score_table
 from cellpipe.evaluate.judging_movies import Movie, judge_movies, summarise_movies
 from cellpipe.evaluate.truth import true_frames
 from cellpipe.exports.ctc import write_ctc
@@ -82,7 +82,7 @@ def test_tracks_alone_leave_an_evaluation_without_images(tmp_path: Path) -> None
     images = judge_images([], None)
     table = score_table(images, {"TRA": 1.0})
     assert table["score"].tolist() == ["TRA"]
-    draw_curve(images, tmp_path / "ap.svg")
+    plot_curve(images, tmp_path / "ap.svg")
     assert "svg" in (tmp_path / "ap.svg").read_text()
     images.to_csv(tmp_path / "images.tsv", sep="\t", index=False)
     assert pd.read_csv(tmp_path / "images.tsv", sep="\t").empty

@@ -14,7 +14,7 @@ from cellpipe.measure.objects import (
     measure_objects,
     measured_columns,
 )
-from cellpipe.simulate import PlateDesign, draw_field
+from cellpipe.simulate import PlateDesign, simulate_field
 
 CHANNELS = ["dna", "reporter", "spots"]
 RATIO = {"nc": {"numerator": "reporter_mean", "denominator": "cytoplasm_reporter_mean"}}
@@ -33,7 +33,7 @@ SKIMAGE = {
 
 @pytest.fixture(scope="module")
 def field():
-    return draw_field(PlateDesign(shape=(256, 256), touching=0.5), "B09", 1)
+    return simulate_field(PlateDesign(shape=(256, 256), touching=0.5), "B09", 1)
 
 
 def labels_of(name: str, field) -> np.ndarray:

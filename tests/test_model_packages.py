@@ -18,10 +18,10 @@ from engine_models import DIAMETER_PX, disc_image, only_with
 
 from cellpipe.errors import CellpipeError
 from cellpipe.exports.bioimage_io import (
-    drawn_image,
     portable_scale,
     preprocessed,
     preprocessing,
+    simulated_image,
     write_package,
 )
 from cellpipe.image.normalise import GreyScale
@@ -101,7 +101,7 @@ def test_test_tensors_of_a_package_are_right(package: Path, shipped: Network) ->
     ids=["percentiles", "mean and deviation", "fitted"],
 )
 def test_a_package_says_in_its_own_words_how_pixels_are_scaled(scale: GreyScale) -> None:
-    planes = drawn_image(1, 96)
+    planes = simulated_image(1, 96)
     expected = preprocessed(planes, scale)
     assert expected == pytest.approx(scale.bring(planes), abs=1e-4)
     assert applied(preprocessing(scale), planes) == pytest.approx(expected, abs=1e-4)

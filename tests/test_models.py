@@ -23,7 +23,7 @@ from cellpipe.networks.instances import flood, labels_from_maps, object_probabil
 from cellpipe.networks.load import Network, load_network
 from cellpipe.networks.predict import averaged_maps, image_maps
 from cellpipe.networks.unet import UNet, UNetConfig
-from cellpipe.simulate import PlateDesign, draw_field
+from cellpipe.simulate import PlateDesign, simulate_field
 
 TINY = UNetConfig(outputs=("foreground", "distance"), widths=(8, 12), stem=2)
 FINE = replace(TINY, residual=True, fine=4)
@@ -128,7 +128,7 @@ def test_labels_on_disk_are_those_in_memory(tmp_path):
 
 
 def test_bfloat16_finds_the_same_nuclei():
-    field = draw_field(PlateDesign(shape=(384, 384)), "B02", 1).pixels[0]
+    field = simulate_field(PlateDesign(shape=(384, 384)), "B02", 1).pixels[0]
     network = load_network("nuclei")
     exact, *_ = find_objects(field, network)
     short, *_ = find_objects(field, network, precision="bfloat16")

@@ -39,7 +39,7 @@ EXPORTS = ("ctc", "geff.tsv", "trackmate", "napari")
 
 def draw(folder: Path) -> Run:
     design = MovieDesign(wells=("B02",), slowed_wells=(), n_frames=N_FRAMES, shape=(160, 160))
-    drawn = simulate.draw_movie(replace(design, seed=4), "B02")
+    drawn = simulate.simulate_movie(replace(design, seed=4), "B02")
     (folder / "images").mkdir(parents=True)
     frames = [np.asarray(frame) for frame in drawn.pixels]
     frames[COPY] = frames[COPY - 1]

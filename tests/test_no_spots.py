@@ -15,7 +15,7 @@ from cellpipe.detect.limits import refuse_wide
 from cellpipe.detect.noise import least_height, photon_noise
 from cellpipe.detect.spots import detect_spots
 from cellpipe.errors import BadConfig
-from cellpipe.simulate.spotless import KINDS, camera, draw_spotless
+from cellpipe.simulate.spotless import KINDS, camera, simulate_spotless
 
 ENGINES = ["log", "trackpy", "learned"]
 DIAMETER_PX = 3.4
@@ -25,7 +25,7 @@ CELLS = [kind for kind in KINDS if "cells" in kind or "domes" in kind or "discs"
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("hot pixels", "fibres")])
 def test_smooth_light_holds_no_spots(kind: str, engine: str) -> None:
-    field = draw_spotless(kind, np.random.default_rng(1), (384, 384))
+    field = simulate_spotless(kind, np.random.default_rng(1), (384, 384))
     found = detect_spots(field.pixels, pixel_size_um=1, diameter_um=DIAMETER_PX, engine=engine)
     assert len(found) <= max(1, 0.05 * field.n_cells)
 
@@ -34,7 +34,7 @@ def test_smooth_light_holds_no_spots(kind: str, engine: str) -> None:
 @pytest.mark.parametrize(("kind", "most"), [("hot pixels", 2), ("fibres", 6)])
 def test_faults_and_fibres_make_few_spots(kind: str, most: int, engine: str) -> None:
     # one pixel in 5,000 is hot, and some are no brighter than a spot's noise
-    field = draw_spotless(kind, np.random.default_rng(2), (384, 384))
+    field = simulate_spotless(kind, np.random.default_rng(2), (384, 384))
     found = detect_spots(field.pixels, pixel_size_um=1, diameter_um=DIAMETER_PX, engine=engine)
     assert len(found) <= most
 

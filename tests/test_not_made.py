@@ -34,8 +34,8 @@ def test_one_that_fails_is_named_and_the_others_are_made(tmp_path, fault, said):
     not_made = NotMade()
     make_three(not_made, tmp_path, fault)
     assert {path.name for path in tmp_path.iterdir()} == {"first", "third"}
-    not_made.publish(tmp_path / "not_made" / "draw_figures.json")
-    rows = json.loads((tmp_path / "not_made/draw_figures.json").read_text())
+    not_made.publish(tmp_path / "not_made" / "plot_figures.json")
+    rows = json.loads((tmp_path / "not_made/plot_figures.json").read_text())
     assert [set(row) for row in rows] == [{"what", "reason", "do"}]
     assert rows[0]["what"] == "second"
     assert said in rows[0]["reason"]

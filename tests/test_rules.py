@@ -68,7 +68,7 @@ def test_every_caption_is_used_and_there() -> None:
 
 
 def test_pictures_and_tables_are_named_for_the_report_of_snakemake() -> None:
-    for name in ("draw_figures", "draw_kymographs", "evaluate_plate", "profile_plate"):
+    for name in ("plot_figures", "plot_kymographs", "evaluate_plate", "profile_plate"):
         assert re.search(r"=report\($", RULES[name], re.MULTILINE), name
     for entry in re.findall(r"=report\(\n(.*?)\n +\),\n", "\n".join(RULES.values()), re.DOTALL):
         assert {"caption", "category", "labels"} <= set(

@@ -12,8 +12,8 @@ from scipy.spatial import cKDTree
 
 from cellpipe.simulate import (
     PlateDesign,
-    draw_field,
     plate_map,
+    simulate_field,
 )
 from cellpipe.simulate.optics import Camera, expose, uneven_light
 from cellpipe.simulate.plate import response
@@ -24,7 +24,7 @@ DESIGN = PlateDesign(shape=(320, 320))
 
 @pytest.fixture(scope="module")
 def field():
-    return draw_field(DESIGN, "C06", 1)
+    return simulate_field(DESIGN, "C06", 1)
 
 
 # --- optics
@@ -50,16 +50,16 @@ def test_light_is_one_at_its_centre_and_lowest_in_the_farthest_corner():
 
 
 def test_same_seed_same_bytes_whatever_was_drawn_before(field):
-    draw_field(DESIGN, "B02", 1)
-    again = draw_field(DESIGN, "C06", 1)
+    simulate_field(DESIGN, "B02", 1)
+    again = simulate_field(DESIGN, "C06", 1)
     assert again.pixels.tobytes() == field.pixels.tobytes()
     assert again.nuclei.tobytes() == field.nuclei.tobytes()
     pd.testing.assert_frame_equal(again.truth, field.truth)
     pd.testing.assert_frame_equal(again.spots, field.spots)
     for other in (
-        draw_field(DESIGN, "C06", 2),
-        draw_field(DESIGN, "C07", 1),
-        draw_field(dataclasses.replace(DESIGN, seed=2), "C06", 1),
+        simulate_field(DESIGN, "C06", 2),
+        simulate_field(DESIGN, "C07", 1),
+        simulate_field(dataclasses.replace(DESIGN, seed=2), "C06", 1),
     ):
         assert (other.pixels != field.pixels).mean() > 0.5
 
@@ -90,7 +90,7 @@ def test_labels_and_truth_agree(field):
 
 
 def test_nuclei_are_bright_in_dna_and_some_touch():
-    field = draw_field(dataclasses.replace(DESIGN, touching=0.5), "B02", 1)
+    field = simulate_field(dataclasses.replace(DESIGN, touching=0.5), "B02", 1)
     dna = field.pixels[0]
     assert np.median(dna[field.nuclei > 0]) > 4 * np.median(dna[field.nuclei == 0])
     grown = ndimage.maximum_filter(field.nuclei, 3)
@@ -124,7 +124,7 @@ def test_ratio_and_class_follow_the_dose():
     assert response(0.0, 1.0, 1.0) == 0
     small = dataclasses.replace(DESIGN, shape=(400, 400), n_fields=1)
     for well in ("B02", "B06", "B09"):
-        truth = draw_field(small, well, 1).truth
+        truth = simulate_field(small, well, 1).truth
         dose = small.wells.loc[well, "dose"]
         assert np.median(truth["ratio"]) == pytest.approx(small.mean_ratio(dose), rel=0.12)
         above = truth["ratio"] > small.ratio_cut
@@ -145,14 +145,14 @@ def test_spots_are_where_and_in_whom_the_truth_says(field):
 
 
 def test_fewer_spots_at_higher_doses():
-    means = [draw_field(DESIGN, well, 1).truth["spot_count"].mean() for well in ("B02", "B09")]
+    means = [simulate_field(DESIGN, well, 1).truth["spot_count"].mean() for well in ("B02", "B09")]
     assert means[0] == pytest.approx(DESIGN.mean_spots(0), rel=0.25)
     assert means[1] == pytest.approx(DESIGN.mean_spots(30), rel=0.35)
 
 
 def test_the_empty_well_is_empty():
-    field = draw_field(DESIGN, "D05", 1)
+    field = simulate_field(DESIGN, "D05", 1)
     assert len(field.truth) == len(field.spots) == 0
     assert field.nuclei.max() == field.cells.max() == 0
     assert field.pixels.max() < 300
-    assert list(field.truth) == list(draw_field(DESIGN, "B02", 1).truth)
+    assert list(field.truth) == list(simulate_field(DESIGN, "B02", 1).truth)

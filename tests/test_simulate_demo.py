@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-DRAW_DEMO = Path(__file__).parents[1] / "scripts" / "draw_demo.py"
+SIMULATE_DEMO = Path(__file__).parents[1] / "scripts" / "simulate_demo.py"
 
 
-def draw_demo(folder: Path, *options: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, DRAW_DEMO, "--out", folder, "--size", "small", *options]
-    root = str(DRAW_DEMO.parents[1])
+def simulate_demo(folder: Path, *options: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, SIMULATE_DEMO, "--out", folder, "--size", "small", *options]
+    root = str(SIMULATE_DEMO.parents[1])
     return subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=root, env={"PYTHONPATH": root}
     )
@@ -25,7 +25,7 @@ def draw_demo(folder: Path, *options: str) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    drawn = draw_demo(folder)
+    drawn = simulate_demo(folder)
     assert drawn.returncode == 0, drawn.stderr
     return folder
 
@@ -37,23 +37,23 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def test_demo_is_drawn_once_and_the_same_every_time(demo, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in demo.rglob("*")}
-    assert draw_demo(demo).stdout.count("already there") == 2
+    assert simulate_demo(demo).stdout.count("already there") == 2
     assert before == {path: path.stat().st_mtime_ns for path in demo.rglob("*")}
-    draw_demo(tmp_path)
+    simulate_demo(tmp_path)
     assert contents(tmp_path) == contents(demo)
 
 
 def test_demo_cut_short_is_drawn_again_and_other_files_are_left_alone(demo, tmp_path):
-    draw_demo(tmp_path, "--only", "movie")
+    simulate_demo(tmp_path, "--only", "movie")
     receipt = tmp_path / "movie" / "truth" / "truth.json"
     receipt.write_text(json.dumps({**json.loads(receipt.read_text()), "complete": False}))
     (tmp_path / "movie" / "images" / "B02_s1_t001_w1.tif").unlink()
-    assert "drawn" in draw_demo(tmp_path, "--only", "movie").stdout
+    assert "drawn" in simulate_demo(tmp_path, "--only", "movie").stdout
     assert contents(tmp_path / "movie") == contents(demo / "movie")
     mine = tmp_path / "plate" / "images" / "mine.tif"
     mine.parent.mkdir(parents=True)
     mine.write_text("years of work")
-    refused = draw_demo(tmp_path, "--only", "plate")
+    refused = simulate_demo(tmp_path, "--only", "plate")
     assert refused.returncode != 0
     assert "contains other files" in refused.stderr
     assert mine.read_text() == "years of work"

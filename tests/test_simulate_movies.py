@@ -14,8 +14,8 @@ from cellpipe.simulate import (
     Errors,
     MovieDesign,
     detect,
-    draw_movie,
     movie_map,
+    simulate_movie,
 )
 from cellpipe.simulate.lives import Habits
 from cellpipe.simulate.tracks import lineage_of
@@ -28,16 +28,16 @@ MOVIE = MovieDesign(
 
 @pytest.fixture(scope="module")
 def movie():
-    return draw_movie(MOVIE, "B03")
+    return simulate_movie(MOVIE, "B03")
 
 
 def test_movie_same_seed_same_bytes(movie):
-    again = draw_movie(MOVIE, "B03")
+    again = simulate_movie(MOVIE, "B03")
     assert again.pixels.tobytes() == movie.pixels.tobytes()
     assert again.labels.tobytes() == movie.labels.tobytes()
     short = dataclasses.replace(MOVIE, n_frames=2)
     other = dataclasses.replace(short, seed=9)
-    assert (draw_movie(short, "B03").pixels != draw_movie(other, "B03").pixels).mean() > 0.5
+    assert (simulate_movie(short, "B03").pixels != simulate_movie(other, "B03").pixels).mean() > 0.5
 
 
 def test_every_track_is_there_in_every_frame_of_its_life_and_in_no_other(movie):
@@ -123,14 +123,16 @@ def test_cells_move_at_their_speed_and_the_slowed_ones_slower():
     calm = dataclasses.replace(
         MOVIE, cells_per_mm2=150, n_frames=20, drift_um=0.0, habits=Habits(cycle_s=1e9)
     )
-    free, slowed = (np.sqrt((steps_um(draw_movie(calm, w)) ** 2).mean()) for w in ("B02", "C02"))
+    free, slowed = (
+        np.sqrt((steps_um(simulate_movie(calm, w)) ** 2).mean()) for w in ("B02", "C02")
+    )
     assert free == pytest.approx(0.006 * 300, rel=0.25)
     assert slowed == pytest.approx(0.002 * 300, rel=0.25)
 
 
 def test_cells_enter_and_leave():
     fast = dataclasses.replace(MOVIE, habits=Habits(speed_um_s=0.02, cycle_s=1e9))
-    lineage = draw_movie(fast, "B02").lineage
+    lineage = simulate_movie(fast, "B02").lineage
     assert (lineage["t_start"] > 0).sum() >= 3
     assert (lineage["t_end"] < MOVIE.n_frames - 1).sum() >= 3
     assert (lineage["parent_track_id"] == 0).all()
@@ -140,7 +142,7 @@ def test_fluorescence_bleaches():
     still = dataclasses.replace(
         MOVIE, habits=Habits(speed_um_s=0.0, cycle_s=1e9), drift_um=0.0, bleaching=0.4
     )
-    movie = draw_movie(still, "B02")
+    movie = simulate_movie(still, "B02")
     inside = movie.labels[0] > 0
     first, last = (movie.clean[t][inside].mean() - movie.clean[t].min() for t in (0, -1))
     assert last / first == pytest.approx(0.6, abs=0.05)
@@ -185,7 +187,7 @@ def test_difficulties_are_what_they_say_in_steps_and_spacings():
 def test_detections_tell_what_is_drawn():
     design = DIFFICULTIES["middle"].design(seed=5, n_frames=6, shape=(256, 256))
     exact = Errors(position_um=0, log_area=0, log_intensity=0, mitosis_missed=0, mitosis_false=0)
-    cells, movie = detect(design, "A01", exact), draw_movie(design, "A01")
+    cells, movie = detect(design, "A01", exact), simulate_movie(design, "A01")
     for t in range(6):
         seen = cells[cells["t"] == t]
         drawn = movie.objects[movie.objects["t"] == t]

@@ -14,9 +14,9 @@ from cellpipe.errors import CellpipeError
 from cellpipe.evaluate.judged_folders import judged_folders
 from cellpipe.evaluate.judging import (
     JudgedImage,
-    draw_curve,
-    draw_worst,
     judge_images,
+    plot_curve,
+    plot_worst,
     score_notes,
     score_table,
 )
@@ -68,8 +68,8 @@ def test_a_truth_of_some_cells_only_has_no_curve(tmp_path: Path) -> None:
     scores = score_table(images, {}).set_index("score")["value"]
     assert np.isnan(scores["ap_0.5"])
     assert scores["seg"] == 1
-    draw_curve(images, tmp_path / "ap.svg")
-    draw_worst([image(SOME)], images, tmp_path / "worst", n_worst=3)
+    plot_curve(images, tmp_path / "ap.svg")
+    plot_worst([image(SOME)], images, tmp_path / "worst", n_worst=3)
     notes = score_notes(images)
     page = render_report(
         ReportContent(plate="P", evaluation=scores.to_dict(), evaluation_notes=notes, judged=images)

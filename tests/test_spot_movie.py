@@ -35,7 +35,7 @@ CONFIG = {
 }
 
 
-def draw_movie(well: str, images: Path, rng: np.random.Generator) -> None:
+def simulate_movie(well: str, images: Path, rng: np.random.Generator) -> None:
     """A nucleus at rest, spots that diffuse, and one that runs along y = 4 µm."""
     y, x = np.mgrid[:SIDE, :SIDE]
     sigma_um = np.sqrt(2 * DIFFUSION[well] * STEP_S)
@@ -59,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (folder / "images").mkdir()
     rng = np.random.default_rng(0)
     for well in DIFFUSION:
-        draw_movie(well, folder / "images", rng)
+        simulate_movie(well, folder / "images", rng)
     (folder / "plates.tsv").write_text(
         "plate\timages\tlayout\tplate_map\nP\timages\tdrawn\tplate_map.tsv\n"
     )

@@ -196,7 +196,7 @@ FOLDERS = {"figures": "figures", "evaluation/worst": "evaluation/worst", "*.geff
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
     for rule, names in (
-        ("draw_figures", ["figures/a.svg", "figures/b.svg", "cells/figures/z"]),
+        ("plot_figures", ["figures/a.svg", "figures/b.svg", "cells/figures/z"]),
         ("evaluate_plate", ["evaluation/worst/x.png"]),
         ("export_geff", ["P_1.geff/c/0"]),
     ):

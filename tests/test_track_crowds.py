@@ -78,9 +78,9 @@ def test_moved_and_turned_movies_give_the_same_tracks() -> None:
 
 
 def test_demo_movie_is_tracked_from_true_detections() -> None:
-    from cellpipe.simulate import MovieDesign, draw_movie
+    from cellpipe.simulate import MovieDesign, simulate_movie
 
-    movie = draw_movie(MovieDesign(), "B02")
+    movie = simulate_movie(MovieDesign(), "B02")
     parent = movie.lineage.set_index("track_id")["parent_track_id"]
     objects = movie.objects.reset_index(drop=True)
     truth = objects.assign(track_id=objects["label"], parent_track_id=objects["label"].map(parent))

@@ -35,10 +35,10 @@ from cellpipe.training.plates import list_frames
 from cellpipe.training.run import train
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.segmentation import (
-    draw_batch,
     found_labels,
     in_use,
     make_example,
+    sample_batch,
     worst_images,
 )
 from cellpipe.training.split import read_split
@@ -85,7 +85,7 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path, options, freeze):
         def draw(step: int):
             if step == stop:
                 raise Killed
-            return draw_batch(examples, schedule, plan.augmentation, step)
+            return sample_batch(examples, schedule, plan.augmentation, step)
 
         torch.manual_seed(0)
         network = UNet(plan.network)
@@ -126,7 +126,7 @@ def test_training_ends_when_nothing_gets_better(tmp_path):
     def run():
         return fit(
             UNet(UNetConfig(widths=(4, 4))),
-            lambda step: draw_batch(example, schedule, PLAIN, step),
+            lambda step: sample_batch(example, schedule, PLAIN, step),
             segmentation_loss,
             lambda network: next(scores),
             schedule,
@@ -149,7 +149,7 @@ def test_frozen_parts_stay_until_their_step(tmp_path):
     def fitted(freeze: Freeze) -> dict:
         own = UNet(network.config)
         own.load_state_dict(before)
-        draw = lambda step: draw_batch(example, schedule, PLAIN, step)  # noqa: E731
+        draw = lambda step: sample_batch(example, schedule, PLAIN, step)  # noqa: E731
         path = tmp_path / f"{freeze.until_step}.pt"
         trained, _ = fit(own, draw, segmentation_loss, lambda n: 0.0, schedule, path, freeze)
         return {k: not torch.equal(v, before[k]) for k, v in trained.state_dict().items()}

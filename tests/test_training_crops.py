@@ -22,12 +22,12 @@ from cellpipe.training.elastic import random_displacement
 from cellpipe.training.losses import Weighting, segmentation_loss
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.segmentation import (
-    Drawn,
     Example,
-    draw_batch,
+    Simulated,
     make_example,
+    sample_batch,
 )
-from cellpipe.training.simulated import Simulation, draw_fields
+from cellpipe.training.simulated import Simulation, simulate_fields
 from cellpipe.training.targets import border_mask, centre_maps, contact_mask, size_weight
 
 
@@ -142,7 +142,7 @@ def test_blur_has_the_sigma_that_was_asked():
 def test_batches_are_the_same_for_a_seed_and_differ_by_step():
     examples = [make_example(*disc_field(i)) for i in range(3)]
     schedule = Schedule(batch=3, crop_px=64, seed=5)
-    draw = [draw_batch(examples, schedule, Augmentation(), step) for step in (0, 0, 1)]
+    draw = [sample_batch(examples, schedule, Augmentation(), step) for step in (0, 0, 1)]
     assert all(torch.equal(a, b) for a, b in zip(draw[0], draw[1], strict=True))
     assert not torch.equal(draw[0][0], draw[2][0])
     assert draw[0][0].shape == (3, 1, 64, 64)
@@ -250,14 +250,14 @@ def test_channels_are_disturbed_one_by_one():
 def test_simulated_fields_take_the_share_that_is_asked():
     real = [Example(torch.zeros(1, 64, 64), torch.zeros(5, 64, 64), 20.0)]
     simulation = Simulation(share=0.25, fields=2, shape_px=128)
-    fields = list(draw_fields(simulation, seed=3))
+    fields = list(simulate_fields(simulation, seed=3))
     assert all(
-        (a[1] == b[1]).all() for a, b in zip(fields, draw_fields(simulation, 3), strict=True)
+        (a[1] == b[1]).all() for a, b in zip(fields, simulate_fields(simulation, 3), strict=True)
     )
-    drawn = Drawn([make_example(*field) for field in fields], simulation.share)
+    drawn = Simulated([make_example(*field) for field in fields], simulation.share)
     assert all(labels.max() >= 3 for _, labels in fields)
     schedule = Schedule(batch=16, crop_px=32)
-    batches = [draw_batch(real, schedule, PLAIN, step, drawn)[0] for step in range(20)]
+    batches = [sample_batch(real, schedule, PLAIN, step, drawn)[0] for step in range(20)]
     flat = (torch.cat(batches).std((1, 2, 3)) > 1e-3).float().mean()
     assert float(flat) == pytest.approx(0.25, abs=0.08)
 
@@ -266,5 +266,5 @@ def test_crops_come_from_a_set_as_often_as_its_weight_says():
     dark = Example(torch.zeros(1, 64, 64), torch.zeros(5, 64, 64), 20.0)
     bright = Example(torch.ones(1, 64, 64), torch.zeros(5, 64, 64), 20.0, weight=3.0)
     schedule = Schedule(batch=400, crop_px=16)
-    images, _, _ = draw_batch([dark, bright], schedule, PLAIN, step=0)
+    images, _, _ = sample_batch([dark, bright], schedule, PLAIN, step=0)
     assert images.mean() == pytest.approx(0.75, abs=0.07)

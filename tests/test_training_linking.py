@@ -30,7 +30,7 @@ from cellpipe.training.true_links import (
     LinkingDesign,
     TrueMovie,
     list_ctc_frames,
-    list_drawn_movies,
+    list_simulated_movies,
     with_leaps,
 )
 
@@ -92,17 +92,17 @@ def test_a_judge_that_knows_the_truth_scores_higher() -> None:
 
 def test_drawn_movies_are_their_seed_and_keep_to_their_design() -> None:
     design = LinkingDesign(movies=6, held_out=2, frames=5, cells=(20.0, 30.0))
-    table, again = list_drawn_movies(design, 4), list_drawn_movies(design, 4)
+    table, again = list_simulated_movies(design, 4), list_simulated_movies(design, 4)
     assert table["side"].value_counts().to_dict() == {"train": 6, "validation": 2, "test": 2}
     movies = [pair.read() for pair in table["pair"]]
     for movie, same in zip(movies, again["pair"], strict=True):
         pd.testing.assert_frame_equal(movie.points, same.read().points)
         assert movie.points["t"].nunique() == 5
         assert 10 < len(movie.points) / 5 < 50
-    other = list_drawn_movies(design, 5)["pair"][0].read()
+    other = list_simulated_movies(design, 5)["pair"][0].read()
     assert not movies[0].points.equals(other.points)
     assert len({tuple(movie.points) for movie in movies}) > 1, "not all know as much"
-    assert list_drawn_movies(dataclasses.replace(design, movies=0), 4).empty
+    assert list_simulated_movies(dataclasses.replace(design, movies=0), 4).empty
 
 
 def test_who_leaps_stays_where_it_came_down_and_daughters_go_along() -> None:
@@ -130,7 +130,7 @@ def test_candidates_are_drawn_by_the_weight_of_their_set() -> None:
     movies = pd.DataFrame(
         {"set": ["own", "drawn", "drawn", "none"], "weight": [3.0, 1.0, 1.0, 1.0]}
     )
-    clues, told = Candidates.of(parts, true, movies).drawn(np.random.default_rng(0), 8000)
+    clues, told = Candidates.of(parts, true, movies).sampled(np.random.default_rng(0), 8000)
     shares = [float((clues == value).float().mean()) for value in range(4)]
     np.testing.assert_allclose(shares, [0.75, 0.225, 0.025, 0], atol=0.02)
     assert torch.equal(told == 1, clues[:, 0] == 2)

@@ -17,7 +17,7 @@ from cellpipe.image.normalise import DESCRIPTION, GreyScale
 from cellpipe.training.pairs import PairSet, list_pairs, read_all, read_pair
 from cellpipe.training.plan import read_plan
 from cellpipe.training.plates import PlateSet, list_frames
-from cellpipe.training.split import draw_split
+from cellpipe.training.split import sample_split
 
 
 def split_table(names: list[str], groups: list[str], shape=(8, 8)) -> pd.DataFrame:
@@ -33,15 +33,15 @@ def test_split_has_the_shares_asked_in_every_stratum_and_twins_on_one_side():
         names[:20] + [f"b{i}" for i in range(20, 40)],
         (9, 9),
     )
-    split = draw_split([first, twins], [(0.2, 0.1), (0.25, 0.25)], seed=1)
+    split = sample_split([first, twins], [(0.2, 0.1), (0.25, 0.25)], seed=1)
     counts = split[split["file"].str.startswith("a")]["side"].value_counts()
     assert counts["validation"] == pytest.approx(20, abs=2)
     assert counts["test"] == pytest.approx(10, abs=2)
     assert (split.groupby("group")["side"].nunique() == 1).all()
-    again = draw_split([first.iloc[::-1].reset_index(drop=True), twins], [(0.2, 0.1)] * 2, seed=1)
+    again = sample_split([first.iloc[::-1].reset_index(drop=True), twins], [(0.2, 0.1)] * 2, seed=1)
     merged = split[split["file"].str.startswith("a")].merge(again, on="file")
     assert (merged["side_x"] == merged["side_y"]).all(), "the order of files must not matter"
-    other = draw_split([first], [(0.2, 0.1)], seed=2)
+    other = sample_split([first], [(0.2, 0.1)], seed=2)
     assert (other["side"] != split["side"][:100]).any()
 
 
@@ -79,7 +79,7 @@ def test_labels_of_a_plate_are_pairs_with_wells_as_groups(tmp_path, version):
 
 def test_a_well_stands_on_one_side_and_few_wells_are_still_shared_out():
     names = [f"w{i // 8}_{i % 8}" for i in range(80)]
-    split = draw_split([split_table(names, [n.split("_")[0] for n in names])], [(0.2, 0.2)], 1)
+    split = sample_split([split_table(names, [n.split("_")[0] for n in names])], [(0.2, 0.2)], 1)
     assert (split.groupby("group")["side"].nunique() == 1).all()
     wells = split.groupby("side")["group"].nunique()
     assert wells["train"] == pytest.approx(6, abs=1)

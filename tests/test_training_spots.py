@@ -19,13 +19,13 @@ from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.metrics.points import point_scores
 from cellpipe.networks.load import load_network
 from cellpipe.networks.unet import UNet, UNetConfig
-from cellpipe.simulate.spots import MIN_DISTANCE_SIGMAS, SpotDesign, draw_spots
-from cellpipe.training.drawn_spots import list_drawn_spots
+from cellpipe.simulate.spots import MIN_DISTANCE_SIGMAS, SpotDesign, simulate_spots
 from cellpipe.training.loop import fit
 from cellpipe.training.plan import read_plan
 from cellpipe.training.run import train
 from cellpipe.training.schedule import Schedule
-from cellpipe.training.spots import draw_batch, score_fields, spot_loss, spot_maps
+from cellpipe.training.simulated_spots import list_simulated_spots
+from cellpipe.training.spots import sample_batch, score_fields, spot_loss, spot_maps
 
 BRIGHT = SpotDesign(diameter_px=(3.5, 5.0), signal_to_noise=(25.0, 60.0), empty=0.0)
 CONFIG = {
@@ -38,7 +38,7 @@ CONFIG = {
 
 
 def bright_field(seed: int, shape: tuple[int, int] = (160, 160)):
-    return draw_spots(np.random.default_rng(seed), shape, BRIGHT)
+    return simulate_spots(np.random.default_rng(seed), shape, BRIGHT)
 
 
 # --- drawing -----------------------------------------------------------------------------------
@@ -58,7 +58,7 @@ def test_light_is_where_the_drawn_spots_are():
 
 def test_fields_keep_to_their_design():
     design = SpotDesign(diameter_px=(3.0, 4.0), spots_per_px=(0.004, 0.006), empty=0.5)
-    fields = [draw_spots(np.random.default_rng(i), (64, 64), design) for i in range(60)]
+    fields = [simulate_spots(np.random.default_rng(i), (64, 64), design) for i in range(60)]
     assert all(3 <= field.diameter_px <= 4 for field in fields)
     n = np.array([len(field.spots_px) for field in fields])
     assert 0.25 < (n == 0).mean() < 0.75
@@ -137,7 +137,7 @@ def test_within_one_radius_there_is_one_spot():
 
 def test_a_step_draws_the_same_crops_again_and_another_step_others():
     schedule = Schedule(batch=2, crop_px=32, seed=1)
-    one, again, other = (draw_batch(schedule, SpotDesign(), step) for step in (4, 4, 5))
+    one, again, other = (sample_batch(schedule, SpotDesign(), step) for step in (4, 4, 5))
     assert all(torch.equal(a, b) for a, b in zip(one, again, strict=True))
     assert not torch.equal(one[0], other[0])
     assert [tuple(part.shape) for part in one] == [(2, 1, 32, 32), (2, 3, 32, 32), (2, 1, 32, 32)]
@@ -160,7 +160,7 @@ def test_the_loss_is_least_for_the_maps_themselves():
 
 
 def test_held_out_fields_are_drawn_by_signal_to_noise():
-    table = list_drawn_spots(SpotDesign(), seed=1)
+    table = list_simulated_spots(SpotDesign(), seed=1)
     assert table.groupby(["set", "side"]).size().nunique() == 1
     assert table["set"].nunique() == 3
     seeds = table["pair"].map(lambda pair: pair.seed)
@@ -168,8 +168,8 @@ def test_held_out_fields_are_drawn_by_signal_to_noise():
 
 
 def test_what_a_training_writes_finds_spots(tmp_path, monkeypatch):
-    monkeypatch.setattr("cellpipe.training.drawn_spots.FIELDS", 1)
-    monkeypatch.setattr("cellpipe.training.drawn_spots.FIELD_PX", 48)
+    monkeypatch.setattr("cellpipe.training.simulated_spots.FIELDS", 1)
+    monkeypatch.setattr("cellpipe.training.simulated_spots.FIELD_PX", 48)
     out = tmp_path / "out" / "dots.safetensors"
     train(read_plan(CONFIG), tmp_path, out, tmp_path / "work")
     network = load_network(out)
@@ -199,10 +199,10 @@ def test_a_small_network_learns_bright_spots(tmp_path):
     schedule = Schedule(steps=110, batch=4, crop_px=48, learning_rate=0.02, warmup_steps=5,
                         average_decay=0.9, validate_every=110, mixed_precision=False)  # fmt: skip
     design = dataclasses.replace(BRIGHT, spots_per_px=(0.005, 0.008))
-    fields = list_drawn_spots(design, 1).groupby("set").head(2)
+    fields = list_simulated_spots(design, 1).groupby("set").head(2)
     network, _ = fit(
         UNet(UNetConfig(outputs=OUTPUTS, widths=(16,))),
-        lambda step: draw_batch(schedule, design, step),
+        lambda step: sample_batch(schedule, design, step),
         spot_loss,
         lambda network: 0.0,
         schedule,

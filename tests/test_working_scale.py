@@ -19,7 +19,7 @@ from cellpipe.networks.diameter import (
 )
 from cellpipe.networks.infer import described_objects, find_objects
 from cellpipe.networks.load import Network, load_network
-from cellpipe.simulate import PlateDesign, draw_field
+from cellpipe.simulate import PlateDesign, simulate_field
 
 KNOWN = (14.0, 60.0)
 
@@ -124,7 +124,7 @@ def test_small_nuclei_are_found_by_enlarging_them():
     found, whole = [], load_network("nuclei")
     as_it_is = whole._replace(card=replace(whole.card, diameter_px=None))
     for well in ("B02", "C05"):
-        field = draw_field(PlateDesign(shape=(768, 768)), well, 1)
+        field = simulate_field(PlateDesign(shape=(768, 768)), well, 1)
         size = (170, 170)  # nuclei of some 7 pixels
         pixels = resize(field.pixels[0], size)
         truth = nearest(field.nuclei, size)
@@ -137,7 +137,7 @@ def test_small_nuclei_are_found_by_enlarging_them():
 def test_tiles_of_an_enlarged_image_find_what_the_whole_does():
     network = load_network("nuclei")
     network = network._replace(card=replace(network.card, diameter_px=KNOWN))
-    field = draw_field(PlateDesign(shape=(1024, 1024)), "B02", 1)
+    field = simulate_field(PlateDesign(shape=(1024, 1024)), "B02", 1)
     pixels = resize(field.pixels[0], (520, 500))
     whole, tiled = (
         np.asarray(find_objects(pixels, network, diameter_px=11, tile_px=edge).labels)

@@ -92,6 +92,7 @@ def _wells_that_are_found(config: Section, row: Section) -> Collection[str]:
         planes = manifest.list_planes(
             row["layout"], images, config["layouts"], files, ingest["plate_columns"]
         )
+        planes = manifest.with_colours(planes, ingest["colour_images"])
         sources, wells = set(planes["channel"]), set(planes["well"])
     names = {spec["source"]: name for name, spec in config["channels"].items()}
     manifest.refuse_absent_channels(names, sources)

@@ -153,12 +153,17 @@ def _refuse_unknown_truth(layer: str | None, plates: Mapping[str, Row]) -> None:
 
 
 def _true_layers(truth: Path) -> Iterator[str]:
-    """Label layers of a truth: of an OME-Zarr plate, or of B03_1_<layer>.tif in a folder."""
+    """Label layers of a truth: of an OME-Zarr plate, of B03_1_<layer>.tif, categories of COCO."""
     if any((truth / name).is_file() for name in ("zarr.json", ".zattrs")):
         from cellpipe.readers.zarr_wells import attributes
 
         for labels in truth.glob("*/*/*/labels"):
             yield from map(str, attributes(labels).get("labels", []))
+        return
+    if truth.suffix.lower() == ".json":
+        from cellpipe.readers.coco import read_coco
+
+        yield from read_coco(truth).categories.values()
         return
     for path in truth.glob("*_*_*.tif"):
         yield path.stem.split("_", maxsplit=2)[2]

@@ -170,7 +170,7 @@ def score_notes(images: pd.DataFrame) -> dict[str, str]:
     return notes
 
 
-def draw_curve(images: pd.DataFrame, path: str | Path) -> None:
+def plot_curve(images: pd.DataFrame, path: str | Path) -> None:
     """AP against IoU, a curve per kind of object, as SVG."""
     drawn = [
         precision_curves(own).assign(object=name)
@@ -185,7 +185,7 @@ def draw_curve(images: pd.DataFrame, path: str | Path) -> None:
             aside.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>\n', encoding="utf-8")
 
 
-def draw_worst(
+def plot_worst(
     images: Sequence[JudgedImage], table: pd.DataFrame, folder: str | Path, n_worst: int
 ) -> None:
     """Pictures of the `n_worst` images of each kind of object, in a folder of their own."""
@@ -200,7 +200,7 @@ def draw_worst(
 
 
 def gallery(table: pd.DataFrame, folder: str | Path) -> Iterator[tuple[str, str, np.ndarray]]:
-    """The pictures of `draw_worst`: where each is from, what is wrong in it, and RGB (y, x, 3)."""
+    """The pictures of `plot_worst`: where each is from, what is wrong in it, and RGB (y, x, 3)."""
     from PIL import Image
 
     for row, name in _worst(table, len(table)):

@@ -18,17 +18,18 @@ def paired_files(truth: Path, *others: Path) -> dict[str, list[Path | None]]:
 
     Raises BadConfig if a folder is missing, a name is there twice, or nothing is in `truth`.
     """
-    by_name = [_by_name(folder) for folder in (truth, *others)]
-    if not by_name[0]:
+    named = [by_name(folder) for folder in (truth, *others)]
+    if not named[0]:
         raise BadConfig(
             seen=f"no image in {truth}",
             wanted=f"label images ({', '.join(IMAGE_SUFFIXES)})",
             do="correct the folder",
         )
-    return {name: [files.get(name) for files in by_name] for name in sorted(by_name[0])}
+    return {name: [files.get(name) for files in named] for name in sorted(named[0])}
 
 
-def _by_name(folder: Path) -> dict[str, Path]:
+def by_name(folder: Path) -> dict[str, Path]:
+    """Images of a folder by their names without suffix. Raises BadConfig; see `paired_files`."""
     if not folder.is_dir():
         raise BadConfig(
             seen=f"no folder {folder}", wanted="a folder of images", do="correct the path"

@@ -40,7 +40,7 @@ def write_package(path: Path, network: Network) -> None:
     """
     weights = script_bytes(network)
     config = network.module.config
-    image = drawn_image(config.inputs, 2 * HALO_PX + 4 * config.stride_px)
+    image = simulated_image(config.inputs, 2 * HALO_PX + 4 * config.stride_px)
     seen = preprocessed(image, portable_scale(network.card))
     with torch.inference_mode():
         maps = Portable(network)(torch.from_numpy(seen)[None]).numpy()
@@ -171,7 +171,7 @@ def preprocessed(planes: np.ndarray, scale: GreyScale) -> np.ndarray:
     return np.clip((planes - low) / (high - low + epsilon), -1, BRIGHTEST).astype(np.float32)
 
 
-def drawn_image(channels: int, edge_px: int) -> np.ndarray:
+def simulated_image(channels: int, edge_px: int) -> np.ndarray:
     """Blurred discs in noise, float32 (C, Y, X)."""
     from scipy.ndimage import gaussian_filter
 

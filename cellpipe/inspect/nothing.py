@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import formats
+from cellpipe.readers import foreign, formats
 from cellpipe.readers.files import (
     IMAGE_SUFFIXES,
     LINK_FOLDER,
     LINK_OUT,
-    NOT_READ_SUFFIXES,
     Files,
     is_thumbnail,
     suffix,
@@ -29,7 +28,7 @@ def refuse_nothing(files: Files) -> NoReturn:
     folder = files.folder
     behind = [p for p, why in files.passed_over.items() if why in (LINK_OUT, LINK_FOLDER)]
     images = [path for path in files.images if not is_thumbnail(path)]
-    others = [path for path in files.candidates if suffix(path) in NOT_READ_SUFFIXES]
+    others = [path for path in files.candidates if foreign.reason(path)]
     if not files.names:
         closed = f" ({len(files.closed)} folder(s) in it cannot be listed)" if files.closed else ""
         raise BadConfig(seen=f"no file in {folder}{closed}", wanted=WANTED, do="name another one")
@@ -46,8 +45,7 @@ def refuse_nothing(files: Files) -> NoReturn:
         raise BadConfig(
             seen=f"{_kinds(others)} in {folder}, which are not read",
             wanted="a format that is read: " + ", ".join(formats.BY_NAME),
-            do="convert them to OME-TIFF or OME-Zarr (Bio-Formats: bfconvert, bioformats2raw), or "
-            "unpack them",
+            do=foreign.advice(others),
         )
     if not images:
         raise BadConfig(
@@ -89,7 +87,7 @@ def metadata_alone(files: Files, parts: Sequence[str] = ()) -> list[str]:
 
 def left_out(files: Files, parts: Sequence[str]) -> list[str]:
     """A sentence on images of a listing that are in none of the first folders `parts`."""
-    others = [path for path in files.names if suffix(path) in IMAGE_SUFFIXES | NOT_READ_SUFFIXES]
+    others = [p for p in files.names if suffix(p) in IMAGE_SUFFIXES or foreign.reason(p)]
     others = [path for path in others if path.partition("/")[0] not in parts]
     if not others:
         return []

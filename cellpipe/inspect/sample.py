@@ -49,7 +49,7 @@ def read_sample(planes: pd.DataFrame, folder: Path, read: Callable[[str, int], H
         except BadImage as fault:
             sample.unreadable[path] = fault.seen
             continue
-        sample.acquired[row] = read_acquisition(folder / path)
+        sample.acquired[row] = read_acquisition(folder / path, page)
     return sample
 
 
@@ -78,10 +78,10 @@ def positions_of_one_well(
     own = planes[(planes["well"] == well) & (planes["path"] != "")].drop_duplicates("field")
     found: dict[tuple[str, int], tuple[float, float]] = {}
     about = Acquisition()
-    for path, number in zip(own["path"][:POSITIONS], own["field"][:POSITIONS], strict=True):
-        acquired = read_acquisition(folder / path)
+    for row in own[:POSITIONS].itertuples():
+        acquired, number = read_acquisition(folder / str(row.path), int(str(row.page))), row.field
         if acquired.position is None:
             break
-        found[str(well), int(number)] = acquired.position
+        found[str(well), int(str(number))] = acquired.position
         about = acquired
     return found, about

@@ -69,7 +69,9 @@ class Look:
         )
         seen = [resize(Channel(image, c), size, (y, x)) for c in range(image.shape[0])]
         maps = self._maps(normalise_channels(np.stack(seen), self.limits))
-        return np.stack([resize(_Part(drawn, (y, x), size), shape, place) for drawn in maps])
+        return np.stack(
+            [resize(_Part(predicted, (y, x), size), shape, place) for predicted in maps]
+        )
 
 
 def _there(cut: slice, scale: float, size: int, stride: int) -> slice:

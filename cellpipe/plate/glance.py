@@ -9,10 +9,12 @@ import numpy as np
 
 def compressed_bytes(plane: np.ndarray) -> int:
     """Bytes of a plane (Y, X) as `trees.array` stores one: Zstandard 1 with byte shuffle."""
-    from numcodecs import Blosc
+    from imagecodecs import blosc_encode
 
-    codec = Blosc(cname="zstd", clevel=1, shuffle=Blosc.SHUFFLE)
-    return len(codec.encode(np.ascontiguousarray(plane)))
+    size = plane.itemsize
+    return len(
+        blosc_encode(plane.tobytes(), 1, compressor="zstd", shuffle="shuffle", typesize=size)
+    )
 
 
 def plane_of_array(array: Path, axes: str, channel: int) -> np.ndarray:

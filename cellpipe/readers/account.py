@@ -16,6 +16,7 @@ import pandas as pd
 
 from cellpipe.errors import Unreachable
 from cellpipe.files.reach import file_state
+from cellpipe.readers import foreign
 from cellpipe.readers.files import (
     HIDDEN,
     IMAGE_SUFFIXES,
@@ -23,8 +24,6 @@ from cellpipe.readers.files import (
     LINK_NOWHERE,
     NO_FILE,
     NOT_IMAGE,
-    NOT_READ,
-    NOT_READ_SUFFIXES,
     UNFINISHED,
     UNREADABLE,
     UNUSABLE,
@@ -62,7 +61,7 @@ def passed_over(
     for path in files.names:
         if path in taken:
             continue
-        why = reasons.get(path) or (NOT_READ if suffix(path) in NOT_READ_SUFFIXES else NOT_IMAGE)
+        why = reasons.get(path) or foreign.reason(path) or NOT_IMAGE
         rows.append((path, why, _may_be_wanted(path, why), wells.get(path, "")))
     return pd.DataFrame(rows, columns=COLUMNS).astype({"image": "bool"})
 
@@ -71,7 +70,7 @@ def _may_be_wanted(path: str, why: str) -> bool:
     """Whether a file that is passed over is an image, or a place that may contain images."""
     if why in (HIDDEN, NOT_IMAGE, NO_FILE):
         return False
-    if why in (OTHER_CHANNEL, NOT_READ, UNFINISHED, LINK_FOLDER):
+    if why in (OTHER_CHANNEL, UNFINISHED, LINK_FOLDER) or foreign.may_hold_images(why):
         return True
     if why == LINK_NOWHERE and not suffix(path):  # as of a folder on a share that is away
         return True

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cellpipe.errors import BadImage
 from cellpipe.image.units import micrometres
-from cellpipe.readers import tags, xml_text
+from cellpipe.readers import containers, tags, xml_text
 
 _TIFF = {".tif", ".tiff", ".stk"}
 
@@ -32,8 +33,13 @@ class Acquisition:
     source: str = ""
 
 
-def read_acquisition(path: Path) -> Acquisition:
-    """Read the tags of a TIFF. Tags can hold anything: what cannot be understood is absent."""
+def read_acquisition(path: Path, page: int) -> Acquisition:
+    """Read the tags of a TIFF, or what a container holds of a page.
+
+    Tags can hold anything: what cannot be understood is absent.
+    """
+    if containers.is_container(path):
+        return _of_container(path, page)
     if path.suffix.lower() not in _TIFF:
         return Acquisition()
     import tifffile
@@ -47,6 +53,25 @@ def read_acquisition(path: Path) -> Acquisition:
     except Exception:  # a file that cannot be read is reported when its header is
         pass
     return Acquisition()
+
+
+def _of_container(path: Path, page: int) -> Acquisition:
+    """Its stage: how its axes lie to the image depends on the microscope, and is not recorded."""
+    try:
+        contents = containers.contents_of(path)
+        number, *_, channel = containers.plane_place(contents, page, path)
+    except BadImage:  # reported when its header is read
+        return Acquisition()
+    view = contents.views[number]
+    x, y, z = view.stage_um or (None, None, None)
+    return Acquisition(
+        view.channels[channel],
+        view.objective,
+        None if x is None or y is None else (y, x),
+        "stage, in the directions of its axes",
+        z,
+        f"{path.suffix.lower()} metadata",
+    )
 
 
 def _metaseries(plane: dict[str, Any]) -> Acquisition:

@@ -18,7 +18,18 @@ from typing import Protocol
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import cellvoyager, csv, harmony, metaxpress, ome_tiff, ome_zarr, pattern
+from cellpipe.readers import (
+    cellvoyager,
+    csv,
+    ctc_images,
+    harmony,
+    load_data,
+    metaxpress,
+    ome_tiff,
+    ome_zarr,
+    pattern,
+)
+from cellpipe.readers.container_planes import Layout
 from cellpipe.readers.files import Files
 from cellpipe.readers.vendor import VendorMetadata
 
@@ -100,6 +111,11 @@ FORMATS = (
     _by_names("bbbc", "translocation sets BBBC013, BBBC014"),
     _by_reader("ome-tiff", "OME-TIFF; its OME-XML lists planes", "P.companion.ome", ome_tiff),
     Format("ome-zarr", "OME-Zarr plate, read in place", "zarr.json", ome_zarr.recognise, None),
+    _by_reader("nd2", "Nikon NIS-Elements", "WellB03.nd2", Layout("nd2")),
+    _by_reader("czi", "Zeiss ZEN", "plate.czi", Layout("czi")),
+    _by_reader("lif", "Leica LAS X", "experiment.lif", Layout("lif")),
+    _by_reader("ctc", "Cell Tracking Challenge, images", "01/t000.tif", ctc_images),
+    _by_reader("load-data", "images in CellProfiler's load_data.csv", "load_data.csv", load_data),
     _by_reader("csv", "any images, listed in manifest.csv or .tsv", "manifest.csv", csv),
 )
 BY_NAME = {each.name: each for each in FORMATS}

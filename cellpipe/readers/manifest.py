@@ -16,7 +16,7 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.files.reach import file_state
-from cellpipe.readers import pattern
+from cellpipe.readers import colours, containers, foreign, pattern
 from cellpipe.readers.doubles import PLACE, settle_doubles
 from cellpipe.readers.files import Files, NoPlanes, find_files
 from cellpipe.readers.formats import BY_NAME, recognised, recorded, refuse_unknown_layout
@@ -77,11 +77,18 @@ def list_planes(
     return _with_file_state(planes, folder)
 
 
+def with_colours(planes: pd.DataFrame, choice: str) -> pd.DataFrame:
+    """Listed planes with colour images as 'ingest.colour_images' chooses (`readers.colours`)."""
+    held = frozenset(path for path in planes["path"].unique() if containers.is_container(path))
+    return colours.split(planes, choice, held)
+
+
 def _with_another_layout(fault: NoPlanes, files: Files) -> BadConfig:
     """The fault of a folder without planes of a layout, with the layout that its files have."""
     others = recognised(files)
     if not others:
-        return fault
+        do = foreign.advice(files.candidates) or fault.do
+        return BadConfig(seen=fault.seen, wanted=fault.wanted, do=do)
     best, n = others[0]
     do = f"write '{best.name}' as the layout ({best.title}), which {n} of its files have"
     return BadConfig(seen=fault.seen, wanted=fault.wanted, do=do)

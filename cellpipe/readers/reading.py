@@ -12,7 +12,7 @@ import numpy as np
 
 from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
 from cellpipe.files.reach import is_regular, reached
-from cellpipe.readers import ONLY, tags
+from cellpipe.readers import ONLY, colours, containers, tags
 from cellpipe.readers.decoding import (
     refuse_broken_file,
     refuse_broken_streams,
@@ -25,7 +25,7 @@ from cellpipe.readers.photometric import grey_values, pixel_note
 MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is an error in a header, not an image
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are reported here, as messages
 _TIFF = {".tif", ".tiff", ".stk", ".c01", ".lsm", ".flex", ".btf", ".tf8"}
-_OTHERS = IMAGE_SUFFIXES - _TIFF
+_OTHERS = IMAGE_SUFFIXES - _TIFF - set(containers.MODULES)
 T = TypeVar("T")
 
 
@@ -56,6 +56,8 @@ class Header:
 
 def read_header(path: Path, page: int = ONLY) -> Header:
     """Read shape, dtype, scale and time of one plane. Raises BadImage, or Unreachable."""
+    if containers.is_container(path):
+        return _tried(lambda: _container_header(path, page), path)
     if path.suffix.lower() not in _TIFF:
         plane = read_plane(path, page)
         return Header((plane.shape[0], plane.shape[1]), str(plane.dtype))
@@ -67,7 +69,7 @@ def _header(path: Path, page: int) -> Header:
         plane = _page(tiff, page, path)
         voxel, (step_s, time_source) = tags.scale(tiff), tags.time_step_s(tiff)
         return Header(
-            _plane_shape(tuple(plane.shape), path),
+            _plane_shape(_colours_last(plane), path),
             str(plane.dtype),
             voxel.x_um,
             step_s,
@@ -91,11 +93,35 @@ def read_plane(path: Path, page: int = ONLY, *, as_stored: bool = False) -> np.n
     for reading is missing.
 
     `page` is the plane within the file; with `ONLY`, a file of more than one is refused, because
-    the others would be lost silently.
+    the others would be lost silently. Below it are the components of its colours (`colours`).
     """
-    tiff = path.suffix.lower() in _TIFF
-    pixels = _tried(lambda: _read_tiff(path, page, as_stored) if tiff else _read_other(path), path)
-    return _one_plane(pixels, path)
+    return _one_plane(_tried(lambda: _pixels(path, page, as_stored), path), path, page)
+
+
+def _pixels(path: Path, page: int, as_stored: bool) -> np.ndarray:
+    if containers.is_container(path):
+        return containers.read_plane(path, page)
+    if path.suffix.lower() in _TIFF:
+        return _read_tiff(path, page, as_stored)
+    return _read_other(path)
+
+
+def _container_header(path: Path, page: int) -> Header:
+    contents = containers.contents_of(path)
+    number, *_, channel = containers.plane_place(contents, page, path)
+    view = contents.views[number]
+    y_um, x_um = view.pixel_size_um or (None, None)
+    return Header(
+        view.shape,
+        view.dtypes[channel],
+        x_um,
+        containers.time_step_s(view),
+        pixel_size_y_um=y_um,
+        z_step_um=view.z_step_um,
+        scale_source=view.scale_source,
+        time_source=view.time_source,
+        scale_doubt=view.scale_doubt,
+    )
 
 
 def _tried(read: Callable[[], T], path: Path) -> T:
@@ -124,20 +150,26 @@ def _open(path: Path) -> Any:
 def _read_tiff(path: Path, page: int, as_stored: bool) -> np.ndarray:
     with _open(path) as tiff:
         plane = _page(tiff, page, path)
-        _plane_shape(tuple(plane.shape), path)  # refuse a false size before it is allocated
+        _plane_shape(_colours_last(plane), path)  # refuse a false size before it is allocated
         refuse_disproportion(plane, path)
         refuse_truncated(plane, path)
         pixels = plane.asarray()
         refuse_broken_streams(tiff, plane, pixels, path)
-        if as_stored:
-            return pixels
-        return grey_values(pixels, plane, path, is_imagej=tiff.is_imagej)
+        if not as_stored:
+            pixels = grey_values(pixels, plane, path, is_imagej=tiff.is_imagej)
+        return np.moveaxis(pixels, 0, -1) if plane.axes == "SYX" else pixels
+
+
+def _colours_last(plane: Any) -> tuple[int, ...]:
+    """Shape of a page whose colours may lie in planes of their own, as (Y, X, colour)."""
+    shape = tuple(plane.shape)
+    return (*shape[1:], shape[0]) if plane.axes == "SYX" else shape
 
 
 def _page(tiff: Any, page: int, path: Path) -> Any:
     """The wanted page; of `ONLY`, the first, if the file has no other of its size."""
     first = tiff.pages[max(page, 0)]
-    if page == ONLY and len(tiff.pages) > 1:
+    if page <= ONLY and len(tiff.pages) > 1:
         others = [other for other in tiff.pages[1:] if not _is_of_other_kind(other)]
         if others:
             sizes = {tuple(other.shape) for other in others} - {tuple(first.shape)}
@@ -174,7 +206,7 @@ def _read_other(path: Path) -> np.ndarray:
 
 def _plane_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
     if len(shape) == 3 and shape[-1] in (3, 4):
-        shape = shape[:2]  # colour; read_plane checks whether it is grey stored as colour
+        shape = shape[:2]  # colour; read_plane checks whether it may be read
     sides = [side for side in shape if side != 1] if len(shape) > 2 else list(shape)
     sides += [1] * (2 - len(sides))
     if len(sides) != 2 or min(sides) < 1 or sides[0] * sides[1] > MAX_PLANE_PX:
@@ -186,8 +218,8 @@ def _plane_shape(shape: tuple[int, ...], path: Path) -> tuple[int, int]:
     return int(sides[0]), int(sides[1])
 
 
-def _one_plane(pixels: np.ndarray, path: Path) -> np.ndarray:
-    plane = _grey(pixels, path)
+def _one_plane(pixels: np.ndarray, path: Path, page: int) -> np.ndarray:
+    plane = _grey(pixels, path, page)
     if plane.ndim > 2:
         plane = plane.reshape([side for side in plane.shape if side != 1] or [1])
         plane = plane.reshape(plane.shape + (1,) * (2 - plane.ndim))
@@ -208,16 +240,18 @@ def _one_plane(pixels: np.ndarray, path: Path) -> np.ndarray:
     return np.ascontiguousarray(plane.astype(plane.dtype.newbyteorder("="), copy=False))
 
 
-def _grey(pixels: np.ndarray, path: Path) -> np.ndarray:
-    """The plane of a grey image that was stored as red, green and blue."""
-    if pixels.ndim != 3 or pixels.shape[-1] not in (3, 4):
+def _grey(pixels: np.ndarray, path: Path, page: int) -> np.ndarray:
+    """The plane of a grey image that was stored as red, green and blue, or a chosen component."""
+    if not colours.is_colour(pixels):
         return pixels
+    if page < ONLY:
+        return colours.component(pixels, page)
     grey = pixels[..., 0]
     if not all(np.array_equal(grey, pixels[..., i]) for i in (1, 2)):
         raise BadImage(
             seen=f"{path} is a colour image",
             wanted="one grey plane per file",
-            do="export the channels one by one",
+            do="choose its channels, or one of them, with 'ingest.colour_images' in the config",
         )
     return grey
 

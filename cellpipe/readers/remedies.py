@@ -7,16 +7,18 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.readers import foreign
 from cellpipe.readers.files import (
     CORRECTION,
     HIDDEN,
+    LABELS,
     LIKE_THE_OTHERS,
     LINK_NOWHERE,
     NO_NAME,
     NO_WELL,
     NOT_IMAGE,
     NOT_NAMED,
-    NOT_READ,
+    OTHER_FORMAT,
     PROJECTION,
     THUMBNAIL,
     UNFINISHED,
@@ -26,7 +28,7 @@ from cellpipe.readers.files import (
 
 MAX_FOLDERS = 20  # that get rows of their own in the quarantine, per reason
 # what every plate may have next to its images
-EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION, CORRECTION)
+EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION, CORRECTION, LABELS)
 OTHER_CHANNEL = "a channel that the config does not name"
 
 
@@ -68,8 +70,10 @@ def remedy(reason: str) -> str:
         return "mend the link, or the disk or share that it leads to"
     if "link" in reason:
         return "copy the files into the folder, or set 'ingest.follow_links' in the config"
-    if reason == NOT_READ:
-        return "convert or unpack them, if they belong to the plate"
+    if foreign.may_hold_images(reason):
+        return foreign.remedy(reason)
+    if reason == OTHER_FORMAT:
+        return "list all images in a CSV manifest, if they belong to the plate"
     if reason in (NO_NAME, NO_WELL):
         return "rename them"
     if reason == UNFINISHED:

@@ -1,6 +1,6 @@
 """What a rule could not make, by name: one figure, export or field never stops the others.
 
-    results/P/not_made/draw_figures.json     [{"what": …, "reason": …, "do": …}], [] if all is well
+    results/P/not_made/plot_figures.json     [{"what": …, "reason": …, "do": …}], [] if all is well
 
 Every rule that makes several files by itself (figures, a folder of exports) writes such a list as
 one of its outputs. The end of the run reads them all, and the report those of rules that ran before

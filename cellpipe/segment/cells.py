@@ -149,14 +149,14 @@ def _grow_on_signal(
     return cells.astype(np.uint32)
 
 
-def cells_of_nuclei(nuclei: Plane, drawn: Plane) -> Plane:
+def cells_of_nuclei(nuclei: Plane, predicted: Plane) -> Plane:
     """Predicted cells, assigned to their nuclei; each contains its nucleus.
 
          ╭───────────────╮     a nucleus belongs to the predicted cell that covers most of it; of
          │  (3)  :  (4)  │     two in one cell, each takes the pixels that it is nearest to
          ╰───────────────╯
 
-    nuclei, drawn : labels (Y, X), values 1..n
+    nuclei, predicted : labels (Y, X), values 1..n
 
     Returns
     -------
@@ -165,29 +165,29 @@ def cells_of_nuclei(nuclei: Plane, drawn: Plane) -> Plane:
     """
     image = Image.of(nuclei, "yx")
     whole = image.zeros(np.uint32)
-    home = _home(nuclei, drawn)
+    home = _home(nuclei, predicted)
     held = np.bincount(home[home > 0], minlength=1)
     owner = np.zeros(len(held), np.uint32)
     owner[home] = np.arange(len(home))  # right where a cell holds one nucleus
     owner[0] = 0
     shared: dict[int, Box] = {}
     for place in blocks(image.shape):
-        seeds, cells = image[place], np.asarray(drawn[place])
+        seeds, cells = image[place], np.asarray(predicted[place])
         cells = np.where(cells < len(held), cells, 0)  # the last ones may hold none
         whole[place] = np.where(seeds > 0, seeds, owner[cells])
         for value, box in boxes_of(np.where(held[cells] > 1, cells, 0), place):
             shared[value] = box | shared.get(value, box)
     for value, box in shared.items():
-        _share(nuclei, drawn, whole, home, value, box.place)
+        _share(nuclei, predicted, whole, home, value, box.place)
     return plain(whole)
 
 
 def _share(
-    nuclei: Plane, drawn: Plane, cells: Plane, home: np.ndarray, value: int, box: Place
+    nuclei: Plane, predicted: Plane, cells: Plane, home: np.ndarray, value: int, box: Place
 ) -> None:
     """Assign the pixels of a predicted cell to the nearest of the nuclei in it."""
     seeds = np.asarray(nuclei[box]).astype(np.uint32)
-    inside = (np.asarray(drawn[box]) == value) & (seeds == 0)
+    inside = (np.asarray(predicted[box]) == value) & (seeds == 0)
     seeds[home[seeds] != value] = 0
     nearest = ndimage.distance_transform_edt(
         seeds == 0, return_distances=False, return_indices=True
@@ -195,11 +195,11 @@ def _share(
     cells[box] = np.where(inside, seeds[tuple(nearest)], cells[box])
 
 
-def _home(nuclei: Plane, drawn: Plane) -> np.ndarray:
+def _home(nuclei: Plane, predicted: Plane) -> np.ndarray:
     """For each value of `nuclei`, the predicted cell covering most of it; 0 for none. (n + 1,)"""
     keys, counts = [], []
     for place in blocks(nuclei.shape):
-        seeds, cells = np.asarray(nuclei[place]), np.asarray(drawn[place])
+        seeds, cells = np.asarray(nuclei[place]), np.asarray(predicted[place])
         inside = seeds > 0
         pairs = seeds[inside].astype(np.uint64) << np.uint64(32) | cells[inside].astype(np.uint64)
         key, count = np.unique(pairs, return_counts=True)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from cellpipe.simulate.detections import Errors, detect
 from cellpipe.simulate.difficulty import DIFFICULTIES, Difficulty
-from cellpipe.simulate.movie import Movie, MovieDesign, draw_movie, movie_map
-from cellpipe.simulate.plate import Field, PlateDesign, draw_field, plate_map
+from cellpipe.simulate.movie import Movie, MovieDesign, movie_map, simulate_movie
+from cellpipe.simulate.plate import Field, PlateDesign, plate_map, simulate_field
 
 # Increase it whenever a simulation changes, so that folders of an older version are recognised.
 VERSION = 6
@@ -26,8 +26,8 @@ __all__ = [
     "MovieDesign",
     "PlateDesign",
     "detect",
-    "draw_field",
-    "draw_movie",
     "movie_map",
     "plate_map",
+    "simulate_field",
+    "simulate_movie",
 ]

@@ -1,7 +1,7 @@
 """Detections of a simulated movie without its pixels: what a good segmentation would find.
 
-For benchmarks of linkers: the lives are those of `movie.draw_movie`, but no pixels are simulated,
-so a thousand frames or fifty thousand cells take seconds to minutes. Positions, areas and
+For benchmarks of linkers: the lives are those of `movie.simulate_movie`, without the pixels, so a
+thousand frames or fifty thousand cells take seconds to minutes. Positions, areas and
 intensities carry the errors of a segmentation; some cells are missed, and some detections are of
 nothing.
 """

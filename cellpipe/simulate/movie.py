@@ -91,7 +91,7 @@ def movie_map(design: MovieDesign) -> pd.DataFrame:
     )
 
 
-def draw_movie(design: MovieDesign, well: str, field: int = 1) -> Movie:
+def simulate_movie(design: MovieDesign, well: str, field: int = 1) -> Movie:
     """Simulate one field of a well over time; independent of every other field.
 
     Raises
@@ -104,7 +104,7 @@ def draw_movie(design: MovieDesign, well: str, field: int = 1) -> Movie:
     camera = Camera(gain=3.0, read_noise=4.0)
     pixels, clean, frames = [], [], []
     for frame, cells in enumerate(live(design, well, lives)):
-        expected, owner = draw_frame(design, cells, frame)
+        expected, owner = simulate_frame(design, cells, frame)
         frames.append((cells, owner))
         pixels.append(expose(expected, camera, noise))
         clean.append((camera.offset + expected).astype(np.float32))
@@ -141,7 +141,9 @@ def live(design: MovieDesign, well: str, rng: np.random.Generator) -> Iterator[l
         yield seen
 
 
-def draw_frame(design: MovieDesign, cells: list[Cell], frame: int) -> tuple[np.ndarray, np.ndarray]:
+def simulate_frame(
+    design: MovieDesign, cells: list[Cell], frame: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Expected counts (Y, X) and the owner of each pixel: 1 + place in ``cells``, else 0."""
     insides = [look_inside(outline(c, frame, design.pixel_size_um), design.shape) for c in cells]
     owner, _ = owners(insides, design.shape)

@@ -112,7 +112,7 @@ def plate_map(design: PlateDesign) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["well", "condition", "dose", "control"])
 
 
-def draw_field(design: PlateDesign, well: str, field: int) -> Field:
+def simulate_field(design: PlateDesign, well: str, field: int) -> Field:
     """Simulate one field of a well of the plate; independent of every other field.
 
     Raises
@@ -127,7 +127,7 @@ def draw_field(design: PlateDesign, well: str, field: int) -> Field:
     people = populate(
         rng, design.shape, design.pixel_size_um, n_nuclei=n_nuclei, touching=design.touching
     )
-    ratios = draw_ratios(design, place, dose, people.n, rng)
+    ratios = sample_ratios(design, place, dose, people.n, rng)
     n_spots = rng.poisson(design.mean_spots(dose), people.n)
     spots = stain_spots(
         rng, people, n_spots, sigma_px=design.spot_sigma_px, counts=design.spot_counts
@@ -148,7 +148,7 @@ def draw_field(design: PlateDesign, well: str, field: int) -> Field:
     return Field(pixels, clean, people.nuclei, people.cells, *tables)
 
 
-def draw_ratios(
+def sample_ratios(
     design: PlateDesign, place: int, dose: float, n: int, rng: np.random.Generator
 ) -> np.ndarray:
     """Nuclear / cytoplasmic ratio of each cell, (N,): the dose's, the well's own and the cell's."""

@@ -25,7 +25,7 @@ class SpotlessField:
     n_cells: int
 
 
-def draw_spotless(kind: str, rng: np.random.Generator, shape: tuple[int, int]) -> SpotlessField:
+def simulate_spotless(kind: str, rng: np.random.Generator, shape: tuple[int, int]) -> SpotlessField:
     """One field of a kind of `KINDS`."""
     counts, n_cells = KINDS[kind](rng, shape)
     return SpotlessField(np.clip(np.rint(counts), 0, 65535).astype(np.uint16), n_cells)

@@ -48,7 +48,7 @@ class SpotField:
     diameter_px: float
 
 
-def draw_spots(
+def simulate_spots(
     rng: np.random.Generator, shape: tuple[int, int], design: SpotDesign | None = None
 ) -> SpotField:
     """One field of spots, of a kind of its own."""

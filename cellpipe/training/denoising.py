@@ -23,7 +23,7 @@ from cellpipe.training.loop import fit
 from cellpipe.training.pairs import read_all
 from cellpipe.training.plan import Plan
 from cellpipe.training.schedule import Schedule
-from cellpipe.training.simulated import draw_fields
+from cellpipe.training.simulated import simulate_fields
 from cellpipe.training.start import fresh_or_known
 from cellpipe.training.trained import Shown, Trained, worst
 
@@ -40,7 +40,7 @@ def add_noise(
     return (counts + read_sigma * rng.standard_normal(image.shape)).astype(np.float32)
 
 
-def draw_batch(
+def sample_batch(
     images: Sequence[Tensor],
     schedule: Schedule,
     settings: Augmentation,
@@ -68,14 +68,14 @@ def draw_batch(
         read_sigma = float(np.exp(rng.uniform(*np.log(READ_SIGMA))))
         noisy = torch.from_numpy(add_noise(clean.numpy(), photons, read_sigma, rng))
         crops.append((noisy, noisy - clean, valid))
-    drawn, noise, valid = (torch.stack(parts) for parts in zip(*crops, strict=True))
-    return drawn, noise, valid
+    predicted, noise, valid = (torch.stack(parts) for parts in zip(*crops, strict=True))
+    return predicted, noise, valid
 
 
-def noise_loss(drawn: Tensor, noise: Tensor, valid: Tensor) -> dict[str, Tensor]:
+def noise_loss(predicted: Tensor, noise: Tensor, valid: Tensor) -> dict[str, Tensor]:
     """Root mean square error per crop over the noise's own: every strength counts alike."""
     weight = valid.sum((1, 2, 3)).clamp_min(1.0)
-    error = ((drawn - noise).square() * valid).sum((1, 2, 3)) / weight
+    error = ((predicted - noise).square() * valid).sum((1, 2, 3)) / weight
     power = (noise.square() * valid).sum((1, 2, 3)) / weight
     return {"noise": torch.sqrt((error + 1e-8) / (power + 1e-8)).mean()}
 
@@ -133,7 +133,7 @@ def train_denoising(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Traine
     """Train on the side "train", choose on "validation", score both held-out sides."""
     learn = pairs[pairs.side == "train"]
     images = [torch.from_numpy(normalise(p[0]))[None] for p, _ in read_all(learn, channels=1)]
-    fields = draw_fields(plan.simulation, plan.schedule.seed)
+    fields = simulate_fields(plan.simulation, plan.schedule.seed)
     simulated = [torch.from_numpy(normalise(pixels[0]))[None] for pixels, _ in fields]
     share = plan.simulation.share
     validation = pairs[pairs.side == "validation"]
@@ -143,7 +143,7 @@ def train_denoising(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Traine
 
     network, progress = fit(
         channels_last(fresh_or_known(plan)),
-        lambda step: draw_batch(images, plan.schedule, plan.augmentation, step, simulated, share),
+        lambda step: sample_batch(images, plan.schedule, plan.augmentation, step, simulated, share),
         noise_loss,
         score,
         plan.schedule,

@@ -132,7 +132,7 @@ class Candidates:
         reach = np.cumsum(np.repeat(weight.to_numpy(), n.to_numpy()))
         return cls(np.concatenate(clues), np.concatenate(true).astype(np.float32), reach)
 
-    def drawn(self, rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
+    def sampled(self, rng: np.random.Generator, n: int) -> tuple[Tensor, Tensor]:
         """Clues (n, F) and truth (n,) of some."""
         rows = np.searchsorted(self.reach, rng.random(n) * self.reach[-1], side="right")
         rows = np.minimum(rows, len(self.true) - 1)
@@ -160,12 +160,12 @@ def read_candidates(movies: pd.DataFrame) -> tuple[Candidates, Candidates]:
     )
 
 
-def draw_batch(
+def sample_batch(
     schedule: Schedule, known: tuple[Candidates, Candidates], step: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The candidates of one step: clues (B, F + G), truth (B, 2), valid (B, 1)."""
     rng = np.random.default_rng([schedule.seed, STEPS, step])
-    parts = [candidates.drawn(rng, schedule.batch) for candidates in known]
+    parts = [candidates.sampled(rng, schedule.batch) for candidates in known]
     clues = torch.cat([clues for clues, _ in parts], dim=1)
     return clues, torch.stack([true for _, true in parts], dim=1), torch.ones(len(clues), 1)
 
@@ -252,7 +252,7 @@ def train_linking(plan: LinkingPlan, movies: pd.DataFrame, checkpoint: Path) -> 
     validation = [told for told, row in held_out if decide[row.name]]
     network, progress = fit(
         fresh_or_known(plan, known),
-        lambda step: draw_batch(plan.schedule, known, step),
+        lambda step: sample_batch(plan.schedule, known, step),
         linking_loss,
         lambda network: mean_f1(network, validation),
         plan.schedule,

@@ -17,7 +17,7 @@ from cellpipe.training.true_links import (
     CtcSet,
     LinkingDesign,
     list_ctc_frames,
-    list_drawn_movies,
+    list_simulated_movies,
 )
 
 SECTIONS: dict[str, Any] = {
@@ -50,15 +50,15 @@ class LinkingPlan:
         """Movies are linked in units of their own: no size of cells is needed."""
 
     @property
-    def drawn(self) -> bool:
+    def simulated(self) -> bool:
         """Whether any of the movies are simulated by cellpipe.simulate."""
         return self.linking.movies > 0
 
     def split(self, data: Path) -> pd.DataFrame:
         """Movies to learn from: set, file, pair (what reads it), side, weight."""
         tables = [list_ctc_frames(s, data) for s in self.sets]
-        if self.drawn:
-            tables.insert(0, list_drawn_movies(self.linking, self.schedule.seed))
+        if self.simulated:
+            tables.insert(0, list_simulated_movies(self.linking, self.schedule.seed))
         return pd.concat(tables, ignore_index=True)
 
 
@@ -67,7 +67,7 @@ def linking_plan(config: Mapping[str, Any]) -> LinkingPlan:
     given = top_level(config, SECTIONS)
     given["sets"] = tuple(build(CtcSet, entry) for entry in config["sets"])
     plan = LinkingPlan(**given)
-    if not plan.drawn and not plan.sets:
+    if not plan.simulated and not plan.sets:
         raise BadConfig(
             seen="kind: linking without 'sets', and 0 for 'linking.movies'",
             wanted="movies to learn from",

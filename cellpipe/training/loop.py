@@ -82,8 +82,8 @@ class Run:
             group["lr"] = schedule.learning_rate_at(step, self.progress.fraction(schedule))
         # bfloat16 has float32's range, so gradients need no scaling, on the CPU or on a GPU
         with torch.autocast(schedule.device, torch.bfloat16, enabled=schedule.mixed_precision):
-            drawn = self.network(in_memory_order(images))
-        parts = loss(drawn.float(), targets, valid)
+            predicted = self.network(in_memory_order(images))
+        parts = loss(predicted.float(), targets, valid)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(parts.values())).sum().backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)

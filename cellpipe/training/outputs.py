@@ -72,7 +72,7 @@ def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha
     progress, scale, asked = trained.progress, trained.scale, dataclasses.asdict(plan)
     kept = (*KEPT, plan.kind)  # a section that is named for its kind shapes the simulation
     data = [{"set": s.name, "licence": s.licence} for s in plan.sets]
-    if plan.drawn:
+    if plan.simulated:
         data.append({"set": "simulated by cellpipe.simulate", "licence": plan.licence})
     return Card(
         name=plan.name,

@@ -15,7 +15,6 @@ from cellpipe.image.normalise import GreyScale
 from cellpipe.networks.unet import UNetConfig
 from cellpipe.simulate.spots import SpotDesign
 from cellpipe.training.augment import Augmentation
-from cellpipe.training.drawn_spots import list_drawn_spots
 from cellpipe.training.linking_plan import LinkingPlan, linking_plan
 from cellpipe.training.losses import Weighting
 from cellpipe.training.pairs import PairSet, list_pairs
@@ -24,10 +23,11 @@ from cellpipe.training.plates import PlateSet, list_frames
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.settings import build, top_level
 from cellpipe.training.simulated import Simulation
-from cellpipe.training.split import draw_split, refuse_empty_sides
+from cellpipe.training.simulated_spots import list_simulated_spots
+from cellpipe.training.split import refuse_empty_sides, sample_split
 
 Kind = Literal["segmentation", "denoise", "spots", "linking"]  # the last has a plan of its own
-DRAWN: tuple[Kind, ...] = ("spots",)  # kinds whose images are all simulated
+SIMULATED: tuple[Kind, ...] = ("spots",)  # kinds whose images are all simulated
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Plan:
     spots: SpotDesign = field(default_factory=SpotDesign)
 
     @property
-    def drawn(self) -> bool:
+    def simulated(self) -> bool:
         """Whether some of the images, or all, are simulated by cellpipe.simulate."""
-        return self.kind in DRAWN or self.simulation.share > 0
+        return self.kind in SIMULATED or self.simulation.share > 0
 
     @property
     def diameter_px(self) -> tuple[float, float]:
@@ -70,12 +70,12 @@ class Plan:
         Raises BadConfig where nothing is left to train on, or to validate with.
         """
         if self.kind == "spots":
-            return list_drawn_spots(self.spots, self.schedule.seed)
+            return list_simulated_spots(self.spots, self.schedule.seed)
         tables = [
             list_pairs(s, data) if isinstance(s, PairSet) else list_frames(s, data)
             for s in self.sets
         ]
-        pairs = draw_split(tables, [s.held_out for s in self.sets], self.schedule.seed)
+        pairs = sample_split(tables, [s.held_out for s in self.sets], self.schedule.seed)
         refuse_empty_sides(pairs)
         return pairs
 

@@ -37,7 +37,7 @@ from cellpipe.training.losses import segmentation_loss
 from cellpipe.training.pairs import read_all
 from cellpipe.training.plan import Plan
 from cellpipe.training.schedule import Schedule
-from cellpipe.training.simulated import draw_fields
+from cellpipe.training.simulated import simulate_fields
 from cellpipe.training.start import fresh_or_known
 from cellpipe.training.targets import centre_maps
 from cellpipe.training.trained import Shown, Trained, worst
@@ -64,14 +64,14 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Drawn:
+class Simulated:
     """Simulated examples, and the share of crops that they take the place of."""
 
     examples: Sequence[Example] = ()
     share: float = 0.0
 
 
-NONE_DRAWN = Drawn()
+NONE_SIMULATED = Simulated()
 
 
 def make_example(
@@ -88,12 +88,12 @@ def make_example(
     return Example(torch.from_numpy(image), torch.from_numpy(maps), diameter_px, weight)
 
 
-def draw_batch(
+def sample_batch(
     examples: Sequence[Example],
     schedule: Schedule,
     settings: Augmentation,
     step: int,
-    drawn: Drawn = NONE_DRAWN,
+    simulated: Simulated = NONE_SIMULATED,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The crops of one step: images (B, C, P, P), maps (B, 5, P, P), valid (B, 1, P, P)."""
     rng = np.random.default_rng([schedule.seed, step])
@@ -101,9 +101,9 @@ def draw_batch(
     share = np.sqrt([e.image.shape[-1] * e.image.shape[-2] for e in examples])
     share *= [e.weight for e in examples]
     picked = [examples[i] for i in rng.choice(len(examples), schedule.batch, p=share / share.sum())]
-    if drawn.share:
-        for i in np.flatnonzero(rng.random(schedule.batch) < drawn.share):
-            picked[i] = drawn.examples[int(rng.integers(len(drawn.examples)))]
+    if simulated.share:
+        for i in np.flatnonzero(rng.random(schedule.batch) < simulated.share):
+            picked[i] = simulated.examples[int(rng.integers(len(simulated.examples)))]
     crops = []
     for example in picked:
         matrix = random_affine(rng, settings, example.diameter_px)
@@ -158,7 +158,7 @@ def worst_images(network: Network, pairs: pd.DataFrame, scores: pd.DataFrame) ->
     return shown
 
 
-def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn, GreyScale]:
+def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Simulated, GreyScale]:
     """Real and simulated examples, and the grey scale that was fitted to the real ones."""
     real = list(read_all(learn, plan.network.inputs))
     scale = plan.normalisation.fit([pixels for pixels, _ in real])
@@ -168,14 +168,14 @@ def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Drawn
     ]
     # simulated grey values are not those of the data: they are scaled by themselves
     own = replace(scale, per="image", fitted=None)
-    fields = draw_fields(plan.simulation, plan.schedule.seed)
-    drawn = [make_example(pixels, labels, own) for pixels, labels in fields]
-    return examples, Drawn(drawn, plan.simulation.share), scale
+    fields = simulate_fields(plan.simulation, plan.schedule.seed)
+    simulated = [make_example(pixels, labels, own) for pixels, labels in fields]
+    return examples, Simulated(simulated, plan.simulation.share), scale
 
 
 def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Trained:
     """Train on the side "train", choose on "validation", score both held-out sides."""
-    examples, drawn, scale = read_examples(plan, pairs[pairs.side == "train"])
+    examples, simulated, scale = read_examples(plan, pairs[pairs.side == "train"])
     validation = pairs[pairs.side == "validation"]
 
     def score(network: nn.Module) -> float:
@@ -186,7 +186,7 @@ def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Tra
 
     network, progress = fit(
         channels_last(fresh_or_known(plan)),
-        lambda step: draw_batch(examples, plan.schedule, plan.augmentation, step, drawn),
+        lambda step: sample_batch(examples, plan.schedule, plan.augmentation, step, simulated),
         lambda maps, targets, valid: segmentation_loss(maps, targets, valid, plan.weighting),
         score,
         plan.schedule,

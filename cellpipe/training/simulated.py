@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cellpipe.errors import BadConfig
-from cellpipe.simulate.plate import CHANNELS, PlateDesign, draw_field
+from cellpipe.simulate.plate import CHANNELS, PlateDesign, simulate_field
 
 # ranges that fields are sampled from, so that sizes, crowding and touching vary as on real plates
 PIXEL_SIZE_UM = (0.25, 1.0)
@@ -34,7 +34,7 @@ class Simulation:
     channels: tuple[str, ...] = ("dna",)
 
 
-def draw_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def simulate_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pixels (C, Y, X) uint16 and labels (Y, X) uint32 of each field; none where share is 0.
 
     Raises BadConfig for a channel that is not simulated.
@@ -57,7 +57,7 @@ def draw_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndarray,
             empty_wells=(),
             seed=int(rng.integers(2**31)),
         )
-        field = draw_field(design, str(rng.choice(design.wells.index)), 1)
+        field = simulate_field(design, str(rng.choice(design.wells.index)), 1)
         yield field.pixels[places], getattr(field, simulation.objects)
 
 

@@ -21,7 +21,7 @@ SIDES = ("train", "validation", "test")
 GOLDEN = 0.6180339887  # its multiples fill 0..1 evenly, however many there are
 
 
-def draw_split(
+def sample_split(
     tables: Sequence[pd.DataFrame], held_out: Sequence[tuple[float, float]], seed: int
 ) -> pd.DataFrame:
     """Add the column `side`; `held_out` are each set's shares of validation and test.

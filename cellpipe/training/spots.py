@@ -21,11 +21,11 @@ from cellpipe.detect.learned import SCALE, in_noise_units, spots_from_maps
 from cellpipe.metrics.points import point_scores
 from cellpipe.networks.predict import image_maps
 from cellpipe.networks.unet import channels_last
-from cellpipe.simulate.spots import SpotDesign, SpotField, draw_spots
-from cellpipe.training.drawn_spots import STEPS
+from cellpipe.simulate.spots import SpotDesign, SpotField, simulate_spots
 from cellpipe.training.loop import fit
 from cellpipe.training.plan import Plan
 from cellpipe.training.schedule import Schedule
+from cellpipe.training.simulated_spots import STEPS
 from cellpipe.training.start import fresh_or_known
 from cellpipe.training.trained import Shown, Trained, worst
 
@@ -66,14 +66,16 @@ def spot_maps(spots_px: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return maps
 
 
-def draw_batch(schedule: Schedule, design: SpotDesign, step: int) -> tuple[Tensor, Tensor, Tensor]:
+def sample_batch(
+    schedule: Schedule, design: SpotDesign, step: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """The crops of one step: images (B, 1, P, P), maps (B, 3, P, P), valid (B, 1, P, P)."""
     rng = np.random.default_rng([schedule.seed, STEPS, step])
     shape = (schedule.crop_px, schedule.crop_px)
     images: list[Tensor] = []
     maps: list[Tensor] = []
     while len(images) < schedule.batch:
-        field = draw_spots(rng, shape, design)
+        field = simulate_spots(rng, shape, design)
         seen = seen_by_network(field, float(np.exp(rng.uniform(*np.log(ASKED)))))
         if seen is not None:
             images.append(torch.from_numpy(seen)[None])
@@ -81,11 +83,11 @@ def draw_batch(schedule: Schedule, design: SpotDesign, step: int) -> tuple[Tenso
     return torch.stack(images), torch.stack(maps), torch.ones(len(images), 1, *shape)
 
 
-def spot_loss(drawn: Tensor, targets: Tensor, valid: Tensor) -> dict[str, Tensor]:
+def spot_loss(predicted: Tensor, targets: Tensor, valid: Tensor) -> dict[str, Tensor]:
     """Cross-entropy of the heat, and the mean error of offsets (pixels) where there is heat."""
     heat = targets[:, :1]
-    entropy = F.binary_cross_entropy_with_logits(drawn[:, :1], heat, reduction="none")
-    error = (drawn[:, 1:] - targets[:, 1:]).abs().sum(1, keepdim=True)
+    entropy = F.binary_cross_entropy_with_logits(predicted[:, :1], heat, reduction="none")
+    error = (predicted[:, 1:] - targets[:, 1:]).abs().sum(1, keepdim=True)
     weight = heat * valid
     return {
         "heat": HEAT_WEIGHT * (entropy * valid).sum() / valid.sum().clamp_min(1),
@@ -143,7 +145,7 @@ def train_spots(plan: Plan, fields: pd.DataFrame, checkpoint: Path) -> Trained:
     validation = fields[fields.side == "validation"]
     network, progress = fit(
         channels_last(fresh_or_known(plan)),
-        lambda step: draw_batch(plan.schedule, plan.spots, step),
+        lambda step: sample_batch(plan.schedule, plan.spots, step),
         spot_loss,
         lambda network: float(score_fields(network, validation)["f1"].mean()),
         plan.schedule,

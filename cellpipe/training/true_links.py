@@ -85,7 +85,7 @@ class TrueMovie:
 
 
 @dataclass(frozen=True)
-class DrawnMovie:
+class SimulatedMovie:
     """A movie that is simulated when it is read."""
 
     design: LinkingDesign
@@ -130,14 +130,14 @@ class CtcFrames:
         return TrueMovie(points, self.reach_um)
 
 
-def list_drawn_movies(design: LinkingDesign, seed: int) -> pd.DataFrame:
+def list_simulated_movies(design: LinkingDesign, seed: int) -> pd.DataFrame:
     """Table of movies: set, file (a number), pair (what reads it), side, weight."""
     if not design.movies:
         return _table([])
     numbers = (design.movies, design.held_out, design.held_out)
     return _table(
         [
-            (DRAWN, f"{k:03d}", DrawnMovie(design, (seed, place, k)), side, 1.0)
+            (DRAWN, f"{k:03d}", SimulatedMovie(design, (seed, place, k)), side, 1.0)
             for place, (side, n) in enumerate(zip(SIDES, numbers, strict=True))
             for k in range(n)
         ]
@@ -172,7 +172,7 @@ def list_ctc_frames(ctc_set: CtcSet, root: Path) -> pd.DataFrame:
     )
 
 
-def _table(rows: list[tuple[str, str, DrawnMovie | CtcFrames, str, float]]) -> pd.DataFrame:
+def _table(rows: list[tuple[str, str, SimulatedMovie | CtcFrames, str, float]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["set", "file", "pair", "side", "weight"])
 
 

@@ -25,7 +25,7 @@ Options = Mapping[str, Any]
 
 
 def load_networks(segment: Options, device: str, threads: int) -> Options:
-    """The engines that the config asks for: that finds "nuclei", and that draws "cells" or None.
+    """The engines that the config asks for: that finds "nuclei", and that predicts "cells" or None.
 
     Without networks, torch is not imported.
     """
@@ -46,7 +46,7 @@ def segmented_channels(segment: Options) -> list[str]:
 
 
 def seen_by(segment: Options, part: str) -> list[str]:
-    """Channels from which "nuclei" are found, or "cells" drawn, in the network's order."""
+    """Channels from which "nuclei" are found, or "cells" predicted, in the network's order."""
     options = segment[part]
     return [options["channel"], *options["extra_channels"]] if options["channel"] else []
 
@@ -83,7 +83,7 @@ def segment_frame(
             square_edge(pixel_size_um, "frames above 'segment.whole_frame_mpx'")
         return _segment_on_squares(image.whole(), pixel_size_um, segment, networks)
     channels = segmented_channels(segment)
-    seen, drawn = (
+    seen, predicted = (
         image.channels([channels.index(name) for name in seen_by(segment, part)])
         for part in ("nuclei", "cells")
     )
@@ -95,7 +95,7 @@ def segment_frame(
     )
     layers = {segment["objects"]: nuclei.labels}
     if segment["cells"]["method"] != "off":
-        layers["cells"] = _cells_around(nuclei.labels, drawn, pixel_size_um, segment, networks)
+        layers["cells"] = _cells_around(nuclei.labels, predicted, pixel_size_um, segment, networks)
     return layers, _figures(nuclei, seen.channel(0)) | image_quality(image.channel(0))
 
 
@@ -170,8 +170,8 @@ def _cells_around(
     cells = segment["cells"]
     if cells["method"] == "network":
         tile_px = segment["nuclei"]["tile_px"]
-        drawn = networks["cells"].find(plain(seen), pixel_size_um, tile_px=tile_px)
-        return cells_of_nuclei(nuclei, drawn.labels)
+        predicted = networks["cells"].find(plain(seen), pixel_size_um, tile_px=tile_px)
+        return cells_of_nuclei(nuclei, predicted.labels)
     return grow_cells(
         nuclei,
         seen.channel(0) if seen.shape[0] else None,

@@ -23,7 +23,7 @@ Fields = Sequence[Mapping[str, Any]]
 Point = tuple[float, float]
 # jobs that are alike differ so much on a machine that others use too: in seconds, and in memory
 NOISE, NOISE_OF_MEMORY = 0.1, 0.01
-BY_WELL = ("write_report", "draw_figures")  # a picture and a line of curves for each well
+BY_WELL = ("write_report", "plot_figures")  # a picture and a line of curves for each well
 BY_FIELD = ("lay_out_plate", "lay_out_denoised")  # arrays with metadata, whatever their frames
 
 

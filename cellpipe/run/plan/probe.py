@@ -245,7 +245,7 @@ def _failed(
     rules = set(re.findall(r"Error in rule (\w+)", log)) - {"check_plate"}
     failed = dict.fromkeys(sorted(rules), "it failed on the fields of the probe")
     if config.get("kymographs", {}).get("lines"):
-        failed["draw_kymographs"] = "its lines lie in fields of their own, which are not probed"
+        failed["plot_kymographs"] = "its lines lie in fields of their own, which are not probed"
     if row["truth"] and not any(cut["truth"] for cut in cut_rows.values()):
         failed["evaluate_plate"] = "the truth is of whole movies, of which the probe takes a part"
     return failed

@@ -219,9 +219,9 @@ def _foreground_boundary(maps: np.ndarray, probability: float) -> tuple[np.ndarr
 
 def _foreground_distance(maps: np.ndarray, probability: float) -> tuple[np.ndarray, np.ndarray]:
     """Predictions of our own networks; the foreground as a probability."""
-    drawn = np.stack([logit(maps[0]), maps[1]])
-    labels = labels_from_maps(drawn, probability_threshold=probability)
-    return labels, object_probability(labels, drawn[0])
+    predicted = np.stack([logit(maps[0]), maps[1]])
+    labels = labels_from_maps(predicted, probability_threshold=probability)
+    return labels, object_probability(labels, predicted[0])
 
 
 DECODE: dict[str, Decode] = {

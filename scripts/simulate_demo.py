@@ -1,6 +1,6 @@
 """Simulate the demo: a small plate and a small movie plate whose truth is known.
 
-    python scripts/draw_demo.py --out demo --seed 1
+    python scripts/simulate_demo.py --out demo --seed 1
 
 Files are named as ImageXpress names them (B02_s1_w1.tif; w1 dna, w2 reporter, w3 spots); the
 truth is written next to the images. The same seed gives the same bytes; a folder that
@@ -68,23 +68,23 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     table.to_csv(path, sep="\t", index=False, float_format="%.4f", lineterminator="\n")
 
 
-def draw_plate(folder: Path, size: str, seed: int) -> dict[str, Any]:
+def simulate_plate(folder: Path, size: str, seed: int) -> dict[str, Any]:
     """The static plate's images, plate map and truth; returns what is true of it."""
     design = PlateDesign(**{**vars_of(PLATES[size]), "seed": seed})
     write_table(folder / "plate_map.tsv", simulate.plate_map(design))
     nuclei, spots = [], []
     for well in design.wells.index:
         for field in range(1, design.n_fields + 1):
-            drawn = simulate.draw_field(design, well, field)
-            for w, image in enumerate(drawn.pixels, start=1):
+            simulated = simulate.simulate_field(design, well, field)
+            for w, image in enumerate(simulated.pixels, start=1):
                 path = folder / "images" / f"{well}_s{field}_w{w}.tif"
                 write_tiff(path, image, design.pixel_size_um)
             for name in ("nuclei", "cells"):
-                labels = getattr(drawn, name).astype(np.uint16)
+                labels = getattr(simulated, name).astype(np.uint16)
                 path = folder / "truth" / f"{well}_{field}_{name}.tif"
                 write_tiff(path, labels, design.pixel_size_um)
-            nuclei.append(drawn.truth)
-            spots.append(drawn.spots)
+            nuclei.append(simulated.truth)
+            spots.append(simulated.spots)
     write_table(folder / "truth" / "nuclei.tsv", pd.concat(nuclei))
     write_table(folder / "truth" / "spots.tsv", pd.concat(spots))
     return {
@@ -95,20 +95,20 @@ def draw_plate(folder: Path, size: str, seed: int) -> dict[str, Any]:
     }
 
 
-def draw_movies(folder: Path, size: str, seed: int) -> dict[str, Any]:
+def simulate_movies(folder: Path, size: str, seed: int) -> dict[str, Any]:
     """The movie plate's frames, plate map and truth; returns what is true of it."""
     design = MovieDesign(**{**vars_of(MOVIES[size]), "seed": seed})
     write_table(folder / "plate_map.tsv", simulate.movie_map(design))
     classes, divisions = [], {}
     for well in design.wells:
-        drawn = simulate.draw_movie(design, well)
-        for t, image in enumerate(drawn.pixels):
+        simulated = simulate.simulate_movie(design, well)
+        for t, image in enumerate(simulated.pixels):
             path = folder / "images" / f"{well}_s1_t{t + 1:03d}_w1.tif"
             write_tiff(path, image, design.pixel_size_um)
-        write_ctc(folder / "truth" / f"{well}_1_GT", drawn, design.pixel_size_um)
-        table = drawn.objects.assign(well=well, field=1)
+        write_ctc(folder / "truth" / f"{well}_1_GT", simulated, design.pixel_size_um)
+        table = simulated.objects.assign(well=well, field=1)
         classes.append(table[["well", "field", "t", "y_um", "x_um", "class"]])
-        parents = drawn.lineage["parent_track_id"]
+        parents = simulated.lineage["parent_track_id"]
         divisions[well] = int(parents[parents > 0].nunique())
     table = pd.concat(classes)
     write_table(folder / "truth" / "classes.tsv", table)
@@ -125,14 +125,14 @@ def draw_movies(folder: Path, size: str, seed: int) -> dict[str, Any]:
     }
 
 
-def write_ctc(folder: Path, drawn: simulate.Movie, pixel_size_um: float) -> None:
+def write_ctc(folder: Path, simulated: simulate.Movie, pixel_size_um: float) -> None:
     """Reference annotation as the Cell Tracking Challenge lays it out: TRA and SEG."""
     for kind, name in (("TRA", "man_track"), ("SEG", "man_seg")):
         (folder / kind).mkdir(parents=True)
-        for t, labels in enumerate(drawn.labels):
+        for t, labels in enumerate(simulated.labels):
             path = folder / kind / f"{name}{t:03d}.tif"
             write_tiff(path, labels.astype(np.uint16), pixel_size_um)
-    lines = drawn.lineage[["track_id", "t_start", "t_end", "parent_track_id"]]
+    lines = simulated.lineage[["track_id", "t_start", "t_end", "parent_track_id"]]
     lines.to_csv(
         folder / "TRA" / "man_track.txt", sep=" ", header=False, index=False, lineterminator="\n"
     )
@@ -143,8 +143,8 @@ def vars_of(design: PlateDesign | MovieDesign) -> dict[str, Any]:
     return {name: getattr(design, name) for name in design.__dataclass_fields__}
 
 
-def draw_into(
-    folder: Path, draw: Callable[[Path, str, int], dict[str, Any]], size: str, seed: int
+def simulate_into(
+    folder: Path, simulation: Callable[[Path, str, int], dict[str, Any]], size: str, seed: int
 ) -> bool:
     """Simulate into a folder unless it contains this simulation; True if it was simulated.
 
@@ -163,7 +163,7 @@ def draw_into(
         remove(folder / part, folder)
         (folder / part).mkdir(parents=True)
     receipt.write_text(json.dumps({**stamp, "complete": False}) + "\n")
-    truth = draw(folder, size, seed)
+    truth = simulation(folder, size, seed)
     receipt.write_text(json.dumps({**truth, **stamp}, indent=1) + "\n")
     return True
 
@@ -175,10 +175,10 @@ def main() -> None:
     parser.add_argument("--only", choices=("plate", "movie"), help="simulate only one of the two")
     parser.add_argument("--size", choices=tuple(PLATES), default="full")
     options = parser.parse_args()
-    for name, draw in (("plate", draw_plate), ("movie", draw_movies)):
+    for name, simulation in (("plate", simulate_plate), ("movie", simulate_movies)):
         if options.only not in (None, name):
             continue
-        new = draw_into(options.out / name, draw, options.size, options.seed)
+        new = simulate_into(options.out / name, simulation, options.size, options.seed)
         print(f"{options.out / name}: {'simulated' if new else 'already there'}")
 
 

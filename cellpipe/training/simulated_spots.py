@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from cellpipe.simulate.spots import SpotDesign, SpotField, draw_spots
+from cellpipe.simulate.spots import SpotDesign, SpotField, simulate_spots
 
 FIELD_PX = 192
 FIELDS = 16  # of each set and side
@@ -17,7 +17,7 @@ STEPS, HELD_OUT = 0, 1  # generators of one seed that never meet
 
 
 @dataclass(frozen=True)
-class DrawnSpots:
+class SimulatedSpots:
     """One held-out field; it is simulated when it is read."""
 
     design: SpotDesign
@@ -25,10 +25,10 @@ class DrawnSpots:
 
     def read(self) -> SpotField:
         rng = np.random.default_rng(self.seed)
-        return draw_spots(rng, (FIELD_PX, FIELD_PX), self.design)
+        return simulate_spots(rng, (FIELD_PX, FIELD_PX), self.design)
 
 
-def list_drawn_spots(design: SpotDesign, seed: int) -> pd.DataFrame:
+def list_simulated_spots(design: SpotDesign, seed: int) -> pd.DataFrame:
     """Table of fields: set, file (a number), pair (what reads it), side.
 
     The sets are thirds of the range of signal to noise: what is missed is mostly dim.
@@ -39,6 +39,6 @@ def list_drawn_spots(design: SpotDesign, seed: int) -> pd.DataFrame:
         part = replace(design, signal_to_noise=(float(low), float(high)))
         name = f"drawn, S/N {low:.1f}-{high:.1f}"
         for side, number in [(s, n) for s in range(len(SIDES)) for n in range(FIELDS)]:
-            pair = DrawnSpots(part, (seed, HELD_OUT, place, side, number))
+            pair = SimulatedSpots(part, (seed, HELD_OUT, place, side, number))
             rows.append((name, f"{number:02d}", pair, SIDES[side]))
     return pd.DataFrame(rows, columns=["set", "file", "pair", "side"])
