@@ -22,7 +22,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage, CellpipeError
+from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
 from cellpipe.files.reach import file_state, reached
 from cellpipe.readers import ONLY
 from cellpipe.readers.files import suffix
