@@ -71,7 +71,7 @@ def test_files_without_wells_are_wells_row_by_row_and_the_rule_is_a_note() -> No
     views, notes, nameless = placed(*((f"{n}.czi", "") for n in range(14)))
     assert [views[f"{n}.czi", 0] for n in (0, 11, 12)] == [("A01", 1), ("A12", 1), ("B01", 1)]
     assert nameless == []
-    assert "each file is taken as a well of its own" in notes[0]
+    assert "each file is taken as a well, in the order of their names" in notes[0]
     assert "A01 is 0.czi" in notes[0]
     assert "B02 is 13.czi" in notes[0]
 

@@ -171,10 +171,18 @@ def test_a_bomb_of_compressed_pixels_has_the_room_of_the_plane_alone(tmp_path: P
         read_plane(tmp_path / "a.czi", 0)
 
 
-def test_a_file_that_was_not_closed_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_was_not_closed_is_read_with_a_note(tmp_path: Path) -> None:
     write_czi(tmp_path / "a.czi", [Block(GREY)], document(), pending=True)
-    with pytest.raises(BadImage, match="was not closed"):
-        contents_of(tmp_path / "a.czi")
+    np.testing.assert_array_equal(planes_of(tmp_path / "a.czi")[0], GREY)
+    assert any("did not close it" in note for note in contents_of(tmp_path / "a.czi").notes)
+
+
+def test_a_file_without_metadata_has_numbers_as_channels_and_no_scale(tmp_path: Path) -> None:
+    blocks = [Block(GREY, {"C": c, "T": t}) for c in range(2) for t in range(2)]
+    write_czi(tmp_path / "a.czi", blocks, "")
+    (view,) = contents_of(tmp_path / "a.czi").views
+    assert (view.channels, view.n_t, view.pixel_size_um) == (("1", "2"), 2, None)
+    assert any("no metadata" in note for note in contents_of(tmp_path / "a.czi").notes)
 
 
 def test_entities_in_the_metadata_are_refused(tmp_path: Path) -> None:

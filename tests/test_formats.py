@@ -19,7 +19,8 @@ def example_of(name: str, folder: Path) -> Files:
     """A folder with the example of a format; listed."""
     path = folder / BY_NAME[name].example
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(PLATE) if name == "ome-zarr" else "")
+    content = {"ome-zarr": json.dumps(PLATE), "csv": "path,well\n"}
+    path.write_text(content.get(name, ""))
     return find_files(folder)
 
 
@@ -43,7 +44,9 @@ def test_most_files_decide_and_a_manifest_before_all(tmp_path: Path) -> None:
         (tmp_path / path).touch()
     found = [(each.name, n) for each, n in recognised(find_files(tmp_path))]
     assert found == [("phenix", 2), ("imagexpress", 1)]
-    (tmp_path / "manifest.csv").touch()
+    (tmp_path / "manifest.csv").write_text("image_id,split\n")  # of another program
+    assert recognised(find_files(tmp_path))[0][0].name == "phenix"
+    (tmp_path / "manifest.csv").write_bytes("Path;Well\n".encode("utf-16"))
     assert recognised(find_files(tmp_path))[0][0].name == "csv"
 
 

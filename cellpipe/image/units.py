@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from cellpipe.errors import BadConfig
@@ -55,10 +56,15 @@ def seconds(unit: Any) -> float | None:
 def _factor(unit: Any, table: Mapping[str, float]) -> float | None:
     if not isinstance(unit, str):
         return None
+    text = _folded(unit)
+    return table.get(text, table.get(text.removesuffix("s")))
+
+
+@lru_cache(maxsize=256)  # an index has one for each of a hundred thousand numbers
+def _folded(unit: str) -> str:
     # micro sign, Greek mu, both as ImageJ escapes them
     text = re.sub(r"\\u00b5|\\u03bc|μ", "µ", unit.strip(), flags=re.IGNORECASE).casefold()
-    text = text.replace("μ", "µ")  # casefold makes a Greek mu of the micro sign
-    return table.get(text, table.get(text.removesuffix("s")))
+    return text.replace("μ", "µ")  # casefold makes a Greek mu of the micro sign
 
 
 @dataclass(frozen=True)

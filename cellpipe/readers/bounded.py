@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import io
 import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
+KEPT_BYTES = 2**26
+
 
 class BoundedFile:
-    """Reads and seeks in a file; open while in a `with` block, and else for each read alone."""
+    """Reads and seeks in a file; open while in a `with` block, and else for each read alone.
+
+    A `with` block is one thread's: others wait, because a seek and a read belong together.
+    """
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
@@ -22,15 +32,22 @@ class BoundedFile:
         self.closed = False
         self._at = 0
         self._open: BinaryIO | None = None
+        self._lock = threading.Lock()
 
     def __enter__(self) -> BoundedFile:
-        self._open = open(self.name, "rb", buffering=0)
+        self._lock.acquire()
+        try:
+            self._open = open(self.name, "rb", buffering=0)
+        except OSError:  # tried again by the caller
+            self._lock.release()
+            raise
         return self
 
     def __exit__(self, *_: Any) -> None:
         if self._open is not None:
             self._open.close()
         self._open = None
+        self._lock.release()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """As of any file. Raises ValueError for a place before its start."""
@@ -69,11 +86,34 @@ class BoundedFile:
 
 
 def _read(file: BinaryIO, offset: int, size: int) -> bytes:
-    parts, left = [], size
-    while left:
-        part = os.pread(file.fileno(), left, offset + size - left)
+    content = os.pread(file.fileno(), size, offset)
+    while len(content) < size:  # a share may give less at a time
+        part = os.pread(file.fileno(), size - len(content), offset + len(content))
         if not part:  # cut while it is read
             break
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
+        content += part
+    return content
+
+
+class Kept:
+    """Arrays that were read last, of all files together, up to a number of bytes."""
+
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self._most, self._held = most_bytes, 0
+        self._arrays: OrderedDict[Hashable, np.ndarray] = OrderedDict()
+        self._lock = threading.Lock()  # frames are read ahead on another thread
+
+    def get(self, key: Hashable, read: Callable[[], np.ndarray]) -> np.ndarray:
+        """The array of a key, read if it is not kept."""
+        with self._lock:
+            if key in self._arrays:
+                self._arrays.move_to_end(key)
+                return self._arrays[key]
+        array = read()
+        with self._lock:
+            if key not in self._arrays and array.nbytes <= self._most:
+                self._arrays[key] = array
+                self._held += array.nbytes
+            while self._held > self._most:
+                self._held -= self._arrays.popitem(last=False)[1].nbytes
+        return array

@@ -121,9 +121,9 @@ def _by_order(views: dict[str, list[Named]]) -> tuple[dict[str, list[str]], list
     more = f" … {wells[paths[-1]][0]} is {paths[-1]}" if len(paths) > SHOWN else ""
     fields = sum(map(len, views.values()))
     note = (
-        f"no metadata and no names give wells: each file is taken as a well of its own, in the "
-        f"order of their names ({', '.join(first)}{more}), with its {fields} position(s), scenes "
-        "or series as fields; list the planes in a CSV manifest for other wells"
+        f"no metadata and no names give wells: each file is taken as a well, in the order of their "
+        f"names ({', '.join(first)}{more}), and the {fields} positions, scenes or series as fields "
+        "(other wells: list the planes in a manifest.csv)"
     )
     return wells, [note]
 

@@ -24,8 +24,21 @@ _MANIFESTS = ("manifest.csv", "manifest.tsv")
 
 
 def recognise(files: Files) -> int:
-    """Every file of a folder that has a manifest, which a person wrote for it."""
-    return len(files.names) if any(name in files.names for name in _MANIFESTS) else 0
+    """Every file of a folder that has a manifest, which a person wrote for it.
+
+    A table of that name with other columns is somebody else's.
+    """
+    there = [name for name in _MANIFESTS if name in files.names]
+    return len(files.names) if any(_is_manifest(files.folder / name) for name in there) else 0
+
+
+def _is_manifest(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096).replace(b"\0", b"").lower()  # UTF-16 too
+    except OSError:
+        return False
+    return b"path" in head and b"well" in head
 
 
 def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:

@@ -52,12 +52,20 @@ class Czi:
             raise ValueError(f"it is part {header.part} of a file in several parts")
         _refuse_others(blocks)
         self.notes: list[str] = []
+        if header.pending:
+            self.notes.append(
+                "the program that wrote it did not close it (update pending): planes may lack"
+            )
         scenes: dict[int, dict[Place, Tiles]] = defaultdict(lambda: defaultdict(list))
         for block in blocks:
             t, z, c = (block.at.get(axis, 0) for axis in "TZC")
             scenes[block.at.get("S", 0)][t, z, c].append(block)
         times = sorted({block.at.get("T", 0) for block in blocks})
-        about = described(read_xml(file, header), len(times))
+        about = Described()
+        if header.metadata:
+            about = described(read_xml(file, header), len(times))
+        else:
+            self.notes.append("it has no metadata: scale, times and names are unknown")
         stamps_s = time_stamps_s(file, header)
         taken_s = stamps_s if len(stamps_s) == len(times) else list(about.times_s)
         self._origins: list[tuple[int, int]] = []

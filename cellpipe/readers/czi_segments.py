@@ -55,22 +55,24 @@ class SubBlock(NamedTuple):
 
 
 class Header(NamedTuple):
+    """Offsets of the other segments, 0 for none; the number of this file of several; whether the
+    program that wrote it did not close it."""
+
     directory: int
     metadata: int
     attachments: int
     part: int
+    pending: bool
 
 
 def read_header(file: BoundedFile) -> Header:
-    """Offsets of the other segments. Raises ValueError for a file that is none."""
+    """The first segment. Raises ValueError for a file that is none."""
     if file.exactly(0, 16, "its first bytes").rstrip(b"\0") != b"ZISRAWFILE":
         raise ValueError("it does not begin as a .czi file does")
     part, directory, metadata, pending, attachments = struct.unpack(
         "<iqqiq", file.exactly(_HEAD + 48, 32, "its header")
     )
-    if pending:
-        raise ValueError("it was not closed by the program that wrote it (update pending)")
-    return Header(directory, metadata, attachments, part)
+    return Header(directory, metadata, attachments, part, bool(pending))
 
 
 def _segment(file: BoundedFile, offset: int, name: bytes) -> int:

@@ -101,7 +101,10 @@ class Files:
 
 
 def suffix(path: str) -> str:
-    return PurePosixPath(path).suffix.lower()
+    """Ending of a name in small letters, ".tif"; "" without one. Quicker than that of pathlib."""
+    name = path.rpartition("/")[2]
+    at = name.rfind(".")
+    return name[at:].lower() if 0 < at < len(name) - 1 else ""
 
 
 def whole_name(path: str) -> str:

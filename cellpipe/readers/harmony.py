@@ -25,6 +25,7 @@ from cellpipe.wells import well_at
 NAMES = ("Index.idx.xml", "Index.xml")
 MAX_IMAGES = 50_000  # the first of them are taken for all
 _CHANNEL = re.compile(r"-ch(\d+)")
+_NOTED = ("Image", "Entry")
 _HEAD_BYTES = 4096
 
 
@@ -63,7 +64,8 @@ def read_index(path: Path) -> VendorMetadata:
             file.seek(0)
             n = 0
             for _, element in ElementTree.iterparse(file):
-                if xml_text.local(element) not in ("Image", "Entry"):
+                # most elements are neither, and ending alike is quickly seen
+                if not element.tag.endswith(_NOTED) or xml_text.local(element) not in _NOTED:
                     continue
                 _note(index, element, planes, times)
                 element.clear()

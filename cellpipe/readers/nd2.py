@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import numpy as np
 
 from cellpipe.errors import BadImage
 from cellpipe.readers import containers
-from cellpipe.readers.bounded import BoundedFile
+from cellpipe.readers.bounded import BoundedFile, Kept
 from cellpipe.readers.containers import View
 
 _AXES = {"TimeLoop": "T", "NETimeLoop": "T", "XYPosLoop": "P", "ZStackLoop": "Z"}
@@ -29,7 +28,7 @@ _MAGIC = 0x0ABECEDA
 _JPEG_2000 = b"\0\0\0\x0c"
 _FRAME = b"ImageDataSeq|"
 _STAMP = 8  # bytes of a frame before its pixels
-_KEPT_BYTES = 2**26  # of decoded frames, which hold all channels: they are asked one by one
+_FRAMES = Kept()  # each holds all channels, which are asked for one by one
 _COMPRESSED = 76  # first byte of metadata that are deflated
 _LARGEST_METADATA = 2**29
 
@@ -58,8 +57,7 @@ class Nd2:
         channels = metadata.channels or []
         tokens = _tokens(channels, attributes.channelCount or 1, self._samples)
         self.views = self._views(reader, channels, tokens)
-        frame_bytes = max(1, self._rows[0] * self._rows[2])
-        self._frame = lru_cache(max(1, min(256, _KEPT_BYTES // frame_bytes)))(self._read_frame)
+        self._key = object()  # of this reading of the file
 
     def _loops(self, reader: Any) -> dict[str, int]:
         """Axis → count, the slowest first. Raises ValueError for loops that are not read."""
@@ -134,7 +132,8 @@ class Nd2:
 
     def read(self, view: int, t: int, z: int, channel: int) -> np.ndarray:
         """(Y, X) one plane. Raises ValueError, or zlib.error, where the file is damaged."""
-        frame = self._frame(self._frame_of(view, t, z))
+        number = self._frame_of(view, t, z)
+        frame = _FRAMES.get((self._key, number), lambda: self._read_frame(number))
         return frame[..., channel].copy()
 
     def _read_frame(self, number: int) -> np.ndarray:

@@ -10,6 +10,7 @@ A layout that catches most files of a series and loses the rest gives a plate th
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from cellpipe.errors import BadConfig
 from cellpipe.wells import row_name, well_name
@@ -55,6 +56,7 @@ def _kind(found: re.Match[str]) -> str:
     return kind
 
 
+@lru_cache(maxsize=4096)
 def _opened(text: str) -> str:
     return re.sub(r"\d+", r"\\d+", re.escape(text))
 
