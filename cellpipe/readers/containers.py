@@ -22,7 +22,7 @@ from typing import Protocol
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage, CellpipeError
+from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
 from cellpipe.files.reach import file_state, reached
 from cellpipe.readers import ONLY
 from cellpipe.readers.files import suffix
@@ -125,6 +125,12 @@ def _contents(path: Path, size: int, modified_ns: int) -> Contents:
         refuse_absurd(counted, counted - sum(len(view.absent) for view in found.views))
     except CellpipeError:
         raise
+    except MemoryError as fault:  # of this machine, not of the file
+        raise Unreachable(
+            seen=f"not enough memory to list what is in {path}",
+            wanted="memory for the metadata of the file",
+            do="run fewer jobs at once, or give the rule more (--set-resources), then run again",
+        ) from fault
     except ImportError as fault:
         raise BadConfig(
             seen=f"{fault}, while reading {path}",
