@@ -120,7 +120,7 @@ def contents_of(path: Path) -> Contents:
     return _contents(path, *file_state(path))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)  # the XML of a large .lif takes 100 MB
 def _contents(path: Path, size: int, modified_ns: int) -> Contents:
     name = MODULES[path.suffix.lower()]
     try:
