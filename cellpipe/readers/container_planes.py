@@ -103,8 +103,8 @@ def _of_several_depths(
     example = f"'{views[path, number].name}' of {path}" if views[path, number].name else path
     return [
         f"{len(stacks)} of {len(views)} positions, scenes or series are stacks, the others single "
-        f"planes: fields of fewer planes than most are quarantined. List those that belong "
-        f"together in a manifest.csv, without such as {example}"
+        f"planes: fields with another number of planes than most are quarantined. List those that "
+        f"belong together in a manifest.csv, without such as {example}"
     ]
 
 
