@@ -218,12 +218,14 @@ def floor(images: np.ndarray, wells: list[str], find: Callable) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--basic", metavar="PYTHON", help="Python with BaSiCPy")
+    parser.add_argument("--tuned", action="store_true", help="BaSiC's autotune too; a minute each")
     parser.add_argument("--only", default="", help="images whose name contains this")
     given = parser.parse_args()
     contenders: dict[str, Callable[[np.ndarray], Found]] = {"cellpipe": by_cellpipe}
     if given.basic:
         contenders["BaSiC"] = by_basic(given.basic)
         contenders["BaSiC, dark field"] = by_basic(given.basic, get_darkfield=True)
+    if given.basic and given.tuned:
         contenders["BaSiC, tuned"] = by_basic(given.basic, tuned=True)
     print("planted light, 3:1: error of the light, % (root mean square, largest); seconds")
     for name, changed in PLANTED.items():

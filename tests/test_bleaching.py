@@ -50,11 +50,21 @@ def test_what_fades_is_as_bright_as_in_the_first_frame() -> None:
             assert seen == pytest.approx(first, rel=0.08)
 
 
-@pytest.mark.parametrize("background", [np.full(N_T, 150.0), 150.0 - T])
+@pytest.mark.parametrize("background", [np.full(N_T, 150.0), 150.0 - T / 10])
 def test_what_does_not_fade_is_left_as_it_is(background: np.ndarray) -> None:
     found = over_time(movies(np.ones(N_T), background), T.tolist(), N_T)
     assert len(found.gain) == 0
-    assert "not corrected: steady" in found.words
+    assert "not corrected: objects" in found.words
+
+
+def test_a_background_that_fades_is_corrected_where_there_are_no_objects() -> None:
+    background = 100 + 50 * np.exp(-T / 10)
+    shown = movies(np.zeros(N_T), background)
+    found = over_time(shown, T.tolist(), N_T)
+    assert (found.gain == 1).all()
+    level = [np.median(frame) for frame in shown[0]] + found.offset
+    assert np.ptp(level) < 5
+    assert "no objects that could be followed, background -4" in found.words
 
 
 def test_frames_that_flicker_are_no_bleaching() -> None:
@@ -72,4 +82,5 @@ def test_few_frames_and_fields_without_objects_are_not_judged() -> None:
     empty = over_time(movies(FADES, np.full(N_T, 100.0), cover=0.0), T.tolist(), N_T)
     assert len(empty.gain) == 0
     assert "no objects" in empty.words
+    assert "not corrected" in empty.words
     assert len(over_time([], T.tolist(), N_T).gain) == 0

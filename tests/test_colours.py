@@ -11,6 +11,8 @@ import tifffile
 from made_nd2 import write_nd2
 
 from cellpipe.errors import BadImage
+from cellpipe.inspect.find import find_plates
+from cellpipe.inspect.plate import inspect_plate
 from cellpipe.readers import manifest
 from cellpipe.readers.reading import read_header, read_plane
 
@@ -115,3 +117,9 @@ def test_an_inspection_takes_the_channels_and_counts_the_others(tmp_path: Path) 
     assert found["fields"][0]["shape"] == [1, 1, 1, 16, 20]
     assert found["other_channels"] == ["green", "red"]
     assert planes["page"].tolist() == [-4]
+
+
+def test_cellpipe_inspect_names_the_option(tmp_path: Path) -> None:
+    as_file(tmp_path, "tif")
+    (found,) = find_plates(tmp_path)
+    assert any("ingest.colour_images" in note for note in inspect_plate(found).notes)

@@ -146,7 +146,8 @@ def test_planes_that_were_cut_off_are_counted_and_have_no_file(tmp_path: Path) -
     ("content", "seen"),
     [
         (b"\x70\0\0\0" + bytes(500), "does not begin as a .lif file"),
-        (b"\x70\0\0\0\x05\0\0\0\x2a\xff\xff\xff\x7f" + bytes(500), "its XML would end at byte"),
+        (b"\x70\0\0\0\x05\0\0\0\x2a\xff\xff\xff\x7f" + bytes(500), "XML of 4,294,967,294 bytes"),
+        (b"\x70\0\0\0\x05\0\0\0\x2a\xff\xff\0\0" + bytes(500), "its XML would end at byte"),
         (b"", "its first bytes would end at byte 13 of 0"),
     ],
 )

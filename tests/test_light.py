@@ -28,7 +28,7 @@ def error(light: ChannelLight, planted: np.ndarray) -> float:
     [
         ({}, 0.02),
         ({"offset": 0.0}, 0.025),
-        ({"n": 10}, 0.06),
+        ({"n": 10}, 0.08),
         ({"background": 12.0}, 0.06),  # as dim as the offset's noise: objects alone show the light
         ({"cover": (0.5, 0.9)}, 0.06),  # hardly any background
     ],

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import tifffile
 from drawn_light import vignette
-from running import Run, digests, whole_plate
+from running import MOVIE, Run, digests, whole_plate
 from scipy.spatial import cKDTree
 
 OFFSET = 100  # of the camera of the simulated plate
@@ -102,3 +102,23 @@ def test_where_nothing_is_corrected_the_results_are_the_same_bytes(
         made[method] = digests(run.plate, ("cells.parquet", "spots.parquet", "*.zarr/**/*"))
     assert made["off"] == made["auto"]
     assert len(made["off"]) > 10
+
+
+def test_cells_of_a_movie_that_bleaches_are_as_bright_as_in_the_first_frame(tmp_path: Path) -> None:
+    run = Run.drawn(tmp_path, "movie", MOVIE)
+    for path in sorted((run.folder / "images").glob("*.tif")):
+        t = int(path.name.split("_t")[1].split("_")[0])
+        pixels = tifffile.imread(path).astype(float)
+        faded = OFFSET + (pixels - OFFSET) * np.exp(-t / 6)
+        tifffile.imwrite(path, np.rint(faded).astype(np.uint16))
+    brightness = {}
+    for method in ("off", "auto"):
+        run.run("results/P/blocks/measure/0000.parquet", correct={"over_time": method})
+        rows = pd.read_parquet(run.plate / "blocks/measure/0000.parquet")
+        by_frame = rows.groupby("t")["dna_mean"].median() - OFFSET
+        brightness[method] = float(by_frame.iloc[-1] / by_frame.iloc[0])
+    assert brightness["off"] < 0.4
+    assert brightness["auto"] == pytest.approx(1, abs=0.15)
+    light = json.loads((run.plate / "light.json").read_text())["channels"][0]
+    assert not light["applied"]
+    assert "over time: corrected: objects -" in light["over_time"]

@@ -9,35 +9,30 @@ Nat. Methods 12:404, 2015, doi:10.1038/nmeth.3323), light and offset are found t
 (Peng et al., Nat. Commun. 8:14836, 2017, doi:10.1038/ncomms14836), the light is smooth, each image
 has a brightness of its own, and outliers have no say.
 
-The model is additive in logarithms: of part l of an image (`shades`) at place g,
+    light ──► images divided into dark and bright parts ──► dark level ──► light …
 
-    log(mean_lg - dark level) = brightness_l + light_g + noise
-
-fitted by iteratively reweighted least squares (Tukey's biweight), with noise of its own for dark
-and for bright parts: whichever of background and objects shows the light better decides. The dark
-level is where both show the same light.
+until nothing changes. The dark level is where both parts show the same light (`two_way`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from cellpipe.correct import two_way
 from cellpipe.correct.shades import GRID, PLACES, Parts, divide
-from cellpipe.correct.surface import Fit, K, light_of
+from cellpipe.correct.surface import Fit, light_of
 
 STIFFNESS = (0.003, 0.03, 0.3)  # of the surface; which is found by fields that are not in the fit
-ROUNDS = 6  # light → parts → light …; the last ones change nothing
-SETTLED = 5e-4  # mean change of the light, relative
-CUT = 4.0  # standard deviations from which on a place of an image has no say
-LEAST_NOISE = 2e-3  # relative; less would let one part decide alone
-FULL = 0.1  # of a place: more pixels than that make its mean hardly better
-COVERED = 0.02  # of the field: a smaller part shows no light
+ROUNDS = 8  # at most
+SETTLED = 2e-3  # mean change of the light, relative
 FEW_PLACES = PLACES / 8  # full ones of all images: of fewer the light is not known
 HALVES = 4  # ways of dividing the fields in two
-_GOLDEN = (5**0.5 - 1) / 2
+DISTANCES = np.geomspace(1, 0.02, 12)  # of the dark level to the darkest place, relative
+NEAR = 3.5  # times as far, or as near, as it was found last
+REFINED = 4  # parabolas through the three best of them
 
 
 @dataclass(frozen=True)
@@ -82,131 +77,111 @@ def find_light(
     dark_level : where it is known; None: it is found where the images show it
     top : grey value from which pixels are saturated
     """
-    fit = Fit((GRID, GRID))
-    flat, dark, seen = np.ones(images.shape[1:], np.float32), dark_level or 0.0, False
-    coefficients = np.zeros((K, K))
+    fit, shape = Fit((GRID, GRID)), images.shape[1:]
+    flat, light = np.ones(shape, np.float32), np.zeros(PLACES)
+    dark, seen = dark_level or 0.0, dark_level is not None
     for turn in range(ROUNDS):
         parts = divide(images, flat, dark, top)
         if dark_level is None and turn:
-            dark, seen = _dark_level(fit, parts)
-        coefficients = _fitted(fit, parts, dark, STIFFNESS[0])[0]
-        last, flat = flat, light_of(coefficients, images.shape[1:])
-        if turn > 1 and np.abs(np.log(flat / last)).mean() < SETTLED:
+            dark, seen = _dark_level(fit, parts, dark)
+        data = two_way.logarithms(parts, dark)
+        shown = two_way.robust(fit, data, STIFFNESS[0], light)
+        settled = np.abs(shown.light - light).mean() < SETTLED
+        light, flat = shown.light, light_of(shown.coefficients, shape)
+        if turn > 1 and settled:
             break
-    stiffness, explained = _held_out(fit, parts, dark, groups, np.random.default_rng(seed))
-    coefficients = _fitted(fit, parts, dark, stiffness)[0]
-    return Found(coefficients, dark, seen, explained, stiffness)
+    halves = _halves(groups, np.random.default_rng(seed))
+    stiffness, explained = _held_out(fit, data, halves)
+    shown = two_way.robust(fit, data, stiffness, light)
+    return Found(shown.coefficients, dark, seen, explained, stiffness)
 
 
-def _fitted(
-    fit: Fit, parts: Parts, dark_level: float, stiffness: float, turns: int = 10
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Coefficients (K, K) of log light; and at each place: it, what was seen of it, the weight."""
-    values, base = _logarithms(parts, dark_level)
-    kinds = [parts.bright == kind for kind in (False, True)]
-    kinds = [rows for rows in kinds if base[rows].any()]
-    weights, light = base.copy(), np.zeros(PLACES)
-    coefficients, mean, total = np.zeros((K, K)), light, np.zeros(PLACES)
-    for _ in range(turns):
-        brightness = (weights * (values - light)).sum(1) / np.maximum(weights.sum(1), 1e-9)
-        residual = values - brightness[:, None] - light
-        precision = np.zeros(len(values))
-        for rows in kinds:
-            known = base[rows] > 0
-            noise = max(1.4826 * np.median(np.abs(residual[rows][known])), LEAST_NOISE)
-            precision[rows] = noise**-2
-        weights = base * _biweight(residual * np.sqrt(precision)[:, None] / CUT)
-        scaled = weights * precision[:, None]
-        total = scaled.sum(0)
-        mean = (scaled * (values - brightness[:, None])).sum(0) / np.maximum(total, 1e-12)
-        coefficients = fit(mean, total, stiffness)
-        light = fit.at(coefficients)
-        coefficients = coefficients - light.mean()  # splines add up to 1 everywhere
-        light = light - light.mean()
-    return coefficients, light, mean, total
+def _dark_level(fit: Fit, parts: Parts, start: float) -> tuple[float, bool]:
+    """The offset at which dark and bright parts show the same light; 0, False if they cannot.
 
-
-def _logarithms(parts: Parts, dark_level: float) -> tuple[np.ndarray, np.ndarray]:
-    """log(means - dark level) and weights, (L, PLACES); weight 0 where there is no value."""
-    level = parts.means - dark_level
-    known = np.isfinite(level) & (parts.pixels > 0)
-    usual = np.array(
-        [np.median(row[ok]) if ok.any() else 1.0 for row, ok in zip(level, known, strict=True)]
-    )
-    floor = 1e-3 * np.maximum(usual, 1e-6)[:, None]  # below the dark level by noise
-    values = np.log(np.maximum(np.where(known, level, 1.0), floor))
-    weights = np.where(known, parts.pixels / (parts.pixels + FULL * parts.whole_px), 0.0)
-    return values, weights * (weights.sum(1) > COVERED * PLACES)[:, None]
-
-
-def _biweight(scaled: np.ndarray) -> np.ndarray:
-    return np.where(np.abs(scaled) < 1, (1 - scaled**2) ** 2, 0.0)
-
-
-def _dark_level(fit: Fit, parts: Parts) -> tuple[float, bool]:
-    """The offset at which dark and bright parts show the same light; 0, False if they cannot."""
-    halves = [parts.of(parts.bright == kind) for kind in (False, True)]
-    if any(_logarithms(half, 0.0)[1].sum() < FEW_PLACES for half in halves):
-        return 0.0, False
-
-    def apart(dark_level: float) -> float:
-        dark, bright = (_fitted(fit, half, dark_level, STIFFNESS[1], 6)[1] for half in halves)
-        return float(np.mean((dark - bright) ** 2))
-
-    highest = float(np.nanmin(halves[0].means))
-    if highest <= 0:
-        return 0.0, False
-    tried = highest * (1 - np.append(np.geomspace(0.01, 0.7, 9), 1.0))  # denser near the top
-    distances = [apart(level) for level in tried]
-    best = int(np.argmin(distances))
-    if best == len(tried) - 1:
-        return 0.0, True
-    low, high = tried[best + 1], tried[max(best - 1, 0)]
-    return _least(apart, low, high), True
-
-
-def _least(value: Callable[[float], float], low: float, high: float, turns: int = 7) -> float:
-    """Where a function with one valley is least, by golden section."""
-    inner = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at = value(inner[0]), value(inner[1])
-    for _ in range(turns):
-        if at[0] < at[1]:
-            high, inner = inner[1], (inner[1] - _GOLDEN * (inner[1] - low), inner[0])
-            at = value(inner[0]), at[0]
-        else:
-            low, inner = inner[0], (inner[1], inner[0] + _GOLDEN * (high - inner[0]))
-            at = at[1], value(inner[1])
-    return (low + high) / 2
-
-
-def _held_out(
-    fit: Fit, parts: Parts, dark_level: float, groups: Sequence[str], rng: np.random.Generator
-) -> tuple[float, float]:
-    """The stiffness that predicts the other half of the fields best, and how much it explains.
-
-    Each half shows its light; what the profile of one half leaves of that of the other, of what
-    there was.
+    It is looked for by its distance to the darkest place, which it is below; `start` is where
+    outliers are found.
     """
+    highest = parts.lowest * (1 - 1e-3)
+    data = two_way.logarithms(parts, min(start, 0.9 * highest))
+    both = [data.of(kind) for kind in (0, 1)]
+    if highest <= 0 or any(half.weights.sum() < FEW_PLACES for half in both):
+        return 0.0, False
+    shown = [two_way.robust(fit, half, STIFFNESS[1], turns=5) for half in both]
+
+    def apart(distance: float) -> float:
+        data = two_way.logarithms(parts, highest * (1 - distance))
+        lights = [
+            two_way.linear(fit, data.of(k).values, own.weights, STIFFNESS[1], own.light, turns=2)
+            for k, own in enumerate(shown)
+        ]
+        return float(np.mean((lights[0] - lights[1]) ** 2))
+
+    tried = DISTANCES
+    if start > 0:  # known roughly from the last turn
+        last = 1 - min(start, highest) / highest
+        tried = tried[(tried > last / NEAR) & (tried < last * NEAR)]
+    values = [apart(float(distance)) for distance in tried]
+    best = int(np.argmin(values))
+    if tried[best] == 1:
+        return 0.0, True
+    nearby = slice(max(best - 1, 0), best + 2)
+    x, y = np.log(tried[nearby]), np.array(values[nearby])
+    for _ in range(REFINED):
+        if len(x) < 3:  # at the darkest place itself
+            break
+        fitted = np.polyfit(x - x[1], y, 2)
+        at = float(x[1] - fitted[1] / (2 * fitted[0])) if fitted[0] > 0 else float(x[1])
+        at = float(np.clip(at, min(x), max(x)))
+        if np.abs(x - at).min() < 1e-3:
+            break
+        x, y = np.append(x, at), np.append(y, apart(float(np.exp(at))))
+        order = np.argsort(x)
+        x, y = x[order], y[order]
+        middle = int(np.clip(np.argmin(y), 1, len(x) - 2))
+        x, y = x[middle - 1 : middle + 2], y[middle - 1 : middle + 2]
+    return float(highest * (1 - np.exp(x[np.argmin(y)]))), True
+
+
+def _halves(groups: Sequence[str], rng: np.random.Generator) -> list[np.ndarray]:
+    """Which images are in the first half, (N,) of bool, for each way of dividing them."""
     names, of_image = np.unique(np.asarray(groups), return_inverse=True)
-    errors, explained = np.zeros(len(STIFFNESS)), np.zeros(len(STIFFNESS))
+    found = []
     for _ in range(HALVES):
         first = np.zeros(len(names), bool)
         first[rng.permutation(len(names))[: len(names) // 2]] = True
-        rows = np.repeat(first[of_image], 2)
+        found.append(first[of_image])
+    return found
+
+
+def _held_out(fit: Fit, data: two_way.Data, halves: Sequence[np.ndarray]) -> tuple[float, float]:
+    """The stiffness that predicts the other half of the fields best, and how much it explains.
+
+    Each half shows its light, with outliers of its own; what the profile of one half leaves of
+    that of the other, of what there was.
+    """
+    errors, explained = np.zeros(len(STIFFNESS)), np.zeros(len(STIFFNESS))
+    for first in halves:
+        rows = np.concatenate([first, first])
+        sides = [data.rows(side) for side in (rows, ~rows)]
+        shown = [two_way.robust(fit, side, STIFFNESS[1], turns=5) for side in sides]
+        pairs = list(zip(sides, shown, strict=True))
+        there = [two_way.seen(side.values, own.weights, own.light) for side, own in pairs]
         for k, stiffness in enumerate(STIFFNESS):
             one, other = (
-                _fitted(fit, parts.of(half), dark_level, stiffness) for half in (rows, ~rows)
+                two_way.linear(fit, side.values, own.weights, stiffness, own.light, turns=2)
+                for side, own in pairs
             )
-            errors[k] += _missed(one[1], *other[2:]) + _missed(other[1], *one[2:])
-            before = (np.mean(one[1] ** 2) + np.mean(other[1] ** 2)) / 2
-            after = np.mean((one[1] - other[1]) ** 2)
-            explained[k] += (1 - after / max(before, 1e-12)) / HALVES
+            errors[k] += _missed(one, *there[1]) + _missed(other, *there[0])
+            before = (np.mean(one**2) + np.mean(other**2)) / 2
+            after = np.mean((one - other) ** 2)
+            explained[k] += (1 - after / max(before, 1e-12)) / len(halves)
     best = int(np.argmin(errors))
     return STIFFNESS[best], float(explained[best])
 
 
 def _missed(light: np.ndarray, seen: np.ndarray, weights: np.ndarray) -> float:
     """Mean square of what is seen at places less a light, weighted, but for a constant."""
-    left = seen - light
-    left = left - np.average(left, weights=weights + 1e-12)
-    return float(np.average(left**2, weights=weights + 1e-12))
+    left, total = seen - light, weights.sum() + 1e-12
+    left = left - (left @ weights) / total
+    return float((left**2 @ weights) / total)

@@ -66,6 +66,8 @@ def small(image: Image) -> np.ndarray:
         for left in range(0, width, step):
             bottom, right = min(top + step, height), min(left + step, width)
             block = image[:, top * n : bottom * n, left * n : right * n]
-            squares = block.reshape(len(block), bottom - top, n, right - left, n)
-            out[:, top:bottom, left:right] = squares.mean((2, 4), dtype=np.float32)
+            # rows first: sums along memory are several times as fast
+            rows = block.reshape(len(block), bottom - top, n, -1).sum(2, dtype=np.float32)
+            squares = rows.reshape(len(block), bottom - top, right - left, n)
+            out[:, top:bottom, left:right] = squares.sum(3) / np.float32(n * n)
     return out

@@ -12,6 +12,7 @@ the dark level: background and objects agree on the light at one offset of the c
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -22,30 +23,52 @@ WORKING_PX = 128  # shorter edge of the images; a nucleus is a few pixels wide t
 SOFT = 0.1  # of the range of an image: grey values are compared on a scale linear below this
 TWO_PARTS = 0.72  # share of the variance between parts: 0.64 for noise alone, 0.75 for a ramp
 FEWEST_PX = 4  # in a place
+BURNT = 0.02  # share of a bright part that is saturated, from which on it shows no light
 BINS = 128
+TOGETHER = 32  # images that are divided at once
 
 
-class Parts(NamedTuple):
-    """Means over places of the dark and of the bright part of each image, one row per part.
+class Means(NamedTuple):
+    """Means of one kind of part over places, a row for each image.
 
-    means : grey values, float64 (2N, PLACES), rows 2i dark and 2i + 1 bright; NaN where none
-    pixels : numbers of pixels, float64 (2N, PLACES)
-    bright : whether a row is of a bright part, bool (2N,)
+    values : grey values, float64 (N, PLACES); 0 where there are too few pixels
+    pixels : numbers of pixels, float64 (N, PLACES); 0 there
+    """
+
+    values: np.ndarray
+    pixels: np.ndarray
+
+
+class Parts:
+    """Means of the dark and of the bright part of each image, rows of one array.
+
+    means, pixels : (2N, PLACES), the dark parts of all images, then the bright ones
     whole_px : pixels of a place
     """
 
-    means: np.ndarray
-    pixels: np.ndarray
-    bright: np.ndarray
-    whole_px: float
+    def __init__(self, dark: Means, bright: Means, whole_px: float) -> None:
+        self.means = np.concatenate([dark.values, bright.values])
+        self.pixels = np.concatenate([dark.pixels, bright.pixels])
+        self.whole_px, self.n = whole_px, len(dark.values)
 
-    def of(self, rows: np.ndarray) -> Parts:
-        """Some rows: a mask, bool (2N,)."""
-        return Parts(self.means[rows], self.pixels[rows], self.bright[rows], self.whole_px)
+    @cached_property
+    def usual(self) -> np.ndarray:
+        """Median of the means of each row, (2N,); NaN for a row without any."""
+        known = np.where(self.pixels > 0, self.means, np.nan)
+        out = np.full(len(known), np.nan)
+        some = (self.pixels > 0).any(axis=1)
+        out[some] = np.nanmedian(known[some], axis=1)
+        return out
+
+    @property
+    def lowest(self) -> float:
+        """The least mean of a dark part."""
+        dark = self.pixels[: self.n] > 0
+        return float(self.means[: self.n][dark].min()) if dark.any() else 0.0
 
 
 def divide(images: np.ndarray, flat: np.ndarray, dark_level: float, top: float) -> Parts:
-    """Parts of each image, by a threshold (Otsu) on what is left after the light known so far.
+    """Parts of each image, by a threshold on what is left after the light known so far.
 
     Parameters
     ----------
@@ -53,30 +76,22 @@ def divide(images: np.ndarray, flat: np.ndarray, dark_level: float, top: float) 
     flat : the light known so far, float32 (Y, X)
     top : grey value from which pixels are saturated; inf for none
     """
-    places = _places(images.shape[1:])
-    means = np.full((2 * len(images), PLACES), np.nan)
-    pixels = np.zeros((2 * len(images), PLACES))
-    for i, image in enumerate(images):
-        dark, bright = parts_of((image - dark_level) / flat)
-        over = image >= top
-        if over.sum() > 0.02 * max(bright.sum(), 1):
+    found: list[list[Means]] = [[], []]
+    for start in range(0, len(images), TOGETHER):
+        some = images[start : start + TOGETHER]
+        even = (some - np.float32(dark_level)) / flat
+        bright = np.stack([_bright(image) for image in even])
+        dark = ~_widened(bright)
+        if np.isfinite(top):
+            over = some >= top
             # without its saturated pixels it would be too dim where light is bright
-            bright = np.zeros_like(bright)
-        for row, mask in ((2 * i, dark & ~over), (2 * i + 1, bright & ~over)):
-            own = places[mask]
-            count = np.bincount(own, minlength=PLACES)
-            total = np.bincount(own, image[mask].astype(np.float64), minlength=PLACES)
-            seen = count >= FEWEST_PX
-            means[row, seen] = total[seen] / count[seen]
-            pixels[row] = np.where(seen, count, 0)
-    kinds = np.tile([False, True], len(images))
-    return Parts(means, pixels, kinds, images[0].size / PLACES)
-
-
-def _places(shape: tuple[int, ...]) -> np.ndarray:
-    """The place (0 … PLACES - 1) that each pixel belongs to, (Y, X)."""
-    y, x = (np.arange(size) * GRID // size for size in shape)
-    return y[:, None] * GRID + x
+            burnt = (over & bright).sum((1, 2)) > BURNT * np.maximum(bright.sum((1, 2)), 1)
+            bright = bright & ~over & ~burnt[:, None, None]
+            dark = dark & ~over
+        for k, mask in enumerate((dark, bright)):
+            found[k].append(_means(some, mask))
+    dark_means, bright_means = (Means(*map(np.concatenate, zip(*k, strict=True))) for k in found)
+    return Parts(dark_means, bright_means, images[0].size / PLACES)
 
 
 def parts_of(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,31 +99,64 @@ def parts_of(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Pixels at the rim of the bright part, which hold light of both, are in neither.
     """
-    from scipy import ndimage
+    bright = _bright(image)
+    return ~_widened(bright[None])[0], bright
 
-    low, high = np.percentile(image[::2, ::2], (1, 99.5))
-    scaled = np.log(np.maximum(image - low, 0) + SOFT * (high - low) + 1e-6)
-    threshold, share = _otsu(scaled)
+
+def _bright(image: np.ndarray) -> np.ndarray:
+    """The bright part (Y, X), by a threshold on a quarter of the pixels."""
+    few = np.sort(image[::2, ::2], axis=None)
+    low, high = few[len(few) // 100], few[int(0.995 * len(few))]
+    soft = SOFT * (high - low) + np.float32(1e-6)
+    threshold, share = _otsu(np.log(np.maximum(few - low, 0) + soft))
     if share < TWO_PARTS:
-        return np.ones(image.shape, bool), np.zeros(image.shape, bool)
-    bright = scaled > threshold
-    return ~ndimage.binary_dilation(bright, np.ones((3, 3))), bright
+        return np.zeros(image.shape, bool)
+    return image > np.exp(threshold) + low - soft
 
 
-def _otsu(values: np.ndarray) -> tuple[float, float]:
-    """Threshold, and the share of the variance that lies between both parts.
+def _otsu(ordered: np.ndarray) -> tuple[float, float]:
+    """Threshold of sorted values, and the share of the variance that lies between both parts.
 
     N. Otsu, IEEE Trans. Syst. Man Cybern. 9:62, 1979, doi:10.1109/TSMC.1979.4310076.
     """
-    low, high = np.percentile(values[::2, ::2], (0.5, 99.9))
+    low, high = (float(ordered[int(share * len(ordered))]) for share in (0.005, 0.999))
     if not high > low:
         return high, 0.0
-    counts, edges = np.histogram(np.clip(values, low, high), BINS, (low, high))
-    centres, below = (edges[:-1] + edges[1:]) / 2, np.cumsum(counts)[:-1] / counts.sum()
-    sums = np.cumsum(counts * centres) / counts.sum()
+    edges = np.linspace(low, high, BINS + 1)
+    at = np.searchsorted(ordered, edges[1:-1].astype(ordered.dtype))
+    counts = np.diff(at, prepend=0, append=len(ordered))
+    centres, below = np.arange(BINS) + 0.5, np.cumsum(counts)[:-1] / len(ordered)
+    sums = np.cumsum(counts * centres) / len(ordered)
     mean = sums[-1]
     between = (mean * below - sums[:-1]) ** 2 / np.maximum(below * (1 - below), 1e-12)
     best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
-    at = int(best[len(best) // 2])  # the middle of a gap without pixels
-    variance = float((counts * (centres - mean) ** 2).sum() / counts.sum())
-    return float(edges[at + 1]), float(between[at] / max(variance, 1e-12))
+    middle = int(best[len(best) // 2])  # of a gap without pixels
+    variance = float((counts * (centres - mean) ** 2).sum() / len(ordered))
+    return float(edges[middle + 1]), float(between[middle] / max(variance, 1e-12))
+
+
+def _widened(masks: np.ndarray) -> np.ndarray:
+    """Masks (N, Y, X) with the eight neighbours of each pixel."""
+    rows = masks.copy()
+    rows[:, 1:] |= masks[:, :-1]
+    rows[:, :-1] |= masks[:, 1:]
+    out = rows.copy()
+    out[:, :, 1:] |= rows[:, :, :-1]
+    out[:, :, :-1] |= rows[:, :, 1:]
+    return out
+
+
+def _means(images: np.ndarray, masks: np.ndarray) -> Means:
+    """Means over places of what a mask (N, Y, X) holds of each image."""
+    pixels = _sums(masks.astype(np.float32))
+    pixels[pixels < FEWEST_PX] = 0
+    values = np.zeros(pixels.shape)
+    np.divide(_sums(np.where(masks, images, np.float32(0))), pixels, out=values, where=pixels > 0)
+    return Means(values, pixels)
+
+
+def _sums(images: np.ndarray) -> np.ndarray:
+    """Sums over places of images (N, Y, X), float64 (N, PLACES)."""
+    y, x = ((np.arange(GRID) * size + GRID - 1) // GRID for size in images.shape[1:])
+    across = np.add.reduceat(images, x, axis=2)
+    return np.add.reduceat(across, y, axis=1, dtype=np.float64).reshape(len(images), PLACES)

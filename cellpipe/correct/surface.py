@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-K = 11  # coefficients along an axis: eight pieces of a cubic spline
+K = 9  # coefficients along an axis: six pieces of a cubic spline
 _DEGREE = 3
 _SLOPE = 1e-3  # of the penalty, on slopes: where nothing was seen, the surface is level
 
@@ -69,27 +69,31 @@ class Fit:
     """Penalised least squares on a grid (Y, X) of places, for values and weights to be given."""
 
     def __init__(self, shape: tuple[int, int]) -> None:
-        by, bx = (_at((np.arange(n) + 0.5) / n) for n in shape)
-        self.design = np.einsum("yi,xj->yxij", by, bx).reshape(shape[0] * shape[1], K * K)
+        self.shape = shape
+        self.along = [_at((np.arange(n) + 0.5) / n) for n in shape]
+        self.products = [np.einsum("pi,pk->pik", b, b).reshape(len(b), K * K) for b in self.along]
         bend, slope = (np.diff(np.eye(K), n, axis=0) for n in (3, 1))
-        along = [bend.T @ bend + _SLOPE * slope.T @ slope, np.eye(K)]
-        self.penalty = np.kron(along[0], along[1]) + np.kron(along[1], along[0])
+        stiff = bend.T @ bend + _SLOPE * slope.T @ slope
+        self.penalty = (np.kron(stiff, np.eye(K)) + np.kron(np.eye(K), stiff)) / K**2
+        # without data a constant is as good as any other: a trace of a ridge decides
+        self.ridge = 1e-9 * np.eye(K * K) / K**2
 
     def __call__(self, values: np.ndarray, weights: np.ndarray, stiffness: float) -> np.ndarray:
         """Coefficients (K, K) of the surface; `values` of weight 0 may be anything finite.
 
         stiffness : of the penalty, as a share of the mean weight of a place
         """
-        w = weights.ravel()
+        w = weights.reshape(self.shape)
         total = float(w.sum())
         if not total > 0:
             return np.zeros((K, K))
-        normal = self.design.T @ (w[:, None] * self.design) / total
-        side = self.design.T @ (w * values.ravel()) / total
-        # without data a constant is as good as any other: a trace of a ridge decides
-        normal += (stiffness * self.penalty + 1e-9 * np.eye(K * K)) / (K * K)
-        return np.linalg.solve(normal, side).reshape(K, K)
+        by, bx = self.along
+        # sums over x, then over y: the splines of a place are products of those of y and of x
+        normal = self.products[0].T @ (w @ self.products[1])
+        normal = normal.reshape(K, K, K, K).transpose(0, 2, 1, 3).reshape(K * K, K * K) / total
+        side = (by.T @ (w * values.reshape(self.shape)) @ bx).ravel() / total
+        return np.linalg.solve(normal + stiffness * self.penalty + self.ridge, side).reshape(K, K)
 
     def at(self, coefficients: np.ndarray) -> np.ndarray:
         """The surface at the places of the grid, flat (Y * X,)."""
-        return self.design @ coefficients.ravel()
+        return (self.along[0] @ coefficients @ self.along[1].T).ravel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.disk import disk_of
@@ -56,5 +57,7 @@ def inspect(options: argparse.Namespace) -> int:
     print("written: " + ", ".join(str(path) for path in files))
     for note in notes:
         print(f"note: {note}")
-    print(f"next: snakemake --configfile {options.write / CONFIG}")
+    here = Path("Snakefile").is_file()  # a checkout of cellpipe; elsewhere, the package has its own
+    run = "snakemake" if here else "cellpipe run --cores all"
+    print(f"next: {run} --configfile {options.write / CONFIG}")
     return 0

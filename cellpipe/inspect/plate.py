@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.errors import BadConfig
+from cellpipe.errors import BadConfig, BadImage
 from cellpipe.inspect.channels import Channel
 from cellpipe.inspect.find import Found
 from cellpipe.inspect.known import (
@@ -33,6 +33,7 @@ from cellpipe.readers.holes import (
     stack_sizes,
     wells_within,
 )
+from cellpipe.readers.reading import read_plane
 from cellpipe.readers.scales import plate_scale, scale_of_source
 from cellpipe.readers.vendor import VendorMetadata
 from cellpipe.wells import row_and_column
@@ -150,8 +151,20 @@ def inspect_plate(found: Found) -> Inspected:
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
             *_unlike_the_plan(planes, vendor, folder),
             *_empty(there),
+            *_no_planes(there, folder),
         ],
     )
+
+
+def _no_planes(there: pd.DataFrame, folder: Path) -> list[str]:
+    """Sentences on the first image of a channel whose header can be read, and not its pixels."""
+    faults: dict[str, str] = {}
+    for row in there.drop_duplicates("channel").itertuples():
+        try:
+            read_plane(folder / str(row.path), int(str(row.page)))
+        except BadImage as fault:
+            faults.setdefault(fault.do, fault.seen)
+    return [f"{seen}: {do}" for do, seen in faults.items()]
 
 
 def _vendor(planes: pd.DataFrame, folder: Path) -> VendorMetadata | None:

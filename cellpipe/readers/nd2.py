@@ -31,6 +31,7 @@ _STAMP = 8  # bytes of a frame before its pixels
 _FRAMES = Kept()  # each holds all channels, which are asked for one by one
 _COMPRESSED = 76  # first byte of metadata that are deflated
 _LARGEST_METADATA = 2**29
+_LARGEST_MAP = 2**26  # bytes: 1.5 million frames
 
 
 class Nd2:
@@ -176,9 +177,18 @@ def contents(path: Path) -> Nd2:
                 wanted="an .nd2 file of version 2 or later",
                 do="save it again with NIS-Elements, or convert it with bioformats2raw",
             )
+        _refuse_endless_map(file)
         with nd2.ND2File(file) as reader:
             _refuse_bombs(reader)
             return Nd2(file, reader)
+
+
+def _refuse_endless_map(file: BoundedFile) -> None:
+    """Raise ValueError for a map of chunks that no acquisition has."""
+    place = int.from_bytes(file.exactly(file.size - 8, 8, "the place of its map"), "little")
+    length = int.from_bytes(file.exactly(place, 16, "its map")[8:], "little")
+    if min(length, file.size - place) > _LARGEST_MAP:
+        raise ValueError(f"a map of chunks of {length:,} bytes")
 
 
 def _refuse_bombs(reader: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cellpipe.image.axes import Image
-from cellpipe.image.projection import flattened
+from cellpipe.image.projection import chosen_planes, flattened
 from cellpipe.plate.plate import Plate
 
 
@@ -16,7 +16,10 @@ def project_frame(
     level: int = 0,
 ) -> Image:
     """A frame of a plate as an image (C, Y, X), not read yet; see `Plate.frame`."""
-    return flattened(plate.frame(well, field, t, channels, level), plate.projection)
+    chosen = {}
+    if level:  # the same planes as at full resolution
+        chosen = chosen_planes(plate.frame(well, field, t, channels), plate.projection)
+    return flattened(plate.frame(well, field, t, channels, level), plate.projection, chosen)
 
 
 def projection_params(plate: Plate) -> dict[str, str]:
