@@ -48,6 +48,7 @@ class Inspected:
     sizes : (rows, columns) → images of the sample
     dtypes : dtype → images of the sample
     frames : number of time points; planes_z : planes of a stack, by channel token
+    pattern : of the file names, where it was derived from them; "" for a format that is known
     placed : (well, field) → centre (y, x) in µm, as far as they were read
     holes, missing : planes and fields that most others have (see `cellpipe.readers.holes`)
     doubles : planes for whose place there is another; double : two of them
@@ -71,6 +72,7 @@ class Inspected:
     time_step: Known
     objective: Known
     positions: Known
+    pattern: str = ""
     placed: Positions = field(default_factory=dict)
     holes: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
@@ -132,6 +134,7 @@ def inspect_plate(found: Found) -> Inspected:
         objective=objective(vendor, sample),
         positions=positions,
         placed=placed,
+        pattern=found.pattern,
         holes=missing_planes(planes, sorted(set(planes["channel"])), n_t, n_z),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),
