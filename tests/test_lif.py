@@ -112,6 +112,14 @@ def test_colours_are_three_channels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_plane(tmp_path / "a.lif", 4), pixels[1, ..., 1])
 
 
+def test_stacks_among_single_planes_are_a_note(tmp_path: Path) -> None:
+    flat = [Series(f"p{k}", FLAT, "CYX", "GR") for k in range(3)]
+    write_lif(tmp_path / "a.lif", [*flat, Series("stack", STACKS[:1], "TZCYX", "GR")])
+    files = find_files(tmp_path)
+    assert len(list_planes("lif", tmp_path, files)) == 3 * 2 + 6
+    assert any("1 of 4 positions" in note and "'stack' of a.lif" in note for note in files.notes)
+
+
 def test_series_of_one_name_are_both_there(tmp_path: Path) -> None:
     write_lif(
         tmp_path / "a.lif", [Series("a", FLAT, "CYX", "GR"), Series("a", FLAT + 1, "CYX", "GR")]

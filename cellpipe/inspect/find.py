@@ -174,17 +174,14 @@ def _below(
         return [_by_derived(files, columns, hints)]
     if more and (several := parts_of_formats(files)):
         hints = [*hints, *metadata_alone(files, several), *left_out(files, several)]
-        return _of_several_formats(folder, several, follow, columns, hints)
+        return _of_parts(folder, several, None, follow, columns, hints)
     planes = _listed(own, files, columns)
     parts = parts_of(planes, own, folder)
     hints = [*hints, *metadata_alone(files, parts)]
     if not parts:
         return [Found(folder, own, files, planes, [*hints, *more])]
-    found: list[Found] = []
-    for part in parts:
-        found += _below(folder / part, layout, follow, columns, [])
-    found[0].hints = [*hints, *left_out(files, parts), *found[0].hints]
-    return found
+    hints += left_out(files, parts)
+    return _of_parts(folder, parts, layout, follow, columns, hints)
 
 
 def _by_derived(files: Files, columns: int | None, hints: list[str]) -> Found:
@@ -226,15 +223,20 @@ def _listed(own: Format, files: Files, columns: int | None) -> pd.DataFrame:
         ) from fault
 
 
-def _of_several_formats(
-    folder: Path, parts: Sequence[str], follow: bool, columns: int | None, hints: list[str]
+def _of_parts(
+    folder: Path,
+    parts: Sequence[str],
+    layout: str | None,
+    follow: bool,
+    columns: int | None,
+    hints: list[str],
 ) -> list[Found]:
-    """Plates of folders of different formats; one that has none is named in a hint."""
+    """Plates of several folders; one that has none, though another has, is named in a hint."""
     found: list[Found] = []
     faults: list[BadConfig] = []
     for part in parts:
         try:
-            found += _below(folder / part, None, follow, columns, [])
+            found += _below(folder / part, layout, follow, columns, [])
         except BadConfig as fault:
             faults.append(fault)
     if not found:

@@ -63,7 +63,7 @@ def list_planes(layout: str, folder: Path, files: Files | None = None) -> pd.Dat
     for path in nameless:
         files.pass_over(path, NO_WELL)
     tables = list(_tables(found, placed))
-    files.notes += [*notes, *_gathered(found)]
+    files.notes += [*notes, *_of_several_depths(found, placed), *_gathered(found)]
     files.pass_over_others(set(found), OTHER_FORMAT)
     return pd.concat(tables, ignore_index=True)
 
@@ -88,6 +88,24 @@ def _no_file(layout: str, folder: Path) -> BadConfig:
         wanted=f"the folder that holds the .{layout} files of the plate",
         do=OTHER_LAYOUT,
     )
+
+
+def _of_several_depths(
+    found: Mapping[str, Contents], placed: Mapping[tuple[str, int], tuple[str, int]]
+) -> list[str]:
+    """A sentence on stacks among single planes: an overview next to stacks, or a focus series."""
+    views = {place: found[place[0]].views[place[1]] for place in placed}
+    stacks = {place for place, view in views.items() if view.n_z > 1}
+    if len(stacks) in (0, len(views)):
+        return []
+    fewer = stacks if 2 * len(stacks) <= len(views) else views.keys() - stacks
+    path, number = min(fewer)
+    example = f"'{views[path, number].name}' of {path}" if views[path, number].name else path
+    return [
+        f"{len(stacks)} of {len(views)} positions, scenes or series are stacks, the others single "
+        f"planes: fields with another number of planes than most are quarantined. List those that "
+        f"belong together in a manifest.csv, without such as {example}"
+    ]
 
 
 def _tables(
