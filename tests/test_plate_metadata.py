@@ -95,7 +95,7 @@ def test_the_schemas_refuse_what_is_wrong(schemas, tmp_path):
     assert schema_faults(schemas, plate.path, "0.5", "strict_plate")
 
 
-def names_of_groups(plate) -> list[Path]:
+def groups(plate) -> list[Path]:
     """Folders of the plate, its wells, its images and its labels."""
     images = [plate.path / where.path for where in plate.fields.values()]
     labels = [image / "labels" / name for image in images for name in plate.label_names]
@@ -280,8 +280,6 @@ def test_a_first_field_that_is_left_out_changes_no_names(tmp_path):
     fault = {"well": "B02", "field": 1}
     plate = laid_out(tmp_path, numbered({"B02": [2, 3], "C03": [1, 2]}, faults=[fault]))
     assert names_of_groups(plate) == {(w, f): str(f) for w, f in plate.fields}
-    well = {"well": "D02", "field": 0}  # a well without images
-    assert names_of_groups(laid_out(tmp_path, numbered({"B02": [2], "C03": [2]}, faults=[well]))) == {
-        ("B02", 2): "2",
-        ("C03", 2): "2",
-    }
+    no_images = numbered({"B02": [2], "C03": [2]}, faults=[{"well": "D02", "field": 0}])
+    plate = laid_out(tmp_path, no_images)
+    assert names_of_groups(plate) == {("B02", 2): "2", ("C03", 2): "2"}
