@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_nd2 import clx, write_nd2
+from test_account import inspected
 
 from cellpipe.errors import BadImage
 from cellpipe.readers.container_planes import list_planes
@@ -96,6 +97,20 @@ def test_a_frame_that_is_not_there_is_listed_without_a_file_and_never_zeros(tmp_
     assert planes["t"].tolist() == [0, 1, 2]
     with pytest.raises(BadImage, match="does not hold its plane 1"):
         read_plane(tmp_path / "a.nd2", 1)
+
+
+def test_a_damaged_file_is_a_fault_of_its_well_and_the_others_are_used(tmp_path: Path) -> None:
+    for well in ("B02", "B03", "B04"):
+        write_nd2(tmp_path / f"{well}.nd2", PIXELS[:1, :1, :1], ["DAPI", "GFP"])
+    cut = (tmp_path / "B03.nd2").read_bytes()[:5000]
+    (tmp_path / "B03.nd2").write_bytes(cut)
+    found, planes, over = inspected(tmp_path, "nd2", {"dna": {"source": "DAPI"}})
+    assert planes["well"].tolist() == ["B02", "B04"]
+    (fault,) = found["faults"]
+    assert (fault["well"], fault["file"], fault["status"]) == ("B03", "B03.nd2", "passed over")
+    assert "cannot be read" in fault["reason"]
+    assert over["image"].all()
+    assert found["files"]["used"] == 2
 
 
 def test_a_file_of_several_planes_has_no_only_plane(tmp_path: Path) -> None:
