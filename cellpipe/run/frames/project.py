@@ -17,7 +17,9 @@ def project_frame(
 ) -> Image:
     """A frame of a plate as an image (C, Y, X), not read yet; see `Plate.frame`."""
     chosen = {}
-    if level:  # the same planes as at full resolution
+    stack = plate.fields[well, field].size("z") > 1
+    if level and stack and plate.projection not in ("max", "mean"):
+        # the same planes as at full resolution, which may be absent where it is not needed
         chosen = chosen_planes(plate.frame(well, field, t, channels), plate.projection)
     return flattened(plate.frame(well, field, t, channels, level), plate.projection, chosen)
 
