@@ -23,7 +23,7 @@ from cellpipe.inspect.known import (
     z_step,
 )
 from cellpipe.inspect.sample import Sample, read_sample
-from cellpipe.readers import account, formats, manifest, ome_zarr
+from cellpipe.readers import account, colours, formats, manifest, ome_zarr
 from cellpipe.readers.doubles import PLACE
 from cellpipe.readers.formats import Format
 from cellpipe.readers.holes import (
@@ -37,6 +37,11 @@ from cellpipe.readers.reading import read_plane
 from cellpipe.readers.scales import plate_scale, scale_of_source
 from cellpipe.readers.vendor import VendorMetadata
 from cellpipe.wells import row_and_column
+
+IN_COLOUR = (
+    "the images are in colour: each is taken as the channels red, green and blue"
+    " ('ingest.colour_images: channels')"
+)
 
 
 @dataclass
@@ -57,6 +62,7 @@ class Inspected:
     n_bytes : of the files that hold planes
     pixel_um : edge of a pixel in x; None where it is unknown
     arrays : of a plate in place: (well, field) → path of a small level and its axes
+    in_colour : whether its images are in colour, and taken as three channels
     """
 
     folder: Path
@@ -82,6 +88,7 @@ class Inspected:
     sampled: int = 0
     n_bytes: int = 0
     files: dict[str, Any] = field(default_factory=dict)
+    in_colour: bool = False
     notes: list[str] = field(default_factory=list)
     pixel_um: float | None = None
     arrays: dict[tuple[str, int], tuple[Path, str]] = field(default_factory=dict)
@@ -101,8 +108,8 @@ def inspect_plate(found: Found) -> Inspected:
     """What is in a plate that `find_plates` found. Raises BadConfig where it holds no image."""
     if found.planes is None:
         return _in_place(found)
-    planes = found.planes.reset_index(drop=True)
     folder = found.folder
+    planes, in_colour = _with_colours(found.planes, folder)
     sample = read_sample(planes, folder, manifest.read_header_below(folder))
     vendor = _vendor(planes, folder)
     headers = {
@@ -152,8 +159,21 @@ def inspect_plate(found: Found) -> Inspected:
             *_unlike_the_plan(planes, vendor, folder),
             *_empty(there),
             *_no_planes(there, folder),
+            *([IN_COLOUR] if in_colour else []),
         ],
+        in_colour=in_colour,
     )
+
+
+def _with_colours(planes: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, bool]:
+    """The planes, those of colour images as three channels, and whether there are any.
+
+    The first image of a channel stands for the others.
+    """
+    first = planes[planes["path"] != ""].drop_duplicates("channel").itertuples()
+    if any(colours.in_colour(folder / str(row.path), int(str(row.page))) for row in first):
+        return manifest.with_colours(planes, "channels"), True
+    return planes.reset_index(drop=True), False
 
 
 def _no_planes(there: pd.DataFrame, folder: Path) -> list[str]:

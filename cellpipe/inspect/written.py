@@ -45,6 +45,7 @@ def write(
     ingest = {
         **({"follow_links": "true"} if follow_links else {}),
         **({"plate_columns": str(columns)} if columns else {}),
+        **({"colour_images": "channels"} if any(plate.in_colour for plate in plates) else {}),
     }
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / CONFIG, folder / SHEET]
