@@ -67,6 +67,15 @@ def test_without_time_stamps_the_dimension_has_the_time(tmp_path: Path) -> None:
     assert header.pixel_size_um is None  # no length
 
 
+def test_broken_times_and_tiles_are_unknown_and_the_pixels_are_read(tmp_path: Path) -> None:
+    tiles = '<Attachment Name="TileScanInfo"><Tile PosX="here" PosY="0" /></Attachment>'
+    series = Series("a", STACKS, "TZCYX", ["G", "R"], {}, ["zz", "1"], tiles)
+    write_lif(tmp_path / "a.lif", [series])
+    (view,) = contents_of(tmp_path / "a.lif").views
+    assert (view.times_s, view.stage_um) == ({}, None)
+    np.testing.assert_array_equal(read_plane(tmp_path / "a.lif", 1), STACKS[0, 0, 1])
+
+
 def test_a_scan_through_the_depth_has_rows_along_z_and_a_note(tmp_path: Path) -> None:
     pixels = RNG.integers(0, 255, (3, 2, 6, 9)).astype(np.uint8)  # Y, C, Z, X
     lengths = {"X": 8e-6, "Z": 10e-6, "Y": 4e-6}
