@@ -107,8 +107,9 @@ def saturated_channels(
         yield {
             "kind": "saturated",
             "where": f"channel {channel}: {places(rows)}",
-            "seen": f"up to {100 * share.max():.1f} % of a field's pixels at the end of the "
-            f"camera's scale, in {len(rows)} of {len(fields)} fields or frames",
+            "seen": f"up to {100 * share.max():.2g} % of a field's pixels, or more than 5 % of those "
+            f"of many objects, at the end of the camera's scale, in {len(rows)} of {len(fields)} "
+            "fields or frames",
             "likely_cause": "overexposed: intensities there are too low and all the same",
             "do": "expose for a shorter time, or exclude these wells from readouts of this channel",
         }
