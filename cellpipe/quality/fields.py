@@ -110,8 +110,8 @@ def saturated_channels(
         yield {
             "kind": "saturated",
             "where": f"channel {channel}: {places(rows)}",
-            "seen": f"up to {100 * share.max():.2g} % of a field's pixels{of_objects} at the end of "
-            f"the camera's scale, in {len(rows)} of {len(fields)} fields or frames",
+            "seen": f"up to {100 * share.max():.2g} % of a field's pixels{of_objects} at the end "
+            f"of the camera's scale, in {len(rows)} of {len(fields)} fields or frames",
             "likely_cause": "overexposed: intensities there are too low and all the same",
             "do": "expose for a shorter time, or exclude these wells from readouts of this channel",
         }
