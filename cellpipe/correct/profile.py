@@ -109,13 +109,15 @@ def _dark_level(fit: Fit, parts: Parts, start: float) -> tuple[float, bool]:
         return 0.0, False
     shown = [two_way.robust(fit, half, STIFFNESS[1], turns=5) for half in both]
 
+    solve = [fit.prepared(own.weights.sum(0), STIFFNESS[1]) for own in shown]
+
     def apart(distance: float) -> float:
         data = two_way.logarithms(parts, highest * (1 - distance))
-        lights = [
-            two_way.linear(fit, data.of(k).values, own.weights, STIFFNESS[1], own.light, turns=2)
+        dark, bright = (
+            two_way.linear(solve[k], fit, data.of(k).values, own.weights, own.light)
             for k, own in enumerate(shown)
-        ]
-        return float(np.mean((lights[0] - lights[1]) ** 2))
+        )
+        return float(np.mean((dark - bright) ** 2))
 
     tried = DISTANCES
     if start > 0:  # known roughly from the last turn
@@ -169,7 +171,13 @@ def _held_out(fit: Fit, data: two_way.Data, halves: Sequence[np.ndarray]) -> tup
         there = [two_way.seen(side.values, own.weights, own.light) for side, own in pairs]
         for k, stiffness in enumerate(STIFFNESS):
             one, other = (
-                two_way.linear(fit, side.values, own.weights, stiffness, own.light, turns=2)
+                two_way.linear(
+                    fit.prepared(own.weights.sum(0), stiffness),
+                    fit,
+                    side.values,
+                    own.weights,
+                    own.light,
+                )
                 for side, own in pairs
             )
             errors[k] += _missed(one, *there[1]) + _missed(other, *there[0])

@@ -8,11 +8,12 @@ bright parts: whichever of background and objects shows the light better decides
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from cellpipe.correct.shades import PLACES, Parts
+from cellpipe.correct.shades import PLACES, Parts, row_medians
 from cellpipe.correct.surface import Fit, K
 
 CUT = 4.0  # standard deviations from which on a place of an image has no say
@@ -75,42 +76,61 @@ def robust(
     fit: Fit, data: Data, stiffness: float, light: np.ndarray = NOTHING, turns: int = 8
 ) -> Shown:
     """The light of data, outliers without a say; `light` is where to begin."""
-    weights, kinds = data.weights.copy(), data.kinds
-    known = [data.weights[rows] > 0 for rows in kinds]
-    coefficients, scaled = np.zeros((K, K)), weights
+    known = data.weights > 0
+    weights, scaled = data.weights, data.weights
+    coefficients = np.zeros((K, K))
     for _ in range(turns):
         brightness = _brightness(data.values, weights, light)
         residual = data.values - brightness - light
-        scaled = np.zeros_like(weights)
-        for rows, here in zip(kinds, known, strict=True):
-            noise = max(1.4826 * _median(np.abs(residual[rows])[here]), LEAST_NOISE)
-            share = residual[rows] / (CUT * noise)
-            weights[rows] = data.weights[rows] * np.maximum(1 - share * share, 0) ** 2
-            scaled[rows] = weights[rows] / noise**2
+        noise = _noise(residual, known, data)[:, None]
+        share = residual / (CUT * noise)
+        weights = data.weights * np.maximum(1 - share * share, 0) ** 2
+        scaled = weights / noise**2
         coefficients, light = _surface(fit, data.values - brightness, scaled, stiffness)
     return Shown(coefficients, light, scaled)
 
 
+def _noise(residual: np.ndarray, known: np.ndarray, data: Data) -> np.ndarray:
+    """Standard deviation of the residuals of each row, (L,): between its own and its kind's."""
+    own = 1.4826 * row_medians(np.abs(residual), known)
+    noise = np.full(len(own), 1.0)
+    for rows in data.kinds:
+        here = np.isfinite(own[rows])
+        usual = float(np.median(own[rows][here]))
+        # of a row with few places it may be tiny by chance: such a row would decide alone
+        noise[rows] = np.sqrt((np.nan_to_num(own[rows], nan=usual) ** 2 + usual**2) / 2)
+    return np.maximum(noise, LEAST_NOISE)
+
+
 def linear(
+    solve: Callable[[np.ndarray], np.ndarray],
     fit: Fit,
     values: np.ndarray,
     weights: np.ndarray,
-    stiffness: float,
     light: np.ndarray,
-    turns: int = 3,
+    turns: int = 2,
 ) -> np.ndarray:
-    """The light of values (L, PLACES) with given weights, at the places."""
+    """The light of values (L, PLACES) at the places, (PLACES,), with given weights.
+
+    solve : of `Fit.prepared` for the sum of the weights over rows
+    """
     for _ in range(turns):
-        brightness = _brightness(values, weights, light)
-        _, light = _surface(fit, values - brightness, weights, stiffness)
+        mean, _ = seen(values, weights, light)
+        light = fit.at(solve(mean))
+        light = light - light.mean()
     return light
 
 
-def seen(values: np.ndarray, weights: np.ndarray, light: np.ndarray) -> tuple[np.ndarray, ...]:
+def seen(
+    values: np.ndarray, weights: np.ndarray, light: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """What values show at each place, not smoothed, and its weight; `light` gives brightnesses."""
     total = weights.sum(0)
-    left = values - _brightness(values, weights, light)
-    return (weights * left).sum(0) / np.maximum(total, 1e-12), total
+    # of values less a brightness for each row, without making them
+    sums = (
+        np.einsum("lg,lg->g", weights, values) - _brightness(values, weights, light)[:, 0] @ weights
+    )
+    return sums / np.maximum(total, 1e-12), total
 
 
 def _surface(
