@@ -195,7 +195,8 @@ def held_out(images: np.ndarray, wells: list[str], find: Callable) -> tuple[floa
     rows = []
     for from_these, to_those in ((first, ~first), (~first, first)):
         light, dark, spent = find(images[from_these])
-        rows.append((cv(images[to_those]), cv((images[to_those] - dark) / light + dark), spent))
+        even = (images[to_those] - dark) / light + np.median(dark)
+        rows.append((cv(images[to_those]), cv(even), spent))
     before, after, spent = np.mean(rows, axis=0)
     return float(before), float(after), float(spent)
 

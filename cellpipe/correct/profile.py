@@ -31,6 +31,7 @@ SETTLED = 2e-3  # mean change of the light, relative
 FEW_PLACES = PLACES / 8  # full ones of all images: of fewer the light is not known
 HALVES = 4  # ways of dividing the fields in two
 DISTANCES = np.geomspace(1, 0.02, 12)  # of the dark level to the darkest place, relative
+ALIKE = 0.02  # errors of surfaces; of those the softest is taken
 NEAR = 3.5  # times as far, or as near, as it was found last
 REFINED = 4  # parabolas through the three best of them
 
@@ -184,7 +185,8 @@ def _held_out(fit: Fit, data: two_way.Data, halves: Sequence[np.ndarray]) -> tup
             before = (np.mean(one**2) + np.mean(other**2)) / 2
             after = np.mean((one - other) ** 2)
             explained[k] += (1 - after / max(before, 1e-12)) / len(halves)
-    best = int(np.argmin(errors))
+    # contents of fields make nearly all of the errors: by less than this no surface is better
+    best = int(np.flatnonzero(errors <= (1 + ALIKE) * errors.min())[0])
     return STIFFNESS[best], float(explained[best])
 
 
