@@ -123,14 +123,16 @@ Found = tuple[np.ndarray, np.ndarray | float, float]
 def by_cellpipe(images: np.ndarray) -> Found:
     from cellpipe.correct.profile import find_light
     from cellpipe.correct.sample import small
-    from cellpipe.correct.surface import light_of
+    from cellpipe.correct.surface import light_of, surface
     from cellpipe.image.axes import Image
 
     started = time.process_time()
     coarse = np.stack([small(Image(image[None], "cyx"))[0] for image in images])
     found = find_light(coarse, [str(i) for i in range(len(images))])
-    light = light_of(found.coefficients, images.shape[1:])
-    return light, found.dark_level, time.process_time() - started
+    light, dark = light_of(found.coefficients, images.shape[1:]), found.dark_level
+    if found.dark_field is not None:
+        dark = surface(found.dark_field, images.shape[1:])
+    return light, dark, time.process_time() - started
 
 
 BASIC = """
@@ -216,6 +218,36 @@ def floor(images: np.ndarray, wells: list[str], find: Callable) -> float:
     return float((halves[0] - halves[1]).std() / np.sqrt(2))
 
 
+def nuclei_of_people(find: Callable) -> tuple[float, float]:
+    """Whether BBBC039 is even: brightest to darkest quarter of the field, by the nuclei that people
+    outlined, before and after correction by the light that the other half of the wells showed."""
+    import imageio.v3 as iio
+    import pandas as pd
+
+    from cellpipe.quality.light import brightest_to_darkest
+
+    images, wells = real_images(*REAL["bbbc039"])
+    paths = sorted((DATA / "nuclei-bbbc039/images").glob("*.tif"))
+    first = np.isin(wells, sorted(set(wells))[::2])
+    lights = [find(images[half])[:2] for half in (~first, first)]
+    rows = []
+    for image, path, well, k in zip(images, paths, wells, first.astype(int), strict=True):
+        labels = iio.imread(DATA / "nuclei-bbbc039/labels" / f"{path.stem}.png").astype(int)
+        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        whole = np.setdiff1d(np.unique(labels), edge)  # what is cut at the border is dimmer
+        light, dark = lights[1 - k]
+        even = (image - dark) / light + np.median(dark)
+        for name, pixels in (("raw", image), ("even", even)):
+            ground = np.median(pixels[labels == 0])
+            values = ndimage.mean(pixels, labels, whole) - ground
+            places = ndimage.center_of_mass(labels > 0, labels, whole)
+            for value, (y, x) in zip(values, places, strict=True):
+                rows.append((name, well, path.stem, 0, y, x, value))
+    table = pd.DataFrame(rows, columns=["of", "well", "field", "t", "y_um", "x_um", "dna_mean"])
+    found = [brightest_to_darkest(own, "dna") for _, own in table.groupby("of", sort=False)]
+    return found[0][0], found[1][0]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--basic", metavar="PYTHON", help="Python with BaSiCPy")
@@ -250,6 +282,8 @@ def main() -> None:
                 f"  {name:18} {len(images):3} images {who:18} {before:.3f} → {after:.3f}"
                 f"   by contents alone {least:.3f} {spent:7.2f} s"
             )
+    before, after = nuclei_of_people(by_cellpipe)
+    print(f"bbbc039, nuclei of people: brightest to darkest quarter {before:.2f} → {after:.2f}")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellpipe.correct import two_way
+from cellpipe.correct import ground, two_way
 from cellpipe.correct.shades import GRID, PLACES, Parts, divide
 from cellpipe.correct.surface import Fit, light_of
 
@@ -46,6 +46,8 @@ class Found:
     explained : share of the unevenness (mean square) of fields that the profile is not made from,
         that the profile of the other half of the fields removes; below 0 for noise
     stiffness : of the surface
+    dark_field : of grey values without light, (K, K), with a mean of `dark_level`, where the
+        background has a pattern of its own; None where it is the same all over the field
     """
 
     coefficients: np.ndarray
@@ -53,6 +55,7 @@ class Found:
     dark_seen: bool
     explained: float
     stiffness: float
+    dark_field: np.ndarray | None = None
 
     @property
     def light(self) -> np.ndarray:
@@ -92,9 +95,12 @@ def find_light(
         if turn > 1 and settled:
             break
     halves = _halves(groups, np.random.default_rng(seed))
+    field = None
+    if ground.differ(fit, data, halves):
+        field, data = ground.taken_off(fit, parts, data, dark)
     stiffness, explained = _held_out(fit, data, halves)
     shown = two_way.robust(fit, data, stiffness, light)
-    return Found(shown.coefficients, dark, seen, explained, stiffness)
+    return Found(shown.coefficients, dark, seen, explained, stiffness, field)
 
 
 def _dark_level(fit: Fit, parts: Parts, start: float) -> tuple[float, bool]:
@@ -165,8 +171,7 @@ def _held_out(fit: Fit, data: two_way.Data, halves: Sequence[np.ndarray]) -> tup
     """
     errors, explained = np.zeros(len(STIFFNESS)), np.zeros(len(STIFFNESS))
     for first in halves:
-        rows = np.concatenate([first, first])
-        sides = [data.rows(side) for side in (rows, ~rows)]
+        sides = data.halves(first)
         shown = [two_way.robust(fit, side, STIFFNESS[1], turns=5) for side in sides]
         pairs = list(zip(sides, shown, strict=True))
         there = [two_way.seen(side.values, own.weights, own.light) for side, own in pairs]

@@ -33,11 +33,15 @@ class Data(NamedTuple):
     def of(self, kind: int) -> Data:
         """The dark parts (0) or the bright ones (1) alone."""
         rows = slice(None, self.n) if kind == 0 else slice(self.n, None)
-        return Data(self.values[rows], self.weights[rows], len(self.values[rows]))
+        return Data(self.values[rows], self.weights[rows], self.n if kind == 0 else 0)
 
-    def rows(self, some: np.ndarray) -> Data:
-        """Those of a mask, bool (L,)."""
-        return Data(self.values[some], self.weights[some], int(some[: self.n].sum()))
+    def halves(self, first: np.ndarray) -> list[Data]:
+        """The parts of some images, a mask (N,), and those of the others."""
+        rows = np.tile(first, len(self.values) // len(first))  # one kind of part, or both
+        return [
+            Data(self.values[side], self.weights[side], int(side[: self.n].sum()))
+            for side in (rows, ~rows)
+        ]
 
     @property
     def kinds(self) -> list[slice]:
@@ -62,11 +66,12 @@ class Shown(NamedTuple):
 NOTHING = np.zeros(PLACES)
 
 
-def logarithms(parts: Parts, dark_level: float) -> Data:
-    """The data of parts above a dark level."""
+def logarithms(parts: Parts, dark_level: float | np.ndarray) -> Data:
+    """The data of parts above a dark level, one for all places or one for each, (PLACES,)."""
     known = parts.pixels > 0
     # what noise takes below the dark level is not far below it
-    floor = 1e-3 * np.maximum(np.nan_to_num(parts.usual - dark_level, nan=1.0), 1e-6)[:, None]
+    usual = parts.usual - np.mean(dark_level)
+    floor = 1e-3 * np.maximum(np.nan_to_num(usual, nan=1.0), 1e-6)[:, None]
     values = np.log(np.maximum(np.where(known, parts.means - dark_level, 1.0), floor))
     weights = parts.pixels / (parts.pixels + FULL * parts.whole_px)
     return Data(values, weights * (weights.sum(1) > COVERED * PLACES)[:, None], parts.n)
@@ -142,6 +147,11 @@ def _surface(
     light = fit.at(coefficients)
     middle = light.mean()  # splines add up to 1 everywhere
     return coefficients - middle, light - middle
+
+
+def brightness(values: np.ndarray, weights: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Of each row, (L,); 0 for a row without weight."""
+    return _brightness(values, weights, light)[:, 0]
 
 
 def _brightness(values: np.ndarray, weights: np.ndarray, light: np.ndarray) -> np.ndarray:
