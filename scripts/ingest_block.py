@@ -10,7 +10,7 @@ from cellpipe.readers.holes import stack_sizes
 from cellpipe.readers.reading import read_plane
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames import ingest
-from cellpipe.run.frames.project import project_frame, projection_params
+from cellpipe.run.frames.project import projection_params
 from cellpipe.run.job import speaking
 from cellpipe.run.provenance import fingerprint
 from cellpipe.run.stream import Work
@@ -44,7 +44,7 @@ with speaking(snakemake):
 
     def read(unit, t):
         if in_place:
-            return project_frame(job.plate, unit.well, unit.field, t).whole()[:, None]
+            return ingest.in_place(job.plate, unit.well, unit.field, t)
         listed = of_field[unit.well, unit.field]
         shape = job.plate.fields[unit.well, unit.field].shape[-2:]
         frame = {}
@@ -65,11 +65,11 @@ with speaking(snakemake):
 
     def write(unit, t, frame):
         if not in_place:
-            for c, stack in enumerate(frame):
+            for c, stack in enumerate(frame.pixels):
                 for z, plane in enumerate(stack):
                     job.plate.write_plane(unit.well, unit.field, t, c, z, plane)
-        digests.setdefault(unit, []).append((t, ingest.pixel_digest(frame)))
-        figures = ingest.frame_figures(frame, job.plate.channels)
+        digests.setdefault(unit, []).append((t, ingest.pixel_digest(frame.pixels)))
+        figures = ingest.frame_figures(frame.pixels, job.plate.channels, frame.chosen)
         return job.placed(pd.DataFrame([figures]), unit, t)
 
     def content(unit, key):

@@ -11,9 +11,11 @@ from cellpipe.errors import BadImage
 from cellpipe.files.places import refuse_overlap
 from cellpipe.files.publish import publish_table, publish_text
 from cellpipe.image.levels import contrast_window
+from cellpipe.image.projection import method_of
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.readers import account, manifest, ome_zarr
 from cellpipe.readers.doubles import same_bytes
+from cellpipe.readers.holes import refuse_absent_plane, stack_sizes
 from cellpipe.readers.reading import read_plane
 from cellpipe.run.job import log, speaking, warn
 from cellpipe.wells import row_and_column
@@ -30,6 +32,8 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     if options.layout == "ome-zarr":
         source = ome_zarr.describe_source(images, options.ingest["acquisition"])
         inspection = manifest.inspect_source(source, options.channels, plate=options.plate, **own)
+        deepest = max(int(field["n_z"]) for field in inspection["fields"])
+        refuse_absent_plane(dict.fromkeys(inspection["channels"], deepest), options.project)
         inspection, over = account.accounted_source(inspection, source)
         return inspection, pd.DataFrame(), over
     files = manifest.listing(images, options.ingest["follow_links"])
@@ -46,6 +50,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         same=same_bytes(images),
         **own,
     )
+    refuse_absent_plane(stack_sizes(planes), options.project)
     inspection["windows"] = windows(planes, images)
     inspection, over = account.accounted(inspection, files, listed, planes)
     return inspection, planes, over
@@ -79,7 +84,7 @@ with speaking(snakemake):
     # from the config, not from params: another readout or spot is no reason to inspect again
     refuse_by_inspection(snakemake.config, inspection)
     row = {"layout": options.layout, "plate_map": options.plate_map}
-    inspection["projection"] = options.project["method"]
+    inspection["projection"] = method_of(options.project)
     inspection["asked"] = asked_of_images(snakemake.config, row)
     for name, words in facts_of_scale(inspection).items():
         log.info("%s: %s", name, words)

@@ -87,7 +87,7 @@ def well_scene(index: int, row: int, column: int) -> str:
 
 
 def write_czi(path: Path, blocks: Sequence[Block], xml: str, *, pending: bool = False) -> None:
-    """Write a file of `blocks`."""
+    """Write a file of `blocks`; without XML, it has no segment of metadata."""
     content = bytearray(bytes(32 + 512))
     entries = []
     for block in blocks:
@@ -101,9 +101,11 @@ def write_czi(path: Path, blocks: Sequence[Block], xml: str, *, pending: bool = 
     directory = len(content)
     counted = struct.pack("<i", len(entries)).ljust(128, b"\0")
     content += _segment("ZISRAWDIRECTORY", counted + b"".join(entries))
-    metadata = len(content)
+    metadata = len(content) if xml else 0
     text = xml.encode()
-    content += _segment("ZISRAWMETADATA", struct.pack("<ii", len(text), 0).ljust(256, b"\0") + text)
+    if xml:
+        head = struct.pack("<ii", len(text), 0).ljust(256, b"\0")
+        content += _segment("ZISRAWMETADATA", head + text)
     head = struct.pack(
         "<iiii16s16siqqiq", 1, 0, 0, 0, _GUID, _GUID, 0, directory, metadata, pending, 0
     )

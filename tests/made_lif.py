@@ -25,7 +25,7 @@ class Series:
     axes: str
     names: Sequence[str] = ("Gray",)
     lengths: dict[str, float] = field(default_factory=dict)
-    stamps: Sequence[int] = ()
+    stamps: Sequence[int | str] = ()
     attachment: str = ""
     missing_bytes: int = 0
 
@@ -49,7 +49,7 @@ def _image(series: Series, number: int) -> str:
         for axis in series.axes
         if axis not in "CS"
     )
-    stamps = " ".join(f"{stamp:x}" for stamp in series.stamps)
+    stamps = " ".join(s if isinstance(s, str) else f"{s:x}" for s in series.stamps)
     listed = f"<TimeStampList>{stamps}</TimeStampList>" if stamps else ""
     return (
         f"<Data><Image><ImageDescription><Channels>{channels}</Channels>"

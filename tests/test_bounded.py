@@ -9,8 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_czi import Block, document, write_czi
+from made_lif import Series, write_lif
+from made_nd2 import write_nd2
 
+from cellpipe.errors import BadImage
 from cellpipe.readers.bounded import BoundedFile, Kept
+from cellpipe.readers.containers import MODULES, contents_of
 
 
 @pytest.fixture
@@ -58,6 +63,42 @@ def test_a_file_that_cannot_be_opened_can_be_tried_again(file: BoundedFile) -> N
     path.with_name("away").rename(path)
     with file:
         assert file.exactly(3, 1, "a byte") == b"\3"
+
+
+def test_a_file_with_a_hole_is_not_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    with path.open("wb") as hole:
+        hole.truncate(2**42)
+    for read in (BoundedFile(path).read, lambda: BoundedFile(path).exactly(5, 2**40, "it")):
+        with pytest.raises(ValueError, match="more than is read at once"):
+            read()
+
+
+@pytest.mark.parametrize("suffix", sorted(MODULES))
+def test_a_container_with_a_hole_is_a_named_fault(tmp_path: Path, suffix: str) -> None:
+    """It begins as a small file does, and claims 4 TB."""
+    path = tmp_path / f"a{suffix}"
+    pixels = np.zeros((1, 1, 1, 1, 8, 9), np.uint8)
+    if suffix == ".nd2":
+        write_nd2(path, pixels, ["DAPI"])
+    elif suffix == ".czi":
+        write_czi(path, [Block(pixels[0, 0, 0, 0])], document())
+    else:
+        write_lif(path, [Series("a", pixels[0, 0, 0, 0], "YX")])
+    content = bytearray(path.read_bytes())
+    if suffix == ".czi":  # a directory of two thousand million entries, in the hole
+        place = content.index(b"ZISRAWDIRECTORY")
+        content[place + 32 : place + 36] = (2**31 - 1).to_bytes(4, "little")
+    elif suffix == ".lif":
+        content[9:13] = (2**32 - 1).to_bytes(4, "little")
+    with path.open("wb") as file:
+        file.write(content)
+        file.truncate(2**42)
+        if suffix == ".nd2":  # its map is where the file ends
+            file.seek(2**42 - 40)
+            file.write(content[-40:-8] + (100).to_bytes(8, "little"))
+    with pytest.raises(BadImage, match="cannot be read"):
+        contents_of(path)
 
 
 def test_exactly_is_all_or_a_fault(file: BoundedFile) -> None:

@@ -113,15 +113,18 @@ def test_a_change_reaches_what_can_come_to_run_it(
 def test_readers_of_containers_count_for_the_plates_that_need_them() -> None:
     """A decoder is no part of what makes a plate of TIFF files."""
     of_nd2, of_tiff = (
-        set(modules_of("ingest_block", *needed_by(layout))) for layout in ("nd2", "imagexpress")
+        set(modules_of("ingest_block", *needed_by(layout, {}))) for layout in ("nd2", "imagexpress")
     )
     assert of_nd2 - of_tiff == {"cellpipe.readers.nd2", "cellpipe.readers.bounded"}
-    assert set(code_of("ingest_block", *needed_by("nd2"))["libraries"]) - set(
+    assert set(code_of("ingest_block", *needed_by("nd2", {}))["libraries"]) - set(
         code_of("ingest_block")["libraries"]
     ) == {"nd2"}
     any_format = ["readers.nd2", "readers.czi", "readers.lif"]
-    assert needed_by("csv") == needed_by("mine", ["mine"]) == any_format
-    assert needed_by("ome-tiff", ["mine"]) == []
+    assert needed_by("csv", {}) == any_format
+    patterns = {".*": any_format, r".*\.(?i:nd2)": ["readers.nd2"], r".*\.tiff?": []}
+    for pattern, wanted in patterns.items():
+        assert needed_by("mine", {"mine": {"pattern": pattern}}) == wanted
+        assert needed_by("ome-tiff", {"mine": {"pattern": pattern}}) == []
     ingest = (ROOT / "rules/ingest.smk").read_text()
     assert {"inspect_plate", "ingest_block"} <= set(
         re.findall(r'code=code_with_reader\("(\w+)"\)', ingest)

@@ -8,9 +8,13 @@ import imageio.v3
 import numpy as np
 import pytest
 import tifffile
+import yaml
 from made_nd2 import write_nd2
 
 from cellpipe.errors import BadImage
+from cellpipe.inspect.find import find_plates
+from cellpipe.inspect.plate import IN_COLOUR, inspect_plate
+from cellpipe.inspect.written import write
 from cellpipe.readers import manifest
 from cellpipe.readers.reading import read_header, read_plane
 
@@ -115,3 +119,30 @@ def test_an_inspection_takes_the_channels_and_counts_the_others(tmp_path: Path) 
     assert found["fields"][0]["shape"] == [1, 1, 1, 16, 20]
     assert found["other_channels"] == ["green", "red"]
     assert planes["page"].tolist() == [-4]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cellpipe_inspect_writes_a_config_that_takes_the_channels(
+    tmp_path: Path, kind: str
+) -> None:
+    images = tmp_path / "plate"
+    images.mkdir()
+    as_file(images, kind)
+    (found,) = find_plates(images)
+    plate = inspect_plate(found)
+    assert [channel.token for channel in plate.channels] == ["blue", "green", "red"]
+    assert plate.notes[-1] == IN_COLOUR
+    write([plate], tmp_path / "own", named="blue")
+    config = yaml.safe_load((tmp_path / "own/config.yaml").read_text())
+    assert config["ingest"] == {"colour_images": "channels"}
+    assert {spec["source"] for spec in config["channels"].values()} == {"red", "green", "blue"}
+
+
+def test_grey_images_are_inspected_as_before(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "P_B03_s1_w1.tif", np.dstack([COLOUR[..., 0]] * 3), photometric="rgb"
+    )
+    (found,) = find_plates(tmp_path)
+    plate = inspect_plate(found)
+    assert [channel.token for channel in plate.channels] == ["1"]
+    assert not plate.in_colour

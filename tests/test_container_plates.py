@@ -63,6 +63,29 @@ def test_a_plate_of_nd2_files_gives_what_the_same_pixels_give_as_tiff(tmp_path: 
 
 
 @pytest.mark.slow
+def test_colour_images_give_what_their_channels_give_as_grey_images(tmp_path: Path) -> None:
+    grey = Run.drawn(tmp_path / "grey", "plate", PLATE, size="tiny")
+    channels = {
+        name: {"source": colour}
+        for name, colour in zip(PLATE["channels"], ("blue", "red", "green"), strict=True)
+    }
+    ingest = {**PLATE["ingest"], "colour_images": "channels"}
+    config = {**PLATE, "channels": channels, "ingest": ingest}
+    colour = Run.drawn(tmp_path / "colour", "plate", config, size="tiny")
+    images = colour.folder / "images"
+    for field in sorted({path.stem.rpartition("_")[0] for path in images.glob("*.tif")}):
+        blue, red, green = (tifffile.imread(images / f"{field}_w{k}.tif") for k in (1, 2, 3))
+        for k in (1, 2, 3):
+            (images / f"{field}_w{k}.tif").unlink()
+        pixels = np.stack([red, green, blue], axis=-1)
+        tifffile.imwrite(images / f"{field}.tif", pixels, photometric="rgb")
+    for run in (grey, colour):
+        run.run("results/P/cells.parquet")
+    own, other = (pd.read_parquet(run.plate / "cells.parquet") for run in (colour, grey))
+    pd.testing.assert_frame_equal(own, other)
+
+
+@pytest.mark.slow
 def test_annotations_of_coco_score_as_the_labels_they_were_made_of(tmp_path: Path) -> None:
     run = Run.drawn(tmp_path / "run", "plate", PLATE, size="tiny")
     content = as_coco(run.folder / "truth", run.folder / "images")

@@ -7,8 +7,10 @@ import pytest
 from cellpipe.readers.container_wells import Named, places
 
 
-def placed(*views: tuple[str, str] | tuple[str, str, str]) -> tuple[dict, list[str], list[str]]:
-    return places([Named(*view, *[""] * (3 - len(view))) for view in views])
+def placed(
+    *views: tuple[str, str] | tuple[str, str, str], broken: tuple[str, ...] = ()
+) -> tuple[dict, list[str], list[str]]:
+    return places([Named(*view, *[""] * (3 - len(view))) for view in views], broken)[:3]
 
 
 def wells(*views: tuple[str, str] | tuple[str, str, str]) -> list[str]:
@@ -85,6 +87,16 @@ def test_files_without_a_well_next_to_those_with_one_are_passed_over() -> None:
     views, _, nameless = placed(("WellB03.nd2", ""), ("overview.nd2", ""), ("overview.nd2", ""))
     assert list(views) == [("WellB03.nd2", 0)]
     assert nameless == ["overview.nd2"]
+
+
+def test_a_file_that_cannot_be_read_keeps_its_place() -> None:
+    """Else the wells of all files after it would be others' on the day that one is damaged."""
+    found = places([Named("1.czi", "", ""), Named("3.czi", "", "")], ["2.czi"])
+    assert found.placed == {("1.czi", 0): ("A01", 1), ("3.czi", 0): ("A03", 1)}
+    assert found.lost == {"2.czi": "A02"}
+    found = places([Named("a.czi", "", "D6")], ["WellD7.czi", "overview.czi"])
+    assert found.lost == {"WellD7.czi": "D07"}
+    assert found.nameless == []
 
 
 def test_several_files_of_a_well_are_fields_and_a_note() -> None:

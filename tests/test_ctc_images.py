@@ -9,6 +9,8 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig
+from cellpipe.evaluate.true_movies import find_true_movie
+from cellpipe.evaluate.truth import true_frames
 from cellpipe.readers.ctc_images import list_planes, recognise
 from cellpipe.readers.files import LABELS, NOT_NAMED, find_files
 from cellpipe.readers.reading import read_plane
@@ -73,3 +75,13 @@ def test_a_lost_time_point_stays_empty_and_a_broken_file_is_named(tmp_path: Path
 def test_other_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"no image such as 01/t000\.tif"):
         list_planes(written(tmp_path, "P_B03_s1.tif", "01_GT/TRA/man_track000.tif"))
+
+
+def test_the_gold_truth_of_a_data_set_is_that_of_its_fields(tmp_path: Path) -> None:
+    written(tmp_path, "01/t000.tif", "02/t000.tif", "02_GT/SEG/man_seg000.tif")
+    written(tmp_path, "02_GT/TRA/man_track000.tif")
+    assert find_true_movie(tmp_path, "A01_2") == tmp_path / "02_GT"
+    assert find_true_movie(tmp_path, "A01_1") is find_true_movie(tmp_path, "B03_2") is None
+    assert list(true_frames(tmp_path, "A01", 2, "nuclei")) == [0]
+    written(tmp_path, "A01_2_GT/TRA/man_track000.tif")  # the name of well and field comes first
+    assert find_true_movie(tmp_path, "A01_2") == tmp_path / "A01_2_GT"

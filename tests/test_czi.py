@@ -46,7 +46,7 @@ def test_every_plane_is_at_its_place(tmp_path: Path) -> None:
 
 
 def test_scale_times_stage_and_objective(tmp_path: Path) -> None:
-    blocks = [Block(GREY, {"T": t, "Z": z}) for t in range(3) for z in range(2)]
+    blocks = [Block(GREY, {"T": t + 5, "Z": z}) for t in range(3) for z in range(2)]
     times = "<Positions><List><Offsets>0 30.5 61</Offsets></List></Positions>"
     scene = well_scene(0, 1, 2)
     write_czi(tmp_path / "a.czi", blocks, document(um=0.1, z_um=0.4, times=times, scenes=scene))
@@ -69,6 +69,24 @@ def test_tiles_are_put_together_and_the_last_is_on_top(tmp_path: Path) -> None:
     assert "2 tiles by their positions; at least 22% of the image is covered by none" in "".join(
         contents_of(tmp_path / "a.czi").notes
     )
+
+
+def test_tiles_of_a_slide_beyond_a_plane_are_fields(tmp_path: Path) -> None:
+    pixels = RNG.integers(0, 4000, (3, 2, 8, 9)).astype(np.uint16)  # M, C, Y, X
+    blocks = [
+        Block(pixels[m, c], {"X": 60000 * m, "Y": 30000 * m, "M": m, "C": c, "S": 0})
+        for m, c in np.ndindex(3, 2)
+    ]
+    scene = well_scene(0, 2, 3)
+    write_czi(tmp_path / "a.czi", blocks, document(channels=["DAPI", "GFP"], scenes=scene))
+    files = find_files(tmp_path)
+    planes = list_planes("czi", tmp_path, files)
+    assert planes["well"].unique().tolist() == ["B03"]
+    assert sorted(planes["field"].unique()) == [1, 2, 3]
+    for row in planes.itertuples():
+        expected = pixels[row.field - 1, ["DAPI", "GFP"].index(row.channel)]
+        np.testing.assert_array_equal(read_plane(tmp_path / row.path, row.page), expected)
+    assert any("its 3 tiles are fields" in note for note in files.notes)
 
 
 def test_smaller_copies_of_a_pyramid_are_not_used(tmp_path: Path) -> None:
@@ -142,7 +160,7 @@ HUGE = np.lib.stride_tricks.as_strided(np.zeros(1, np.uint8), (40000, 40000), (0
         ([], "no sub-block holds pixels"),
         ([Block(GREY, {"H": h}) for h in range(3)], "3 phases, which are not read"),
         ([Block(GREY, {"Z": 0}), Block(GREY, {"Z": 2**31 - 1})], "count 2,147,483,648 planes"),
-        ([Block(GREY), Block(GREY, {"X": 2**30, "M": 1})], "24 × 1,073,741,856 pixels"),
+        ([Block(GREY), Block(GREY, {"X": 2**30})], "24 × 1,073,741,856 pixels"),
         ([Block(GREY), Block(COLOUR, {"M": 1})], "pixels of types"),
     ],
     ids=["nothing", "phases", "endless stack", "endless mosaic", "mixed"],
@@ -171,10 +189,18 @@ def test_a_bomb_of_compressed_pixels_has_the_room_of_the_plane_alone(tmp_path: P
         read_plane(tmp_path / "a.czi", 0)
 
 
-def test_a_file_that_was_not_closed_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_was_not_closed_is_read_with_a_note(tmp_path: Path) -> None:
     write_czi(tmp_path / "a.czi", [Block(GREY)], document(), pending=True)
-    with pytest.raises(BadImage, match="was not closed"):
-        contents_of(tmp_path / "a.czi")
+    np.testing.assert_array_equal(planes_of(tmp_path / "a.czi")[0], GREY)
+    assert any("did not close it" in note for note in contents_of(tmp_path / "a.czi").notes)
+
+
+def test_a_file_without_metadata_has_numbers_as_channels_and_no_scale(tmp_path: Path) -> None:
+    blocks = [Block(GREY, {"C": c, "T": t}) for c in range(2) for t in range(2)]
+    write_czi(tmp_path / "a.czi", blocks, "")
+    (view,) = contents_of(tmp_path / "a.czi").views
+    assert (view.channels, view.n_t, view.pixel_size_um) == (("1", "2"), 2, None)
+    assert any("no metadata" in note for note in contents_of(tmp_path / "a.czi").notes)
 
 
 def test_entities_in_the_metadata_are_refused(tmp_path: Path) -> None:

@@ -69,3 +69,8 @@ def test_a_misspelt_layout_is_answered_with_the_nearest(name: str) -> None:
     assert refused.value.do == f"did you mean '{name}'?"
     assert all(each.name in refused.value.wanted for each in FORMATS)
     assert "mine" in refused.value.wanted
+
+
+def test_every_format_is_explained() -> None:
+    page = (Path(__file__).parents[1] / "docs/formats.md").read_text(encoding="utf-8")
+    assert [name for name in BY_NAME if f"`{name}`" not in page and f"`.{name}`" not in page] == []

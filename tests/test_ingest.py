@@ -42,7 +42,7 @@ def test_channels_and_planes_stand_in_their_order(projection):
     }
     frame = ingest.assemble(
         planes, ["dna", "gfp"], dtype="uint16", n_z={"dna": 2, "gfp": 2}, projection=projection
-    )
+    ).pixels
     assert frame.shape == (2, 1 if projection else 2, 4, 5)
     assert frame[:, :, 0, 0].tolist() == ([[2], [11]] if projection else [[2, 1], [10, 11]])
 
@@ -51,7 +51,7 @@ def test_a_projection_stands_beside_a_stack():
     planes = {("dna", 0): plane(7), ("gfp", 0): plane(1), ("gfp", 1): plane(3)}
     frame = ingest.assemble(
         planes, ["dna", "gfp"], dtype="uint16", n_z={"dna": 1, "gfp": 2}, projection="max"
-    )
+    ).pixels
     assert frame[:, 0, 0, 0].tolist() == [7, 3]
 
 

@@ -117,6 +117,12 @@ def test_a_measurement_without_its_images_is_named_next_to_others(tmp_path: Path
     assert found[0].hints[0].startswith(f"{index} names 24 image(s)")
 
 
+def test_a_plate_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    touched(tmp_path, "one/A_B02_w1.tif", "two/B_B02_w1.tif", "three/C_ZZ99_w1.tif")
+    found = find_plates(tmp_path)
+    assert folders(found, tmp_path) == ["one", "two"]
+
+
 def test_a_few_files_of_another_format_are_named(tmp_path: Path) -> None:
     folder = metaxpress(tmp_path / "P")
     names = [f"r01c0{c}f01p01-ch1sk1fk1fl1.tiff" for c in range(1, 9)]

@@ -125,6 +125,16 @@ def test_what_must_be_chosen_is_named(here: Path, capsys: pytest.CaptureFixture)
     check_file(Path("my/config.yaml"))
 
 
+def test_a_channel_that_is_not_there_is_answered_with_the_nearest(
+    here: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert main(["inspect", str(harmony(here / "P")), "--nuclei", "Hoechst", "--write", "my"]) == 2
+    said = capsys.readouterr().err
+    assert "no channel 'Hoechst'" in said
+    assert "did you mean 'HOECHST 33342'?" in said
+    assert not Path("my/config.yaml").exists()
+
+
 def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture) -> None:
     folder = harmony(here / "P")
     written(folder)

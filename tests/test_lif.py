@@ -67,6 +67,15 @@ def test_without_time_stamps_the_dimension_has_the_time(tmp_path: Path) -> None:
     assert header.pixel_size_um is None  # no length
 
 
+def test_broken_times_and_tiles_are_unknown_and_the_pixels_are_read(tmp_path: Path) -> None:
+    tiles = '<Attachment Name="TileScanInfo"><Tile PosX="here" PosY="0" /></Attachment>'
+    series = Series("a", STACKS, "TZCYX", ["G", "R"], {}, ["zz", "1"], tiles)
+    write_lif(tmp_path / "a.lif", [series])
+    (view,) = contents_of(tmp_path / "a.lif").views
+    assert (view.times_s, view.stage_um) == ({}, None)
+    np.testing.assert_array_equal(read_plane(tmp_path / "a.lif", 1), STACKS[0, 0, 1])
+
+
 def test_a_scan_through_the_depth_has_rows_along_z_and_a_note(tmp_path: Path) -> None:
     pixels = RNG.integers(0, 255, (3, 2, 6, 9)).astype(np.uint8)  # Y, C, Z, X
     lengths = {"X": 8e-6, "Z": 10e-6, "Y": 4e-6}
@@ -112,6 +121,14 @@ def test_colours_are_three_channels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_plane(tmp_path / "a.lif", 4), pixels[1, ..., 1])
 
 
+def test_stacks_among_single_planes_are_a_note(tmp_path: Path) -> None:
+    flat = [Series(f"p{k}", FLAT, "CYX", "GR") for k in range(3)]
+    write_lif(tmp_path / "a.lif", [*flat, Series("stack", STACKS[:1], "TZCYX", "GR")])
+    files = find_files(tmp_path)
+    assert len(list_planes("lif", tmp_path, files)) == 3 * 2 + 6
+    assert any("1 of 4 positions" in note and "'stack' of a.lif" in note for note in files.notes)
+
+
 def test_series_of_one_name_are_both_there(tmp_path: Path) -> None:
     write_lif(
         tmp_path / "a.lif", [Series("a", FLAT, "CYX", "GR"), Series("a", FLAT + 1, "CYX", "GR")]
@@ -146,7 +163,8 @@ def test_planes_that_were_cut_off_are_counted_and_have_no_file(tmp_path: Path) -
     ("content", "seen"),
     [
         (b"\x70\0\0\0" + bytes(500), "does not begin as a .lif file"),
-        (b"\x70\0\0\0\x05\0\0\0\x2a\xff\xff\xff\x7f" + bytes(500), "its XML would end at byte"),
+        (b"\x70\0\0\0\x05\0\0\0\x2a\xff\xff\xff\x7f" + bytes(500), "XML of 4,294,967,294 bytes"),
+        (b"\x70\0\0\0\x05\0\0\0\x2a\xff\xff\0\0" + bytes(500), "its XML would end at byte"),
         (b"", "its first bytes would end at byte 13 of 0"),
     ],
 )

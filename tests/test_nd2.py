@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from made_nd2 import clx, write_nd2
+from test_account import inspected
 
 from cellpipe.errors import BadImage
 from cellpipe.readers.container_planes import list_planes
@@ -73,6 +74,18 @@ def test_channels_of_one_name_are_distinguished(tmp_path: Path) -> None:
     assert only_view(tmp_path / "a.nd2").channels == ("DAPI", "2", "DAPI (2)", "GFP BP")
 
 
+def test_a_colour_camera_has_three_channels_stored_blue_green_red(tmp_path: Path) -> None:
+    pixels = RNG.integers(0, 255, (1, 1, 1, 3, 6, 5)).astype(np.uint8)
+    write_nd2(tmp_path / "a.nd2", pixels, ["Brightfield"])
+    assert only_view(tmp_path / "a.nd2").channels == (
+        "Brightfield red", "Brightfield green", "Brightfield blue",
+    )  # fmt: skip
+    for page in range(3):
+        np.testing.assert_array_equal(
+            read_plane(tmp_path / "a.nd2", page), pixels[0, 0, 0, 2 - page]
+        )
+
+
 def test_a_frame_that_is_not_there_is_listed_without_a_file_and_never_zeros(tmp_path: Path) -> None:
     """The package that parses the file gives zeros for it."""
     import nd2
@@ -84,6 +97,20 @@ def test_a_frame_that_is_not_there_is_listed_without_a_file_and_never_zeros(tmp_
     assert planes["t"].tolist() == [0, 1, 2]
     with pytest.raises(BadImage, match="does not hold its plane 1"):
         read_plane(tmp_path / "a.nd2", 1)
+
+
+def test_a_damaged_file_is_a_fault_of_its_well_and_the_others_are_used(tmp_path: Path) -> None:
+    for well in ("B02", "B03", "B04"):
+        write_nd2(tmp_path / f"{well}.nd2", PIXELS[:1, :1, :1], ["DAPI", "GFP"])
+    cut = (tmp_path / "B03.nd2").read_bytes()[:5000]
+    (tmp_path / "B03.nd2").write_bytes(cut)
+    found, planes, over = inspected(tmp_path, "nd2", {"dna": {"source": "DAPI"}})
+    assert planes["well"].tolist() == ["B02", "B04"]
+    (fault,) = found["faults"]
+    assert (fault["well"], fault["file"], fault["status"]) == ("B03", "B03.nd2", "passed over")
+    assert "cannot be read" in fault["reason"]
+    assert over["image"].all()
+    assert found["files"]["used"] == 2
 
 
 def test_a_file_of_several_planes_has_no_only_plane(tmp_path: Path) -> None:
@@ -118,11 +145,11 @@ def test_frames_without_a_loop_are_time_points_and_a_note(tmp_path: Path) -> Non
             "uiWidthBytes": 2**31, "uiComp": 2, "uiBpcInMemory": 16, "uiBpcSignificant": 16,
             "uiSequenceCount": 1, "eCompression": 2}})}, "bytes for 2,147,483,648"),
         ({"ImageAttributesLV!": clx({"SLxImageAttributes": {"uiWidth": 12, "uiHeight": 10,
-            "uiWidthBytes": 72, "uiComp": 6, "uiBpcInMemory": 8, "uiBpcSignificant": 8,
-            "uiSequenceCount": 1, "eCompression": 2}})}, "a colour image"),
+            "uiWidthBytes": 60, "uiComp": 5, "uiBpcInMemory": 8, "uiBpcSignificant": 8,
+            "uiSequenceCount": 1, "eCompression": 2}})}, "pixels of 5 numbers in 2 channel"),
         ({"ImageMetadataLV!": b"\x0b"}, "cannot be read"),
     ],
-    ids=["endless loop", "a loop of another kind", "a bomb", "endless rows", "colour", "nonsense"],
+    ids=["endless loop", "another loop", "a bomb", "endless rows", "five numbers", "nonsense"],
 )  # fmt: skip
 def test_absurd_metadata_are_a_named_fault(tmp_path: Path, change: dict, seen: str) -> None:
     write_nd2(tmp_path / "a.nd2", PIXELS[:1, :1, :1], ["DAPI", "GFP"], change=change)

@@ -242,3 +242,44 @@ def test_what_made_it_is_noted_and_survives_laying_out(schemas, tmp_path, versio
     for folder in ("B/02/1", "B/02/1/labels/nuclei"):
         assert attributes(plate.path / folder, version)["cellpipe"] == facts
         assert schema_faults(schemas, plate.path / folder, version, "image") == []
+
+
+def numbered(fields: dict[str, list[int]], **more) -> dict:
+    """An inspection of wells with fields of these numbers."""
+    wells = {well: [(1, 1, 1, 64, 64)] * len(numbers) for well, numbers in fields.items()}
+    inspection = inspected(wells)
+    given = [number for numbers in fields.values() for number in numbers]
+    for described, number in zip(inspection["fields"], given, strict=True):
+        described["field"] = number
+    return {**inspection, **more}
+
+
+def names_of_groups(plate) -> dict[tuple[str, int], str]:
+    return {place: field.path.rpartition("/")[2] for place, field in plate.fields.items()}
+
+
+def test_fields_of_which_wells_share_the_first_have_their_numbers_as_names(tmp_path):
+    plate = laid_out(tmp_path, numbered({"B02": [1, 2, 4], "C03": [1, 3]}))
+    assert names_of_groups(plate) == {(w, f): str(f) for w, f in plate.fields}
+
+
+def test_the_first_group_of_a_well_is_there_in_all_wells_whatever_their_fields(tmp_path):
+    """ome-zarr-py and napari-ome-zarr take the first name of the first well for all wells."""
+    plate = laid_out(tmp_path, numbered({"B02": [3, 7], "C03": [12, 30, 31]}))
+    assert names_of_groups(plate) == {
+        ("B02", 3): "0",
+        ("B02", 7): "1",
+        ("C03", 12): "0",
+        ("C03", 30): "1",
+        ("C03", 31): "2",
+    }
+    assert attributes(plate.path / "C/03", "0.5")["ome"]["well"]["images"][2]["path"] == "2"
+
+
+def test_a_first_field_that_is_left_out_changes_no_names(tmp_path):
+    fault = {"well": "B02", "field": 1}
+    plate = laid_out(tmp_path, numbered({"B02": [2, 3], "C03": [1, 2]}, faults=[fault]))
+    assert names_of_groups(plate) == {(w, f): str(f) for w, f in plate.fields}
+    no_images = numbered({"B02": [2], "C03": [2]}, faults=[{"well": "D02", "field": 0}])
+    plate = laid_out(tmp_path, no_images)
+    assert names_of_groups(plate) == {("B02", 2): "2", ("C03", 2): "2"}

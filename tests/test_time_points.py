@@ -136,5 +136,5 @@ def test_one_plane_stands_in_every_z_of_a_stack():
     flat["gfp", 0] = np.full((4, 5), 9, np.uint16)
     frame = ingest.assemble(
         flat, ["dna", "gfp"], dtype="uint16", n_z={"dna": 3, "gfp": 1}, projection=None
-    )
+    ).pixels
     assert frame[:, :, 0, 0].tolist() == [[0, 1, 2], [9, 9, 9]]

@@ -17,7 +17,7 @@ from cellpipe.errors import CellpipeError
 from cellpipe.evaluate.true_movies import find_true_movie
 from cellpipe.exports.geff import read_geff
 from cellpipe.exports.trackmate import read_trackmate
-from cellpipe.readers.ctc import read_ctc
+from cellpipe.readers.ctc import read_ctc, true_folder
 
 _NAMED = re.compile(r"(?P<well>[A-Za-z]{1,2}\d{1,2})_(?P<field>\d+)(_.+\.tiff?|_GT|\.geff|\.xml)")
 
@@ -38,7 +38,7 @@ class Completeness:
 
 def completeness(truth: Path, well: str, number: int, n_frames: int) -> Completeness:
     """Of the outlines of nuclei in field `number` of a well, in a folder of truths."""
-    movie = truth / f"{well}_{number}_GT"
+    movie = true_folder(truth, f"{well}_{number}")
     outlined = list((movie / "SEG").glob("man_seg*.tif"))
     n_marked = _marked(truth, f"{well}_{number}")
     reason = ""

@@ -20,8 +20,9 @@ from cellpipe.errors import BadImage
 from cellpipe.exports.ctc import write_ctc, write_seg
 from cellpipe.exports.geff import own_pixel_size_um, read_geff, related_labels
 from cellpipe.exports.trackmate import read_trackmate
+from cellpipe.readers.ctc import true_folder
 
-SUFFIXES = ("_GT", ".geff", ".xml")
+SUFFIXES = (".geff", ".xml")
 
 
 def find_true_movie(truth: str | Path, name: str) -> Path | None:
@@ -32,7 +33,8 @@ def find_true_movie(truth: str | Path, name: str) -> Path | None:
     BadImage
         If it is there in two formats: it is unknown which of them is the truth.
     """
-    there = [p for suffix in SUFFIXES if (p := Path(truth, f"{name}{suffix}")).exists()]
+    named = [Path(truth, f"{name}{suffix}") for suffix in SUFFIXES]
+    there = [path for path in (true_folder(Path(truth), name), *named) if path.exists()]
     if len(there) > 1:
         raise BadImage(
             seen=f"{' and '.join(p.name for p in there)} in {truth}",

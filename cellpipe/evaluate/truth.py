@@ -1,7 +1,8 @@
 """True labels of a plate, in whichever form they come.
 
 truth/B03_1_nuclei.tif        a label image of well B03, field 1; any label layer goes by name
-truth/B03_1_GT/SEG/…          a movie's nuclei, as the Cell Tracking Challenge lays them out
+truth/B03_1_GT/SEG/…          a movie's nuclei, as the Cell Tracking Challenge lays them out; 01_GT
+                              of a data set whose images are read with the layout ctc
 truth/B03_1.geff              a movie's nuclei, where the GEFF names its labels
 truth.zarr/B/03/0/labels/…    label layers of an OME-Zarr plate (NGFF 0.4 or 0.5)
 """
@@ -19,7 +20,7 @@ from cellpipe.errors import BadImage
 from cellpipe.exports.geff import related_labels
 from cellpipe.plate.chunks import read_planes
 from cellpipe.plate.plate import open_in_place
-from cellpipe.readers.ctc import read_ctc, read_mask
+from cellpipe.readers.ctc import read_ctc, read_mask, true_folder
 from cellpipe.readers.ome_zarr import describe_labels, describe_source
 from cellpipe.readers.whole_labels import as_labels
 
@@ -45,7 +46,8 @@ def true_frames(
     name = truth_layer or layer
     if is_ome_zarr(truth):
         return _frames_of_plate(truth, well, field, name)
-    image, movie = truth / f"{well}_{field}_{name}.tif", truth / f"{well}_{field}_GT"
+    image = truth / f"{well}_{field}_{name}.tif"
+    movie = true_folder(truth, f"{well}_{field}")
     if image.is_file():
         return {0: partial(read_mask, image)}
     graph = truth / f"{well}_{field}.geff"

@@ -69,9 +69,8 @@ def _wells(
     axes.set_xticks(range(0, columns, every), [str(c + 1) for c in range(0, columns, every)])
     axes.set_yticks(range(0, rows, every), [row_name(r + 1) for r in range(0, rows, every)])
     axes.tick_params(length=0, top=True, labeltop=True, bottom=False, labelbottom=False)
-    for row in range(rows):
-        for column in range(columns):
-            axes.plot(column, row, "o", ms=1, color="#D0D0D0", zorder=0)
+    y, x = np.divmod(np.arange(rows * columns), columns)
+    axes.plot(x, y, "o", ms=1, color="#D0D0D0", zorder=0)
     axes.spines[:].set_visible(False)
 
 

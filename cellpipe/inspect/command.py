@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
 
 from cellpipe.errors import BadConfig
+from cellpipe.inspect.channels import nuclei
 from cellpipe.inspect.disk import disk_of
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.pictures import pixels_of_a_field, plot
-from cellpipe.inspect.plate import inspect_plate
+from cellpipe.inspect.plate import Inspected, inspect_plate
 from cellpipe.inspect.text import lines
 from cellpipe.inspect.written import CONFIG, names, write
 
@@ -36,6 +40,7 @@ def inspect(options: argparse.Namespace) -> int:
             name = names(plates)[-1]
             for path in plot(plate, place, pixels, pictures / name):
                 print(f"  {'picture':<14}{path}")
+    _refuse_other_channel(options.nuclei, plates)
     if len(plates) > 1:
         print(f"{len(plates)} plates: {', '.join(names(plates))}")
     if not options.write:
@@ -56,5 +61,22 @@ def inspect(options: argparse.Namespace) -> int:
     print("written: " + ", ".join(str(path) for path in files))
     for note in notes:
         print(f"note: {note}")
-    print(f"next: snakemake --configfile {options.write / CONFIG}")
+    here = Path("Snakefile").is_file()  # a checkout of cellpipe; elsewhere, the package has its own
+    run = "snakemake" if here else "cellpipe run --cores all"
+    unset = any("must be set" in note for note in notes)
+    before = "set 'segment.nuclei.channel', then " if unset else ""
+    print(f"next: {before}{run} --configfile {options.write / CONFIG}")
     return 0
+
+
+def _refuse_other_channel(named: str | None, plates: Sequence[Inspected]) -> None:
+    """Raise BadConfig where a person names a channel of nuclei that no plate has."""
+    if not named or any(nuclei(plate.channels, named)[0] for plate in plates):
+        return
+    there = {c.name.lower(): c.name for plate in plates for c in plate.channels}
+    near = difflib.get_close_matches(named.lower(), there, n=1, cutoff=0.5)
+    raise BadConfig(
+        seen=f"no channel '{named}' (--nuclei)",
+        wanted="one of " + ", ".join(f"'{name}'" for name in there.values()),
+        do=f"did you mean '{there[near[0]]}'?" if near else "name one of them, or its token",
+    )

@@ -7,6 +7,7 @@ to read, is answered with the folder to name.
 from __future__ import annotations
 
 import difflib
+import functools
 import os
 import re
 from collections.abc import Sequence
@@ -16,27 +17,35 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.inspect.derived import derive_pattern
 from cellpipe.inspect.nothing import left_out, metadata_alone, refuse_nothing, refuse_several_images
 from cellpipe.inspect.split import STEPS, parts_of, parts_of_formats, thinned
 from cellpipe.readers import formats, manifest
 from cellpipe.readers.files import Files, find_files, is_system
 from cellpipe.readers.formats import BY_NAME, Format
+from cellpipe.readers.pattern import list_planes as list_by_pattern
+from cellpipe.readers.pattern import matching
 from cellpipe.readers.zarr_wells import attributes
 
 RIVAL = 0.2  # of the files, beyond which a second format is named
+OWN = "own"  # name of a layout whose pattern is derived
 MANY = 200  # folders in which OME-Zarr is looked for
 DEEPEST_ZARR = 3  # folders between a plate and one of its images
 
 
 @dataclass
 class Found:
-    """A plate: its folder, format and planes (None for a plate that is read in place)."""
+    """A plate: its folder, format and planes (None for a plate that is read in place).
+
+    pattern : of its file names, where it was derived from them
+    """
 
     folder: Path
     format: Format
     files: Files
     planes: pd.DataFrame | None = None
     hints: list[str] = field(default_factory=list)
+    pattern: str = ""
 
 
 def find_plates(
@@ -161,19 +170,46 @@ def _below(
     """Plates of one folder, or of each of those in it."""
     files = find_files(folder, follow)
     own, more = _format_of(files, layout)
+    if own is None:
+        return [_by_derived(files, columns, hints)]
     if more and (several := parts_of_formats(files)):
         hints = [*hints, *metadata_alone(files, several), *left_out(files, several)]
-        return _of_several_formats(folder, several, follow, columns, hints)
+        return _of_parts(folder, several, None, follow, columns, hints)
     planes = _listed(own, files, columns)
     parts = parts_of(planes, own, folder)
     hints = [*hints, *metadata_alone(files, parts)]
     if not parts:
         return [Found(folder, own, files, planes, [*hints, *more])]
-    found: list[Found] = []
-    for part in parts:
-        found += _below(folder / part, layout, follow, columns, [])
-    found[0].hints = [*hints, *left_out(files, parts), *found[0].hints]
-    return found
+    hints += left_out(files, parts)
+    return _of_parts(folder, parts, layout, follow, columns, hints)
+
+
+def _by_derived(files: Files, columns: int | None, hints: list[str]) -> Found:
+    """A plate whose names are of no known microscope, by a pattern derived from them.
+
+    Raises BadConfig where there is none.
+    """
+    pattern = derive_pattern(files)
+    if pattern is None:
+        refuse_nothing(files)
+    own = {OWN: {"pattern": pattern}}
+    planes = manifest.list_planes(OWN, files.folder, own, files, columns)
+    hints = [
+        *hints,
+        f"the names are of no known microscope, and were read by the pattern {pattern}: make sure "
+        "that wells, fields and channels are right",
+    ]
+    return Found(files.folder, _derived_format(pattern), files, planes, hints, pattern)
+
+
+def _derived_format(pattern: str) -> Format:
+    return Format(
+        OWN,
+        "names of no known microscope",
+        "",
+        functools.partial(matching, pattern),
+        lambda folder, files, columns: list_by_pattern(folder, pattern, files, columns),
+    )
 
 
 def _listed(own: Format, files: Files, columns: int | None) -> pd.DataFrame:
@@ -187,15 +223,20 @@ def _listed(own: Format, files: Files, columns: int | None) -> pd.DataFrame:
         ) from fault
 
 
-def _of_several_formats(
-    folder: Path, parts: Sequence[str], follow: bool, columns: int | None, hints: list[str]
+def _of_parts(
+    folder: Path,
+    parts: Sequence[str],
+    layout: str | None,
+    follow: bool,
+    columns: int | None,
+    hints: list[str],
 ) -> list[Found]:
-    """Plates of folders of different formats; one that has none is named in a hint."""
+    """Plates of several folders; one that has none, though another has, is named in a hint."""
     found: list[Found] = []
     faults: list[BadConfig] = []
     for part in parts:
         try:
-            found += _below(folder / part, None, follow, columns, [])
+            found += _below(folder / part, layout, follow, columns, [])
         except BadConfig as fault:
             faults.append(fault)
     if not found:
@@ -204,13 +245,13 @@ def _of_several_formats(
     return found
 
 
-def _format_of(files: Files, layout: str | None) -> tuple[Format, list[str]]:
-    """The format of most files, and a sentence on another one that many have."""
+def _format_of(files: Files, layout: str | None) -> tuple[Format | None, list[str]]:
+    """The format of most files, None without any; a sentence on another one that many have."""
     if layout is not None:
         return BY_NAME[layout], []
     ranked = formats.recognised(thinned(files))
     if not ranked:
-        refuse_nothing(files)
+        return None, []
     (best, most), *others = ranked
     rivals = [f"'{other.name}'" for other, n in others if n > RIVAL * most]
     if not rivals or best.name == "csv":  # what a person wrote

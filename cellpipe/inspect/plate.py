@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.errors import BadConfig
+from cellpipe.errors import BadConfig, BadImage
 from cellpipe.inspect.channels import Channel
 from cellpipe.inspect.find import Found
 from cellpipe.inspect.known import (
@@ -23,7 +23,7 @@ from cellpipe.inspect.known import (
     z_step,
 )
 from cellpipe.inspect.sample import Sample, read_sample
-from cellpipe.readers import account, formats, manifest, ome_zarr
+from cellpipe.readers import account, colours, formats, manifest, ome_zarr
 from cellpipe.readers.doubles import PLACE
 from cellpipe.readers.formats import Format
 from cellpipe.readers.holes import (
@@ -33,9 +33,15 @@ from cellpipe.readers.holes import (
     stack_sizes,
     wells_within,
 )
+from cellpipe.readers.reading import read_plane
 from cellpipe.readers.scales import plate_scale, scale_of_source
 from cellpipe.readers.vendor import VendorMetadata
 from cellpipe.wells import row_and_column
+
+IN_COLOUR = (
+    "the images are in colour: each is taken as the channels red, green and blue"
+    " ('ingest.colour_images: channels')"
+)
 
 
 @dataclass
@@ -47,6 +53,7 @@ class Inspected:
     sizes : (rows, columns) → images of the sample
     dtypes : dtype → images of the sample
     frames : number of time points; planes_z : planes of a stack, by channel token
+    pattern : of the file names, where it was derived from them; "" for a format that is known
     placed : (well, field) → centre (y, x) in µm, as far as they were read
     holes, missing : planes and fields that most others have (see `cellpipe.readers.holes`)
     doubles : planes for whose place there is another; double : two of them
@@ -55,6 +62,7 @@ class Inspected:
     n_bytes : of the files that hold planes
     pixel_um : edge of a pixel in x; None where it is unknown
     arrays : of a plate in place: (well, field) → path of a small level and its axes
+    in_colour : whether its images are in colour, and taken as three channels
     """
 
     folder: Path
@@ -70,6 +78,7 @@ class Inspected:
     time_step: Known
     objective: Known
     positions: Known
+    pattern: str = ""
     placed: Positions = field(default_factory=dict)
     holes: list[dict[str, Any]] = field(default_factory=list)
     missing: list[dict[str, Any]] = field(default_factory=list)
@@ -79,6 +88,7 @@ class Inspected:
     sampled: int = 0
     n_bytes: int = 0
     files: dict[str, Any] = field(default_factory=dict)
+    in_colour: bool = False
     notes: list[str] = field(default_factory=list)
     pixel_um: float | None = None
     arrays: dict[tuple[str, int], tuple[Path, str]] = field(default_factory=dict)
@@ -98,8 +108,8 @@ def inspect_plate(found: Found) -> Inspected:
     """What is in a plate that `find_plates` found. Raises BadConfig where it holds no image."""
     if found.planes is None:
         return _in_place(found)
-    planes = found.planes.reset_index(drop=True)
     folder = found.folder
+    planes, in_colour = _with_colours(found.planes, folder)
     sample = read_sample(planes, folder, manifest.read_header_below(folder))
     vendor = _vendor(planes, folder)
     headers = {
@@ -131,6 +141,7 @@ def inspect_plate(found: Found) -> Inspected:
         objective=objective(vendor, sample),
         positions=positions,
         placed=placed,
+        pattern=found.pattern,
         holes=missing_planes(planes, sorted(set(planes["channel"])), n_t, n_z),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),
@@ -147,8 +158,33 @@ def inspect_plate(found: Found) -> Inspected:
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
             *_unlike_the_plan(planes, vendor, folder),
             *_empty(there),
+            *_no_planes(there, folder),
+            *([IN_COLOUR] if in_colour else []),
         ],
+        in_colour=in_colour,
     )
+
+
+def _with_colours(planes: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, bool]:
+    """The planes, those of colour images as three channels, and whether there are any.
+
+    The first image of a channel stands for the others.
+    """
+    first = planes[planes["path"] != ""].drop_duplicates("channel").itertuples()
+    if any(colours.in_colour(folder / str(row.path), int(str(row.page))) for row in first):
+        return manifest.with_colours(planes, "channels"), True
+    return planes.reset_index(drop=True), False
+
+
+def _no_planes(there: pd.DataFrame, folder: Path) -> list[str]:
+    """Sentences on the first image of a channel whose header can be read, and not its pixels."""
+    faults: dict[str, str] = {}
+    for row in there.drop_duplicates("channel").itertuples():
+        try:
+            read_plane(folder / str(row.path), int(str(row.page)))
+        except BadImage as fault:
+            faults.setdefault(fault.do, fault.seen)
+    return [f"{seen}: {do}" for do, seen in faults.items()]
 
 
 def _vendor(planes: pd.DataFrame, folder: Path) -> VendorMetadata | None:

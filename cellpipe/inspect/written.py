@@ -45,6 +45,7 @@ def write(
     ingest = {
         **({"follow_links": "true"} if follow_links else {}),
         **({"plate_columns": str(columns)} if columns else {}),
+        **({"colour_images": "channels"} if any(plate.in_colour for plate in plates) else {}),
     }
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / CONFIG, folder / SHEET]
@@ -101,9 +102,19 @@ def _stem(folder: Path) -> str:
     return re.sub(r"(?:\.ome)?\.zarr$", "", folder.name)
 
 
+def layouts(plates: Sequence[Inspected]) -> dict[str, str]:
+    """Patterns that were derived from file names, with names for the config."""
+    patterns = dict.fromkeys(plate.pattern for plate in plates if plate.pattern)
+    return {p: f"own_{n}" if n > 1 else "own" for n, p in enumerate(patterns, start=1)}
+
+
 def _sheet(plates: Sequence[Inspected]) -> str:
+    own = layouts(plates)
     rows = zip(names(plates), plates, strict=True)
-    lines = [f"{name}\t{_seen_from_here(p.folder)}\t{p.format.name}\t\n" for name, p in rows]
+    lines = [
+        f"{name}\t{_seen_from_here(p.folder)}\t{own.get(p.pattern, p.format.name)}\t\n"
+        for name, p in rows
+    ]
     return _HEADER + "".join(lines)
 
 
@@ -131,6 +142,9 @@ def _config(
     for channel in channels:
         spec = f'{{ source: {_quoted(channel.token)}, color: "{colour[channel.token]}" }}'
         lines.append(f"  {own[channel.token]}: {spec} # {_plain(channel.name)} ({channel.source})")
+    if derived := layouts(plates):
+        lines.append("layouts: # derived from the names of the files: see that they are right")
+        lines += [f"  {name}:\n    pattern: {_quoted(text)}" for text, name in derived.items()]
     lines += ["segment:", "  nuclei:"]
     if chosen is None:
         options = ", ".join(own.values())

@@ -72,7 +72,8 @@ def lay_out(
     store = store or f"{inspection['plate']}.ome.zarr"
     root = layout.parent / store
     _refuse_foreign_store(root, inspection)
-    fields = [_field(described) for described in inspection["fields"]]
+    groups = _field_groups(inspection)
+    fields = [_field(described, groups) for described in inspection["fields"]]
     _remove_other_fields(root, fields)
     owned = layout.parent
     for path, files in _plate_tree(inspection["plate"], fields, ngff_version).items():
@@ -118,14 +119,34 @@ def write_provenance(layout: Path, made: Mapping[tuple[str, int], Mapping[str, A
             note_provenance(image if layer == "pixels" else image / "labels" / layer, facts)
 
 
-def _field(described: Mapping[str, Any]) -> Field:
+def _field_groups(inspection: Mapping[str, Any]) -> dict[tuple[str, int], str]:
+    """(well, field) → name of its group in the plate: the field's number.
+
+    Where wells begin with different numbers, as if their fields were chosen at random, it is the
+    place in the well, from 0: viewers (ome-zarr-py, napari-ome-zarr) look for the first name of the
+    first well in all wells, and show those without it black. Fields that are left out count, so
+    that the others keep their names when they are mended.
+    """
+    numbers: dict[str, set[int]] = {}
+    left_out = [fault for fault in inspection.get("faults", []) if int(fault["field"]) > 0]
+    for described in (*inspection["fields"], *left_out):
+        numbers.setdefault(described["well"], set()).add(int(described["field"]))
+    by_number = len({min(own) for own in numbers.values()}) <= 1
+    return {
+        (well, field): str(field if by_number else place)
+        for well, own in numbers.items()
+        for place, field in enumerate(sorted(own))
+    }
+
+
+def _field(described: Mapping[str, Any], groups: Mapping[tuple[str, int], str]) -> Field:
     row, column = row_and_column(described["well"])
     shape = tuple(described["shape"])
     levels = described.get("levels") or [str(i) for i in range(_n_levels(shape))]
     return Field(
         well=described["well"],
         field=described["field"],
-        path=f"{row}/{column:02d}/{described['field']}",
+        path=f"{row}/{column:02d}/{groups[described['well'], int(described['field'])]}",
         axes=described["axes"],
         shape=shape,
         dtype=described["dtype"],

@@ -36,12 +36,19 @@ def facts_of_scale(inspection: Mapping[str, Any]) -> dict[str, str]:
         facts["z step"] = f"{z:g} µm ({inspection['z_step_source']})" if z else "unknown"
         depth = max(int(field.get("n_z", 1)) for field in fields)
         method = inspection.get("projection", "max")
-        facts["projection"] = f"{method} over z, of up to {depth} planes"
+        facts["projection"] = f"{_in_words(method)}, of up to {depth} planes"
     if any(int(field.get("n_t", 1)) > 1 for field in fields):
         step = inspection.get("time_step_s")
         source = inspection.get("time_step_source")
         facts["time step"] = f"{step:g} s ({source})" if step else "unknown: times are in frames"
     return facts
+
+
+def _in_words(projection: str) -> str:
+    word, _, number = projection.partition(" ")
+    if word == "plane":
+        return f"plane {number} in z alone"
+    return "the sharpest plane in z" if word == "best_focus" else f"{word} over z"
 
 
 def unknown_units(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Iterator[Row]:

@@ -50,6 +50,7 @@ from cellpipe.quality.movies import (
 )
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
+from cellpipe.quality.stacks import focus_at_the_end
 
 COLUMNS = ("kind", "where", "seen", "likely_cause", "do")
 Inspection = Mapping[str, Any]
@@ -75,6 +76,7 @@ CHECKS: tuple[Check, ...] = (
     cut_short,
     cut_tracks,
     blurred_fields,
+    focus_at_the_end,
     blank_parts,
     fields_left_out,
     same_pixels,

@@ -1,6 +1,6 @@
 """How one file was taken, as far as its own tags hold it: channel, objective, stage position.
 
-Read for a sample of a plate by `cellpipe inspect`; a run needs none of it.
+Read for a sample of a plate by `cellpipe inspect`; a run reads heights of a few planes of a stack.
 """
 
 from __future__ import annotations

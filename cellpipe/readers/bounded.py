@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 KEPT_BYTES = 2**26
+MOST_BYTES = 2**31  # of one read: metadata, or a plane
 
 
 class BoundedFile:
@@ -61,11 +62,13 @@ class BoundedFile:
         return self._at
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Up to `size` bytes, as many as there are."""
+        """Up to `size` bytes, as many as there are. Raises ValueError for more than MOST_BYTES."""
         left = max(0, self.size - self._at)
         wanted = left if size is None or size < 0 else min(size, left)
         if not wanted:
             return b""
+        if wanted > MOST_BYTES:  # a file with holes may be of any size
+            raise ValueError(f"a part of {wanted:,} bytes, more than is read at once")
         if self._open is not None:
             content = _read(self._open, self._at, wanted)
         else:

@@ -10,6 +10,7 @@ first field of a grid, at its top left, has the largest Y.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 from functools import lru_cache
@@ -90,7 +91,8 @@ def _read_records(found: VendorMetadata, path: Path, faults: list[str]) -> None:
                 if xml_text.local(element) == "MeasurementRecord":
                     _note(found, _attributes(element), element.text or "", heights, times)
                     element.clear()
-    except (ElementTree.ParseError, xml_text.BadXml, OSError, ValueError, KeyError) as fault:
+    except (ElementTree.ParseError, xml_text.BadXml, OSError, ArithmeticError, ValueError,
+            KeyError) as fault:  # fmt: skip
         faults.append(f"{path.name} cannot be read ({fault})")
     stack = max(heights.values(), key=len, default={})
     steps = np.diff([stack[z] for z in sorted(stack)]) / np.diff(sorted(stack))
@@ -112,13 +114,20 @@ def _note(
     row, column, field, z, t = (
         int(own[name]) for name in ("Row", "Column", "FieldIndex", "ZIndex", "TimePoint")
     )
-    x, y, height = (float(own[name]) for name in "XYZ")
+    x, y, height = (_finite(own[name]) for name in "XYZ")
     found.positions.setdefault((well_at(row, column), field), (0.0 - y, x))  # no -0.0
     place = f"{row} {column} {field} {own.get('Ch')}"
     heights.setdefault(f"{place} {t}", {})[z] = height
     at = datetime.fromisoformat(own["Time"]).timestamp() if own.get("Time") else None
     if at is not None:
         times.setdefault(f"{place} {z}", {})[t] = at
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"'{text}' as a position")
+    return value
 
 
 def _settings_in(folder: Path, name: str) -> Path | None:

@@ -11,9 +11,12 @@ of the only plane of a file. Grey images that were stored as colours have three 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
+from cellpipe.errors import BadImage
 from cellpipe.readers import ONLY
 
 COMPONENTS = {"red": -2, "green": -3, "blue": -4, "grey": -5}  # pages
@@ -38,6 +41,23 @@ def split(planes: pd.DataFrame, choice: str, containers: frozenset[str]) -> pd.D
         token = colour if alone else own["channel"] + f" {colour}"
         parts.append(own.assign(channel=token, page=COMPONENTS[colour]))
     return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+
+
+def in_colour(path: Path, page: int) -> bool:
+    """Whether the only plane of a file is a colour image, which is not read as a grey one."""
+    from cellpipe.readers.reading import read_plane
+
+    if page != ONLY:
+        return False
+    try:
+        read_plane(path, page)
+    except BadImage:
+        try:
+            read_plane(path, COMPONENTS["red"])
+        except BadImage:  # damaged, or of another kind
+            return False
+        return True
+    return False
 
 
 def is_colour(pixels: np.ndarray) -> bool:

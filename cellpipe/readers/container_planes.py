@@ -57,27 +57,29 @@ def list_planes(layout: str, folder: Path, files: Files | None = None) -> pd.Dat
     files = files or find_files(folder)
     found, broken = _read_all(layout, files)
     if not found:
-        raise broken[0] if broken else _no_file(layout, folder)
+        raise next(iter(broken.values()), None) or _no_file(layout, folder)
     named = [Named(path, view.name, view.well) for path, c in found.items() for view in c.views]
-    placed, notes, nameless = places(named)
+    placed, notes, nameless, lost = places(named, [*broken])
     for path in nameless:
         files.pass_over(path, NO_WELL)
+    files.wells.update(lost)  # a well without another file is a fault of the plate
     tables = list(_tables(found, placed))
-    files.notes += [*notes, *_gathered(found)]
+    files.notes += [*notes, *_of_several_depths(found, placed), *_gathered(found)]
     files.pass_over_others(set(found), OTHER_FORMAT)
     return pd.concat(tables, ignore_index=True)
 
 
-def _read_all(layout: str, files: Files) -> tuple[dict[str, Contents], list[CellpipeError]]:
+def _read_all(layout: str, files: Files) -> tuple[dict[str, Contents], dict[str, CellpipeError]]:
+    """What is in each file, and the faults of those that cannot be read."""
     found: dict[str, Contents] = {}
-    broken: list[CellpipeError] = []
+    broken: dict[str, CellpipeError] = {}
     for path in [name for name in files.candidates if MODULES.get(suffix(name)) == layout]:
         try:
             found[path] = contents_of(files.folder / path)
         except (BadConfig, Unreachable):
             raise
         except CellpipeError as fault:
-            broken.append(fault)
+            broken[path] = fault
             files.pass_over(path, f"{UNUSABLE}: {fault.seen}")
     return found, broken
 
@@ -88,6 +90,24 @@ def _no_file(layout: str, folder: Path) -> BadConfig:
         wanted=f"the folder that holds the .{layout} files of the plate",
         do=OTHER_LAYOUT,
     )
+
+
+def _of_several_depths(
+    found: Mapping[str, Contents], placed: Mapping[tuple[str, int], tuple[str, int]]
+) -> list[str]:
+    """A sentence on stacks among single planes: an overview next to stacks, or a focus series."""
+    views = {place: found[place[0]].views[place[1]] for place in placed}
+    stacks = {place for place, view in views.items() if view.n_z > 1}
+    if len(stacks) in (0, len(views)):
+        return []
+    fewer = stacks if 2 * len(stacks) <= len(views) else views.keys() - stacks
+    path, number = min(fewer)
+    example = f"'{views[path, number].name}' of {path}" if views[path, number].name else path
+    return [
+        f"{len(stacks)} of {len(views)} positions, scenes or series are stacks, the others single "
+        f"planes: fields with another number of planes than most are quarantined. List those that "
+        f"belong together in a manifest.csv, without such as {example}"
+    ]
 
 
 def _tables(

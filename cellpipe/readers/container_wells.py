@@ -36,17 +36,24 @@ class Named(NamedTuple):
     well: str
 
 
-def places(
-    named: Sequence[Named],
-) -> tuple[dict[tuple[str, int], tuple[str, int]], list[str], list[str]]:
+class Places(NamedTuple):
     """Well and field of each view.
 
-    Returns
-    -------
     placed : (path, number of the view in its file, from 0) → (well, field from 1)
     notes : what was assumed, in sentences
     nameless : files that are passed over, because others name wells and they do not
+    lost : file that cannot be read → its well, where it has one
     """
+
+    placed: dict[tuple[str, int], tuple[str, int]]
+    notes: list[str]
+    nameless: list[str]
+    lost: dict[str, str]
+
+
+def places(named: Sequence[Named], broken: Sequence[str] = ()) -> Places:
+    """Where views are. Files that cannot be read (`broken`) keep their place among the others."""
+    named = [*named, *(Named(path, "", "") for path in broken)]
     views: dict[str, list[Named]] = {}
     for one in named:
         views.setdefault(one.path, []).append(one)
@@ -61,10 +68,11 @@ def places(
     fields: dict[str, int] = {}
     for path, own in wells.items():
         for number, well in enumerate(own):
-            if well:
+            if well and path not in broken:
                 fields[well] = fields.get(well, 0) + 1
                 placed[path, number] = (well, fields[well])
-    return placed, notes, nameless
+    lost = {path: wells[path][0] for path in broken if wells[path][0]}
+    return Places(placed, notes, [path for path in nameless if path not in broken], lost)
 
 
 def _wells(views: dict[str, list[Named]]) -> tuple[dict[str, list[str]], dict[str, str]]:
@@ -119,10 +127,9 @@ def _by_order(views: dict[str, list[Named]]) -> tuple[dict[str, list[str]], list
     }
     first = [f"{wells[path][0]} is {path}" for path in paths[:SHOWN]]
     more = f" … {wells[paths[-1]][0]} is {paths[-1]}" if len(paths) > SHOWN else ""
-    fields = sum(map(len, views.values()))
     note = (
         f"no metadata and no names give wells: each file is taken as a well, in the order of their "
-        f"names ({', '.join(first)}{more}), and the {fields} positions, scenes or series as fields "
+        f"names ({', '.join(first)}{more}), and its positions, scenes or series as fields "
         "(other wells: list the planes in a manifest.csv)"
     )
     return wells, [note]

@@ -13,19 +13,19 @@ libraries, and no other digest of code contains them (see `cellpipe.run.code`).
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage, CellpipeError
+from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
 from cellpipe.files.reach import file_state, reached
 from cellpipe.readers import ONLY
-from cellpipe.readers.files import suffix
+from cellpipe.readers.files import IMAGE_SUFFIXES, suffix
 from cellpipe.readers.times import usual_step_s
 
 MODULES = {".nd2": "nd2", ".czi": "czi", ".lif": "lif"}
@@ -87,15 +87,21 @@ class Contents(Protocol):
         ...
 
 
-def modules_of(layout: str, own_layouts: Collection[str] = ()) -> list[str]:
+def modules_of(layout: str, own_layouts: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Modules that plates of a layout are read with, as `cellpipe.run.code.code_of` takes them.
 
-    A manifest, and a pattern of the config (`own_layouts`), may name files of any format.
+    A manifest may name files of any format, and so may a pattern of the config that names no
+    suffix of images; one that does is taken at its word.
     """
+    pattern = str(own_layouts.get(layout, {}).get("pattern", "")).casefold()
+    named = {suffix for suffix in IMAGE_SUFFIXES if suffix.removeprefix(".") in pattern}
     if layout in MODULES.values():
-        return [f"readers.{layout}"]
-    any_format = layout == "csv" or layout in own_layouts
-    return [f"readers.{name}" for name in MODULES.values()] if any_format else []
+        names = [layout]
+    elif layout == "csv" or (layout in own_layouts and not named):
+        names = [*MODULES.values()]
+    else:
+        names = [module for suffix, module in MODULES.items() if suffix in named]
+    return [f"readers.{name}" for name in names]
 
 
 def is_container(path: str | Path) -> bool:
@@ -114,7 +120,7 @@ def contents_of(path: Path) -> Contents:
     return _contents(path, *file_state(path))
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=8)  # the XML of a large .lif takes 100 MB
 def _contents(path: Path, size: int, modified_ns: int) -> Contents:
     name = MODULES[path.suffix.lower()]
     try:
@@ -125,6 +131,12 @@ def _contents(path: Path, size: int, modified_ns: int) -> Contents:
         refuse_absurd(counted, counted - sum(len(view.absent) for view in found.views))
     except CellpipeError:
         raise
+    except MemoryError as fault:  # of this machine, not of the file
+        raise Unreachable(
+            seen=f"not enough memory to list what is in {path}",
+            wanted="memory for the metadata of the file",
+            do="run fewer jobs at once, or give the rule more (--set-resources), then run again",
+        ) from fault
     except ImportError as fault:
         raise BadConfig(
             seen=f"{fault}, while reading {path}",

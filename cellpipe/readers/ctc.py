@@ -53,6 +53,20 @@ class Movie(NamedTuple):
             yield t, read_mask(path)
 
 
+def true_folder(truth: Path, name: str) -> Path:
+    """Folder of the truth of a movie "B03_1": B03_1_GT, which may be absent.
+
+    Of a data set as the challenge lays it out, whose images are field 1, 2 … of well A01 (layout
+    ctc), it is 01_GT, 02_GT …
+    """
+    well, _, field = name.rpartition("_")
+    own = truth / f"{name}_GT"
+    if well == "A01" and field.isdigit() and not own.exists():
+        of_set = truth / f"{int(field):02}_GT"
+        return of_set if of_set.is_dir() else own
+    return own
+
+
 def read_ctc(folder: str | Path) -> Movie:
     """Read a result or truth folder; the truth's folder may be given with or without TRA.
 

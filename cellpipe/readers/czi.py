@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,29 +53,57 @@ class Czi:
             raise ValueError(f"it is part {header.part} of a file in several parts")
         _refuse_others(blocks)
         self.notes: list[str] = []
-        scenes: dict[int, dict[Place, Tiles]] = defaultdict(lambda: defaultdict(list))
-        for block in blocks:
-            t, z, c = (block.at.get(axis, 0) for axis in "TZC")
-            scenes[block.at.get("S", 0)][t, z, c].append(block)
+        if header.pending:
+            self.notes.append(
+                "the program that wrote it did not close it (update pending): planes may lack"
+            )
         times = sorted({block.at.get("T", 0) for block in blocks})
-        about = described(read_xml(file, header), len(times))
+        about = Described()
+        if header.metadata:
+            about = described(read_xml(file, header), len(times))
+        else:
+            self.notes.append("it has no metadata: scale, times and names are unknown")
         stamps_s = time_stamps_s(file, header)
         taken_s = stamps_s if len(stamps_s) == len(times) else list(about.times_s)
         self._origins: list[tuple[int, int]] = []
         self._tiles: list[dict[Place, Tiles]] = []
         self._channels: list[list[tuple[int, int]]] = []
+        taken = dict(zip(times, taken_s, strict=False))
         self.views = tuple(
-            self._view(index, scenes[index], about, taken_s) for index in sorted(scenes)
+            self._view(scene, tile, tiles, about, taken)
+            for scene, of_scene in sorted(_by_axis(blocks, "S").items())
+            for tile, tiles in self._fields(about.scenes.get(scene, Scene()), scene, of_scene)
         )
 
+    def _fields(
+        self, scene: Scene, index: int, blocks: list[SubBlock]
+    ) -> Iterator[tuple[int | None, list[SubBlock]]]:
+        """A scene as one field; as a field for each tile, where it is too large for a plane."""
+        _, _, (height, width) = _box(blocks)
+        tiles = _by_axis(blocks, "M")
+        if height * width <= MAX_PLANE_PX or len(tiles) < 2:
+            yield None, blocks
+            return
+        self.notes.append(
+            f"{scene.name or f'scene {index}'} is {height:,} × {width:,} pixels, more than a plane"
+            f" may have: its {len(tiles)} tiles are fields, and objects where they overlap are in"
+            " each of them"
+        )
+        yield from sorted(tiles.items())
+
     def _view(
-        self, index: int, planes: dict[Place, Tiles], about: Described, taken_s: list[float]
+        self,
+        index: int,
+        tile: int | None,
+        blocks: list[SubBlock],
+        about: Described,
+        taken_s: dict[int, float],
     ) -> View:
-        tiles = [tile for own in planes.values() for tile in own]
-        top, left = (min(tile.at[axis] for tile in tiles) for axis in "YX")
-        bottom = max(tile.at["Y"] + tile.size[0] for tile in tiles)
-        right = max(tile.at["X"] + tile.size[1] for tile in tiles)
-        shape = (bottom - top, right - left)
+        top, left, shape = _box(blocks)
+        planes: dict[Place, Tiles] = defaultdict(list)
+        for block in blocks:
+            t, z, c = (block.at.get(axis, 0) for axis in "TZC")
+            planes[t, z, c].append(block)
         scene = about.scenes.get(index, Scene())
         self._note_mosaic(scene.name or f"scene {index}", planes, shape)
         axes = [sorted({place[axis] for place in planes}) for axis in range(3)]
@@ -95,7 +124,7 @@ class Czi:
         name = Path(self._file.name).name
         y, x, z_um = about.size_um
         return View(
-            name=scene.name,
+            name=scene.name + (f"/tile {tile + 1}" if tile is not None else ""),
             shape=shape,
             channels=tokens,
             dtypes=dtypes,
@@ -107,9 +136,9 @@ class Czi:
             z_step_um=z_um if n_z > 1 else None,
             scale_source=f"Scaling Distance of {name}",
             scale_doubt=about.scale_doubt,
-            times_s=dict(enumerate(taken_s[first[0] : first[0] + n_t])),
+            times_s={t - first[0]: taken_s[t] for t in times if t in taken_s},
             time_source=f"time stamps of {name}",
-            stage_um=scene.stage_um or self._stage_of(tiles[0]),
+            stage_um=(scene.stage_um if tile is None else None) or self._stage_of(blocks[0]),
             objective=about.objective,
         )
 
@@ -168,6 +197,22 @@ class Czi:
                 pixels = _part(decoded(block_data(file, tile)[1], tile), sample)
                 plane[y : y + tile.size[0], x : x + tile.size[1]] = pixels
         return plane
+
+
+def _by_axis(blocks: Iterable[SubBlock], axis: str) -> dict[int, list[SubBlock]]:
+    """Sub-blocks by their index in a dimension, 0 where they have none."""
+    found: dict[int, list[SubBlock]] = defaultdict(list)
+    for block in blocks:
+        found[block.at.get(axis, 0)].append(block)
+    return found
+
+
+def _box(blocks: Sequence[SubBlock]) -> tuple[int, int, tuple[int, int]]:
+    """First row and column of the image that tiles cover, and its rows and columns."""
+    top, left = (min(block.at[axis] for block in blocks) for axis in "YX")
+    bottom = max(block.at["Y"] + block.size[0] for block in blocks)
+    right = max(block.at["X"] + block.size[1] for block in blocks)
+    return top, left, (bottom - top, right - left)
 
 
 def _part(pixels: np.ndarray, sample: int) -> np.ndarray:

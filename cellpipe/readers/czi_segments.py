@@ -25,6 +25,7 @@ from cellpipe.readers.bounded import BoundedFile
 _HEAD = 32  # of a segment: 16 characters, allocated and used size
 _ENTRY = 32  # of a directory entry, before its dimensions
 _DIMENSION = 20
+MAX_ENTRIES = 1_000_000  # of a directory, with all tiles and the pyramid
 _FIXED = 256  # bytes before the metadata of a sub-block, at least
 PIXELS = {  # pixel type → dtype and numbers per pixel; colours are stored blue, green, red
     0: ("u1", 1), 1: ("u2", 1), 2: ("f4", 1), 3: ("u1", 3), 4: ("u2", 3), 8: ("f4", 3),
@@ -55,22 +56,24 @@ class SubBlock(NamedTuple):
 
 
 class Header(NamedTuple):
+    """Offsets of the other segments, 0 for none; the number of this file of several; whether the
+    program that wrote it did not close it."""
+
     directory: int
     metadata: int
     attachments: int
     part: int
+    pending: bool
 
 
 def read_header(file: BoundedFile) -> Header:
-    """Offsets of the other segments. Raises ValueError for a file that is none."""
+    """The first segment. Raises ValueError for a file that is none."""
     if file.exactly(0, 16, "its first bytes").rstrip(b"\0") != b"ZISRAWFILE":
         raise ValueError("it does not begin as a .czi file does")
     part, directory, metadata, pending, attachments = struct.unpack(
         "<iqqiq", file.exactly(_HEAD + 48, 32, "its header")
     )
-    if pending:
-        raise ValueError("it was not closed by the program that wrote it (update pending)")
-    return Header(directory, metadata, attachments, part)
+    return Header(directory, metadata, attachments, part, bool(pending))
 
 
 def _segment(file: BoundedFile, offset: int, name: bytes) -> int:
@@ -86,7 +89,7 @@ def sub_blocks(file: BoundedFile, header: Header) -> list[SubBlock]:
     start = _segment(file, header.directory, b"ZISRAWDIRECTORY")
     (count,) = struct.unpack("<i", file.exactly(start, 4, "its directory"))
     left = file.size - start - 128
-    if not 0 <= count <= left // _ENTRY:
+    if not 0 <= count <= min(MAX_ENTRIES, left // _ENTRY):
         raise ValueError(f"its directory counts {count:,} entries, in {left:,} bytes")
     file.seek(start + 128)
     content = file.read(min(left, count * (_ENTRY + 16 * _DIMENSION)))

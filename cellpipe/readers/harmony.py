@@ -9,6 +9,7 @@ next to the images, Index.idx.xml or Index.xml, per image or, in newer versions,
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -135,9 +136,10 @@ def _signed(element: xml_text.Element | None, unit: Callable[[str], float | None
         return None
     factor = unit(element.get("Unit", ""))
     try:
-        return float(element.text or "") * factor if factor else None
+        value = float(element.text or "")
     except ValueError:
         return None
+    return value * factor if factor and math.isfinite(value) else None
 
 
 def _step(series: Mapping[str, Mapping[int, float]]) -> float | None:

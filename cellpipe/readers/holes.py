@@ -154,6 +154,20 @@ def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:
     return sorted(channel for channel, n in n_z.items() if depths and n == 1)
 
 
+def refuse_absent_plane(n_z: Mapping[str, int], options: Mapping[str, Any]) -> None:
+    """Raise BadConfig where `project.plane` is more than a stack has; `n_z` by channel."""
+    if options["method"] != "plane":
+        return
+    for channel, depth in sorted(n_z.items()):
+        if 1 < depth < options["plane"]:
+            raise BadConfig(
+                seen=f"'project.plane: {options['plane']}', and stacks of {depth} planes of "
+                f"channel '{channel}'",
+                wanted=f"a number from 1 to {depth}",
+                do="correct 'project.plane'",
+            )
+
+
 def stack_sizes(planes: pd.DataFrame) -> dict[str, int]:
     """Planes in z that each channel has in most frames of a plate: one missing is then noticed.
 

@@ -35,6 +35,7 @@ from cellpipe.readers.lif_metadata import (
 
 _MERGED = re.compile(r"(?i)[ _]?(?:merged|merging)(?:[ _]?\d+)?$")
 _MAGIC, _MARK = b"\x70\0\0\0", 0x2A
+_LARGEST_XML = 2**29
 _MAX_DEPTH = 50  # of folders in folders
 _COLOURS = ("red", "green", "blue")
 Element = xml_text.Element
@@ -198,7 +199,10 @@ def _refuse_others(file: BoundedFile, path: Path) -> None:
     head = file.exactly(0, 13, "its first bytes")
     if head[:4] != _MAGIC or head[8] != _MARK:
         raise ValueError("it does not begin as a .lif file does")
-    text = file.exactly(13, 2 * int.from_bytes(head[9:13], "little"), "its XML")
+    length = 2 * int.from_bytes(head[9:13], "little")
+    if length > _LARGEST_XML:
+        raise ValueError(f"XML of {length:,} bytes")
+    text = file.exactly(13, length, "its XML")
     xml_text.refuse_entities(text)
     if b"LMSDataContainerHeader" not in text[:200].replace(b"\0", b""):
         raise BadImage(

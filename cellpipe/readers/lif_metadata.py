@@ -42,7 +42,10 @@ def steps_of(image: Any) -> tuple[dict[str, float | None], float | None]:
 
 def times_s(image: Any, n_t: int, step_s: float | None) -> dict[int, float]:
     """Time of each frame (s) since the first, by its time stamps or else by the dimension."""
-    stamps = image.timestamps
+    try:
+        stamps = image.timestamps
+    except (ValueError, KeyError, OverflowError):  # pixels are whole without them
+        stamps = None
     if n_t > 1 and stamps is not None and len(stamps) >= n_t and len(stamps) % n_t == 0:
         own = stamps[:: len(stamps) // n_t]
         since_s = (own - own[0]) / np.timedelta64(1, "s")
@@ -96,7 +99,10 @@ def stage(setting: dict[str, str]) -> tuple[float, float, None] | None:
 
 def tiles_of(image: Any) -> list[tuple[float, float, None]]:
     """Position of the stage (µm) for each tile of a scan."""
-    if image.tilescan is None:
+    try:
+        if image.tilescan is None:
+            return []
+    except (ValueError, KeyError, OverflowError):
         return []
     places = zip(image.tilescan["pos_x"], image.tilescan["pos_y"], strict=True)
     return [(float(x) * _METRE_UM, float(y) * _METRE_UM, None) for x, y in places]

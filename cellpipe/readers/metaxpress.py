@@ -1,4 +1,4 @@
-"""The plate file of MetaXpress (.HTD): names of channels, and what was to be taken.
+"""MetaXpress: names of channels and the plan in its plate file (.HTD), and the step in z.
 
     "TimePoints", 6
     "XWells", 12   "WellsSelection2", FALSE, TRUE, TRUE …     wells of row 2
@@ -6,26 +6,65 @@
     "NWavelengths", 4   "WaveName1", "DAPI"                   channel w1
 
 It lies next to the images, or above their folders TimePoint_n and ZStep_n. It holds no sizes: those
-are in the tags of the images (`tags.py`).
+are in the tags of the images (`tags.py`). The step in z is the difference of `z-position` in the
+tags of one field in consecutive folders ZStep_n.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
+from cellpipe.readers import ONLY
+from cellpipe.readers.acquisition import read_acquisition
+from cellpipe.readers.files import is_thumbnail, suffix
 from cellpipe.readers.vendor import VendorMetadata
 
+_STEP = re.compile(r"(?i)ZStep_(\d+)")
+_IDENTITY = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+MOST_STEPS = 6  # of a stack, whose heights are read
 _BELOW_PLATE = re.compile(r"(?i)(?:TimePoint|ZStep)_\d+")
 LARGEST_BYTES = 2**20
 Lines = dict[str, list[str]]
 
 
 def recorded(path: Path) -> VendorMetadata | None:
-    """What the plate file of an image holds; None where there is none."""
-    return _plate_file(str(path.parent))
+    """What the plate file of an image holds, and its step in z; None where there is neither."""
+    about = _plate_file(str(path.parent))
+    step_um = _z_step_um(str(path.parent.parent)) if _STEP.fullmatch(path.parent.name) else None
+    if step_um is None:
+        return about
+    source = "MetaSeries z-position in folders ZStep"
+    return replace(about or VendorMetadata(source), z_um=step_um, z_source=source)
+
+
+@lru_cache(maxsize=256)
+def _z_step_um(folder: str) -> float | None:
+    """Step of the stacks in a folder's ZStep_1, ZStep_2 … (µm), by the first image of the first."""
+    found = {p: _STEP.fullmatch(p.name) for p in Path(folder).iterdir()}
+    numbered = {int(match[1]): path for path, match in found.items() if match}
+    steps = [numbered[n] for n in sorted(numbered) if n > 0][:MOST_STEPS]  # 0 holds a projection
+    if len(steps) < 2:
+        return None
+    names = [path.name for path in sorted(steps[0].iterdir()) if not is_thumbnail(path.name)]
+    names = [_IDENTITY.sub("", name) for name in names if suffix(name) in (".tif", ".tiff")]
+    first = names[0] if names else ""
+    heights: dict[int, float] = {}
+    for step in steps:
+        same = (p for p in sorted(step.iterdir()) if _IDENTITY.sub("", p.name) == first)
+        path = next(same, None)
+        z_um = read_acquisition(path, ONLY).z_um if path else None
+        if z_um is not None:
+            heights[int(step.name.rpartition("_")[2])] = z_um
+    at = sorted(heights)
+    gaps = np.diff([heights[n] for n in at]) / np.diff(at)
+    step_um = abs(float(np.median(gaps))) if len(gaps) else 0.0
+    return step_um or None
 
 
 @lru_cache(maxsize=256)

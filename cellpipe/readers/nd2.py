@@ -27,10 +27,12 @@ _AXES = {"TimeLoop": "T", "NETimeLoop": "T", "XYPosLoop": "P", "ZStackLoop": "Z"
 _MAGIC = 0x0ABECEDA
 _JPEG_2000 = b"\0\0\0\x0c"
 _FRAME = b"ImageDataSeq|"
+_COLOURS = ("red", "green", "blue")
 _STAMP = 8  # bytes of a frame before its pixels
 _FRAMES = Kept()  # each holds all channels, which are asked for one by one
 _COMPRESSED = 76  # first byte of metadata that are deflated
 _LARGEST_METADATA = 2**29
+_LARGEST_MAP = 2**26  # bytes: 1.5 million frames
 
 
 class Nd2:
@@ -55,7 +57,7 @@ class Nd2:
         self.notes: list[str] = []
         self._counts = self._loops(reader)
         channels = metadata.channels or []
-        tokens = _tokens(channels, attributes.channelCount or 1, self._samples)
+        tokens, self._parts = _tokens(channels, attributes.channelCount or 1, self._samples)
         self.views = self._views(reader, channels, tokens)
         self._key = object()  # of this reading of the file
 
@@ -134,7 +136,7 @@ class Nd2:
         """(Y, X) one plane. Raises ValueError, or zlib.error, where the file is damaged."""
         number = self._frame_of(view, t, z)
         frame = _FRAMES.get((self._key, number), lambda: self._read_frame(number))
-        return frame[..., channel].copy()
+        return frame[..., self._parts[channel]].copy()
 
     def _read_frame(self, number: int) -> np.ndarray:
         """(Y, X, component) all channels of a frame."""
@@ -176,9 +178,18 @@ def contents(path: Path) -> Nd2:
                 wanted="an .nd2 file of version 2 or later",
                 do="save it again with NIS-Elements, or convert it with bioformats2raw",
             )
+        _refuse_endless_map(file)
         with nd2.ND2File(file) as reader:
             _refuse_bombs(reader)
             return Nd2(file, reader)
+
+
+def _refuse_endless_map(file: BoundedFile) -> None:
+    """Raise ValueError for a map of chunks that no acquisition has."""
+    place = int.from_bytes(file.exactly(file.size - 8, 8, "the place of its map"), "little")
+    length = int.from_bytes(file.exactly(place, 16, "its map")[8:], "little")
+    if min(length, file.size - place) > _LARGEST_MAP:
+        raise ValueError(f"a map of chunks of {length:,} bytes")
 
 
 def _refuse_bombs(reader: Any) -> None:
@@ -196,15 +207,23 @@ def _refuse_bombs(reader: Any) -> None:
                 raise ValueError(f"metadata that unpack to more than {_LARGEST_METADATA:,} bytes")
 
 
-def _tokens(channels: Sequence[Any], n_channels: int, n_components: int) -> tuple[str, ...]:
-    """A token for each channel. Raises ValueError for a colour camera, whose pixels are three."""
-    if n_components != n_channels:
-        raise ValueError(
-            f"a colour image ({n_components} numbers per pixel in {n_channels} channel(s)): save "
-            "its colours as channels in NIS-Elements"
-        )
+def _tokens(
+    channels: Sequence[Any], n_channels: int, n_components: int
+) -> tuple[tuple[str, ...], list[int]]:
+    """A token for each channel, three for one of a colour camera, and its place in a pixel.
+
+    Colours are stored blue, green, red: github.com/ome/bioformats, pull request 4321.
+    """
     names = [channel.channel.name or "" for channel in channels[:n_channels]]
-    return containers.distinct(names + [""] * (n_channels - len(names)))
+    names += [""] * (n_channels - len(names))
+    each, odd = divmod(n_components, n_channels)
+    if odd or each not in (1, 3):
+        raise ValueError(f"pixels of {n_components} numbers in {n_channels} channel(s)")
+    if each == 1:
+        return containers.distinct(names), [*range(n_channels)]
+    tokens = [f"{n or k + 1} {colour}" for k, n in enumerate(names) for colour in _COLOURS]
+    places = [3 * k + 2 - part for k in range(n_channels) for part in range(3)]
+    return containers.distinct(tokens), places
 
 
 def _sizes(volume: Any, loops: Sequence[Any]) -> tuple[tuple[float, float] | None, float | None]:

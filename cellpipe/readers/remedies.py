@@ -65,7 +65,7 @@ def remedy(reason: str) -> str:
     if "acquisition" in reason:
         return "set 'ingest.acquisition' in the config, if this acquisition is wanted"
     if reason.startswith((UNREADABLE, UNUSABLE)):
-        return "copy the files again from the microscope, or correct their OME-XML"
+        return "copy the files again from the microscope, or correct their metadata"
     if reason == LINK_NOWHERE:
         return "mend the link, or the disk or share that it leads to"
     if "link" in reason:

@@ -77,6 +77,8 @@ class VendorMetadata:
         """The header of an image file with what is recorded here, which takes precedence."""
         if self.step_s:
             header = replace(header, time_step_s=self.step_s, time_source=self.time_source)
+        if self.z_um:
+            header = replace(header, z_step_um=self.z_um, z_source=self.z_source)
         size = self.size_of(file)
         if size is None:
             if not self.size_source:  # metadata of a kind that holds no sizes
@@ -87,8 +89,6 @@ class VendorMetadata:
             header,
             pixel_size_um=size[1],
             pixel_size_y_um=size[0],
-            z_step_um=self.z_um or header.z_step_um,
-            z_source=self.z_source if self.z_um else header.z_source,
             scale_source=self.size_source,
         )
 

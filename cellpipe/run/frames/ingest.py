@@ -1,20 +1,36 @@
 """Put the planes of one frame together, and compute their quality.
 
-Arrays in, arrays out: reading files is the script's, storing is `plate`'s.
+Reading files is the script's, storing is `plate`'s.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from cellpipe.errors import BadImage
 from cellpipe.image.levels import level_figures
-from cellpipe.image.projection import project
+from cellpipe.image.projection import chosen_plane, chosen_planes, flattened, project
 from cellpipe.image.saturation import top_of
+from cellpipe.plate.plate import Plate
 from cellpipe.quality.blank import blank_share
+
+NOTHING_CHOSEN: Mapping[str, tuple[int, int]] = {}
+
+
+class Frame(NamedTuple):
+    """One frame of a field.
+
+    pixels : (C, Z, Y, X)
+    chosen : channel → z, from 0, of the plane that was taken of its stack, and planes of the
+        stack; where one was taken
+    """
+
+    pixels: np.ndarray
+    chosen: Mapping[str, tuple[int, int]]
 
 
 def assemble(
@@ -24,7 +40,7 @@ def assemble(
     dtype: str,
     n_z: Mapping[str, int],
     projection: str | None,
-) -> np.ndarray:
+) -> Frame:
     """Stack planes of one shape into a frame.
 
     Parameters
@@ -37,8 +53,7 @@ def assemble(
 
     Returns
     -------
-    array, shape (C, Z, Y, X); Z is 1 after a projection. A channel of one plane among stacks is
-    repeated in every z.
+    Frame; Z is 1 after a projection. A channel of one plane among stacks is repeated in every z.
 
     Raises
     ------
@@ -52,16 +67,27 @@ def assemble(
             do="copy the missing files from the microscope, then run again",
         )
     depth = 1 if projection else max(n_z.values(), default=1)
-    stacks = []
+    stacks, chosen = [], {}
     for channel in channels:
         stack = [plane for (name, _), plane in sorted(planes.items()) if name == channel]
         _refuse_holes(channel, len(stack), n_z.get(channel, 1))
         whole = np.stack(stack)
         if projection:
-            whole = project(whole, projection)[None]
+            z = chosen_plane(whole, projection)
+            if len(whole) > 1 and z is not None:
+                chosen[channel] = z, len(whole)
+            whole = project(whole, projection)[None] if z is None else whole[z : z + 1]
         # one plane among stacks: the same in every z, so that its projection is itself
         stacks.append(np.repeat(whole, depth, axis=0) if len(whole) == 1 < depth else whole)
-    return np.stack(stacks).astype(dtype, copy=False)
+    return Frame(np.stack(stacks).astype(dtype, copy=False), chosen)
+
+
+def in_place(plate: Plate, well: str, field: int, t: int) -> Frame:
+    """A projected frame of a plate that is OME-Zarr already."""
+    frame = plate.frame(well, field, t)
+    chosen = chosen_planes(frame, plate.projection)
+    pixels = flattened(frame, plate.projection, chosen).whole()[:, None]
+    return Frame(pixels, {plate.channels[c]: (z, frame.size("z")) for c, z in chosen.items()})
 
 
 def _refuse_holes(channel: str, found: int, wanted: int) -> None:
@@ -86,7 +112,11 @@ def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str)
     )
 
 
-def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float | str]:
+def frame_figures(
+    frame: np.ndarray,
+    channels: Sequence[str],
+    chosen: Mapping[str, tuple[int, int]] = NOTHING_CHOSEN,
+) -> dict[str, float | str]:
     """Mean, level, saturation and blank parts of each channel of a frame (C, Z, Y, X).
 
     <channel>_saturated is the share of saturated pixels, as far as this frame shows;
@@ -95,8 +125,11 @@ def frame_figures(frame: np.ndarray, channels: Sequence[str]) -> dict[str, float
     <channel>_background, _noise, _step and _digest are those of `cellpipe.image.levels`.
     <channel>_blank is the share of pixels in bands or tiles of one value, of the plane in z that
     has most; by <channel>_equal `cellpipe.quality.blank.name_blank` finds where that is usual.
+    <channel>_z is the number, from 1, of the plane that was taken of a stack of <channel>_n_z.
     """
     figures: dict[str, float | str] = {}
+    for channel, (z, n_z) in chosen.items():
+        figures |= {f"{channel}_z": z + 1, f"{channel}_n_z": n_z}
     for channel, stack in zip(channels, frame, strict=True):
         figures[f"{channel}_mean"] = float(stack.mean())
         top = top_of(stack)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cellpipe.image.axes import Image
-from cellpipe.image.projection import flattened
+from cellpipe.image.projection import chosen_planes, flattened
 from cellpipe.plate.plate import Plate
 
 
@@ -16,7 +16,12 @@ def project_frame(
     level: int = 0,
 ) -> Image:
     """A frame of a plate as an image (C, Y, X), not read yet; see `Plate.frame`."""
-    return flattened(plate.frame(well, field, t, channels, level), plate.projection)
+    chosen = {}
+    stack = plate.fields[well, field].size("z") > 1
+    if level and stack and plate.projection not in ("max", "mean"):
+        # the same planes as at full resolution, which may be absent where it is not needed
+        chosen = chosen_planes(plate.frame(well, field, t, channels), plate.projection)
+    return flattened(plate.frame(well, field, t, channels, level), plate.projection, chosen)
 
 
 def projection_params(plate: Plate) -> dict[str, str]:
