@@ -8,7 +8,7 @@ of its own: ``python -m venv basic; basic/bin/pip install torch basicpy==2.0.0 t
 ``basic/bin/python``. Both are given the same images in memory, and are timed without reading them.
 
 Tables: error against planted light; CV of the mean image of wells that the profile was not made
-from; seconds of CPU on one thread.
+from; seconds of CPU on one thread, the least of three.
 """
 
 from __future__ import annotations
@@ -126,13 +126,16 @@ def by_cellpipe(images: np.ndarray) -> Found:
     from cellpipe.correct.surface import light_of, surface
     from cellpipe.image.axes import Image
 
-    started = time.process_time()
-    coarse = np.stack([small(Image(image[None], "cyx"))[0] for image in images])
-    found = find_light(coarse, [str(i) for i in range(len(images))])
-    light, dark = light_of(found.coefficients, images.shape[1:]), found.dark_level
-    if found.dark_field is not None:
-        dark = surface(found.dark_field, images.shape[1:])
-    return light, dark, time.process_time() - started
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        coarse = np.stack([small(Image(image[None], "cyx"))[0] for image in images])
+        found = find_light(coarse, [str(i) for i in range(len(images))])
+        light, dark = light_of(found.coefficients, images.shape[1:]), found.dark_level
+        if found.dark_field is not None:
+            dark = surface(found.dark_field, images.shape[1:])
+        times.append(time.process_time() - started)
+    return light, dark, min(times)
 
 
 BASIC = """
@@ -141,12 +144,15 @@ import numpy as np, torch
 torch.set_num_threads(1)
 from basicpy import BaSiC
 images = np.load(sys.argv[1] + "/images.npy")
-basic = BaSiC(**json.loads(sys.argv[2]))
-started = time.process_time()
-if sys.argv[3] == "autotune":
-    basic.autotune(images)
-basic.fit(images)
-spent = time.process_time() - started
+times = []
+for _ in range(1 if sys.argv[3] == "autotune" else 3):
+    basic = BaSiC(**json.loads(sys.argv[2]))
+    started = time.process_time()
+    if sys.argv[3] == "autotune":
+        basic.autotune(images)
+    basic.fit(images)
+    times.append(time.process_time() - started)
+spent = min(times)
 np.save(sys.argv[1] + "/flat.npy", np.asarray(basic.flatfield))
 np.save(sys.argv[1] + "/dark.npy", np.asarray(basic.darkfield))
 print(json.dumps(spent))
