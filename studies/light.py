@@ -8,7 +8,7 @@ of its own: ``python -m venv basic; basic/bin/pip install torch basicpy==2.0.0 t
 ``basic/bin/python``. Both are given the same images in memory, and are timed without reading them.
 
 Tables: error against planted light; CV of the mean image of wells that the profile was not made
-from; seconds of CPU on one thread.
+from; seconds of CPU on one thread, the least of three.
 """
 
 from __future__ import annotations
@@ -123,14 +123,19 @@ Found = tuple[np.ndarray, np.ndarray | float, float]
 def by_cellpipe(images: np.ndarray) -> Found:
     from cellpipe.correct.profile import find_light
     from cellpipe.correct.sample import small
-    from cellpipe.correct.surface import light_of
+    from cellpipe.correct.surface import light_of, surface
     from cellpipe.image.axes import Image
 
-    started = time.process_time()
-    coarse = np.stack([small(Image(image[None], "cyx"))[0] for image in images])
-    found = find_light(coarse, [str(i) for i in range(len(images))])
-    light = light_of(found.coefficients, images.shape[1:])
-    return light, found.dark_level, time.process_time() - started
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        coarse = np.stack([small(Image(image[None], "cyx"))[0] for image in images])
+        found = find_light(coarse, [str(i) for i in range(len(images))])
+        light, dark = light_of(found.coefficients, images.shape[1:]), found.dark_level
+        if found.dark_field is not None:
+            dark = surface(found.dark_field, images.shape[1:])
+        times.append(time.process_time() - started)
+    return light, dark, min(times)
 
 
 BASIC = """
@@ -139,12 +144,15 @@ import numpy as np, torch
 torch.set_num_threads(1)
 from basicpy import BaSiC
 images = np.load(sys.argv[1] + "/images.npy")
-basic = BaSiC(**json.loads(sys.argv[2]))
-started = time.process_time()
-if sys.argv[3] == "autotune":
-    basic.autotune(images)
-basic.fit(images)
-spent = time.process_time() - started
+times = []
+for _ in range(1 if sys.argv[3] == "autotune" else 3):
+    basic = BaSiC(**json.loads(sys.argv[2]))
+    started = time.process_time()
+    if sys.argv[3] == "autotune":
+        basic.autotune(images)
+    basic.fit(images)
+    times.append(time.process_time() - started)
+spent = min(times)
 np.save(sys.argv[1] + "/flat.npy", np.asarray(basic.flatfield))
 np.save(sys.argv[1] + "/dark.npy", np.asarray(basic.darkfield))
 print(json.dumps(spent))
@@ -195,7 +203,8 @@ def held_out(images: np.ndarray, wells: list[str], find: Callable) -> tuple[floa
     rows = []
     for from_these, to_those in ((first, ~first), (~first, first)):
         light, dark, spent = find(images[from_these])
-        rows.append((cv(images[to_those]), cv((images[to_those] - dark) / light + dark), spent))
+        even = (images[to_those] - dark) / light + np.median(dark)
+        rows.append((cv(images[to_those]), cv(even), spent))
     before, after, spent = np.mean(rows, axis=0)
     return float(before), float(after), float(spent)
 
@@ -213,6 +222,36 @@ def floor(images: np.ndarray, wells: list[str], find: Callable) -> float:
         smooth = ndimage.gaussian_filter(mean, SMOOTH * min(mean.shape), mode="reflect")
         halves.append(smooth / smooth.mean())
     return float((halves[0] - halves[1]).std() / np.sqrt(2))
+
+
+def nuclei_of_people(find: Callable) -> tuple[float, float]:
+    """Whether BBBC039 is even: brightest to darkest quarter of the field, by the nuclei that people
+    outlined, before and after correction by the light that the other half of the wells showed."""
+    import imageio.v3 as iio
+    import pandas as pd
+
+    from cellpipe.quality.light import brightest_to_darkest
+
+    images, wells = real_images(*REAL["bbbc039"])
+    paths = sorted((DATA / "nuclei-bbbc039/images").glob("*.tif"))
+    first = np.isin(wells, sorted(set(wells))[::2])
+    lights = [find(images[half])[:2] for half in (~first, first)]
+    rows = []
+    for image, path, well, k in zip(images, paths, wells, first.astype(int), strict=True):
+        labels = iio.imread(DATA / "nuclei-bbbc039/labels" / f"{path.stem}.png").astype(int)
+        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        whole = np.setdiff1d(np.unique(labels), edge)  # what is cut at the border is dimmer
+        light, dark = lights[1 - k]
+        even = (image - dark) / light + np.median(dark)
+        for name, pixels in (("raw", image), ("even", even)):
+            ground = np.median(pixels[labels == 0])
+            values = ndimage.mean(pixels, labels, whole) - ground
+            places = ndimage.center_of_mass(labels > 0, labels, whole)
+            for value, (y, x) in zip(values, places, strict=True):
+                rows.append((name, well, path.stem, 0, y, x, value))
+    table = pd.DataFrame(rows, columns=["of", "well", "field", "t", "y_um", "x_um", "dna_mean"])
+    found = [brightest_to_darkest(own, "dna") for _, own in table.groupby("of", sort=False)]
+    return found[0][0], found[1][0]
 
 
 def main() -> None:
@@ -249,6 +288,8 @@ def main() -> None:
                 f"  {name:18} {len(images):3} images {who:18} {before:.3f} → {after:.3f}"
                 f"   by contents alone {least:.3f} {spent:7.2f} s"
             )
+    before, after = nuclei_of_people(by_cellpipe)
+    print(f"bbbc039, nuclei of people: brightest to darkest quarter {before:.2f} → {after:.2f}")
 
 
 if __name__ == "__main__":

@@ -106,6 +106,7 @@ def written(document: str) -> list[str]:
         "cellpipe verify",
         "cellpipe plan",
         "cellpipe inspect",
+        "cellpipe inspect --write",
         "cellpipe check FILE",
     )  # without what they work on
     return [line for line in found if line not in named]

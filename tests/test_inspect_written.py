@@ -14,6 +14,7 @@ from running import ROOT
 
 from cellpipe.cli import main
 from cellpipe.config.checked import check_file
+from cellpipe.config.plate_map import read_plate_map
 from cellpipe.inspect.channels import Channel, colours, keys, nuclei
 
 
@@ -107,6 +108,16 @@ def test_the_config_has_no_fault(here: Path, microscope) -> None:
     assert "1 plate(s): My_plate" in check_file(Path("my/config.yaml"))
 
 
+def test_a_plate_map_is_there_to_be_filled_in(here: Path) -> None:
+    _, rows = written(harmony(here / "P"))
+    assert rows[1][3] == "my/P-plate_map.tsv"
+    lines = Path("my/P-plate_map.tsv").read_text().splitlines()
+    assert lines[0].split("\t") == ["well", "condition", "dose", "control"]
+    assert [line.split("\t")[0] for line in lines[1:]] == ["B02", "B03", "C02", "C03"]
+    filled = read_plate_map("my/P-plate_map.tsv", ["B02", "B03", "C02", "C03"])
+    assert filled["well"].tolist() == ["B02", "B03", "C02", "C03"]
+
+
 def test_pictures_are_written_next_to_the_config(here: Path) -> None:
     written(harmony(here / "P"))
     for name in ("wells", "channels"):
@@ -119,9 +130,7 @@ def test_what_must_be_chosen_is_named(here: Path, capsys: pytest.CaptureFixture)
     config, _ = written(folder)
     assert config["segment"]["nuclei"]["channel"] is None
     assert "'segment.nuclei.channel' in my/config.yaml must be set" in capsys.readouterr().out
-    Path("my/config.yaml").unlink()
-    Path("my/plates.tsv").unlink()
-    config, _ = written(folder, "--nuclei", "2")
+    config, _ = written(folder, "--nuclei", "2")  # what no person has changed is written again
     assert config["segment"]["nuclei"]["channel"] == "channel_2"
     check_file(Path("my/config.yaml"))
 
@@ -136,13 +145,18 @@ def test_a_channel_that_is_not_there_is_answered_with_the_nearest(
     assert not Path("my/config.yaml").exists()
 
 
-def test_nothing_is_overwritten(here: Path, capsys: pytest.CaptureFixture) -> None:
+def test_nothing_that_was_changed_is_overwritten(here: Path, capsys: pytest.CaptureFixture) -> None:
     folder = harmony(here / "P")
     written(folder)
-    before = Path("my/config.yaml").read_bytes()
-    assert main(["inspect", str(folder), "--write", "my"]) == 2
-    assert "my/config.yaml, which is there already" in capsys.readouterr().err
-    assert Path("my/config.yaml").read_bytes() == before
+    for name in ("config.yaml", "plates.tsv", "P-plate_map.tsv"):
+        path = Path("my", name)
+        before = path.read_bytes()
+        path.write_bytes(before + b"# mine\n")
+        assert main(["inspect", str(folder), "--write", "my"]) == 2
+        assert f"my/{name}, which is there already, and different" in capsys.readouterr().err
+        assert path.read_bytes() == before + b"# mine\n"
+        path.write_bytes(before)
+    written(folder)  # the same again
 
 
 def test_several_plates_share_one_sheet(here: Path, capsys: pytest.CaptureFixture) -> None:

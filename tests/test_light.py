@@ -119,6 +119,20 @@ def test_more_cells_in_the_middle_are_no_light() -> None:
     assert light.ratio < 1.1
 
 
+def test_stray_light_is_a_dark_field_and_not_the_light_of_objects() -> None:
+    """A reflection in a corner is added to every image; objects there are no brighter for it."""
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    stray = 60 * np.exp(-((y - 110) ** 2 + (x - 140) ** 2) / 70**2)
+    light = judge(fields(vignette(ratio=2.0), background=40.0) + stray.astype(np.float32))
+    assert len(light.dark_field)
+    assert error(light, vignette(ratio=2.0)) < 0.06
+    whole = tuple(slice(0, n) for n in SHAPE)
+    empty = 100 + 40 * vignette(ratio=2.0) + stray
+    even = light.corrected(empty.astype(np.float32), whole, SHAPE)
+    assert even.std() < 0.15 * empty.std()
+    assert not len(judge(fields(vignette())).dark_field)
+
+
 def test_the_same_images_give_the_same_light() -> None:
     images = fields(vignette(), n=12)
     one, other = judge(images), judge(images)

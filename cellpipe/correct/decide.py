@@ -60,6 +60,7 @@ def judged(
         method="estimate",
         coefficients=found.coefficients.tolist(),
         dark_level=found.dark_level,
+        dark_field=[] if found.dark_field is None else found.dark_field.tolist(),
         dark_seen=found.dark_seen,
         explained=found.explained,
         n_fields=n_fields,

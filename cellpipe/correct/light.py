@@ -1,6 +1,6 @@
 """The light of a plate, channel by channel: what was found, what was decided, and its correction.
 
-    corrected = (grey value - dark level) / light + dark level
+    corrected = (grey value - dark field) / light + dark level
 
 The light has mean 1 over the field, so that grey values stay those of the camera on average. What
 the plate stores is never changed: images are corrected on their way to a stage.
@@ -33,7 +33,10 @@ class ChannelLight:
     applied : whether images are corrected; `why` or why not
     method : "estimate" or "vendor"; "" where no light is known
     coefficients : of the logarithm of the light, (K, K) as nested lists; [] where unknown
-    dark_level : grey value without light; dark_seen : whether it was found or given, not assumed
+    dark_field : of the grey value without light, (K, K) as nested lists; [] where it is the dark
+        level all over the field
+    dark_level : grey value without light, on average; dark_seen : whether it was found or given,
+        not assumed
     explained : see `profile.Found`; NaN where it cannot be judged
     n_fields, n_frames : that the light was found from; 0 for a vendor's profile
     source : of a vendor's profile, the file and its entry
@@ -46,6 +49,7 @@ class ChannelLight:
     method: str = ""
     coefficients: Sequence[Sequence[float]] = ()
     dark_level: float = 0.0
+    dark_field: Sequence[Sequence[float]] = ()
     dark_seen: bool = False
     explained: float = float("nan")
     n_fields: int = 0
@@ -61,6 +65,10 @@ class ChannelLight:
     @cached_property
     def _array(self) -> np.ndarray:
         return np.asarray(self.coefficients, float).reshape(K, K)
+
+    @cached_property
+    def _field(self) -> np.ndarray:
+        return np.asarray(self.dark_field, float).reshape(K, K)
 
     @cached_property
     def _scale(self) -> float:
@@ -90,10 +98,10 @@ class ChannelLight:
         """Pixels (Y, X) at `place` of a field of `shape` in even light, float32."""
         even = pixels.astype(np.float32)
         if self.applied:
-            dark = np.float32(self.dark_level)
-            even -= dark
+            level = np.float32(self.dark_level)
+            even -= patch(self._field, place, shape) if len(self.dark_field) else level
             even *= self._inverse(place, shape)
-            even += dark
+            even += level
         if len(self.gain):
             even *= np.float32(self.gain[t])
             even += np.float32(self.offset[t])
@@ -118,6 +126,7 @@ class ChannelLight:
     def as_dict(self) -> dict[str, Any]:
         facts = {key: value for key, value in self.__dict__.items() if key[0] != "_"}
         facts["coefficients"] = np.round(self._array, DIGITS).tolist() if self.known else []
+        facts["dark_field"] = np.round(self._field, 3).tolist() if len(self.dark_field) else []
         facts["explained"] = None if np.isnan(self.explained) else round(self.explained, 4)
         facts["dark_level"] = round(self.dark_level, 3)
         for name in ("gain", "offset"):
@@ -153,7 +162,7 @@ class Light:
 
     def key(self, channels: Sequence[str]) -> dict[str, str]:
         """What of the light decides results from these channels: nothing where none is altered."""
-        names = ("coefficients", "dark_level", "applied", "gain", "offset")
+        names = ("coefficients", "dark_level", "dark_field", "applied", "gain", "offset")
         used = {
             name: [self.channels[name].as_dict()[key] for key in names]
             for name in channels

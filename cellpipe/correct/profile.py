@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellpipe.correct import two_way
+from cellpipe.correct import ground, two_way
 from cellpipe.correct.shades import GRID, PLACES, Parts, divide
 from cellpipe.correct.surface import Fit, light_of
 
@@ -31,6 +31,7 @@ SETTLED = 2e-3  # mean change of the light, relative
 FEW_PLACES = PLACES / 8  # full ones of all images: of fewer the light is not known
 HALVES = 4  # ways of dividing the fields in two
 DISTANCES = np.geomspace(1, 0.02, 12)  # of the dark level to the darkest place, relative
+ALIKE = 0.02  # errors of surfaces; of those the softest is taken
 NEAR = 3.5  # times as far, or as near, as it was found last
 REFINED = 4  # parabolas through the three best of them
 
@@ -45,6 +46,8 @@ class Found:
     explained : share of the unevenness (mean square) of fields that the profile is not made from,
         that the profile of the other half of the fields removes; below 0 for noise
     stiffness : of the surface
+    dark_field : of grey values without light, (K, K), with a mean of `dark_level`, where the
+        background has a pattern of its own; None where it is the same all over the field
     """
 
     coefficients: np.ndarray
@@ -52,6 +55,7 @@ class Found:
     dark_seen: bool
     explained: float
     stiffness: float
+    dark_field: np.ndarray | None = None
 
     @property
     def light(self) -> np.ndarray:
@@ -91,9 +95,12 @@ def find_light(
         if turn > 1 and settled:
             break
     halves = _halves(groups, np.random.default_rng(seed))
+    field = None
+    if ground.differ(fit, data, halves):
+        field, data = ground.taken_off(fit, parts, data, dark)
     stiffness, explained = _held_out(fit, data, halves)
     shown = two_way.robust(fit, data, stiffness, light)
-    return Found(shown.coefficients, dark, seen, explained, stiffness)
+    return Found(shown.coefficients, dark, seen, explained, stiffness, field)
 
 
 def _dark_level(fit: Fit, parts: Parts, start: float) -> tuple[float, bool]:
@@ -109,13 +116,15 @@ def _dark_level(fit: Fit, parts: Parts, start: float) -> tuple[float, bool]:
         return 0.0, False
     shown = [two_way.robust(fit, half, STIFFNESS[1], turns=5) for half in both]
 
+    solve = [fit.prepared(own.weights.sum(0), STIFFNESS[1]) for own in shown]
+
     def apart(distance: float) -> float:
         data = two_way.logarithms(parts, highest * (1 - distance))
-        lights = [
-            two_way.linear(fit, data.of(k).values, own.weights, STIFFNESS[1], own.light, turns=2)
+        dark, bright = (
+            two_way.linear(solve[k], fit, data.of(k).values, own.weights, own.light)
             for k, own in enumerate(shown)
-        ]
-        return float(np.mean((lights[0] - lights[1]) ** 2))
+        )
+        return float(np.mean((dark - bright) ** 2))
 
     tried = DISTANCES
     if start > 0:  # known roughly from the last turn
@@ -162,21 +171,27 @@ def _held_out(fit: Fit, data: two_way.Data, halves: Sequence[np.ndarray]) -> tup
     """
     errors, explained = np.zeros(len(STIFFNESS)), np.zeros(len(STIFFNESS))
     for first in halves:
-        rows = np.concatenate([first, first])
-        sides = [data.rows(side) for side in (rows, ~rows)]
+        sides = data.halves(first)
         shown = [two_way.robust(fit, side, STIFFNESS[1], turns=5) for side in sides]
         pairs = list(zip(sides, shown, strict=True))
         there = [two_way.seen(side.values, own.weights, own.light) for side, own in pairs]
         for k, stiffness in enumerate(STIFFNESS):
             one, other = (
-                two_way.linear(fit, side.values, own.weights, stiffness, own.light, turns=2)
+                two_way.linear(
+                    fit.prepared(own.weights.sum(0), stiffness),
+                    fit,
+                    side.values,
+                    own.weights,
+                    own.light,
+                )
                 for side, own in pairs
             )
             errors[k] += _missed(one, *there[1]) + _missed(other, *there[0])
             before = (np.mean(one**2) + np.mean(other**2)) / 2
             after = np.mean((one - other) ** 2)
             explained[k] += (1 - after / max(before, 1e-12)) / len(halves)
-    best = int(np.argmin(errors))
+    # contents of fields make nearly all of the errors: by less than this no surface is better
+    best = int(np.flatnonzero(errors <= (1 + ALIKE) * errors.min())[0])
     return STIFFNESS[best], float(explained[best])
 
 

@@ -54,17 +54,21 @@ class Parts:
     @cached_property
     def usual(self) -> np.ndarray:
         """Median of the means of each row, (2N,); NaN for a row without any."""
-        known = np.where(self.pixels > 0, self.means, np.nan)
-        out = np.full(len(known), np.nan)
-        some = (self.pixels > 0).any(axis=1)
-        out[some] = np.nanmedian(known[some], axis=1)
-        return out
+        return row_medians(self.means, self.pixels > 0)
 
     @property
     def lowest(self) -> float:
         """The least mean of a dark part."""
         dark = self.pixels[: self.n] > 0
         return float(self.means[: self.n][dark].min()) if dark.any() else 0.0
+
+
+def row_medians(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The upper median of the known values of each row, (L,); NaN for a row without any."""
+    count = known.sum(1)
+    ordered = np.sort(np.where(known, values, np.inf), axis=1)
+    middle = np.take_along_axis(ordered, np.minimum(count // 2, values.shape[1] - 1)[:, None], 1)
+    return np.where(count > 0, middle[:, 0], np.nan)
 
 
 def divide(images: np.ndarray, flat: np.ndarray, dark_level: float, top: float) -> Parts:

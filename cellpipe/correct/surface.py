@@ -10,6 +10,7 @@ free. It is stored by its coefficients.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -83,16 +84,27 @@ class Fit:
 
         stiffness : of the penalty, as a share of the mean weight of a place
         """
-        w = weights.reshape(self.shape)
-        total = float(w.sum())
-        if not total > 0:
+        if not weights.any():
             return np.zeros((K, K))
-        by, bx = self.along
+        normal, side = self._normal(weights, stiffness), self._side(values, weights)
+        return np.linalg.solve(normal, side).reshape(K, K)
+
+    def prepared(self, weights: np.ndarray, stiffness: float) -> Callable[[np.ndarray], np.ndarray]:
+        """The same for weights that stay: values → coefficients (K, K)."""
+        if not weights.any():
+            return lambda values: np.zeros((K, K))
+        inverse = np.linalg.inv(self._normal(weights, stiffness))
+        return lambda values: (inverse @ self._side(values, weights)).reshape(K, K)
+
+    def _normal(self, weights: np.ndarray, stiffness: float) -> np.ndarray:
         # sums over x, then over y: the splines of a place are products of those of y and of x
-        normal = self.products[0].T @ (w @ self.products[1])
-        normal = normal.reshape(K, K, K, K).transpose(0, 2, 1, 3).reshape(K * K, K * K) / total
-        side = (by.T @ (w * values.reshape(self.shape)) @ bx).ravel() / total
-        return np.linalg.solve(normal + stiffness * self.penalty + self.ridge, side).reshape(K, K)
+        sums = self.products[0].T @ (weights.reshape(self.shape) @ self.products[1])
+        normal = sums.reshape(K, K, K, K).transpose(0, 2, 1, 3).reshape(K * K, K * K)
+        return normal / weights.sum() + stiffness * self.penalty + self.ridge
+
+    def _side(self, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        by, bx = self.along
+        return (by.T @ (weights * values).reshape(self.shape) @ bx).ravel() / weights.sum()
 
     def at(self, coefficients: np.ndarray) -> np.ndarray:
         """The surface at the places of the grid, flat (Y * X,)."""

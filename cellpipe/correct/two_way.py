@@ -8,11 +8,12 @@ bright parts: whichever of background and objects shows the light better decides
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from cellpipe.correct.shades import PLACES, Parts
+from cellpipe.correct.shades import PLACES, Parts, row_medians
 from cellpipe.correct.surface import Fit, K
 
 CUT = 4.0  # standard deviations from which on a place of an image has no say
@@ -32,11 +33,15 @@ class Data(NamedTuple):
     def of(self, kind: int) -> Data:
         """The dark parts (0) or the bright ones (1) alone."""
         rows = slice(None, self.n) if kind == 0 else slice(self.n, None)
-        return Data(self.values[rows], self.weights[rows], len(self.values[rows]))
+        return Data(self.values[rows], self.weights[rows], self.n if kind == 0 else 0)
 
-    def rows(self, some: np.ndarray) -> Data:
-        """Those of a mask, bool (L,)."""
-        return Data(self.values[some], self.weights[some], int(some[: self.n].sum()))
+    def halves(self, first: np.ndarray) -> list[Data]:
+        """The parts of some images, a mask (N,), and those of the others."""
+        rows = np.tile(first, len(self.values) // len(first))  # one kind of part, or both
+        return [
+            Data(self.values[side], self.weights[side], int(side[: self.n].sum()))
+            for side in (rows, ~rows)
+        ]
 
     @property
     def kinds(self) -> list[slice]:
@@ -61,11 +66,12 @@ class Shown(NamedTuple):
 NOTHING = np.zeros(PLACES)
 
 
-def logarithms(parts: Parts, dark_level: float) -> Data:
-    """The data of parts above a dark level."""
+def logarithms(parts: Parts, dark_level: float | np.ndarray) -> Data:
+    """The data of parts above a dark level, one for all places or one for each, (PLACES,)."""
     known = parts.pixels > 0
     # what noise takes below the dark level is not far below it
-    floor = 1e-3 * np.maximum(np.nan_to_num(parts.usual - dark_level, nan=1.0), 1e-6)[:, None]
+    usual = parts.usual - np.mean(dark_level)
+    floor = 1e-3 * np.maximum(np.nan_to_num(usual, nan=1.0), 1e-6)[:, None]
     values = np.log(np.maximum(np.where(known, parts.means - dark_level, 1.0), floor))
     weights = parts.pixels / (parts.pixels + FULL * parts.whole_px)
     return Data(values, weights * (weights.sum(1) > COVERED * PLACES)[:, None], parts.n)
@@ -75,42 +81,61 @@ def robust(
     fit: Fit, data: Data, stiffness: float, light: np.ndarray = NOTHING, turns: int = 8
 ) -> Shown:
     """The light of data, outliers without a say; `light` is where to begin."""
-    weights, kinds = data.weights.copy(), data.kinds
-    known = [data.weights[rows] > 0 for rows in kinds]
-    coefficients, scaled = np.zeros((K, K)), weights
+    known = data.weights > 0
+    weights, scaled = data.weights, data.weights
+    coefficients = np.zeros((K, K))
     for _ in range(turns):
         brightness = _brightness(data.values, weights, light)
         residual = data.values - brightness - light
-        scaled = np.zeros_like(weights)
-        for rows, here in zip(kinds, known, strict=True):
-            noise = max(1.4826 * _median(np.abs(residual[rows])[here]), LEAST_NOISE)
-            share = residual[rows] / (CUT * noise)
-            weights[rows] = data.weights[rows] * np.maximum(1 - share * share, 0) ** 2
-            scaled[rows] = weights[rows] / noise**2
+        noise = _noise(residual, known, data)[:, None]
+        share = residual / (CUT * noise)
+        weights = data.weights * np.maximum(1 - share * share, 0) ** 2
+        scaled = weights / noise**2
         coefficients, light = _surface(fit, data.values - brightness, scaled, stiffness)
     return Shown(coefficients, light, scaled)
 
 
+def _noise(residual: np.ndarray, known: np.ndarray, data: Data) -> np.ndarray:
+    """Standard deviation of the residuals of each row, (L,): between its own and its kind's."""
+    own = 1.4826 * row_medians(np.abs(residual), known)
+    noise = np.full(len(own), 1.0)
+    for rows in data.kinds:
+        here = np.isfinite(own[rows])
+        usual = float(np.median(own[rows][here]))
+        # of a row with few places it may be tiny by chance: such a row would decide alone
+        noise[rows] = np.sqrt((np.nan_to_num(own[rows], nan=usual) ** 2 + usual**2) / 2)
+    return np.maximum(noise, LEAST_NOISE)
+
+
 def linear(
+    solve: Callable[[np.ndarray], np.ndarray],
     fit: Fit,
     values: np.ndarray,
     weights: np.ndarray,
-    stiffness: float,
     light: np.ndarray,
-    turns: int = 3,
+    turns: int = 2,
 ) -> np.ndarray:
-    """The light of values (L, PLACES) with given weights, at the places."""
+    """The light of values (L, PLACES) at the places, (PLACES,), with given weights.
+
+    solve : of `Fit.prepared` for the sum of the weights over rows
+    """
     for _ in range(turns):
-        brightness = _brightness(values, weights, light)
-        _, light = _surface(fit, values - brightness, weights, stiffness)
+        mean, _ = seen(values, weights, light)
+        light = fit.at(solve(mean))
+        light = light - light.mean()
     return light
 
 
-def seen(values: np.ndarray, weights: np.ndarray, light: np.ndarray) -> tuple[np.ndarray, ...]:
+def seen(
+    values: np.ndarray, weights: np.ndarray, light: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """What values show at each place, not smoothed, and its weight; `light` gives brightnesses."""
     total = weights.sum(0)
-    left = values - _brightness(values, weights, light)
-    return (weights * left).sum(0) / np.maximum(total, 1e-12), total
+    # of values less a brightness for each row, without making them
+    sums = (
+        np.einsum("lg,lg->g", weights, values) - _brightness(values, weights, light)[:, 0] @ weights
+    )
+    return sums / np.maximum(total, 1e-12), total
 
 
 def _surface(
@@ -122,6 +147,11 @@ def _surface(
     light = fit.at(coefficients)
     middle = light.mean()  # splines add up to 1 everywhere
     return coefficients - middle, light - middle
+
+
+def brightness(values: np.ndarray, weights: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Of each row, (L,); 0 for a row without weight."""
+    return _brightness(values, weights, light)[:, 0]
 
 
 def _brightness(values: np.ndarray, weights: np.ndarray, light: np.ndarray) -> np.ndarray:

@@ -1,4 +1,9 @@
-"""A config and a sheet of plates that run as they are: what `cellpipe inspect --write` makes."""
+"""What `cellpipe inspect --write` makes: a config and a sheet of plates that run as they are.
+
+my/config.yaml            channels, the one of nuclei, options that the images need
+my/plates.tsv             a row per plate
+my/P-plate_map.tsv        wells of each plate, to be filled in; empty, it changes nothing
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,8 @@ from cellpipe.files.publish import publish_text
 from cellpipe.inspect.channels import Channel, colours, keys, nuclei
 from cellpipe.inspect.plate import Inspected
 
-CONFIG, SHEET = "config.yaml", "plates.tsv"
+CONFIG, SHEET, MAP = "config.yaml", "plates.tsv", "plate_map.tsv"
+_MAP_HEADER = "well\tcondition\tdose\tcontrol\n"
 # folders that no plate is known by; MetaXpress: NAME/2023-02-21/1334
 _VAGUE = re.compile(r"(?i)images?|img|raw|data|[\d_-]+|TimePoint_\d+|ZStep_\d+")
 _HEADER = "plate\timages\tlayout\tplate_map\n"
@@ -26,18 +32,11 @@ def write(
     follow_links: bool = False,
     columns: int | None = None,
 ) -> tuple[list[Path], list[str]]:
-    """Write the config and the sheet of plates into `folder`.
+    """Write the config, the sheet of plates and plate maps to fill in into `folder`.
 
     Returns the files, and sentences on what was left out or must be chosen.
-    Raises BadConfig where a file is there already, or the plates share no channel.
+    Raises BadConfig where a file that is there was changed, or the plates share no channel.
     """
-    for name in (CONFIG, SHEET):
-        if (folder / name).exists():
-            raise BadConfig(
-                seen=f"{folder / name}, which is there already",
-                wanted="a folder without a config, so that nothing is lost",
-                do="name another folder for --write, or remove the file",
-            )
     channels, notes = _common(plates)
     chosen, why = nuclei(channels, named)
     if chosen is None:
@@ -47,12 +46,42 @@ def write(
         **({"plate_columns": str(columns)} if columns else {}),
         **({"colour_images": "channels"} if any(plate.in_colour for plate in plates) else {}),
     }
+
+    def config(chosen: Channel | None, why: str) -> str:
+        return _config(plates, channels, chosen, why, ingest, _seen_from_here(folder / SHEET))
+
+    maps = {folder / f"{name}-{MAP}": p for name, p in zip(names(plates), plates, strict=True)}
+    texts = {
+        **{path: _plate_map(plate) for path, plate in maps.items()},
+        folder / SHEET: _sheet(plates, list(maps)),
+        folder / CONFIG: config(chosen, why),  # last, so that a config implies the others
+    }
+    _refuse_changed(texts, config(*nuclei(channels)))
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / CONFIG, folder / SHEET]
-    text = _config(plates, channels, chosen, why, ingest, _seen_from_here(folder / SHEET))
-    publish_text(files[1], _sheet(plates))
-    publish_text(files[0], text)
-    return files, notes
+    for path, text in texts.items():
+        publish_text(path, text)
+    return list(texts)[::-1], notes
+
+
+def _refuse_changed(texts: Mapping[Path, str], unchosen: str) -> None:
+    """Raise BadConfig for a file that is there, unless it would be written as it is.
+
+    unchosen : the config before a person named the channel of nuclei, which may be replaced
+    """
+    for path, text in texts.items():
+        if path.exists() and path.read_text(encoding="utf-8", errors="replace") not in (
+            text,
+            unchosen,
+        ):
+            raise BadConfig(
+                seen=f"{path}, which is there already, and different",
+                wanted="a folder without one, so that nothing that a person wrote is lost",
+                do="name another folder for --write, or remove the file",
+            )
+
+
+def _plate_map(plate: Inspected) -> str:
+    return _MAP_HEADER + "".join(f"{well}\t\t\t\n" for well in plate.wells)
 
 
 def _common(plates: Sequence[Inspected]) -> tuple[list[Channel], list[str]]:
@@ -108,12 +137,13 @@ def layouts(plates: Sequence[Inspected]) -> dict[str, str]:
     return {p: f"own_{n}" if n > 1 else "own" for n, p in enumerate(patterns, start=1)}
 
 
-def _sheet(plates: Sequence[Inspected]) -> str:
+def _sheet(plates: Sequence[Inspected], maps: Sequence[Path]) -> str:
     own = layouts(plates)
-    rows = zip(names(plates), plates, strict=True)
+    rows = zip(names(plates), plates, maps, strict=True)
     lines = [
-        f"{name}\t{_seen_from_here(p.folder)}\t{own.get(p.pattern, p.format.name)}\t\n"
-        for name, p in rows
+        f"{name}\t{_seen_from_here(p.folder)}\t{own.get(p.pattern, p.format.name)}\t"
+        f"{_seen_from_here(path)}\n"
+        for name, p, path in rows
     ]
     return _HEADER + "".join(lines)
 

@@ -15,6 +15,7 @@ from cellpipe.report.wording import number, percent
 
 TILES = 24  # along the longer edge
 NUMBERS = 3  # along each edge
+GROUND = "the background has a pattern of its own, which is taken off"
 WIDTH = 240
 SCALE = (0.5, 1.5)  # of all pictures, so that they can be compared; beyond it the last colour
 
@@ -50,7 +51,7 @@ def light_table(content: ReportContent) -> Table | None:
         [
             own.channel,
             "yes" if own.applied else "no",
-            f"{own.why}{f'; {own.source}' if own.source else ''}",
+            "; ".join(filter(None, [own.why, own.source, GROUND * bool(len(own.dark_field))])),
             number(own.ratio, 2) if own.known else "–",
             percent(own.explained) if np.isfinite(own.explained) else "–",
             f"{number(own.dark_level)}{'' if own.dark_seen else ' (assumed)'}"

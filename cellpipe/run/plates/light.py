@@ -158,6 +158,8 @@ def sentence(own: ChannelLight) -> str:
         parts.append(f"brightest to darkest place {own.ratio:.2f}")
         seen = "" if own.dark_seen else " (assumed)"
         parts.append(f"dark level {own.dark_level:.4g}{seen}")
+        if len(own.dark_field):
+            parts.append("the background has a pattern of its own, which is taken off")
     if own.n_fields:
         parts.append(f"from {own.n_frames} images of {own.n_fields} fields")
     if own.source:
