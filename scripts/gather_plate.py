@@ -111,6 +111,8 @@ with speaking(snakemake):
     with words_of(plate.scale):
         fields = with_stage(gather.join_stage(fields, rows.get("track")))
         fields = movie_quality.name_jumps(fields)
+        centres = {place: f.centre for place, f in plate.fields.items() if f.centre}
+        fields = gather.join_centres(fields, centres)
         together = movie_quality.common_movement(fields)
     spots = (
         linked_spots(rows["detect"], fields, snakemake.params.options)

@@ -92,7 +92,13 @@ def test_one_field_shows_for_the_plate_where_the_scale_ends() -> None:
     (row,) = plate_warnings({}, {"fields": found}).itertuples()
     assert row.kind == "saturated"
     assert "B02" in row.where
-    assert "5.0 %" in row.seen
+    assert "up to 5 % of a field's pixels at the end" in row.seen
+
+
+def test_a_warning_of_saturated_objects_is_not_of_no_pixels() -> None:
+    rows = fields(gfp_saturated=[0.00038, 0], gfp_flag=["saturated", ""])
+    (row,) = plate_warnings({}, {"fields": rows}).itertuples()
+    assert "0.038 % of a field's pixels, but more of those of many objects," in row.seen
 
 
 def test_few_burnt_pixels_count_where_they_are_the_objects() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.image.saturation import MANY
 from cellpipe.quality import focus
 from cellpipe.segment import findings
 
@@ -104,11 +105,13 @@ def saturated_channels(
     """Channels with fields that the camera's scale cuts (`cellpipe.image.saturation`)."""
     for channel, fields, rows in _flagged_channels(tables, "saturated"):
         share = rows[f"{channel}_saturated"]
+        # flagged for the pixels of objects, which few pixels of the field are
+        of_objects = "" if (share > MANY).any() else ", but more of those of many objects,"
         yield {
             "kind": "saturated",
             "where": f"channel {channel}: {places(rows)}",
-            "seen": f"up to {100 * share.max():.1f} % of a field's pixels at the end of the "
-            f"camera's scale, in {len(rows)} of {len(fields)} fields or frames",
+            "seen": f"up to {100 * share.max():.2g} % of a field's pixels{of_objects} at the end "
+            f"of the camera's scale, in {len(rows)} of {len(fields)} fields or frames",
             "likely_cause": "overexposed: intensities there are too low and all the same",
             "do": "expose for a shorter time, or exclude these wells from readouts of this channel",
         }
