@@ -190,7 +190,9 @@ def _by_folders(reading: _Reading) -> bool:
     if any(part.group for part in reading.parts if first <= part.column <= last):
         return False
     reading.span = first, last
-    reading.how = "each folder of images is a position, and numbers without a word are fields"
+    reading.how = (
+        "each folder of images is a position, and numbers that no word explains are fields"
+    )
     numbers = reading.open("number", inside=False)
     return len(numbers) < 2 and all(reading.take(part, "field") for part in numbers)
 
@@ -216,7 +218,9 @@ def _by_names(reading: _Reading) -> bool:
         return _each_file(reading)
     at = next(part for part in reading.parts if part.group == "position")
     others = [part for part in reading.open("number") if not _follows(part, at)]
-    most = 1 if chosen else 0  # of two numbers without a word, none is known to be the position
+    most = (
+        1 if chosen else 0
+    )  # of two numbers that no word explains, none is known to be the position
     return len(others) <= most and all(reading.take(part, "field") for part in others)
 
 
