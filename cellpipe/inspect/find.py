@@ -18,6 +18,7 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.derived import derive_pattern
+from cellpipe.inspect.derived_positions import derive_positions
 from cellpipe.inspect.nothing import left_out, metadata_alone, refuse_nothing, refuse_several_images
 from cellpipe.inspect.split import STEPS, parts_of, parts_of_formats, thinned
 from cellpipe.readers import formats, manifest
@@ -190,15 +191,21 @@ def _by_derived(files: Files, columns: int | None, hints: list[str]) -> Found:
     Raises BadConfig where there is none.
     """
     pattern = derive_pattern(files)
+    read = f"the names are of no known microscope, and were read by the pattern {pattern}"
+    right = "make sure that wells, fields and channels are right"
     if pattern is None:
-        refuse_nothing(files)
+        derived = derive_positions(files)
+        if derived is None:
+            refuse_nothing(files)
+        pattern, how = derived
+        read = (
+            "the names are of no known microscope and hold no wells, and were read by the pattern "
+            f"{pattern}: {how}"
+        )
+        right = "make sure that positions, fields and channels are right"
     own = {OWN: {"pattern": pattern}}
     planes = manifest.list_planes(OWN, files.folder, own, files, columns)
-    hints = [
-        *hints,
-        f"the names are of no known microscope, and were read by the pattern {pattern}: make sure "
-        "that wells, fields and channels are right",
-    ]
+    hints = [*hints, f"{read}: {right}"]
     return Found(files.folder, _derived_format(pattern), files, planes, hints, pattern)
 
 

@@ -19,7 +19,6 @@ import pandas as pd
 from cellpipe.errors import Unreachable
 from cellpipe.files.reach import reached
 from cellpipe.readers import ONLY
-from cellpipe.readers.container_wells import natural
 from cellpipe.readers.files import (
     LABELS,
     NOT_NAMED,
@@ -30,6 +29,7 @@ from cellpipe.readers.files import (
     find_files,
 )
 from cellpipe.readers.numbers import frames_of
+from cellpipe.readers.wells_by_order import natural
 from cellpipe.wells import LEAST_COLUMNS, well_at
 
 _IMAGE = re.compile(r"(?i)(?P<set>(?:.*/)?)(?P<movie>\d{2})/t(?P<t>\d{3,5})\.tiff?")
