@@ -2,6 +2,7 @@
 
     python studies/stitching.py                      # cellpipe alone
     python studies/stitching.py --ashlar PYTHON      # with ashlar in its environment
+    CELLPIPE_DATA=… python studies/stitching.py --real   # fields of real plates, by each channel
 
 ashlar (Muhlich et al., Bioinformatics 38:4613, 2022): ``python -m venv a; a/bin/pip install
 ashlar``; PYTHON is ``a/bin/python``. It gets the same arrays and positions through a reader of its
@@ -18,6 +19,7 @@ placement, or of the rule (`cellpipe.correct.once`).
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import tempfile
 import time
@@ -33,6 +35,12 @@ from cellpipe.correct.placing import REACH, place_fields
 from cellpipe.simulate.population import MIN_VISIBLE_PX
 from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
 
+DATA = Path(os.environ.get("CELLPIPE_DATA", "data"))
+REAL = {
+    "hcs-harmony/operetta-compose": "phenix",
+    "hcs-faim/ImageXpress_exported": "imagexpress",
+    "hcs-faim/ImageXpress/Projection-Mix": "imagexpress",
+}
 WITHIN_PX = 0.5
 CASES: dict[str, dict[str, Any]] = {
     "10 % overlap": {},
@@ -138,12 +146,43 @@ def by_ashlar(python: str, sigma: float, paths: list[Path], shape: tuple[int, in
     return [(one["corners"], float(one["seconds"]), 0) for one in found]
 
 
+def real() -> None:
+    """Neighbours of real plates: channels are placed one by one, and should agree."""
+    from cellpipe.readers import manifest
+    from cellpipe.readers.centres import field_centres
+    from cellpipe.readers.reading import read_plane
+
+    print("| set, well, channel | by the stage (y, x in px) | found | ncc | used |")
+    print("|---|---|---|---|---|")
+    for name, layout in REAL.items():
+        folder = DATA / name
+        planes = manifest.list_planes(layout, folder, {})
+        centres = field_centres(planes, folder, layout)
+        header = manifest.read_header_below(folder)(planes["path"].iat[0], planes["page"].iat[0])
+        for (well, channel), own in planes.groupby(["well", "channel"]):
+            first = own.drop_duplicates("field")
+            at = [centres[well, int(field)] for field in first["field"]]
+            nominal = np.array([[c.y_um, c.x_um] for c in at]) / header.pixel_size_um
+            where = zip(first["path"], first["page"], strict=True)
+            fields = [read_plane(folder / path, int(page)) for path, page in where]
+            for row in place_fields(fields, nominal).pairs.itertuples():
+                y, x = nominal[row.second] - nominal[row.first]
+                print(
+                    f"| {name} {well} {channel} | {y:.2f}, {x:.2f} | {row.offset_y_px:.2f}, "
+                    f"{row.offset_x_px:.2f} | {row.ncc:.2f} | {row.used} |"
+                )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--ashlar", metavar="PYTHON", help="of the environment with ashlar")
     parser.add_argument("--wells", type=int, default=5, help="of each case")
     parser.add_argument("--cases", nargs="*", default=list(CASES))
+    parser.add_argument("--real", action="store_true", help="real plates instead")
     args = parser.parse_args()
+    if args.real:
+        real()
+        return
     print("| wells | placed by | pairs within 0.5 px | median, largest error (px) | fields left at "
           "the stage's position | objects, of truth | CPU seconds a well |")  # fmt: skip
     print("|---|---|---|---|---|---|---|")

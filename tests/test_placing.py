@@ -10,7 +10,7 @@ import pytest
 
 from cellpipe.correct import overlaps
 from cellpipe.correct.once import counted_once
-from cellpipe.correct.overlaps import cut_box, match, turned
+from cellpipe.correct.overlaps import KINDS, by_chance, cut_box, match
 from cellpipe.correct.placing import neighbours, place_fields
 from cellpipe.errors import BadConfig
 from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
@@ -119,7 +119,9 @@ def test_what_matches_by_chance_scores_less() -> None:
             drawn.fields[one], drawn.fields[other], drawn.nominal[other] - drawn.nominal[one], REACH
         )
         assert box is not None
-        assert match(turned(box), REACH).score < 0.7 * match(box, REACH).score
+        right = match(box, REACH).score
+        for kind in range(len(KINDS)):
+            assert match(by_chance(box, kind), REACH).score < 0.7 * right
 
 
 def test_fractions_of_a_pixel_are_found_in_an_image_moved_by_them() -> None:

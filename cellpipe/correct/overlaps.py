@@ -32,6 +32,8 @@ LEAST_SHARE = 0.3  # of the pixels that the nominal positions let both share
 COARSE_REACH = 40  # a longer reach is searched on coarser pixels first
 MOST_LEFT_PX = 1.5  # of the fraction: more is no fraction
 SETTLED_PX, STEPS = 0.002, 10
+# turned by half or not, and rolled along the edge by a share of it
+KINDS = ((1, 0), (0, 1 / 2), (1, 1 / 2), (0, 1 / 4), (1, 1 / 4), (0, 3 / 4), (1, 3 / 4), (0, 1 / 3))
 
 
 @dataclass(frozen=True)
@@ -97,13 +99,17 @@ def _window(low: np.ndarray, high: np.ndarray) -> tuple[slice, slice]:
     return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
 
-def turned(box: Box) -> Box:
-    """The box with the second field's part turned by half: what it shares with the first is gone.
+def by_chance(box: Box, kind: int) -> Box:
+    """The box with the second field's part turned, rolled or both: nothing lies where it was.
 
-    What a match finds in it, it finds by chance.
+    What a match finds in it, it finds by chance. `kind` is one of `len(KINDS)` ways.
     """
+    turn, share = KINDS[kind]
+    part = box.second[box.have_second]
+    axis = int(np.argmax(part.shape))
+    part = np.roll(part, round(share * part.shape[axis]), axis)
     second = np.zeros_like(box.second)
-    second[box.have_second] = box.second[box.have_second][::-1, ::-1]
+    second[box.have_second] = part[::-1, ::-1] if turn else part
     return replace(box, second=second)
 
 

@@ -2,7 +2,7 @@
 
     nominal positions ──► pairs that overlap ──► offsets (`overlaps`) ──► trusted ──► positions
 
-**Trust.** Each pair is also matched with one part turned by half, where every match is by chance.
+**Trust.** Pairs are also matched with one part turned or rolled, where every match is by chance.
 A pair counts if its score is above nearly all of those (`CHANCE`) and its correlation above
 `LEAST_NCC`.
 
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cellpipe.correct.overlaps import LEAST_SIDE_PX, cut_box, match, turned
+from cellpipe.correct.overlaps import KINDS, LEAST_SIDE_PX, by_chance, cut_box, match
 from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Plane
 
@@ -33,6 +33,7 @@ REACH = 0.08  # of the shorter edge of a field: how far neighbours may be from t
 LEAST_EDGE = 0.3  # share of an edge along which neighbours lie side by side; corners do not count
 LEAST_NCC = 0.3
 CHANCE = 0.98  # quantile of the scores by chance
+CHANCES = 24  # scores by chance of a well, at least, as far as there are ways
 OFF_PX = 2.0
 ROUNDS = 60
 PAIRS, NOMINAL = "pairs", "nominal"
@@ -94,13 +95,16 @@ def place_fields(
     shape = (int(fields[0].shape[-2]), int(fields[0].shape[-1]))
     reach = round(REACH * min(shape)) if reach_px is None else int(reach_px)
     rows, chances = [], []
-    for one, other in neighbours(nominal, shape, reach):
+    together = neighbours(nominal, shape, reach)
+    ways = min(len(KINDS), -(-CHANCES // max(1, len(together))))
+    for one, other in together:
         box = cut_box(fields[one], fields[other], nominal[other] - nominal[one], reach)
         if box is None:
             continue
         found = match(box, reach)
         rows.append((one, other, *found.offset, found.ncc, found.score))
-        chances.append(match(turned(box), reach, fraction=False).score)
+        unlike = (by_chance(box, kind) for kind in range(ways))
+        chances += [match(each, reach, fraction=False).score for each in unlike]
     pairs = _table(rows)
     limit = float(np.quantile(chances, CHANCE)) if chances else 0.0
     pairs["used"] = np.select(

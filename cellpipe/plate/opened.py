@@ -144,7 +144,7 @@ class OpenPlate:
         """Where the fields of a well lie by the recorded positions, a row per field.
 
         well, field; y_px, x_px (float64): first pixel of the field, relative to what the positions
-        are relative to (`origin`). Raises BadConfig where they are not known, and says why.
+        are relative to (`origin`). Raises BadConfig where they are not known.
         """
         import pandas as pd
 
