@@ -143,7 +143,7 @@ def _adjusted(nominal: np.ndarray, pairs: pd.DataFrame) -> np.ndarray:
     ends = pairs[["first", "second"]].to_numpy()
     offsets = pairs[["offset_y_px", "offset_x_px"]].to_numpy()
     moved = offsets - (nominal[ends[:, 1]] - nominal[ends[:, 0]])  # of the second from the first
-    used = (pairs["used"] == "yes").to_numpy()
+    used = (pairs["used"] == "yes").to_numpy(copy=True)
     trust = pairs["score"].to_numpy() / max(float(pairs["score"].max()), 1.0) if len(pairs) else 1.0
     moves = np.zeros_like(nominal)
     left = np.zeros(len(pairs))

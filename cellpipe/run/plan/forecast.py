@@ -25,7 +25,11 @@ Point = tuple[float, float]
 NOISE, NOISE_OF_MEMORY = 0.1, 0.01
 BY_WELL = ("write_report", "plot_figures")  # a picture and a line of curves for each well
 SAMPLED = ("estimate_light",)  # a sample of the fields, however many there are
-BY_FIELD = ("lay_out_plate", "lay_out_denoised")  # arrays with metadata, whatever their frames
+BY_FIELD = (
+    "lay_out_plate",
+    "lay_out_denoised",
+    "place_fields",
+)  # arrays with metadata, whatever their frames
 
 
 @dataclass(frozen=True)
