@@ -142,15 +142,18 @@ def _coarser(box: Box, by: int) -> Box:
     """The box with means of `by` × `by` pixels."""
     if by == 1:
         return box
-    from skimage.measure import block_reduce
+
+    def means(part: np.ndarray) -> np.ndarray:
+        whole = part[: part.shape[0] // by * by, : part.shape[1] // by * by]
+        return whole.reshape(whole.shape[0] // by, by, -1, by).mean(axis=(1, 3))
 
     def window(own: tuple[slice, slice]) -> tuple[slice, slice]:
         rows, columns = (slice(-(-part.start // by), part.stop // by) for part in own)
         return rows, columns
 
     return Box(
-        block_reduce(box.first, (by, by), np.mean),
-        block_reduce(box.second, (by, by), np.mean),
+        means(box.first),
+        means(box.second),
         window(box.have_first),
         window(box.have_second),
         box.at,

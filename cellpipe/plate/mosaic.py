@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cellpipe.errors import BadConfig
-from cellpipe.image.units import Scale
-from cellpipe.plate.plate import Field
 
 if TYPE_CHECKING:
     import dask.array
@@ -40,34 +38,6 @@ class Tile:
     def middle(self) -> tuple[float, float]:
         y, x = (c + (n - 1) / 2 for c, n in zip(self.corner, self.shape[-2:], strict=True))
         return y, x
-
-
-def corners_px(fields: Sequence[Field], scale: Scale) -> np.ndarray:
-    """(N, 2) float, y and x of the first pixel of each field by the recorded positions.
-
-    Relative to the origin of the positions. Raises BadConfig where they cannot be had.
-    """
-    well = fields[0].well
-    without = [field.field for field in fields if field.centre is None]
-    origins = {field.centre.origin for field in fields if field.centre}
-    if without:
-        seen = f"no stage position of {len(without)} of {len(fields)} fields, such as {without[0]}"
-    elif len(origins) > 1:
-        seen = f"positions of different origins: {', '.join(sorted(origins))}"
-    elif any("directions of its axes" in origin for origin in origins):
-        seen = "positions of a stage whose axes may point anywhere in the image"
-    elif not scale.length_known:
-        seen = "positions in µm, and an unknown pixel size"
-    else:
-        edge = np.array([scale.y, scale.x])
-        middles = np.array([[f.centre.y_um, f.centre.x_um] for f in fields if f.centre]) / edge
-        return middles - (np.array([f.shape[-2:] for f in fields]) - 1) / 2
-    raise BadConfig(
-        seen=f"well {well}: {seen}",
-        wanted="where each field lies, in pixels",
-        do="give corners_px: y and x of the first pixel of each field of `plate.fields`; or set "
-        "'ingest.pixel_size_um' if that is what is missing",
-    )
 
 
 def mosaic(tiles: Sequence[Tile], axes: str, dtype: Any, name: str) -> dask.array.Array:

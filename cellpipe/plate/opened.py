@@ -23,7 +23,8 @@ import numpy as np
 from cellpipe.errors import BadConfig
 from cellpipe.files.tables import read_listing, read_statistics, read_table
 from cellpipe.plate.chunks import missing_chunks, read_planes, refuse_missing
-from cellpipe.plate.mosaic import Tile, corners_px, mosaic
+from cellpipe.plate.corners import corners_px
+from cellpipe.plate.mosaic import Tile, mosaic
 from cellpipe.plate.plate import Field, Plate
 from cellpipe.wells import well_name
 

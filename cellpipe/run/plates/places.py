@@ -17,7 +17,7 @@ from cellpipe.correct.once import counted_once
 from cellpipe.correct.placing import NOMINAL, place_fields
 from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Plane
-from cellpipe.plate.mosaic import corners_px
+from cellpipe.plate.corners import corners_px
 from cellpipe.plate.plate import Field, Plate
 from cellpipe.run.frames.project import project_frame
 
