@@ -69,7 +69,7 @@ def describe_source(path: Path, acquisition: int | str | None = None) -> dict[st
     if not fields:
         raise BadConfig(
             seen=faults[0]["reason"] if faults else f"no image in the wells of {path}",
-            wanted="a plate with images",
+            wanted="images that can be read" if plate is None else "a plate with images",
             do=str(faults[0]["remedy"]) if faults and plate is None else "fetch the plate again",
         )
     storage = _storage(path if plate is not None else path / fields[0]["source_path"])
