@@ -113,7 +113,7 @@ SETS: dict[str, list[Expected] | str] = {
         )
     ],
     "tracking-formats": "names are of no known microscope",
-    "zarr-fractal-cardio-v04": "without the metadata of a plate",
+    "zarr-fractal-cardio-v04": "has no pixels at full size",
 }
 
 

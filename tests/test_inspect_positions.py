@@ -144,6 +144,10 @@ def test_numbered_positions_run_as_the_same_images_in_wells_do(
     assert "A01 is 0001, A02 is 0002" in capsys.readouterr().out
     written = yaml.safe_load(Path("config.yaml").read_text())
     assert list(written["channels"]) == ["cy5", "dapi", "gfp"]
+    (written_map,) = Path().glob("*-plate_map.tsv")
+    assert written_map.read_text().splitlines()[:2] == [
+        "well\tcondition\tdose\tcontrol\tposition", "A01\t\t\t\t0001",
+    ]  # fmt: skip
     own = {
         "layouts": written["layouts"],
         "channels": {
@@ -151,7 +155,8 @@ def test_numbered_positions_run_as_the_same_images_in_wells_do(
         },
         "classify": {"training": "off"},
     }
-    Path("plates.tsv").write_text("plate\timages\tlayout\nP\timages\town\n")
+    header = "plate\timages\tlayout\tplate_map"
+    Path("plates.tsv").write_text(f"{header}\nP\timages\town\t{written_map}\n")
     run = Run(images.parent, {**PLATE, **own, "profile": {"readouts": ["area_um2"]}})
     run.run()
     wells.run("results/P/cells.parquet")
@@ -161,4 +166,8 @@ def test_numbered_positions_run_as_the_same_images_in_wells_do(
     assert list(ours["well"]) == [ruled[str(places[place])] for place in at]
     columns = ["area_um2", "dna_mean", "spots_mean"]
     pd.testing.assert_frame_equal(ours[columns], theirs[columns])
+    by_well = pd.read_parquet(run.plate / "wells.parquet").set_index("well")["position"]
+    assert {well: name.lstrip("0") for well, name in by_well.items()} == {
+        well: number for number, well in ruled.items()
+    }
     assert "each position is taken as a well" in (run.plate / "warnings.tsv").read_text()

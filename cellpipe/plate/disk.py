@@ -175,6 +175,9 @@ def link_image(source: Path, folder: Path, owned: Path) -> None:
     files = {name: _read_json(source / name) for name in names}
     for content in files.values():
         content.pop("consolidated_metadata", None)  # it would hide the labels
+        ome = content.get("attributes", {}).get("ome", {})
+        if ome.get("version", "0.5") != "0.5":  # read as 0.5, of which the plate around it is
+            ome["version"] = "0.5"
     arrays = [e for e in _folders(source) if e.name not in _BESIDE]
     for entry in _folders(folder):
         if entry.name not in {e.name for e in arrays} and _is_level(entry):

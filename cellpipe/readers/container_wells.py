@@ -51,8 +51,17 @@ class Places(NamedTuple):
     lost: dict[str, str]
 
 
-def places(named: Sequence[Named], broken: Sequence[str] = ()) -> Places:
-    """Where views are. Files that cannot be read (`broken`) keep their place among the others."""
+def places(
+    named: Sequence[Named],
+    broken: Sequence[str] = (),
+    *,
+    what: str = "file",
+    other: str = OTHER_WELLS,
+) -> Places:
+    """Where views are. Files that cannot be read (`broken`) keep their place among the others.
+
+    what, other : what a file is called in notes, and how it may get another well
+    """
     named = [*named, *(Named(path, "", "") for path in broken)]
     views: dict[str, list[Named]] = {}
     for one in named:
@@ -61,7 +70,7 @@ def places(named: Sequence[Named], broken: Sequence[str] = ()) -> Places:
     notes: list[str] = []
     nameless = [path for path, own in wells.items() if not any(own)]
     if len(nameless) == len(wells):
-        wells, notes, nameless = *_by_order(views), []
+        wells, notes, nameless = *_by_order(views, what, other), []
     else:
         notes += _notes(sources, views, wells, nameless)
     placed: dict[tuple[str, int], tuple[str, int]] = {}
@@ -117,14 +126,16 @@ def _of_name(name: str, only: re.Pattern[str] | None = None) -> str:
     return ""
 
 
-def _by_order(views: dict[str, list[Named]]) -> tuple[dict[str, list[str]], list[str]]:
+def _by_order(
+    views: dict[str, list[Named]], what: str, other: str
+) -> tuple[dict[str, list[str]], list[str]]:
     """Rule 4: a well for each file, in the natural order of their names."""
     of_files = wells_in_order(views)
     wells = {path: [well] * len(views[path]) for path, well in of_files.items()}
     note = (
-        f"no metadata and no names give wells: each file is taken as a well, in the order of their "
-        f"names ({in_words(of_files)}), and its positions, scenes or series as fields "
-        f"({OTHER_WELLS})"
+        f"no metadata and no names give wells: each {what} is taken as a well, in the order of "
+        f"their names ({in_words(of_files)}), and its positions, scenes or series as fields "
+        f"({other})"
     )
     return wells, [note]
 
