@@ -21,7 +21,8 @@ if STITCHED:
             "../envs/measure.yaml"
         params:
             options=config["stitch"],
-            channel=config["stitch"]["channel"] or config["segment"]["nuclei"]["channel"],
+            channel=config["stitch"]["channel"]
+            or config["segment"]["nuclei"]["channel"],
             code=code_of("place_fields"),
         script:
             "../scripts/place_fields.py"
