@@ -12,6 +12,7 @@ from microscopes import WELLS, cellvoyager, harmony, metaxpress
 
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.find import Found, find_plates
+from cellpipe.readers.files import LINK_NOWHERE
 
 
 def folders(found: list[Found], below: Path) -> list[str]:
@@ -255,3 +256,11 @@ def test_every_plate_of_a_folder_has_its_own_wells(tmp_path: Path) -> None:
     for one in find_plates(tmp_path):
         assert one.planes is not None
         assert sorted(set(one.planes["well"])) == list(WELLS)
+
+
+def test_a_link_whose_target_cannot_be_looked_at_is_passed_over(tmp_path: Path) -> None:
+    """As one into a folder of another account; here, a name that no disk can have."""
+    folder = metaxpress(tmp_path / "P")
+    os.symlink("x" * 300, folder / "strange.tif")
+    (found,) = find_plates(folder)
+    assert found.files.passed_over["strange.tif"] == LINK_NOWHERE

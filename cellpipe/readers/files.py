@@ -201,10 +201,12 @@ def _why_not(entry: os.DirEntry[str], root: Path, follow_links: bool) -> str:
     if not entry.is_symlink():
         return "" if entry.is_file(follow_symlinks=False) else NO_FILE
     target = Path(entry.path)
+    try:
+        target.stat()
+    except OSError:  # nothing there, or a folder on the way that this account may not enter
+        return LINK_NOWHERE
     if target.is_dir():
         return LINK_INSIDE if target.resolve().is_relative_to(root) else LINK_FOLDER
-    if not target.exists():
-        return LINK_NOWHERE
     if not target.is_file():
         return NO_FILE
     inside = follow_links or target.resolve().is_relative_to(root)
