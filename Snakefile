@@ -45,6 +45,7 @@ for stage in stages.declared():
 
 
 include: "rules/correct.smk"
+include: "rules/stitch.smk"
 include: "rules/kymograph.smk"
 include: "rules/verify.smk"
 include: "rules/profile.smk"

@@ -73,6 +73,7 @@ PLATES = list(SHEET)
 LABELS = sheets.label_names(config)
 KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
 CORRECTED = {"off"} != {config["correct"][name] for name in ("method", "over_time")}
+STITCHED = config["stitch"]["method"] != "off"
 DENOISE_ON_THE_WAY = (
     {**config["denoise"], "method": "off"} if KEEP_DENOISED else config["denoise"]
 )
@@ -185,6 +186,11 @@ def light_for(path):
     return path if CORRECTED else []
 
 
+def places_for(path):
+    """The places of a plate's fields, where the config asks for them."""
+    return path if STITCHED else []
+
+
 def track_tables(wildcards):
     """Block tables of the tracks of a block's fields, where labels of tracks are kept."""
     if "tracks" not in LABELS:
@@ -215,6 +221,8 @@ def final_rules(plate):
     wanted += ["write_report", "write_crate"]
     if CORRECTED:
         wanted.append("estimate_light")
+    if STITCHED:
+        wanted.append("place_fields")
     if "classify" in STAGES:
         wanted.append("train_classifier")
     if plate in JUDGED:
@@ -415,12 +423,15 @@ LINKING = {name: value for name, value in config["track"].items() if name != "st
 OPTIONS = {stage: config[stage] for stage in STAGES}
 if CORRECTED:
     OPTIONS = {"estimate_light": config["correct"], **OPTIONS}
+if STITCHED:
+    OPTIONS["place_fields"] = config["stitch"]
 OPTIONS["segment"] = {**config["segment"], "denoise": DENOISE_ON_THE_WAY}
 
 
 def steps(plate):
     """Rules of a plate that the numbers of its report pass through after the stages."""
     wanted = ["estimate_light"] if CORRECTED else []
+    wanted += ["place_fields"] if STITCHED else []
     wanted += ["gather_plate", "profile_plate"]
     wanted += ["train_classifier"] if "classify" in STAGES else []
     return wanted + (["evaluate_plate"] if plate in JUDGED else [])

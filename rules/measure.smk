@@ -6,7 +6,7 @@ out    results/P/blocks/measure/0000.parquet …    positions, shapes, intensiti
 
 
 rule measure_block:
-    """Shape and intensities of each nucleus and cell are measured on the raw images."""
+    """Shape and intensities of each nucleus and cell are measured on the raw images, or in even light."""
     input:
         layout="<results>/{plate}/layout.json",
         blocks="<results>/{plate}/blocks.json",

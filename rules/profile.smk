@@ -14,6 +14,7 @@ rule gather_plate:
         passed_over="<results>/{plate}/passed_over.tsv",
         layout="<results>/{plate}/layout.json",
         tables=all_block_tables,
+        places=places_for("<results>/{plate}/places.parquet"),
     output:
         cells="<results>/{plate}/cells.parquet",
         fields="<results>/{plate}/fields.parquet",

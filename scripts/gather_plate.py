@@ -111,7 +111,14 @@ with speaking(snakemake):
     with words_of(plate.scale):
         fields = with_stage(gather.join_stage(fields, rows.get("track")))
         fields = movie_quality.name_jumps(fields)
+        centres = {place: f.centre for place, f in plate.fields.items() if f.centre}
+        fields = gather.join_centres(fields, centres)
         together = movie_quality.common_movement(fields)
+    if snakemake.input.places:
+        from cellpipe.run.plates.places import cells_in_wells
+
+        cells = cells_in_wells(cells, read_table(snakemake.input.places), plate)
+        log.info("%d cells are shown by another field too", int((~cells["counted"]).sum()))
     spots = (
         linked_spots(rows["detect"], fields, snakemake.params.options)
         if "detect" in rows

@@ -13,7 +13,7 @@ from cellpipe.files.publish import publish_table, publish_text
 from cellpipe.image.levels import contrast_window
 from cellpipe.image.projection import method_of
 from cellpipe.quality.scale import facts_of_scale
-from cellpipe.readers import account, manifest, ome_zarr
+from cellpipe.readers import account, centres, manifest, ome_zarr
 from cellpipe.readers.doubles import same_bytes
 from cellpipe.readers.holes import refuse_absent_plane, stack_sizes
 from cellpipe.readers.reading import read_plane
@@ -50,6 +50,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         same=same_bytes(images),
         **own,
     )
+    inspection = centres.with_centres(inspection, planes, images, options.layout)
     refuse_absent_plane(stack_sizes(planes), options.project)
     inspection["windows"] = windows(planes, images)
     inspection, over = account.accounted(inspection, files, listed, planes)
@@ -102,6 +103,13 @@ with speaking(snakemake):
         len(inspection["holes"]),
         len(inspection["faults"]),
     )
+    placed = [f["centre"] for f in inspection["fields"] if "centre" in f]
+    if placed:
+        about = "%d of %d fields, relative to the %s (%s)"
+        origin, source = placed[0]["origin"], placed[0]["source"]
+        log.info(
+            f"stage positions: {about}", len(placed), len(inspection["fields"]), origin, source
+        )
     for line in account.sentences(inspection["files"]):
         log.info("%s", line)
     for line in [*inspection["notes"], *account.warnings(inspection["files"])]:

@@ -83,8 +83,8 @@ SETS: dict[str, list[Expected] | str] = {
     "hcs-cp-examples/ExampleHuman": [Expected("cellomics", 1, 1, "0, 1, 2")],
     "hcs-cp-examples/ScanR-cherry": [Expected("scanr", 1, 1, "cherry")],
     "hcs-cp-examples/StaphInfection": [Expected("imagexpress", 1, 1, "2")],
-    "hcs-cp-examples/ExampleFly": "names are of no known microscope",
-    "hcs-cp-examples/ExampleSpeckles": "names are of no known microscope",
+    "hcs-cp-examples/ExampleFly": [Expected("own", 1, 1, "D, F, R")],
+    "hcs-cp-examples/ExampleSpeckles": [Expected("own", 1, 1, "1")],
     "hcs-cellpainting-nf1": [Expected("cytation", 3, 3, "DAPI, GFP, RFP")],
     "hcs-phenix-pediatric-cp": [Expected("phenix", 1, 1, "1, 2, 3, 4, 5, 6")],
     "hcs-transfluor-rowO": [Expected("cellomics", 8, 16, "2")],
@@ -113,7 +113,7 @@ SETS: dict[str, list[Expected] | str] = {
         )
     ],
     "tracking-formats": "names are of no known microscope",
-    "zarr-fractal-cardio-v04": "without the metadata of a plate",
+    "zarr-fractal-cardio-v04": "has no pixels at full size",
 }
 
 

@@ -254,6 +254,31 @@ def nuclei_of_people(find: Callable) -> tuple[float, float]:
     return found[0][0], found[1][0]
 
 
+EVEN: tuple[dict[str, Any], ...] = (
+    {"n": 12},
+    {"n": 8},
+    {"n": 6, "cover": (0.02, 0.05), "background": 3.0},
+    {"n": 8, "cover": (0.3, 0.6), "background": 3.0},
+    {"n": 24, "background": 2.0},
+)
+
+
+def even_plates(seeds: int = 8) -> list[tuple[bool, float]]:
+    """Whether `auto` corrects small plates in even light, and how uneven it finds them."""
+    from cellpipe.correct.decide import judged
+
+    found = []
+    for changed in EVEN:
+        for seed in range(seeds):
+            small = {"shape": (128, 160), "radius_px": 3.0, "seed": seed, **changed}
+            images, _ = planted_plate(ratio=1.0, **small)
+            n = len(images)
+            wells = [str(i // 2) for i in range(n)]
+            light = judged("x", images, wells, n, method="auto", seed=0)
+            found.append((light.applied, light.ratio))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--basic", metavar="PYTHON", help="Python with BaSiCPy")
@@ -288,6 +313,9 @@ def main() -> None:
                 f"  {name:18} {len(images):3} images {who:18} {before:.3f} → {after:.3f}"
                 f"   by contents alone {least:.3f} {spent:7.2f} s"
             )
+    even = even_plates()
+    corrected, most = sum(applied for applied, _ in even), max(ratio for _, ratio in even)
+    print(f"even light: {corrected} of {len(even)} plates corrected, ratios up to {most:.3f}")
     before, after = nuclei_of_people(by_cellpipe)
     print(f"bbbc039, nuclei of people: brightest to darkest quarter {before:.2f} → {after:.2f}")
 

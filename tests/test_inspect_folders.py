@@ -12,6 +12,7 @@ from microscopes import WELLS, cellvoyager, harmony, metaxpress
 
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.find import Found, find_plates
+from cellpipe.inspect.plate import inspect_plate
 from cellpipe.readers.files import LINK_NOWHERE
 
 
@@ -235,10 +236,13 @@ def test_ome_zarr_plates_are_found_below(zarr_plate: Path) -> None:
     assert folders(find_plates(zarr_plate), zarr_plate) == ["."]
 
 
-def test_an_ome_zarr_image_without_a_plate(tmp_path: Path) -> None:
+def test_ome_zarr_images_without_a_plate_are_taken_in_place(tmp_path: Path) -> None:
     zarr(tmp_path / "image.zarr", multiscales=[])
-    assert "without the metadata of a plate" in refused(tmp_path).seen
-    assert "without the metadata of a plate" in refused(tmp_path / "image.zarr").seen
+    for folder in (tmp_path, tmp_path / "image.zarr"):
+        (found,) = find_plates(folder)
+        assert (found.folder, found.format.name) == (folder, "ome-zarr")
+        with pytest.raises(BadConfig, match="cannot be read"):
+            inspect_plate(found)
 
 
 def test_other_plates_next_to_ome_zarr_are_found(zarr_plate: Path) -> None:
@@ -246,8 +250,12 @@ def test_other_plates_next_to_ome_zarr_are_found(zarr_plate: Path) -> None:
     zarr(zarr_plate.parent / "image.zarr", multiscales=[])
     found = find_plates(zarr_plate.parent)
     assert [one.format.name for one in found] == ["ome-zarr", "imagexpress"]
+    left_out = "1 OME-Zarr file(s) next to {} are left out, such as image.zarr"
+    assert found[0].hints[0].startswith(left_out.format("a plate"))
     shutil.rmtree(zarr_plate)
-    assert folders(find_plates(zarr_plate.parent), zarr_plate.parent) == ["raw"]
+    found = find_plates(zarr_plate.parent)
+    assert folders(found, zarr_plate.parent) == ["raw"]
+    assert any(h.startswith(left_out.format("images of another format")) for h in found[0].hints)
 
 
 def test_every_plate_of_a_folder_has_its_own_wells(tmp_path: Path) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from in_process import run_forked
-from microscopes import NAMES, cellvoyager, harmony, metaxpress
+from microscopes import NAMES, POSITIONS, cellvoyager, harmony, metaxpress
 from running import ROOT
 
 from cellpipe.cli import main
@@ -184,10 +185,17 @@ def test_plates_of_no_common_channel_are_refused(here: Path, capsys: pytest.Capt
 
 @pytest.mark.slow
 def test_from_a_folder_to_a_report_in_two_commands(here: Path) -> None:
-    metaxpress(here / "P")
+    harmony(here / "P")
     written(here / "P")
     words = ["-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
     command = [sys.executable, *words, "--directory", str(here), "--configfile", "my/config.yaml"]
     code, said = run_forked([*command, "--", "results/P/report.html"], here)
     assert code == 0, said
     assert (here / "results/P/report.html").is_file()
+    fields = pd.read_parquet(here / "results/P/fields.parquet").set_index(["well", "field"])
+    assert len(fields) == 8
+    centres = fields[["field_centre_y_um", "field_centre_x_um"]]
+    for (_, field), centre in centres.iterrows():
+        assert tuple(centre) == pytest.approx(POSITIONS[field])
+    log = (here / "results/logs/inspect_plate/P.log").read_text()
+    assert "stage positions: 8 of 8 fields, relative to the centre of the well" in log

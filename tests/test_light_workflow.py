@@ -104,6 +104,14 @@ def test_where_nothing_is_corrected_the_results_are_the_same_bytes(
     assert len(made["off"]) > 10
 
 
+def test_a_plate_without_a_profile_of_its_instrument_is_named(plain: Run, tmp_path: Path) -> None:
+    run = plain.fresh(tmp_path / "vendor")
+    code, said = run.attempt("results/P/light.json", correct={"method": "vendor"})
+    assert code != 0
+    assert "plate P has no profile of its instrument" in said
+    assert "set 'correct.method' to auto or estimate" in said
+
+
 def test_cells_of_a_movie_that_bleaches_are_as_bright_as_in_the_first_frame(tmp_path: Path) -> None:
     run = Run.drawn(tmp_path, "movie", MOVIE)
     for path in sorted((run.folder / "images").glob("*.tif")):

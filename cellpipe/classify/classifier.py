@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 NO_FEATURES = frozenset((
     "plate", "well", "row", "column", "field", "t", "object", "label", "y_um", "x_um",
     "touches_border", "class", "class_probability", "track_id", "parent_track_id", "generation",
+    "well_y_um", "well_x_um",
     "fingerprint", "time_s", "foreground_probability", "object_probability",
 ))
 # fmt: on

@@ -33,6 +33,7 @@ def refuse_unknown_channels(config: Mapping[str, Any]) -> None:
             (f"segment.{part}.extra_channels", channel)
             for channel in segment[part]["extra_channels"]
         ]
+    named.append(("stitch.channel", config.get("stitch", {}).get("channel")))
     for where, channel in named:
         if channel is not None and channel not in channels:
             raise BadConfig(

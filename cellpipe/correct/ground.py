@@ -27,18 +27,20 @@ TURNS = 3
 WAYS = 2  # of dividing the fields in two
 
 
-def differ(fit: Fit, data: two_way.Data, halves: Sequence[np.ndarray]) -> bool:
-    """Whether dark and bright parts show different light, by more than halves of the fields do."""
+def differ(fit: Fit, data: two_way.Data, light: np.ndarray, halves: Sequence[np.ndarray]) -> bool:
+    """Whether dark and bright parts show different light, by more than halves of the fields do.
+
+    light : where to begin, (PLACES,)
+    """
     both = [data.of(kind) for kind in (0, 1)]
     if any(part.weights.sum() < FEW_PLACES for part in both):
         return False
-    dark, bright = (two_way.robust(fit, part, COMPARED, turns=5).light for part in both)
+    dark, bright = (two_way.robust(fit, part, COMPARED, light, turns=3).light for part in both)
     uncertain = 0.0
     for first in halves[:WAYS]:
         for part in both:
-            one, other = (
-                two_way.robust(fit, half, COMPARED, turns=5).light for half in part.halves(first)
-            )
+            sides = part.halves(first)
+            one, other = (two_way.robust(fit, side, COMPARED, light, 3).light for side in sides)
             # of the mean of both halves, which is half as far off as they are apart
             uncertain += float(np.mean((one - other) ** 2)) / 4 / WAYS
     apart = float(np.mean((dark - bright) ** 2))

@@ -87,34 +87,35 @@ def find_light(
     for turn in range(ROUNDS):
         parts = divide(images, flat, dark, top)
         if dark_level is None and turn:
-            dark, seen = _dark_level(fit, parts, dark)
+            dark, seen = _dark_level(fit, parts, dark, light)
         data = two_way.logarithms(parts, dark)
-        shown = two_way.robust(fit, data, STIFFNESS[0], light)
+        # the light of the last turn is a start from which few turns are enough
+        shown = two_way.robust(fit, data, STIFFNESS[0], light, turns=3 if turn else 8)
         settled = np.abs(shown.light - light).mean() < SETTLED
         light, flat = shown.light, light_of(shown.coefficients, shape)
         if turn > 1 and settled:
             break
     halves = _halves(groups, np.random.default_rng(seed))
     field = None
-    if ground.differ(fit, data, halves):
+    if ground.differ(fit, data, light, halves):
         field, data = ground.taken_off(fit, parts, data, dark)
-    stiffness, explained = _held_out(fit, data, halves)
+    stiffness, explained = _held_out(fit, data, shown.light, halves)
     shown = two_way.robust(fit, data, stiffness, light)
     return Found(shown.coefficients, dark, seen, explained, stiffness, field)
 
 
-def _dark_level(fit: Fit, parts: Parts, start: float) -> tuple[float, bool]:
+def _dark_level(fit: Fit, parts: Parts, start: float, light: np.ndarray) -> tuple[float, bool]:
     """The offset at which dark and bright parts show the same light; 0, False if they cannot.
 
-    It is looked for by its distance to the darkest place, which it is below; `start` is where
-    outliers are found.
+    It is looked for by its distance to the darkest place, which it is below; `start` and
+    `light` are where outliers are found.
     """
     highest = parts.lowest * (1 - 1e-3)
     data = two_way.logarithms(parts, min(start, 0.9 * highest))
     both = [data.of(kind) for kind in (0, 1)]
     if highest <= 0 or any(half.weights.sum() < FEW_PLACES for half in both):
         return 0.0, False
-    shown = [two_way.robust(fit, half, STIFFNESS[1], turns=5) for half in both]
+    shown = [two_way.robust(fit, half, STIFFNESS[1], light, turns=3) for half in both]
 
     solve = [fit.prepared(own.weights.sum(0), STIFFNESS[1]) for own in shown]
 
@@ -163,16 +164,18 @@ def _halves(groups: Sequence[str], rng: np.random.Generator) -> list[np.ndarray]
     return found
 
 
-def _held_out(fit: Fit, data: two_way.Data, halves: Sequence[np.ndarray]) -> tuple[float, float]:
+def _held_out(
+    fit: Fit, data: two_way.Data, light: np.ndarray, halves: Sequence[np.ndarray]
+) -> tuple[float, float]:
     """The stiffness that predicts the other half of the fields best, and how much it explains.
 
-    Each half shows its light, with outliers of its own; what the profile of one half leaves of
-    that of the other, of what there was.
+    Each half shows its light, with outliers of its own (`light` is where to begin); what the
+    profile of one half leaves of that of the other, of what there was.
     """
     errors, explained = np.zeros(len(STIFFNESS)), np.zeros(len(STIFFNESS))
     for first in halves:
         sides = data.halves(first)
-        shown = [two_way.robust(fit, side, STIFFNESS[1], turns=5) for side in sides]
+        shown = [two_way.robust(fit, side, STIFFNESS[1], light, turns=3) for side in sides]
         pairs = list(zip(sides, shown, strict=True))
         there = [two_way.seen(side.values, own.weights, own.light) for side, own in pairs]
         for k, stiffness in enumerate(STIFFNESS):

@@ -112,7 +112,7 @@ class Scale:
 
     def column(self, name: str) -> str:
         """Name under which a column is published: its unit is the true one."""
-        if not self.length_known:
+        if not self.length_known and name not in IN_UM:
             name = re.sub(rf"_um(2?)(?=_s{_END}|{_END})", r"_px\1", name)
         if not self.time_known:
             name = re.sub(rf"(_(?:um|px)2?)_s(?={_END})", r"\1_frame", name)
@@ -144,6 +144,7 @@ class Scale:
         return table
 
 
+IN_UM = ("field_centre_y_um", "field_centre_x_um")  # of the stage, whatever a pixel measures
 _END = r"(?:_normalised|_robust_z|_se)*$"
 _TIMES = r"lifetime|cycle_time|time"  # lag_frames is next to lag_s in any case
 

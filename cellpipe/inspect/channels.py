@@ -43,6 +43,11 @@ class Channel:
     source: str
 
 
+def is_stain(word: str) -> bool:
+    """Whether a word is a stain, a fluorophore or a kind of light."""
+    return any(re.search(words, word, re.IGNORECASE) for words, _ in _COLOURS)
+
+
 def keys(channels: Sequence[Channel]) -> dict[str, str]:
     """Names for a config, by token: lower case, no two alike ("HOECHST 33342" → hoechst_33342)."""
     found: dict[str, str] = {}

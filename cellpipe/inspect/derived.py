@@ -35,7 +35,7 @@ _WELL = re.compile(r"[A-P]\d{1,2}")
 
 
 @dataclass
-class _Names:
+class Names:
     """Names of one structure, cut into chunks: `columns[i]` holds the i-th chunk of each."""
 
     columns: list[list[str]]
@@ -47,7 +47,7 @@ def derive_pattern(files: Files) -> str | None:
     """A pattern (see `readers.pattern`) for the images of a listing; None where there is none."""
     images = [path for path in files.images if not is_thumbnail(path)]
     stems = [path[: len(path) - len(suffix(path))] for path in images]
-    names = _of_one_structure(stems)
+    names = of_one_structure(stems)
     if names is None:
         return None
     parts = _parts(names)
@@ -63,7 +63,7 @@ def derive_pattern(files: Files) -> str | None:
     return pattern if enough else None
 
 
-def _of_one_structure(stems: Sequence[str]) -> _Names | None:
+def of_one_structure(stems: Sequence[str]) -> Names | None:
     """The names with the separators that most have."""
     cut = [_SEPARATOR.split(stem) for stem in stems]
     shapes = Counter(tuple(chunks[1::2]) for chunks in cut)
@@ -74,10 +74,10 @@ def _of_one_structure(stems: Sequence[str]) -> _Names | None:
         return None
     same = [chunks[::2] for chunks in cut if tuple(chunks[1::2]) == shape]
     columns = [list(column) for column in zip(*same, strict=True)]
-    return _Names(columns, [re.escape(separator) for separator in shape])
+    return Names(columns, [re.escape(separator) for separator in shape])
 
 
-def _parts(names: _Names) -> list[str] | None:
+def _parts(names: Names) -> list[str] | None:
     """An expression for each chunk; None where the well is not found, or a chunk is not clear."""
     wells = _well_columns(names)
     if wells is None:
@@ -101,9 +101,9 @@ def _parts(names: _Names) -> list[str] | None:
     return [str(part) for part in parts]
 
 
-def _well_columns(names: _Names) -> dict[int, str] | None:
+def _well_columns(names: Names) -> dict[int, str] | None:
     """The chunk of the well, or of its row and column, with their expressions."""
-    whole = [i for i, values in enumerate(names.columns) if _is_well(values, names, i)]
+    whole = [i for i, values in enumerate(names.columns) if is_well(values, names, i)]
     if len(whole) == 1:
         return {whole[0]: r"(?P<well>[A-P]\d{1,2})"}
     rows = [
@@ -116,7 +116,7 @@ def _well_columns(names: _Names) -> dict[int, str] | None:
     return {rows[0]: "(?P<row>[A-P])", rows[0] + 1: r"(?P<column>\d{1,2})"}
 
 
-def _is_well(values: Sequence[str], names: _Names, index: int) -> bool:
+def is_well(values: Sequence[str], names: Names, index: int) -> bool:
     """Whether a chunk names wells. F1 and C2 alone may be a field and a channel."""
     if not all(_WELL.fullmatch(value) for value in values):
         return False
@@ -130,7 +130,7 @@ def _constant(values: Sequence[str]) -> str | None:
     return re.escape(values[0]) if len(set(values)) == 1 else None
 
 
-def _numbered(values: Sequence[str], before: Sequence[str], names: _Names) -> str | None:
+def _numbered(values: Sequence[str], before: Sequence[str], names: Names) -> str | None:
     """Numbers after words: "s1", "xy01t003", or "site" and "1" as chunks of their own."""
     runs = [_RUNS.findall(value) for value in values]
     if any("".join(own) != value for own, value in zip(runs, values, strict=True)):
@@ -153,7 +153,7 @@ def _numbered(values: Sequence[str], before: Sequence[str], names: _Names) -> st
     return text
 
 
-def _left_open(values: Sequence[str], well: Sequence[tuple[str, ...]], names: _Names) -> str | None:
+def _left_open(values: Sequence[str], well: Sequence[tuple[str, ...]], names: Names) -> str | None:
     """A chunk that no word explains: determined by the well, a channel by words, or the field."""
     if len(set(zip(values, well, strict=True))) == len(set(well)):
         return r"[^/]*?"

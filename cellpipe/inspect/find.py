@@ -18,19 +18,20 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.derived import derive_pattern
-from cellpipe.inspect.nothing import left_out, metadata_alone, refuse_nothing, refuse_several_images
+from cellpipe.inspect.derived_positions import derive_positions
+from cellpipe.inspect.nothing import left_out, metadata_alone, refuse_nothing
 from cellpipe.inspect.split import STEPS, parts_of, parts_of_formats, thinned
 from cellpipe.readers import formats, manifest
-from cellpipe.readers.files import Files, find_files, is_system
+from cellpipe.readers.files import Files, find_files
 from cellpipe.readers.formats import BY_NAME, Format
 from cellpipe.readers.pattern import list_planes as list_by_pattern
 from cellpipe.readers.pattern import matching
+from cellpipe.readers.zarr_images import find_images, folders_in, is_zarr, plate_above, zarr_in
 from cellpipe.readers.zarr_wells import attributes
 
 RIVAL = 0.2  # of the files, beyond which a second format is named
 OWN = "own"  # name of a layout whose pattern is derived
-MANY = 200  # folders in which OME-Zarr is looked for
-DEEPEST_ZARR = 3  # folders between a plate and one of its images
+IN_PLACE = "ome-zarr"  # the layout that is not listed
 
 
 @dataclass
@@ -68,27 +69,38 @@ def find_plates(
     _refuse_no_folder(folder)
     if layout is not None:
         formats.refuse_unknown_layout(layout, [])
-    plates, images = _in_place(folder) if layout in (None, "ome-zarr") else ([], [])
-    found = [Found(plate, BY_NAME["ome-zarr"], Files(plate)) for plate in plates]
+    plates, images = _in_place(folder) if layout in (None, IN_PLACE) else ([], [])
+    found = [Found(plate, BY_NAME[IN_PLACE], Files(plate)) for plate in plates]
     if found and layout is None:
         for other in _without_zarr(folder, plates):
             if formats.recognised(thinned(find_files(other, follow_links))):
                 found += _below(other, None, follow_links, columns, [])
     if found:
+        found[0].hints += _left_out(images, "a plate")
         return found
-    if layout != "ome-zarr":
-        try:
-            return _below(folder, layout, follow_links, columns, _too_low(folder))
-        except BadConfig:
-            if not images:
-                raise
-    if images:
-        refuse_several_images(folder, images)
+    if images and (layout == IN_PLACE or not _other_formats(folder, follow_links)):
+        return [Found(folder, BY_NAME[IN_PLACE], Files(folder))]
+    if layout != IN_PLACE:
+        return _below(folder, layout, follow_links, columns, _hints(folder, images))
     raise BadConfig(
-        seen=f"no OME-Zarr plate in {folder}",
-        wanted="a folder with the metadata of a plate (NGFF 0.4 or 0.5)",
+        seen=f"no OME-Zarr plate in {folder}, and no image",
+        wanted="a folder with the metadata of a plate or of images (NGFF 0.4 or 0.5)",
         do="name the .zarr folder of a plate, or leave --layout out",
     )
+
+
+def _hints(folder: Path, images: Sequence[str]) -> list[str]:
+    return [*_too_low(folder), *_left_out(images, "images of another format")]
+
+
+def _left_out(images: Sequence[str], others: str) -> list[str]:
+    """A sentence on OME-Zarr images that are not taken, because there is something else."""
+    if not images:
+        return []
+    return [
+        f"{len(images)} OME-Zarr file(s) next to {others} are left out, such as {images[0]}: name "
+        "their folder to take them"
+    ]
 
 
 def _refuse_no_folder(folder: Path) -> None:
@@ -116,49 +128,38 @@ def _refuse_no_folder(folder: Path) -> None:
 # ---- OME-Zarr, whose chunks are not listed
 
 
-def _in_place(folder: Path) -> tuple[list[Path], list[Path]]:
-    """OME-Zarr plates: the folder itself, or those in it; and images that no plate holds.
+def _in_place(folder: Path) -> tuple[list[Path], list[str]]:
+    """OME-Zarr plates: the folder itself, or those in it; and files that no plate holds.
 
     Raises BadConfig for a part of a plate.
     """
     if "plate" in attributes(folder):
         return [folder], []
-    for above in list(folder.resolve().parents)[:DEEPEST_ZARR]:
-        if "plate" in attributes(above):
-            part = folder.resolve().relative_to(above)
-            raise BadConfig(
-                seen=f"{folder}, which is {part} of the OME-Zarr plate {above}",
-                wanted="the folder of the whole plate",
-                do=f"cellpipe inspect {above}",
-            )
-    inner = _folders(folder)
-    inner += [below for one in inner[:MANY] if not _is_zarr(one) for below in _folders(one)][:MANY]
-    zarr = [each for each in inner if _is_zarr(each)]
-    plates = [each for each in zarr if "plate" in attributes(each)]
-    images = [each for each in zarr if "multiscales" in attributes(each)]
-    return plates, [folder] if "multiscales" in attributes(folder) else images
+    if above := plate_above(folder):
+        part = folder.resolve().relative_to(above)
+        raise BadConfig(
+            seen=f"{folder}, which is {part} of the OME-Zarr plate {above}",
+            wanted="the folder of the whole plate",
+            do=f"cellpipe inspect {above}",
+        )
+    plates = [each for each in zarr_in(folder) if "plate" in attributes(each)]
+    return plates, [*find_images(folder)]
 
 
 def _without_zarr(folder: Path, plates: Sequence[Path]) -> list[Path]:
     """Folders in `folder` that neither are OME-Zarr nor hold one of the plates."""
-    others = [each for each in _folders(folder) if folder not in plates and not _is_zarr(each)]
+    others = [each for each in folders_in(folder) if folder not in plates and not is_zarr(each)]
     return [each for each in others if not any(plate.is_relative_to(each) for plate in plates)]
 
 
-def _is_zarr(folder: Path) -> bool:
-    try:
-        return any((folder / name).is_file() for name in ("zarr.json", ".zattrs", ".zgroup"))
-    except OSError:  # of another account, say: reported where its files are listed
+def _other_formats(folder: Path, follow: bool) -> bool:
+    """Whether a folder with OME-Zarr images holds files of another format, next to them."""
+    if is_zarr(folder):
         return False
-
-
-def _folders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:  # of a million files: no `Path` for each
-            names = [e.name for e in entries if e.is_dir() and not is_system(e.name)]
-    except OSError:
-        return []
-    return [folder / name for name in sorted(names)]
+    with os.scandir(folder) as entries:
+        here = Files(folder, sorted(entry.name for entry in entries if entry.is_file()))
+    beside = [thinned(find_files(each, follow)) for each in _without_zarr(folder, [])]
+    return any(map(formats.recognised, [here, *beside]))
 
 
 # ---- formats whose planes are listed
@@ -190,15 +191,21 @@ def _by_derived(files: Files, columns: int | None, hints: list[str]) -> Found:
     Raises BadConfig where there is none.
     """
     pattern = derive_pattern(files)
+    read = f"the names are of no known microscope, and were read by the pattern {pattern}"
+    right = "make sure that wells, fields and channels are right"
     if pattern is None:
-        refuse_nothing(files)
+        derived = derive_positions(files)
+        if derived is None:
+            refuse_nothing(files)
+        pattern, how = derived
+        read = (
+            "the names are of no known microscope and hold no wells, and were read by the pattern "
+            f"{pattern}: {how}"
+        )
+        right = "make sure that positions, fields and channels are right"
     own = {OWN: {"pattern": pattern}}
     planes = manifest.list_planes(OWN, files.folder, own, files, columns)
-    hints = [
-        *hints,
-        f"the names are of no known microscope, and were read by the pattern {pattern}: make sure "
-        "that wells, fields and channels are right",
-    ]
+    hints = [*hints, f"{read}: {right}"]
     return Found(files.folder, _derived_format(pattern), files, planes, hints, pattern)
 
 

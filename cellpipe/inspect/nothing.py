@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from cellpipe.errors import BadConfig
@@ -103,16 +102,6 @@ def _refuse_metadata_alone(files: Files) -> None:
         raise BadConfig(
             seen=sentence, wanted="the images next to it", do="copy them from the microscope"
         )
-
-
-def refuse_several_images(folder: Path, images: Sequence[Path]) -> NoReturn:
-    """Raise BadConfig for OME-Zarr images that no plate holds."""
-    raise BadConfig(
-        seen=f"{len(images)} OME-Zarr image(s) in {folder}, such as {images[0]}, without the "
-        "metadata of a plate",
-        wanted="an OME-Zarr plate, whose metadata name the wells",
-        do="name the folder of the plate, or make one of them (ngio, ome-zarr-py)",
-    )
 
 
 def _kinds(paths: Sequence[str]) -> str:

@@ -81,7 +81,22 @@ def _refuse_changed(texts: Mapping[Path, str], unchosen: str) -> None:
 
 
 def _plate_map(plate: Inspected) -> str:
-    return _MAP_HEADER + "".join(f"{well}\t\t\t\n" for well in plate.wells)
+    """A row per well, to be filled in; with the position that became a well, where one did."""
+    positions = _positions(plate)
+    if not positions:
+        return _MAP_HEADER + "".join(f"{well}\t\t\t\n" for well in plate.wells)
+    rows = (f"{well}\t\t\t\t{_plain(positions.get(well, ''))}\n" for well in plate.wells)
+    return _MAP_HEADER.replace("\n", "\tposition\n") + "".join(rows)
+
+
+def _positions(plate: Inspected) -> dict[str, str]:
+    """Well → position in the names of its files; empty where names hold wells."""
+    expression = re.compile(plate.pattern)
+    if "position" not in expression.groupindex:
+        return {}
+    named = plate.planes[plate.planes["path"] != ""].drop_duplicates("well")
+    found = map(expression.fullmatch, named["path"])
+    return {well: one["position"] for well, one in zip(named["well"], found, strict=True) if one}
 
 
 def _common(plates: Sequence[Inspected]) -> tuple[list[Channel], list[str]]:

@@ -18,18 +18,45 @@ from cellpipe.files.removal import refuse_elsewhere, remove
 from cellpipe.plate import trees
 
 _BESIDE = {"labels", "tables", "tracks"}  # folders of an image that are not its levels
+_CENTRE = "field_centre"
 _METADATA = ("zarr.json", ".zgroup", ".zattrs")  # of a group, in either version
 
 
-def note_provenance(folder: Path, facts: Any) -> None:
-    """Set the attribute "cellpipe" of a group."""
+def note_provenance(folder: Path, facts: Mapping[str, Any]) -> None:
+    """Set the attribute "cellpipe" of a group; the centre of a field stays in it."""
+    path, content, attributes = _attributes(folder)
+    noted = attributes.get("cellpipe") or {}
+    _note(path, content, attributes, {**facts, **{k: noted[k] for k in (_CENTRE,) if k in noted}})
+
+
+def note_centre(folder: Path, centre: Mapping[str, Any] | None) -> None:
+    """Set where the centre of an image lies, as "field_centre" of its attribute "cellpipe".
+
+    It is no translation of NGFF: that would move the image alone in viewers, away from its labels,
+    and from the tables, whose positions count from the field's corner; and of a stage whose axes
+    may point anywhere it would be a guess. None: it is not recorded, and nothing is written.
+    """
+    path, content, attributes = _attributes(folder)
+    noted = {k: v for k, v in (attributes.get("cellpipe") or {}).items() if k != _CENTRE}
+    if centre is not None or _CENTRE in (attributes.get("cellpipe") or {}):
+        _note(path, content, attributes, {**noted, **({_CENTRE: centre} if centre else {})})
+
+
+def _attributes(folder: Path) -> tuple[Path, dict[str, Any], dict[str, Any]]:
+    """The file that holds the attributes of a group, its content, and the attributes in it."""
     old = folder / ".zattrs"
     path = old if old.is_file() else folder / "zarr.json"
     content = json.loads(path.read_text(encoding="utf-8"))
-    attributes = content if path == old else content.setdefault("attributes", {})
-    if attributes.get("cellpipe") != facts:
-        attributes["cellpipe"] = facts
-        _write(path, content)
+    return path, content, content if path == old else content.setdefault("attributes", {})
+
+
+def _note(path: Path, content: Any, attributes: dict[str, Any], facts: Mapping[str, Any]) -> None:
+    if attributes.get("cellpipe") == facts:
+        return
+    attributes["cellpipe"] = dict(facts)
+    if not facts:
+        del attributes["cellpipe"]
+    _write(path, content)
 
 
 def bring_image(folder: Path, tree: trees.Tree, owned: Path) -> None:
@@ -148,6 +175,9 @@ def link_image(source: Path, folder: Path, owned: Path) -> None:
     files = {name: _read_json(source / name) for name in names}
     for content in files.values():
         content.pop("consolidated_metadata", None)  # it would hide the labels
+        ome = content.get("attributes", {}).get("ome", {})
+        if ome.get("version", "0.5") != "0.5":  # read as 0.5, of which the plate around it is
+            ome["version"] = "0.5"
     arrays = [e for e in _folders(source) if e.name not in _BESIDE]
     for entry in _folders(folder):
         if entry.name not in {e.name for e in arrays} and _is_level(entry):

@@ -20,12 +20,14 @@ from cellpipe.files.durable import sync_disk
 from cellpipe.files.places import refuse_overlap
 from cellpipe.files.publish import publish_text
 from cellpipe.files.removal import Refused, remove
+from cellpipe.image.centre import FieldCentre
 from cellpipe.image.units import Scale
 from cellpipe.plate import trees
 from cellpipe.plate.disk import (
     bring_image,
     bring_labels,
     link_image,
+    note_centre,
     note_provenance,
     write_group,
 )
@@ -87,6 +89,7 @@ def lay_out(
         else:
             tree = _image_tree(field, inspection, colors, scales, units, ngff_version, chunk_px)
             bring_image(root / field.path, tree, owned)
+            note_centre(root / field.path, field.centre.as_dict() if field.centre else None)
         layers = _label_tree(field, labels, volumes, scales, units, ngff_version, chunk_px)
         bring_labels(root / field.path, layers, {*OWN_LAYERS, *labels}, owned)
         progress(done + 1, len(fields))
@@ -151,6 +154,7 @@ def _field(described: Mapping[str, Any], groups: Mapping[tuple[str, int], str]) 
         shape=shape,
         dtype=described["dtype"],
         levels=tuple(levels),
+        centre=FieldCentre.from_dict(described["centre"]) if "centre" in described else None,
     )
 
 

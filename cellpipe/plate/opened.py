@@ -5,6 +5,7 @@ tables, wells with what was done to them.
     plate.wells                                  a row per well: condition, dose, control, readouts
     plate.image("B03", 1).channel("dna")[0]      dask, read chunk by chunk
     plate.labels("B03", 1, "nuclei").data[0].compute()
+    plate.well("B03").channel("dna")[0]          all fields of the well, where the stage had them
     plate.table("cells")                         pandas
 """
 
@@ -22,6 +23,8 @@ import numpy as np
 from cellpipe.errors import BadConfig
 from cellpipe.files.tables import read_listing, read_statistics, read_table
 from cellpipe.plate.chunks import missing_chunks, read_planes, refuse_missing
+from cellpipe.plate.corners import corners_px
+from cellpipe.plate.mosaic import Tile, mosaic
 from cellpipe.plate.plate import Field, Plate
 from cellpipe.wells import well_name
 
@@ -137,6 +140,81 @@ class OpenPlate:
 
         axes = where.axes.replace("c", "")
         return LazyImage(_lazy(array, refuse, what), axes, self._scale(where, array))
+
+    def places(self, well: str) -> pd.DataFrame:
+        """Where the fields of a well lie by the recorded positions, a row per field.
+
+        well, field; y_px, x_px (float64): first pixel of the field, relative to what the positions
+        are relative to (`origin`). Raises BadConfig where they are not known.
+        """
+        import pandas as pd
+
+        own = self._fields_of(well)
+        corners = corners_px(own, self._plate.scale)
+        return pd.DataFrame(
+            {
+                "well": [field.well for field in own],
+                "field": [field.field for field in own],
+                "y_px": corners[:, 0],
+                "x_px": corners[:, 1],
+                "origin": [field.centre.origin if field.centre else "" for field in own],
+            }
+        )
+
+    def well(self, well: str, corners: Any = None) -> LazyImage:
+        """All fields of a well as one image, in the stored type, read by block.
+
+        Where fields overlap, a pixel is that of the field whose centre is nearest; where there is
+        none it is 0. Places are rounded to whole pixels.
+
+        corners : (N, 2), y and x in pixels of the first pixel of each field, in the order of
+            `places`, such as `cellpipe.correct.placing.place_fields` gives; None takes `places`
+
+        Raises BadConfig for a well without positions, or whose fields are no one image.
+        """
+        own = self._fields_of(well)
+        at = corners_px(own, self._plate.scale) if corners is None else np.array(corners, float)
+        if at.shape != (len(own), 2) or not np.isfinite(at).all():
+            raise BadConfig(
+                seen=f"corners of the shape {at.shape} for the {len(own)} fields of {own[0].well}",
+                wanted=f"{len(own)} finite pairs of y and x, in pixels",
+                do="give a pair for each field, in the order of `plate.places`",
+            )
+        whole = np.rint(at).astype(int)
+        tiles = [
+            Tile(self._array(field).shape, (int(y), int(x)), self._reader(field))
+            for field, (y, x) in zip(own, whole, strict=True)
+        ]
+        import dask
+
+        first = self._array(own[0])
+        name = dask.base.tokenize(str(first.store_path), whole.tolist())
+        return LazyImage(
+            mosaic(tiles, own[0].axes, first.dtype, f"cellpipe-well-{name}"),
+            own[0].axes,
+            self._scale(own[0], first),
+            self.channels if "c" in own[0].axes else (),
+        )
+
+    def _fields_of(self, well: str) -> list[Field]:
+        known = well_name(well)
+        own = [field for (name, _), field in self._plate.fields.items() if name == known]
+        if not own:
+            self._place(well, 0)  # raises: no such well
+        return own
+
+    def _array(self, where: Field) -> Any:
+        return self._plate.array(where, 0)
+
+    def _reader(self, where: Field) -> Callable[[Index], np.ndarray]:
+        what = f"{self.name} {where.well} field {where.field}"
+
+        def read(index: Index) -> np.ndarray:
+            refuse_missing(self._plate.missing(where, 0, index), what)
+            planes = read_planes(self._array(where), index, what)
+            return planes.reshape([cut.stop - cut.start for cut in index])
+
+        return read
 
     def _place(self, well: str, field: int) -> tuple[str, int]:
         place = well_name(well), field

@@ -25,6 +25,7 @@ from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.files.asides import sweep
 from cellpipe.files.removal import refuse_elsewhere, remove
 from cellpipe.image.axes import Image
+from cellpipe.image.centre import FieldCentre
 from cellpipe.image.projection import only_plane
 from cellpipe.image.tiles import Plane
 from cellpipe.image.units import Scale, square_edge
@@ -57,22 +58,28 @@ class Field:
     shape: tuple[int, ...]
     dtype: str
     levels: tuple[str, ...]  # array names, full resolution first
+    centre: FieldCentre | None = None  # None: not recorded, and absent from the layout
 
     def size(self, axis: str) -> int:
         return self.shape[self.axes.index(axis)] if axis in self.axes else 1
 
     def as_dict(self) -> dict[str, Any]:
-        return {
+        described = {
             **self.__dict__,
             "shape": list(self.shape),
             "levels": list(self.levels),
             "n_t": self.size("t"),
         }
+        centre = described.pop("centre")
+        return {**described, "centre": centre.as_dict()} if centre else described
 
     @staticmethod
     def from_dict(described: Mapping[str, Any]) -> Field:
-        known = {name: described[name] for name in Field.__dataclass_fields__}
-        return Field(**{**known, "shape": tuple(known["shape"]), "levels": tuple(known["levels"])})
+        names = [name for name in Field.__dataclass_fields__ if name != "centre"]
+        known = {name: described[name] for name in names}
+        known |= {"shape": tuple(known["shape"]), "levels": tuple(known["levels"])}
+        centre = described.get("centre")
+        return Field(**known, centre=FieldCentre.from_dict(centre) if centre else None)
 
 
 class Plate:

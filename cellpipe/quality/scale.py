@@ -162,8 +162,12 @@ def empty_columns(
         }
 
 
-# of engines that do not know them; of plates without a classifier, which is reported elsewhere
-MAY_BE_EMPTY = {"foreground_probability", "object_probability", "class_probability"}
+# of engines that do not know them; of plates without a classifier, or without positions of fields,
+# which is reported elsewhere
+MAY_BE_EMPTY = {
+    *("foreground_probability", "object_probability", "class_probability"),
+    *("well_y_um", "well_x_um"),
+}
 
 
 def _empty_because(part: str) -> tuple[str, str]:

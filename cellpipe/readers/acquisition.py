@@ -49,7 +49,7 @@ def read_acquisition(path: Path, page: int) -> Acquisition:
             if tiff.is_metaseries:
                 return _metaseries((tiff.metaseries_metadata or {}).get("PlaneInfo", {}))
             if tiff.ome_metadata:
-                return _ome(tags.ome_image(tiff))
+                return _ome(*tags.ome_image(tiff))
     except Exception:  # a file that cannot be read is reported when its header is
         pass
     return Acquisition()
@@ -91,13 +91,13 @@ def _metaseries(plane: dict[str, Any]) -> Acquisition:
     )
 
 
-def _ome(image: xml_text.Element | None) -> Acquisition:
-    """OME-XML: the first channel and plane of the file's image."""
+def _ome(image: xml_text.Element | None, alone: bool) -> Acquisition:
+    """OME-XML: the first channel and plane of the file's image; a place if it has one image."""
     if image is None:
         return Acquisition()
     plane = next(xml_text.named(image, "Plane"), None)
     channel = next(xml_text.named(image, "Channel"), None)
-    y, x = (_ome_um(plane, f"Position{axis}") for axis in "YX")
+    y, x = (_ome_um(plane, f"Position{axis}") if alone else None for axis in "YX")
     return Acquisition(
         str(channel.get("Name") or "") if channel is not None else "",
         "",

@@ -18,14 +18,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from cellpipe.wells import LEAST_COLUMNS, MOST_ROWS, well_at, well_name
+from cellpipe.readers.wells_by_order import OTHER_WELLS, SHOWN, in_words, wells_in_order
+from cellpipe.wells import well_name
 
 _WITH_WORD = re.compile(r"(?i:well)[ _-]{0,2}([A-Pa-p])[ _-]?(\d{1,2})(?!\d)")
 _TOKEN = re.compile(r"(?<![A-Za-z0-9])([A-P])(\d{1,2})(?![A-Za-z0-9])")
 _ROW_FOLDER = re.compile(r"(?:^|/)([A-P])/(\d{1,2})(?=/|$)")  # Leica: TileScan 1/B/3/R2
 _COUNTERS = "CFMP"  # of channels, fields, mosaics, positions; S, T, X, Y and Z are beyond P
 LAST_COLUMN = 24
-SHOWN = 4
 
 
 class Named(NamedTuple):
@@ -51,8 +51,17 @@ class Places(NamedTuple):
     lost: dict[str, str]
 
 
-def places(named: Sequence[Named], broken: Sequence[str] = ()) -> Places:
-    """Where views are. Files that cannot be read (`broken`) keep their place among the others."""
+def places(
+    named: Sequence[Named],
+    broken: Sequence[str] = (),
+    *,
+    what: str = "file",
+    other: str = OTHER_WELLS,
+) -> Places:
+    """Where views are. Files that cannot be read (`broken`) keep their place among the others.
+
+    what, other : what a file is called in notes, and how it may get another well
+    """
     named = [*named, *(Named(path, "", "") for path in broken)]
     views: dict[str, list[Named]] = {}
     for one in named:
@@ -61,7 +70,7 @@ def places(named: Sequence[Named], broken: Sequence[str] = ()) -> Places:
     notes: list[str] = []
     nameless = [path for path, own in wells.items() if not any(own)]
     if len(nameless) == len(wells):
-        wells, notes, nameless = *_by_order(views), []
+        wells, notes, nameless = *_by_order(views, what, other), []
     else:
         notes += _notes(sources, views, wells, nameless)
     placed: dict[tuple[str, int], tuple[str, int]] = {}
@@ -117,20 +126,16 @@ def _of_name(name: str, only: re.Pattern[str] | None = None) -> str:
     return ""
 
 
-def _by_order(views: dict[str, list[Named]]) -> tuple[dict[str, list[str]], list[str]]:
+def _by_order(
+    views: dict[str, list[Named]], what: str, other: str
+) -> tuple[dict[str, list[str]], list[str]]:
     """Rule 4: a well for each file, in the natural order of their names."""
-    paths = sorted(views, key=natural)
-    columns = max(LEAST_COLUMNS, -(-len(paths) // MOST_ROWS))
-    wells = {
-        path: [well_at(i // columns + 1, i % columns + 1)] * len(views[path])
-        for i, path in enumerate(paths)
-    }
-    first = [f"{wells[path][0]} is {path}" for path in paths[:SHOWN]]
-    more = f" … {wells[paths[-1]][0]} is {paths[-1]}" if len(paths) > SHOWN else ""
+    of_files = wells_in_order(views)
+    wells = {path: [well] * len(views[path]) for path, well in of_files.items()}
     note = (
-        f"no metadata and no names give wells: each file is taken as a well, in the order of their "
-        f"names ({', '.join(first)}{more}), and its positions, scenes or series as fields "
-        "(other wells: list the planes in a manifest.csv)"
+        f"no metadata and no names give wells: each {what} is taken as a well, in the order of "
+        f"their names ({in_words(of_files)}), and its positions, scenes or series as fields "
+        f"({other})"
     )
     return wells, [note]
 
@@ -170,8 +175,3 @@ def _notes(
 def _some(names: Iterable[str]) -> str:
     listed = list(names)
     return ", ".join(listed[:SHOWN]) + (f" and {len(listed) - SHOWN} more" * (len(listed) > SHOWN))
-
-
-def natural(path: str) -> list[tuple[int, int | str]]:
-    """Key of an order in which "a2" comes before "a10"."""
-    return [(0, int(p)) if p.isdigit() else (1, p) for p in re.split(r"(\d+)", path) if p]

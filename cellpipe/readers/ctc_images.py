@@ -12,6 +12,7 @@ conventions" of the challenge, https://public.celltrackingchallenge.net/document
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -19,7 +20,6 @@ import pandas as pd
 from cellpipe.errors import Unreachable
 from cellpipe.files.reach import reached
 from cellpipe.readers import ONLY
-from cellpipe.readers.container_wells import natural
 from cellpipe.readers.files import (
     LABELS,
     NOT_NAMED,
@@ -30,7 +30,7 @@ from cellpipe.readers.files import (
     find_files,
 )
 from cellpipe.readers.numbers import frames_of
-from cellpipe.wells import LEAST_COLUMNS, well_at
+from cellpipe.readers.wells_by_order import in_words, wells_in_order
 
 _IMAGE = re.compile(r"(?i)(?P<set>(?:.*/)?)(?P<movie>\d{2})/t(?P<t>\d{3,5})\.tiff?")
 _LABELS = re.compile(r"(?i)(?:^|/)\d{2}_(?:GT|ST|RES|ERR_SEG)/")
@@ -54,8 +54,7 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
             wanted="the folder of a data set of the Cell Tracking Challenge",
             do=OTHER_LAYOUT,
         )
-    sets = sorted({match["set"] for match in found.values()}, key=natural)
-    wells = {name: well_at(*_place(number)) for number, name in enumerate(sets)}
+    wells = wells_in_order(match["set"] for match in found.values())
     rows = []
     for path, match in found.items():
         place = {"path": path, "well": wells[match["set"]], "field": int(match["movie"]),
@@ -63,20 +62,15 @@ def list_planes(folder: Path, files: Files | None = None) -> pd.DataFrame:
         rows += [{**place, "z": z, "page": page} for z, page in _pages(folder / path, files, path)]
     planes = pd.DataFrame(rows)
     frames, notes = frames_of(planes["t"], count=True)
-    files.notes += [*notes, *_note(sets, wells)]
+    files.notes += [*notes, *_note(wells)]
     for path in [path for path in files.images if path not in found]:
         files.pass_over(path, LABELS if _LABELS.search(path) else NOT_NAMED)
     return planes.assign(t=frames)
 
 
-def _place(number: int) -> tuple[int, int]:
-    return number // LEAST_COLUMNS + 1, number % LEAST_COLUMNS + 1
-
-
-def _note(sets: list[str], wells: dict[str, str]) -> list[str]:
-    listed = ", ".join(f"{wells[name]} is {name.rstrip('/') or 'the folder'}" for name in sets[:4])
-    more = " …" if len(sets) > 4 else ""
-    return [f"a data set is a well, and its movies are its fields: {listed}{more}"]
+def _note(wells: Mapping[str, str]) -> list[str]:
+    named = {name.rstrip("/") or "the folder": well for name, well in wells.items()}
+    return [f"a data set is a well, and its movies are its fields: {in_words(named)}"]
 
 
 def _pages(file: Path, files: Files, path: str) -> list[tuple[int, int]]:

@@ -16,6 +16,7 @@ def flat_copy(inspection: Mapping[str, Any]) -> dict[str, Any]:
         sizes = dict(zip(field["axes"], field["shape"], strict=True))
         shape = [sizes.get("t", 1), sizes.get("c", 1), 1, sizes["y"], sizes["x"]]
         kept = {name: field[name] for name in ("well", "field", "dtype", "n_t")}
+        kept |= {"centre": field["centre"]} if "centre" in field else {}
         fields.append({**kept, "axes": "tczyx", "shape": shape, "n_z": 1})
     rest = {key: value for key, value in inspection.items() if key not in ("source", "fields")}
     return {**rest, "fields": fields}

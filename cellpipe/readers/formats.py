@@ -110,7 +110,7 @@ FORMATS = (
     _by_names("cytation", "Agilent BioTek Cytation (Gen5)"),
     _by_names("bbbc", "translocation sets BBBC013, BBBC014"),
     _by_reader("ome-tiff", "OME-TIFF; its OME-XML lists planes", "P.companion.ome", ome_tiff),
-    Format("ome-zarr", "OME-Zarr plate, read in place", "zarr.json", ome_zarr.recognise, None),
+    Format("ome-zarr", "OME-Zarr, read in place", "zarr.json", ome_zarr.recognise, None),
     _by_reader("nd2", "Nikon NIS-Elements", "WellB03.nd2", Layout("nd2")),
     _by_reader("czi", "Zeiss ZEN", "plate.czi", Layout("czi")),
     _by_reader("lif", "Leica LAS X", "experiment.lif", Layout("lif")),

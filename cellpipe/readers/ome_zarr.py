@@ -1,4 +1,7 @@
-"""A plate that is OME-Zarr already (NGFF 0.4 or 0.5): what is in it, to be read in place."""
+"""What is OME-Zarr already (NGFF 0.4 or 0.5): a plate, or images, to be read in place.
+
+Metadata of a later version are read as 0.5, with a note, where they hold what those of 0.5 do.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,11 @@ import numpy as np
 from cellpipe.errors import BadConfig, BadImage, Unreachable
 from cellpipe.image.units import micrometres, seconds
 from cellpipe.readers.files import Files
-from cellpipe.readers.zarr_wells import attributes, list_wells, read_attributes
+from cellpipe.readers.zarr_images import list_images, refuse_lost_level
+from cellpipe.readers.zarr_wells import Listed, attributes, list_wells, read_attributes
 from cellpipe.wells import row_and_column, well_name
+
+KNOWN = ("0.4", "0.5", "")  # versions of NGFF; "" where metadata have none
 
 
 def recognise(files: Files) -> int:
@@ -22,54 +28,110 @@ def recognise(files: Files) -> int:
 
 
 def describe_source(path: Path, acquisition: int | str | None = None) -> dict[str, Any]:
-    """Fields, channels and pixel size of an OME-Zarr plate.
+    """Fields, channels and pixel size of an OME-Zarr plate, or of images without one.
 
     Of several acquisitions one is taken, by its number or name; None: the first. Images that
     cannot be used are listed under "faults", and those that are not wanted under "passed_over".
+    Wells of images without a plate: `cellpipe.readers.zarr_images`.
 
     Raises
     ------
     BadConfig
-        If `path` is no OME-Zarr plate, has no such acquisition, or holds no image that can be used.
+        If `path` is neither, has no such acquisition, or holds no image that can be used.
     Unreachable
         If the plate's own metadata cannot be reached.
     """
-    try:
-        plate = read_attributes(path).get("plate")
-    except ValueError:  # no metadata of a plate are the same as none
-        plate = None
-    if not isinstance(plate, dict) or not plate.get("wells"):
-        raise BadConfig(
-            seen=f"no OME-Zarr plate at {path}",
-            wanted="a folder with the metadata of a plate (NGFF 0.4 or 0.5)",
-            do="point 'images' at the .zarr folder of a plate, or choose another layout",
-        )
-    listed = list_wells(path, sorted(plate["wells"], key=_place), plate, acquisition)
+    plate = _plate(path)
+    if plate is None or not plate.get("wells"):
+        listed = list_images(path) if plate is None else Listed()
+        if not listed.images:
+            raise BadConfig(
+                seen=f"no OME-Zarr plate at {path}, and no image"
+                if plate is None
+                else f"no OME-Zarr plate at {path}: its metadata list no wells",
+                wanted="a folder with the metadata of a plate or of images (NGFF 0.4 or 0.5)",
+                do="point 'images' at the .zarr folder of a plate, or choose another layout",
+            )
+    else:
+        listed = list_wells(path, sorted(plate["wells"], key=_place), plate, acquisition)
     fields: list[dict[str, Any]] = []
     faults = listed.faults
+    versions: dict[str, str] = {}
     for image in listed.images:
         place = {"well": image.well, "field": image.field}
         try:
-            fields.append({**place, **_described(path, image.path)})
+            described = _described(path, image.path, versions)
+            if plate is None:
+                refuse_lost_level(path, described)
+            fields.append({**place, **described})
         except BadImage as bad:
             faults.append({**place, "file": image.path, "reason": bad.seen, "remedy": bad.do})
     if not fields:
         raise BadConfig(
             seen=faults[0]["reason"] if faults else f"no image in the wells of {path}",
-            wanted="a plate with images",
-            do="fetch the plate again",
+            wanted="images that can be read" if plate is None else "a plate with images",
+            do=str(faults[0]["remedy"]) if faults and plate is None else "fetch the plate again",
         )
+    storage = _storage(path if plate is not None else path / fields[0]["source_path"])
+    if plate is None:
+        fields, others = _of_one_storage(path, fields, storage)
+        faults += others
     return {
         "source": str(path.resolve()),
-        "ngff_version": "0.5" if (path / "zarr.json").is_file() else "0.4",
+        "ngff_version": storage,
         "fields": fields,
         "faults": faults,
         "images": [image.path for image in listed.images],
         "passed_over": listed.passed_over,
-        "notes": listed.notes,
+        "notes": [*listed.notes, *_later(versions)],
         "closed": listed.closed,
         "folders": listed.folders,
     }
+
+
+def _plate(path: Path) -> dict[str, Any] | None:
+    """Metadata of the plate of a group, None where it is none. Raises Unreachable."""
+    try:
+        plate = read_attributes(path).get("plate")
+    except ValueError:  # no metadata of a plate are the same as none
+        return None
+    return plate if isinstance(plate, dict) else None
+
+
+def _storage(group: Path) -> str:
+    """NGFF version that belongs to the version of Zarr in which a group is stored."""
+    return "0.5" if (group / "zarr.json").is_file() else "0.4"
+
+
+def _of_one_storage(
+    root: Path, fields: list[dict[str, Any]], version: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The images of the first one's version; faults for the others: a plate is of one version."""
+    same, faults = [], []
+    for field in fields:
+        own = _storage(root / field["source_path"])
+        if own == version:
+            same.append(field)
+            continue
+        faults.append(
+            {
+                "well": field["well"],
+                "field": field["field"],
+                "file": field["source_path"],
+                "reason": f"an image of NGFF {own} among those of {version}",
+                "remedy": "put images of each version into a folder of their own",
+            }
+        )
+    return same, faults
+
+
+def _later(versions: Mapping[str, str]) -> list[str]:
+    """A sentence on each version that is not known, with an image that has it."""
+    return [
+        f"the metadata are of NGFF version {version}, as of {image}: read as those of 0.5"
+        for version, image in versions.items()
+        if version not in KNOWN
+    ]
 
 
 def first_channels(path: Path, acquisition: int | str | None = None) -> list[str] | None:
@@ -78,9 +140,13 @@ def first_channels(path: Path, acquisition: int | str | None = None) -> list[str
     None where that image has none; `describe_source` then reports why.
     """
     try:
-        plate = read_attributes(path).get("plate", {})
-        first = min(plate["wells"], key=_place)
-        for image in list_wells(path, [first], plate, acquisition).images:
+        plate = _plate(path)
+        if plate is None:
+            images = list_images(path).images
+        else:
+            first = min(plate["wells"], key=_place)
+            images = list_wells(path, [first], plate, acquisition).images
+        for image in images:
             return [str(label) for label in _described(path, image.path)["channels"]]
     except (BadConfig, BadImage, Unreachable, ValueError, OSError, KeyError, TypeError):
         pass
@@ -101,14 +167,19 @@ def _place(well: Mapping[str, Any]) -> tuple[int, str, int]:
     return len(row), row, column
 
 
-def _described(root: Path, source_path: str) -> dict[str, Any]:
-    """One image. Raises BadImage."""
+def _described(
+    root: Path, source_path: str, versions: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """One image; its version of NGFF is noted in `versions`. Raises BadImage."""
     folder = root / source_path
     if not folder.resolve().is_relative_to(root.resolve()):
         raise _unusable(folder, "is outside the plate")
     try:
         of_image = read_attributes(folder)
         multiscale = of_image["multiscales"][0]
+        version = str(of_image.get("version") or multiscale.get("version") or "")
+        if "axes" not in multiscale and "coordinateSystems" in multiscale:
+            raise ValueError(f"NGFF {version} with coordinate systems, which are not read")
         axes = "".join(axis["name"] for axis in multiscale["axes"])
         units = [axis.get("unit") for axis in multiscale["axes"]]
         levels = [str(dataset["path"]) for dataset in multiscale["datasets"]]
@@ -119,6 +190,8 @@ def _described(root: Path, source_path: str) -> dict[str, Any]:
     if not axes.endswith("yx") or axes != "".join(a for a in "tczyx" if a in axes):
         raise _unusable(folder, f"has the axes {axes}")
     sizes = dict(zip(axes, shape, strict=True))
+    if versions is not None:
+        versions.setdefault(version, source_path)
     names = of_image.get("omero", {}).get("channels", [])
     return {
         "source_path": source_path,

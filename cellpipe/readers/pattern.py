@@ -2,7 +2,8 @@
 
 Built-in patterns are for microscopes whose files are named one way everywhere; any other naming
 is a pattern in the config. Groups: ``well`` (or ``row`` and ``column``), ``field``, ``channel``,
-``t``, ``z``; those that a naming lacks count as one.
+``t``, ``z``; those that a naming lacks count as one. Names without wells have the group
+``position`` instead, whatever it holds: each position becomes a well (see `wells_by_order`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -35,8 +37,9 @@ from cellpipe.readers.files import (
 )
 from cellpipe.readers.numbers import frames_of, lost_planes, planes_of
 from cellpipe.readers.origins import Origins
+from cellpipe.readers.pattern_groups import compiled, note, well_of, wells_of_positions
 from cellpipe.readers.series import Series
-from cellpipe.wells import BadWellName, row_name, well_name
+from cellpipe.wells import BadWellName
 
 _GUID = r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?"
 # B03, B3, b03, AF48; one letter beyond P and one digit could be a token of another kind (s1, w2)
@@ -97,7 +100,6 @@ EXAMPLES = {
     "cytation": "B3_01_1_2_DAPI_001.tif",
     "bbbc": "Channel1-15-B-03.BMP",
 }
-_GROUPS = {"well", "row", "column", "field", "channel", "t", "z"}
 
 
 def list_planes(
@@ -115,19 +117,24 @@ def list_planes(
     """
     expression = compiled(pattern)
     files = files or find_files(folder)
-    rows, origins = _matching(expression, files, columns)
+    positions = wells_of_positions(expression, files)
+    rows, origins = _matching(expression, files, columns, positions)
     if not rows:
         raise _nothing(files, pattern)
-    _name_wells_of_copies(files, expression, columns)
+    _name_wells_of_copies(files, expression, columns, positions)
     layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
     planes = _without_projections(pd.DataFrame(rows), files, layout)
     frames, notes = frames_of(planes["t"], count=layout is not None)
-    files.notes += origins.notes() + notes + lost_planes(planes["z"], planes["channel"])
+    files.notes += note(positions) + origins.notes() + notes
+    files.notes += lost_planes(planes["z"], planes["channel"])
     return planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
 
 
 def _matching(
-    expression: re.Pattern[str], files: Files, columns: int | None
+    expression: re.Pattern[str],
+    files: Files,
+    columns: int | None,
+    positions: Mapping[str, str],
 ) -> tuple[list[dict[str, object]], Origins]:
     """A row for each file that matches; the other images are passed over.
 
@@ -142,14 +149,15 @@ def _matching(
             continue
         groups = found.groupdict()
         try:
-            well = _well(groups, columns)
+            well = well_of(groups, columns, positions)
         except BadWellName as fault:
             strange = strange or fault
             files.pass_over(path, NO_WELL)
             continue
         rows.append(_plane(path, well, groups))
         series.learn(found)
-        origins.learn(path, found.start("well" if groups.get("well") else "row"), well)
+        if not positions:
+            origins.learn(path, found.start("well" if groups.get("well") else "row"), well)
     if strange and not rows:
         raise strange
     for path in [path for path in files.images if not expression.fullmatch(path)]:
@@ -197,38 +205,6 @@ def _like(pattern: str) -> str:
     return f"files whose path below the folder matches {pattern}"
 
 
-def compiled(pattern: str) -> re.Pattern[str]:
-    """The pattern of a layout. Raises BadConfig for no regular expression, or wrong groups."""
-    try:
-        expression = re.compile(pattern)
-    except re.error as fault:
-        raise BadConfig(
-            seen=f"the pattern {pattern} ({fault})",
-            wanted="a regular expression with named groups",
-            do="correct it in 'layouts' in the config",
-        ) from fault
-    groups = set(expression.groupindex)
-    if "well" not in groups and not {"row", "column"} <= groups:
-        raise BadConfig(
-            seen=f"a pattern with the groups {sorted(groups)}",
-            wanted="the group 'well', or 'row' and 'column'",
-            do="write (?P<well>…) where the file name contains the well",
-        )
-    if groups - _GROUPS:
-        raise BadConfig(
-            seen=f"the group(s) {sorted(groups - _GROUPS)} in a pattern",
-            wanted=f"groups out of {sorted(_GROUPS)}",
-            do="rename them, or make them (?:…)",
-        )
-    return expression
-
-
-def _well(groups: dict[str, str | None], columns: int | None) -> str:
-    """Well of a file. Raises BadWellName, or BadConfig for a number that cannot be placed."""
-    text = groups.get("well") or f"{row_name(groups.get('row') or '')}{groups.get('column')}"
-    return well_name(text, columns)
-
-
 def _plane(path: str, well: str, groups: dict[str, str | None]) -> dict[str, object]:
     return {
         "path": path,
@@ -257,13 +233,18 @@ def _number(path: str, name: str, text: str, whole: bool = True) -> float:
     return number
 
 
-def _name_wells_of_copies(files: Files, expression: re.Pattern[str], columns: int | None) -> None:
+def _name_wells_of_copies(
+    files: Files,
+    expression: re.Pattern[str],
+    columns: int | None,
+    positions: Mapping[str, str],
+) -> None:
     """Note the wells of unfinished and old copies, in case a well has no other images."""
     for path in files.passed_over:
         found = expression.fullmatch(whole_name(path))
         if found:
             with contextlib.suppress(BadConfig):
-                files.wells[path] = _well(found.groupdict(), columns)
+                files.wells[path] = well_of(found.groupdict(), columns, positions)
 
 
 def _without_projections(planes: pd.DataFrame, files: Files, layout: str | None) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from cellpipe.wells import row_name, well_name
 MAX_KINDS = 40  # of names that a plate's files can have; folders with numbers count as one
 _WELL = r"[A-Za-z]{1,2}[ _-]*\d{1,2}"
 _WILD = {"well": _WELL, "row": r"[A-Za-z]{1,2}|\d+", "column": r"\d+", "channel": r"[^/]+?"}
+_WILD["position"] = r".+?"
 
 
 class Series:

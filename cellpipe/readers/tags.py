@@ -88,12 +88,20 @@ def _ome_pixels(tiff: Any) -> xml_text.Element | None:
     return _pixels_of(tiff.ome_metadata, str(Path(tiff.filehandle.path).parent))
 
 
-def ome_image(tiff: Any) -> xml_text.Element | None:
-    """The first Image of a file's OME-XML, or of its companion; None without any."""
+def ome_image(tiff: Any) -> tuple[xml_text.Element | None, bool]:
+    """An Image of a file's OME-XML, or of its companion; whether it is the only one of the file.
+
+    Each file of a plate may hold the XML of all. The images of a file are those whose TiffData
+    name it; where none does, and there are several, the first stands for them.
+    """
     if not tiff.ome_metadata:
-        return None
-    root = _root_of(tiff.ome_metadata, str(Path(tiff.filehandle.path).parent))
-    return next(xml_text.named(root, "Image"), None)
+        return None, False
+    path = Path(tiff.filehandle.path)
+    images = list(xml_text.named(_root_of(tiff.ome_metadata, str(path.parent)), "Image"))
+    names = [{u.get("FileName", "") for u in xml_text.named(i, "UUID")} for i in images]
+    own = [image for image, files in zip(images, names, strict=True) if path.name in files]
+    own = own or images
+    return (own[0] if own else None), len(own) == 1
 
 
 @lru_cache(maxsize=64)

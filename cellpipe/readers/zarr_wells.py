@@ -97,7 +97,7 @@ def list_wells(
 
     Raises BadConfig for an acquisition that the plate does not have.
     """
-    listed = Listed(folders=_changed(root, ""))
+    listed = Listed(folders=changed(root, ""))
     images: dict[str, list[Mapping[str, Any]]] = {}
     for well in wells:
         path, name = str(well["path"]), _name(well)
@@ -108,7 +108,7 @@ def list_wells(
             listed.faults.append(_fault(name, path, why))
             if isinstance(fault, Unreachable):
                 listed.closed[f"{path}/"] = why
-        listed.folders |= _changed(root, path)
+        listed.folders |= changed(root, path)
     chosen, others = _acquisition(images, plate, acquisition)
     for well in wells:
         _take(listed, root, str(well["path"]), _name(well), images, chosen, others)
@@ -197,7 +197,8 @@ def _groups(folder: Path, key: str, depth: int) -> Iterator[str]:
             yield below.as_posix()
 
 
-def _changed(root: Path, path: str) -> dict[str, int]:
+def changed(root: Path, path: str) -> dict[str, int]:
+    """Time of the last change of a folder below `root`, by its path; empty where it is not seen."""
     try:
         return {f"{path}/" if path else "": (root / path).stat().st_mtime_ns}
     except OSError:

@@ -3,7 +3,8 @@
 ``plate`` simulates static fields, ``movie`` fields of living cells; both use ``shapes``
 (outlines), ``optics`` (blur, shading, camera) and, for the movie, ``lives`` (cells that move,
 divide and leave). ``difficulty`` names three movies for trackers, ``detections`` returns what would
-be found in a movie, without simulating its pixels. The same design and seed give the same bytes.
+be found in a movie, without simulating its pixels. ``well`` cuts fields that overlap out of one
+scene, where a stage with errors went. The same design and seed give the same bytes.
 """
 
 from __future__ import annotations

@@ -24,7 +24,12 @@ Point = tuple[float, float]
 # jobs that are alike differ so much on a machine that others use too: in seconds, and in memory
 NOISE, NOISE_OF_MEMORY = 0.1, 0.01
 BY_WELL = ("write_report", "plot_figures")  # a picture and a line of curves for each well
-BY_FIELD = ("lay_out_plate", "lay_out_denoised")  # arrays with metadata, whatever their frames
+SAMPLED = ("estimate_light",)  # a sample of the fields, however many there are
+BY_FIELD = (
+    "lay_out_plate",
+    "lay_out_denoised",
+    "place_fields",
+)  # arrays with metadata, whatever their frames
 
 
 @dataclass(frozen=True)
@@ -205,6 +210,8 @@ def _job_sizes(
     """What each job of a rule works on, by block: megapixels, or fields or wells of a plate."""
     whole = amounts(fields)
     if not on_blocks:
+        if rule in SAMPLED:
+            return {None: 1.0}
         kind = "wells" if rule in BY_WELL else "fields" if rule in BY_FIELD else "mpx"
         return {None: whole[kind]}
     size = {(field["well"], field["field"]): _mpx(field) for field in fields}

@@ -11,12 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.image.centre import FieldCentre
 from cellpipe.readers.account import file_of
 from cellpipe.run.receipts import Receipt
 from cellpipe.run.unexpected import FAILED
 from cellpipe.segment.probabilities import OF_OBJECTS
 from cellpipe.wells import row_and_column
 
+Place = tuple[str, int]  # well and field
 OBJECT = ["well", "field", "t", "label"]
 FRAME = ["well", "field", "t"]
 STAGE = [f"stage_{what}_{axis}_um" for what in ("shift", "jump") for axis in "yx"]
@@ -95,6 +97,23 @@ def join_stage(fields: pd.DataFrame, links: pd.DataFrame | None) -> pd.DataFrame
         return fields
     frames = links.drop_duplicates(FRAME)[[*FRAME, *STAGE]]
     return fields.merge(frames, how="left", on=FRAME)
+
+
+def join_centres(fields: pd.DataFrame, centres: Mapping[Place, FieldCentre]) -> pd.DataFrame:
+    """`fields` with the recorded centre of each field in its well; unchanged if there is none.
+
+    Columns: ``field_centre_y_um field_centre_x_um`` (float64, µm, y downwards; NaN: unknown) and
+    ``field_centre_origin`` (what they are relative to; empty: unknown).
+    """
+    if not centres:
+        return fields
+    places = zip(fields["well"], fields["field"], strict=True)
+    own = [centres.get((str(well), int(field))) for well, field in places]
+    return fields.assign(
+        field_centre_y_um=[c.y_um if c else float("nan") for c in own],
+        field_centre_x_um=[c.x_um if c else float("nan") for c in own],
+        field_centre_origin=[c.origin if c else "" for c in own],
+    )
 
 
 def quarantine(

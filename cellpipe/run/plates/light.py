@@ -160,7 +160,7 @@ def sentence(own: ChannelLight) -> str:
         parts.append(f"dark level {own.dark_level:.4g}{seen}")
         if len(own.dark_field):
             parts.append("the background has a pattern of its own, which is taken off")
-    if own.n_fields:
+    if own.n_fields and own.method != "vendor":
         parts.append(f"from {own.n_frames} images of {own.n_fields} fields")
     if own.source:
         parts.append(f"profile of the instrument: {own.source}")

@@ -1,0 +1,52 @@
+"""Objects of fields that overlap, each counted once.
+
+Objects of two fields whose centres in the well are nearer than the radius of the larger are the
+same: centres of different objects are further apart, and the part of an object that a field's
+border leaves has its centre within the radius of the whole. An object that one field alone shows
+stays.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def counted_once(
+    field: np.ndarray, at_px: np.ndarray, radius_px: np.ndarray, middles_px: np.ndarray
+) -> np.ndarray:
+    """Whether each object counts: of the same object in several fields, one does.
+
+    It is that of the field whose centre is nearest, where the object is cut least.
+
+    Parameters
+    ----------
+    field : (M,) int, number of the field in which each object was found
+    at_px : (M, 2) float, its centre (y, x) in the well
+    radius_px : (M,) float, of a disc of its area
+    middles_px : (N, 2) float, centres of the fields in the well
+
+    Returns
+    -------
+    (M,) bool
+    """
+    from scipy.spatial import cKDTree
+
+    counts = np.ones(len(field), bool)
+    if len(np.unique(field)) < 2:
+        return counts
+    pairs = cKDTree(at_px).query_pairs(float(np.max(radius_px)), output_type="ndarray")
+    one, other = pairs[field[pairs[:, 0]] != field[pairs[:, 1]]].T
+    apart = np.hypot(*(at_px[one] - at_px[other]).T)
+    same = apart < np.maximum(radius_px[one], radius_px[other])
+    one, other, apart = one[same], other[same], apart[same]
+    group = {int(n): {int(n)} for n in np.concatenate([one, other])}
+    for k in np.lexsort((other, one, apart)):  # the nearest first
+        a, b = group[int(one[k])], group[int(other[k])]
+        if a is not b and {int(field[n]) for n in a}.isdisjoint(int(field[n]) for n in b):
+            a |= b  # a field shows an object once
+            group.update(dict.fromkeys(b, a))
+    away = np.hypot(*(at_px - middles_px[field]).T)
+    for members in group.values():
+        counts[list(members)] = False
+        counts[min(members, key=lambda n: (away[n], n))] = True
+    return counts

@@ -1,0 +1,39 @@
+"""First pixels of the fields of a well, by the positions that the microscope recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cellpipe.errors import BadConfig
+from cellpipe.image.units import Scale
+from cellpipe.plate.plate import Field
+
+
+def corners_px(fields: Sequence[Field], scale: Scale) -> np.ndarray:
+    """(N, 2) float, y and x of the first pixel of each field by the recorded positions.
+
+    Relative to the origin of the positions. Raises BadConfig where they cannot be had.
+    """
+    well = fields[0].well
+    without = [field.field for field in fields if field.centre is None]
+    origins = {field.centre.origin for field in fields if field.centre}
+    if without:
+        seen = f"no stage position of {len(without)} of {len(fields)} fields, such as {without[0]}"
+    elif len(origins) > 1:
+        seen = f"positions of different origins: {', '.join(sorted(origins))}"
+    elif any("directions of its axes" in origin for origin in origins):
+        seen = "positions of a stage whose axes may point anywhere in the image"
+    elif not scale.length_known:
+        seen = "positions in µm, and an unknown pixel size"
+    else:
+        edge = np.array([scale.y, scale.x])
+        middles = np.array([[f.centre.y_um, f.centre.x_um] for f in fields if f.centre]) / edge
+        return middles - (np.array([f.shape[-2:] for f in fields]) - 1) / 2
+    raise BadConfig(
+        seen=f"well {well}: {seen}",
+        wanted="where each field lies, in pixels",
+        do="give corners_px: y and x of the first pixel of each field of `plate.fields`; or set "
+        "'ingest.pixel_size_um' if that is what is missing",
+    )

@@ -1,0 +1,150 @@
+"""Where the fields of a plate lie in their wells, and its objects in well coordinates.
+
+centres that the microscope recorded ──► positions ──► `method: register`: by overlaps
+                                             │
+                                             └──► places of fields ──► cells: well_y_um …
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cellpipe.correct.once import counted_once
+from cellpipe.correct.placing import NOMINAL, place_fields
+from cellpipe.errors import BadConfig
+from cellpipe.image.tiles import Plane
+from cellpipe.plate.corners import corners_px
+from cellpipe.plate.plate import Field, Plate
+from cellpipe.run.frames.project import project_frame
+
+Frame = tuple[str, int, int]  # well, field, t
+Place = tuple[str, int]
+COLUMNS = ["plate", "well", "field", "well_y_um", "well_x_um", "moved_y_um",
+           "moved_x_um", "placed_by", "overlaps_used"]  # fmt: skip
+UNKNOWN = "unknown"
+
+
+def find_places(
+    plate: Plate, frames: Collection[Frame], options: Mapping[str, Any], channel: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """A row per field, and sentences on wells that were not placed, or not as a whole.
+
+    Parameters
+    ----------
+    frames : that can be read
+    options : the section `stitch`
+    channel : that overlaps are compared in
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS`. well_y_um, well_x_um : centre of the first pixel of the field, relative to that
+        of the recorded positions; NaN where it is not known. moved_… : how far that is from
+        the recorded position. placed_by : "pairs", "nominal" or "unknown". overlaps_used : of the
+        field.
+    """
+    wells: dict[str, list[Field]] = {}
+    for (well, _), field in plate.fields.items():
+        wells.setdefault(well, []).append(field)
+    parts, notes = [], []
+    for well, fields in wells.items():
+        try:
+            part, note = _of_well(plate, fields, frames, options["method"], channel)
+        except BadConfig as fault:
+            nowhere = np.full((len(fields), 2), np.nan)
+            part = _rows(
+                plate, fields, nowhere, nowhere, [UNKNOWN] * len(fields), [0] * len(fields)
+            )
+            note = fault.seen
+        parts.append(part)
+        notes += [f"well {well}: {note.removeprefix(f'well {well}: ')}"] if note else []
+    return pd.concat(parts, ignore_index=True), notes
+
+
+def _of_well(
+    plate: Plate, fields: list[Field], frames: Collection[Frame], method: str, channel: str
+) -> tuple[pd.DataFrame, str]:
+    nominal = corners_px(fields, plate.scale)
+    corners, by, used, note = nominal.copy(), [NOMINAL] * len(fields), [0] * len(fields), ""
+    if method == "register":
+        first: dict[Place, int] = {}
+        for well, number, t in frames:
+            if well == fields[0].well:
+                first[well, number] = min(t, first.get((well, number), t))
+        there = [n for n, field in enumerate(fields) if (field.well, field.field) in first]
+        planes = [_plane(plate, fields[n], first, channel) for n in there]
+        placed = place_fields(planes, nominal[there])
+        good = placed.pairs[placed.pairs["used"] == "yes"]
+        ends = good[["first", "second"]].to_numpy().ravel()
+        corners[there] = placed.corners
+        for k, n in enumerate(there):
+            by[n], used[n] = placed.by[k], int((ends == k).sum())
+        note = placed.sentence() if NOMINAL in placed.by else ""
+        if len(there) < len(fields):
+            note = f"{note}; {len(fields) - len(there)} cannot be read".removeprefix("; ")
+    return _rows(plate, fields, corners, nominal, by, used), note
+
+
+def _plane(plate: Plate, field: Field, first: Mapping[Place, int], channel: str) -> Plane:
+    """The first frame of a field that can be read, projected; read where it is needed."""
+    place = field.well, field.field
+    return project_frame(plate, *place, first[place], [channel]).channel(0)
+
+
+def _rows(
+    plate: Plate,
+    fields: list[Field],
+    corners: np.ndarray,
+    nominal: np.ndarray,
+    by: list[str],
+    used: list[int],
+) -> pd.DataFrame:
+    edge = np.array([plate.scale.y, plate.scale.x])
+    at, moved = corners * edge, (corners - nominal) * edge
+    return pd.DataFrame(
+        {
+            "plate": plate.name,
+            "well": [field.well for field in fields],
+            "field": np.array([field.field for field in fields], "int32"),
+            "well_y_um": at[:, 0],
+            "well_x_um": at[:, 1],
+            "moved_y_um": moved[:, 0],
+            "moved_x_um": moved[:, 1],
+            "placed_by": by,
+            "overlaps_used": np.array(used, "int32"),
+        }
+    )[COLUMNS]
+
+
+def cells_in_wells(cells: pd.DataFrame, places: pd.DataFrame, plate: Plate) -> pd.DataFrame:
+    """Cells with ``well_y_um well_x_um`` (their centre, as in places) and ``counted``.
+
+    counted : bool; False for a cell that another field of the well shows too, and that counts
+        there (`cellpipe.correct.once`). Cells of fields whose place is unknown all count.
+    """
+    own = places[["well", "field", "well_y_um", "well_x_um"]]
+    corner = cells[["well", "field"]].merge(own, how="left", on=["well", "field"])
+    at = corner[["well_y_um", "well_x_um"]].to_numpy(float)
+    at = at + cells[["y_um", "x_um"]].to_numpy(float)
+    counted = np.ones(len(cells), bool)
+    sides = {
+        (f.well, f.field): (np.array(f.shape[-2:]) - 1) / 2 * [plate.scale.y, plate.scale.x]
+        for f in plate.fields.values()
+    }
+    corners = {(str(r.well), int(str(r.field))): (r.well_y_um, r.well_x_um)
+               for r in own.itertuples()}  # fmt: skip
+    known = pd.Series(np.isfinite(at).all(axis=1))
+    positions = cells.reset_index(drop=True).loc[known.to_numpy()].groupby(["well", "t"]).indices
+    rows = np.flatnonzero(known)
+    for (well, _), within in positions.items():
+        chosen = rows[within]
+        numbers = cells["field"].to_numpy()[chosen]
+        names, field = np.unique(numbers, return_inverse=True)
+        middles = np.array([np.add(corners[well, int(n)], sides[well, int(n)]) for n in names])
+        radius = np.sqrt(cells["area_um2"].to_numpy(float)[chosen] / np.pi)
+        counted[chosen] = counted_once(field, at[chosen], radius, middles)
+    return cells.assign(well_y_um=at[:, 0], well_x_um=at[:, 1], counted=counted)

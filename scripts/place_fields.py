@@ -1,0 +1,19 @@
+"""Place the fields of a plate in their wells, by stage positions or by what neighbours share."""
+
+from cellpipe.files.publish import publish_table
+from cellpipe.plate.plate import Plate
+from cellpipe.run.job import log, speaking, warn
+from cellpipe.run.plates.places import find_places
+from cellpipe.run.receipts import good_frames
+
+with speaking(snakemake):
+    params, plate = snakemake.params, Plate(snakemake.input.layout)
+    frames = sorted(good_frames(snakemake.input.tables))
+    places, notes = find_places(plate, frames, params.options, params.channel)
+    publish_table(snakemake.output.places, places)
+    for by, rows in places.groupby("placed_by"):
+        log.info("%d of %d fields placed by: %s", len(rows), len(places), by)
+    for line in notes:
+        log.warning("%s", line)
+    if notes:
+        warn(f"{plate.name}: {len(notes)} wells not placed as asked, such as {notes[0]}")
