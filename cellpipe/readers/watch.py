@@ -84,14 +84,17 @@ def _listed(results: Path) -> dict[str, tuple[int, int]]:
     import pyarrow.parquet as pq
 
     path, columns = results / "manifest.parquet", ["path", "bytes", "modified_ns"]
+    # Arrow's threads may not outlive the reading: see `files.tables.read_table`
+    alone = {"use_threads": False, "pre_buffer": False}
     try:
         if pq.read_metadata(path).num_rows <= MAX_FILES:
-            table = pq.read_table(path, columns=columns)
+            table = pq.read_table(path, columns=columns, **alone)
         else:
             named = sorted({row.get("file") or "" for row in _left_out(results)} - {""})
             if not named:
                 return {}
-            table = pq.read_table(path, columns=columns, filters=[("path", "in", named)])
+            wanted = [("path", "in", named)]
+            table = pq.read_table(path, columns=columns, filters=wanted, **alone)
     except (OSError, ValueError, KeyError, TypeError):  # a plate read in place has no such columns
         return {}
     states = zip(*(table.column(name).to_pylist() for name in columns), strict=True)
