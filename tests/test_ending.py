@@ -119,7 +119,12 @@ def test_every_result_of_the_docs_is_made(tmp_path: Path) -> None:
     (tmp_path / "plates.tsv").write_text(
         "plate\timages\tlayout\tannotations\ttruth\nP\timages\tdrawn\tnotes.tsv\ttruth\n"
     )
-    changes = {"export": {"formats": EXPORTS}, "kymographs": {"lines": "lines.tsv"}}
+    changes = {
+        "export": {"formats": EXPORTS},
+        "kymographs": {"lines": "lines.tsv"},
+        "correct": {"method": "auto"},
+        "stitch": {"method": "positions"},
+    }
     run = Run(tmp_path, with_changes(MOVIE, changes))
     said = run.run(options=("-n", "--quiet", "host"))
     (inputs,) = re.findall(r"^rule all:\n +input: (.+)$", said, re.MULTILINE)

@@ -114,5 +114,5 @@ def test_a_plane_needs_no_projection():
         flat = flattened(Image.of(one, "czyx"), method)
         assert np.shares_memory(flat.whole(), one)
     assert flattened(flat) is flat
-    with pytest.raises(ValueError, match="max or mean"):
+    with pytest.raises(ValueError, match="wanted one of max, mean"):
         project(STACK[0], "median")
