@@ -28,6 +28,15 @@ UM = 0.5
 POSITIONS = {1: (-24.0, -32.0), 2: (-24.0, 32.0)}  # y downwards, x, in µm: fields that touch
 
 
+def touched(folder: Path, *names: str) -> Path:
+    """Empty files of these names below a folder, which is returned."""
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
 @dataclass(frozen=True)
 class Plane:
     row: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -16,6 +17,15 @@ from made_nd2 import write_nd2
 from cellpipe.errors import BadImage
 from cellpipe.readers.bounded import BoundedFile, Kept
 from cellpipe.readers.containers import MODULES, contents_of
+
+
+def in_threads(work: Callable[[int], None], n: int = 4) -> None:
+    """Run `work(0)` to `work(n - 1)` at the same time."""
+    threads = [threading.Thread(target=work, args=(k,)) for k in range(n)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 @pytest.fixture
@@ -46,11 +56,7 @@ def test_a_with_block_is_one_threads(file: BoundedFile) -> None:
                 if file.read(1) != bytes([(start + k) % 100]):
                     wrong.append(k)
 
-    threads = [threading.Thread(target=work, args=(start,)) for start in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work)
     assert wrong == []
 
 
@@ -132,10 +138,6 @@ def test_threads_share_what_is_kept() -> None:
             if (kept.get(key, lambda key=key: np.full(50, key, np.uint8)) != key).any():
                 wrong.append(key)
 
-    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    in_threads(work)
     assert wrong == []
     assert kept._held == sum(array.nbytes for array in kept._arrays.values()) <= 500

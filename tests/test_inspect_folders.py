@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from microscopes import WELLS, cellvoyager, harmony, metaxpress
+from microscopes import WELLS, cellvoyager, harmony, metaxpress, touched
 
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.find import Found, find_plates
@@ -24,14 +24,6 @@ def refused(folder: Path, **options) -> BadConfig:
     with pytest.raises(BadConfig) as fault:
         find_plates(folder, **options)
     return fault.value
-
-
-def touched(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 # ---- one plate

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from microscopes import touched
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.readers import ONLY, csv, manifest, ome_tiff, pattern
@@ -15,14 +16,6 @@ from cellpipe.wells import row_and_column, row_name, row_number, well_name
 
 def listed(layout: str, folder: Path) -> pd.DataFrame:
     return pattern.list_planes(folder, pattern.BUILT_IN[layout])
-
-
-def touched(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 def sets(planes: pd.DataFrame) -> dict[str, list]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from microscopes import touched
 
 from cellpipe.errors import BadConfig
 from cellpipe.readers import manifest
@@ -14,14 +15,6 @@ from cellpipe.readers.pattern import list_planes
 from cellpipe.readers.wells_by_order import in_words, wells_in_order
 
 FLY = r"\d+_(?P<position>POS\d+)_(?P<channel>[A-Z])\.TIF"
-
-
-def touched(folder: Path, *names: str) -> Path:
-    for name in names:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-    return folder
 
 
 def listed(folder: Path, pattern: str) -> tuple[dict[str, tuple], Files]:

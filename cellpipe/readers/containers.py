@@ -22,9 +22,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
-from cellpipe.files.reach import file_state, reached
+from cellpipe.errors import BadImage
+from cellpipe.files.reach import file_state
 from cellpipe.readers import ONLY
+from cellpipe.readers.attempts import attempted, unreadable
 from cellpipe.readers.files import IMAGE_SUFFIXES, suffix
 from cellpipe.readers.times import usual_step_s
 
@@ -123,40 +124,23 @@ def contents_of(path: Path) -> Contents:
 @lru_cache(maxsize=8)  # the XML of a large .lif takes 100 MB
 def _contents(path: Path, size: int, modified_ns: int) -> Contents:
     name = MODULES[path.suffix.lower()]
-    try:
-        found: Contents = reached(
-            lambda: import_module(f"cellpipe.readers.{name}").contents(path), path
-        )
+
+    def read() -> Contents:
+        found: Contents = import_module(f"cellpipe.readers.{name}").contents(path)
         counted = sum(view.n_planes for view in found.views)
         refuse_absurd(counted, counted - sum(len(view.absent) for view in found.views))
-    except CellpipeError:
-        raise
-    except MemoryError as fault:  # of this machine, not of the file
-        raise Unreachable(
-            seen=f"not enough memory to list what is in {path}",
-            wanted="memory for the metadata of the file",
-            do="run fewer jobs at once, or give the rule more (--set-resources), then run again",
-        ) from fault
-    except ImportError as fault:
-        raise BadConfig(
-            seen=f"{fault}, while reading {path}",
-            wanted="the packages that envs/ingest.yaml names",
-            do="install them (any make target does), or run with --sdm conda",
-        ) from fault
-    except Exception as fault:  # libraries raise errors of many kinds on broken files
-        raise damaged(path, fault) from fault
-    return found
+        return found
+
+    return attempted(read, path, memory="the metadata of the file", wanted=_wanted(path))
 
 
 def damaged(path: Path, fault: Exception | str) -> BadImage:
     """The fault of a file that cannot be read, in a sentence."""
-    words = str(fault).splitlines()[0][:200] if str(fault) else "no reason given"
-    kind = f"{type(fault).__name__}: " if isinstance(fault, Exception) else ""
-    return BadImage(
-        seen=f"{path} cannot be read ({kind}{words})",
-        wanted=f"a whole {path.suffix.lower()} file",
-        do="copy the file again from the microscope, then run again; or leave it out",
-    )
+    return unreadable(path, fault, _wanted(path))
+
+
+def _wanted(path: Path) -> str:
+    return f"a whole {path.suffix.lower()} file"
 
 
 def refuse_absurd(counted: int, there: int) -> None:

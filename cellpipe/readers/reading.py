@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cellpipe.errors import BadConfig, BadImage, CellpipeError, Unreachable
-from cellpipe.files.reach import is_regular, reached
+from cellpipe.errors import BadImage
+from cellpipe.files.reach import is_regular
 from cellpipe.readers import ONLY, colours, containers, tags
+from cellpipe.readers.attempts import attempted
 from cellpipe.readers.decoding import (
     refuse_broken_file,
     refuse_broken_streams,
@@ -127,18 +128,8 @@ def _container_header(path: Path, page: int) -> Header:
 def _tried(read: Callable[[], T], path: Path) -> T:
     """What `read` returns, repeated if the file cannot be reached; errors as messages."""
     _refuse_absent(path)
-    try:
-        return reached(read, path)
-    except CellpipeError:
-        raise
-    except MemoryError as fault:  # of this machine, not of the file
-        raise Unreachable(
-            seen=f"not enough memory to read {path}",
-            wanted="memory for one plane of the plate and its stack",
-            do="run fewer jobs at once, or give the rule more (--set-resources), then run again",
-        ) from fault
-    except Exception as fault:  # decoders raise errors of many kinds on broken files
-        raise _unreadable(path, fault) from fault
+    memory = "one plane of the plate and its stack"
+    return attempted(read, path, memory=memory, wanted="an image file of this layout")
 
 
 def _open(path: Path) -> Any:
@@ -254,18 +245,3 @@ def _grey(pixels: np.ndarray, path: Path, page: int) -> np.ndarray:
             do="choose its channels, or one of them, with 'ingest.colour_images' in the config",
         )
     return grey
-
-
-def _unreadable(path: Path, fault: Exception) -> CellpipeError:
-    if isinstance(fault, ImportError):  # no image can be read: not this one's fault
-        return BadConfig(
-            seen=f"{fault}, while reading {path}",
-            wanted="the packages that envs/ingest.yaml names",
-            do="install them (any make target does), or run with --sdm conda",
-        )
-    words = str(fault).splitlines()[0][:200] if str(fault) else "no reason given"
-    return BadImage(
-        seen=f"{path} cannot be read ({type(fault).__name__}: {words})",
-        wanted="an image file of this layout",
-        do="copy the file again from the microscope, then run again; or leave it out",
-    )
