@@ -115,9 +115,10 @@ with speaking(snakemake):
         fields = gather.join_centres(fields, centres)
         together = movie_quality.common_movement(fields)
     if snakemake.input.places:
-        from cellpipe.run.plates.places import cells_in_wells
+        from cellpipe.run.plates.places import cells_in_wells, fields_in_wells
 
-        cells = cells_in_wells(cells, read_table(snakemake.input.places), plate)
+        places = read_table(snakemake.input.places)
+        cells, fields = cells_in_wells(cells, places, plate), fields_in_wells(fields, places)
         log.info("%d cells are shown by another field too", int((~cells["counted"]).sum()))
     spots = (
         linked_spots(rows["detect"], fields, snakemake.params.options)

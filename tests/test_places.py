@@ -14,7 +14,8 @@ from running import PLATE, Run
 
 from cellpipe.errors import BadConfig
 from cellpipe.plate.plate import Plate
-from cellpipe.run.plates.places import cells_in_wells, find_places
+from cellpipe.quality.warnings import plate_warnings
+from cellpipe.run.plates.places import cells_in_wells, fields_in_wells, find_places
 from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
 
 SIDE, UM = (200, 200), 0.65
@@ -69,7 +70,7 @@ def test_positions_are_taken_as_they_are(plate: Plate, drawn: SimulatedWell) -> 
     own = places[places["well"] == "B02"]
     assert own[["well_y_um", "well_x_um"]].to_numpy() == pytest.approx(drawn.nominal * UM)
     assert not own[["moved_y_um", "moved_x_um"]].any(axis=None)
-    assert set(own["placed_by"]) == {"nominal"}
+    assert set(own["placed_by"]) == {"positions"}
 
 
 def test_fields_that_cannot_be_read_stay_and_are_counted(plate: Plate) -> None:
@@ -108,6 +109,25 @@ def test_cells_are_counted_once_at_each_time(plate: Plate, drawn: SimulatedWell)
     assert spread.median() < 0.1
     assert found["counted"].iloc[-1]
     assert np.isnan(found["well_y_um"].iloc[-1])
+
+
+def test_what_is_not_placed_or_counted_twice_is_a_warning(
+    plate: Plate, drawn: SimulatedWell
+) -> None:
+    places, _ = find_places(plate, FRAMES, {"method": "register"}, "dna")
+    cells = cells_in_wells(cells_of(drawn), places, plate)
+    frames = places[["well", "field"]].merge(pd.DataFrame({"t": [0, 1]}), how="cross")
+    tables = {"cells": cells, "fields": fields_in_wells(frames, places)}
+    found = plate_warnings({}, tables).set_index("kind")
+    assert found.loc["not placed", "seen"].str[:6].tolist() == ["1 of 7", "1 of 7"]
+    assert found.loc["not placed", "where"].tolist() == ["C02", "B02"]
+    n = int((~cells["counted"]).sum())
+    assert n > 0
+    assert found.loc["counted twice", "seen"].startswith(f"{n} of {len(cells)} cells")
+    as_asked, _ = find_places(plate, [], {"method": "positions"}, "dna")
+    told = plate_warnings({}, {"fields": fields_in_wells(frames, as_asked)})
+    assert told["where"].tolist() == ["C02"]
+    assert plate_warnings({}, {"fields": frames}).empty
 
 
 @pytest.mark.slow

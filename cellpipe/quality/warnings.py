@@ -48,6 +48,7 @@ from cellpipe.quality.movies import (
     nothing_found,
     stage_not_sought,
 )
+from cellpipe.quality.places import counted_twice, fields_not_placed
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.sizes import odd_sizes
 from cellpipe.quality.stacks import focus_at_the_end
@@ -87,6 +88,8 @@ CHECKS: tuple[Check, ...] = (
     gain_changes,
     odd_sizes,
     uneven_light,
+    fields_not_placed,
+    counted_twice,
     empty_columns,
 )
 

@@ -25,7 +25,7 @@ Frame = tuple[str, int, int]  # well, field, t
 Place = tuple[str, int]
 COLUMNS = ["plate", "well", "field", "well_y_um", "well_x_um", "moved_y_um",
            "moved_x_um", "placed_by", "overlaps_used"]  # fmt: skip
-UNKNOWN = "unknown"
+UNKNOWN, POSITIONS = "unknown", "positions"
 
 
 def find_places(
@@ -44,16 +44,19 @@ def find_places(
     DataFrame
         `COLUMNS`. well_y_um, well_x_um : centre of the first pixel of the field, relative to that
         of the recorded positions; NaN where it is not known. moved_… : how far that is from
-        the recorded position. placed_by : "pairs", "nominal" or "unknown". overlaps_used : of the
-        field.
+        the recorded position. placed_by : "positions", where they alone were asked for; "pairs",
+        "nominal" where no overlap holds the field; "unknown". overlaps_used : of the field.
     """
+    first: dict[Place, int] = {}
+    for well, number, t in frames:
+        first[well, number] = min(t, first.get((well, number), t))
     wells: dict[str, list[Field]] = {}
     for (well, _), field in plate.fields.items():
         wells.setdefault(well, []).append(field)
     parts, notes = [], []
     for well, fields in wells.items():
         try:
-            part, note = _of_well(plate, fields, frames, options["method"], channel)
+            part, note = _of_well(plate, fields, first, options["method"], channel)
         except BadConfig as fault:
             nowhere = np.full((len(fields), 2), np.nan)
             part = _rows(
@@ -66,15 +69,13 @@ def find_places(
 
 
 def _of_well(
-    plate: Plate, fields: list[Field], frames: Collection[Frame], method: str, channel: str
+    plate: Plate, fields: list[Field], first: Mapping[Place, int], method: str, channel: str
 ) -> tuple[pd.DataFrame, str]:
+    """`first` : the first frame of each field that can be read."""
     nominal = corners_px(fields, plate.scale)
-    corners, by, used, note = nominal.copy(), [NOMINAL] * len(fields), [0] * len(fields), ""
+    corners, used, note = nominal.copy(), [0] * len(fields), ""
+    by = [NOMINAL if method == "register" else POSITIONS] * len(fields)
     if method == "register":
-        first: dict[Place, int] = {}
-        for well, number, t in frames:
-            if well == fields[0].well:
-                first[well, number] = min(t, first.get((well, number), t))
         there = [n for n, field in enumerate(fields) if (field.well, field.field) in first]
         planes = [_plane(plate, fields[n], first, channel) for n in there]
         placed = place_fields(planes, nominal[there])
@@ -118,6 +119,11 @@ def _rows(
             "overlaps_used": np.array(used, "int32"),
         }
     )[COLUMNS]
+
+
+def fields_in_wells(fields: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """The table of fields with ``placed_by``."""
+    return fields.merge(places[["well", "field", "placed_by"]], how="left", on=["well", "field"])
 
 
 def cells_in_wells(cells: pd.DataFrame, places: pd.DataFrame, plate: Plate) -> pd.DataFrame:
