@@ -59,6 +59,7 @@ rule profile_plate:
         spot_tracks="<results>/{plate}/spot_tracks.parquet",
         msd="<results>/{plate}/msd.parquet",
         quarantine="<results>/{plate}/quarantine.tsv",
+        light=light_for("<results>/{plate}/light.json"),
         scores=of_classifier("scores.json"),
         plate_map=of_plate("plate_map"),
     output:

@@ -97,6 +97,10 @@ with speaking(snakemake):
     readouts = [scale.computed_column(name) for name in snakemake.params.readouts]
     options = with_computed_names(snakemake.params.options, scale)
     tables["quarantine"] = pd.read_csv(snakemake.input.quarantine, sep="\t", dtype={"well": str})
+    if snakemake.input.light:
+        from cellpipe.correct.light import Light  # here: most plates are not corrected
+
+        tables["light"] = Light.read(Path(snakemake.input.light).read_text()).table()
     imaged = imaged_wells(inspection)
     mapped = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = mapped[mapped["well"].isin(imaged)].reset_index(drop=True)

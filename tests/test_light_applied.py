@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from cellpipe.correct.light import ChannelLight, Light
 from cellpipe.correct.sample import groups_of, level_for, sampled, small, spread
 from cellpipe.image.axes import Image
 from cellpipe.quality.light import brightest_to_darkest, uneven_light
+from cellpipe.quality.warnings import plate_warnings
 from cellpipe.run.frames.measure import measure_frame
 
 SHAPE = (128, 160)
@@ -127,6 +129,28 @@ def objects(ratio: float, n: int = 3000) -> pd.DataFrame:
     mean = 200 * np.exp(0.4 * rng.standard_normal(n)) * ratio ** (x / 700)
     place = {"well": [f"B{k % 8:02d}" for k in range(n)], "field": 1, "t": 0}
     return pd.DataFrame({**place, "y_um": y, "x_um": x, "dna_mean": mean})
+
+
+@pytest.mark.parametrize(
+    ("changed", "kinds"),
+    [
+        ({}, []),
+        ({"dark_seen": False}, ["dark level assumed"]),
+        ({"method": "vendor", "explained": float("nan"), "why": "2 fields are too few"},
+         ["light not checked"]),
+        ({"method": "vendor", "explained": float("nan"), "why": "as configured"}, []),
+        ({"applied": False, "dark_seen": False, "explained": float("nan")}, []),
+    ],
+)  # fmt: skip
+def test_a_correction_that_images_do_not_confirm_is_a_warning(
+    light: Light, changed: dict, kinds: list[str]
+) -> None:
+    own = replace(light.channels["dna"], dark_seen=True)
+    table = Light({"dna": replace(own, **changed), "gfp": light.channels["gfp"]}).table()
+    found = plate_warnings({}, {"light": table})
+    assert found["kind"].tolist() == kinds
+    assert set(found["where"]) <= {"channel dna"}
+    assert all(f"up to {own.ratio:.2f} times" in seen for seen in found["seen"])
 
 
 @pytest.mark.parametrize(("ratio", "warned"), [(1.0, 0), (1.1, 0), (1.6, 1)])

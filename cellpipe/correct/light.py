@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from cellpipe.correct.surface import K, light_of, patch
 from cellpipe.image.axes import Image
@@ -155,6 +156,12 @@ class Light:
         """From what `as_text` returned."""
         facts = json.loads(text)["channels"]
         return Light({own["channel"]: ChannelLight.from_dict(own) for own in facts})
+
+    def table(self) -> pd.DataFrame:
+        """A row per channel: its facts but the light itself, and ``ratio``."""
+        names = ("channel", "applied", "why", "method", "dark_level", "dark_seen", "explained")
+        rows = [(*(getattr(c, n) for n in names), c.ratio) for c in self.channels.values()]
+        return pd.DataFrame(rows, columns=[*names, "ratio"])
 
     def as_text(self) -> str:
         facts = [own.as_dict() for own in self.channels.values()]

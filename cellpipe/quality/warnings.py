@@ -4,10 +4,10 @@
     tables ─────┴─ CHECKS ─→  results/P/warnings.tsv, the log, the head of the report
 
 A check is one function: it takes the inspection and the tables of a plate (``cells``, ``fields``,
-``tracks``, ``spot_tracks``, ``msd``, ``wells``, ``statistics``, ``plate_map``; any may be missing)
-and returns rows, dictionaries with the keys of `COLUMNS`, none where nothing is wrong. To add one,
-write it (here, or in a module of its own in this folder) and name it in `CHECKS`. Flags of single
-fields and frames belong in ``fields.parquet``.
+``tracks``, ``spot_tracks``, ``msd``, ``light``, ``wells``, ``statistics``, ``plate_map``; any may
+be missing) and returns rows, dictionaries with the keys of `COLUMNS`, none where nothing is wrong.
+To add one, write it (here, or in a module of its own in this folder) and name it in `CHECKS`. Flags
+of single fields and frames belong in ``fields.parquet``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from cellpipe.quality.conditions import (
     doses_of_another_name,
     wells_without_condition,
 )
+from cellpipe.quality.corrected import light_not_confirmed
 from cellpipe.quality.fields import (
     blank_parts,
     blurred_fields,
@@ -88,6 +89,7 @@ CHECKS: tuple[Check, ...] = (
     gain_changes,
     odd_sizes,
     uneven_light,
+    light_not_confirmed,
     fields_not_placed,
     counted_twice,
     empty_columns,
