@@ -20,7 +20,7 @@ from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.run.contents import incomplete, lost_stores
 from cellpipe.run.limits import say_killed
 from cellpipe.run.run_record import note_run
-from cellpipe.readers.containers import modules_of
+from cellpipe.readers.containers.containers import modules_of
 from cellpipe.run.code import code_of, keep_parsed
 from cellpipe.run.summary import end_of_run
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from cellpipe.files.publish import publish_text
 from cellpipe.files.tables import read_table
 from cellpipe.plate.plate import Plate
-from cellpipe.readers.light_profiles import Profiles, read_profiles
+from cellpipe.readers.vendor.light_profiles import Profiles, read_profiles
 from cellpipe.run.job import log, say, speaking
 from cellpipe.run.plates.light import find_light, sentences
 from cellpipe.run.receipts import good_frames, read_rows

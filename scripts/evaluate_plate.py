@@ -29,7 +29,7 @@ from cellpipe.files.publish import publish_table
 from cellpipe.files.tables import read_table
 from cellpipe.metrics.points import class_scores
 from cellpipe.plate.plate import Plate
-from cellpipe.readers.coco import is_coco, read_coco
+from cellpipe.readers.truth.coco import is_coco, read_coco
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import log, speaking
 from cellpipe.run.not_made import read_not_made

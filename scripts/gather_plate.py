@@ -18,7 +18,7 @@ from cellpipe.quality import movie_quality
 from cellpipe.quality.blank import name_blank
 from cellpipe.quality.focus import name_blurred
 from cellpipe.quality.left_out import name_left_out
-from cellpipe.readers import account, remedies
+from cellpipe.readers.accounting import account, remedies
 from cellpipe.run.job import log, speaking
 from cellpipe.run.plates import gather
 from cellpipe.run.receipts import read_receipts, read_rows

@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.files.tables import read_table
-from cellpipe.readers.holes import stack_sizes
-from cellpipe.readers.reading import read_plane
+from cellpipe.readers.accounting.holes import stack_sizes
+from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames import ingest
 from cellpipe.run.frames.project import projection_params

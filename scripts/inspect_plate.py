@@ -13,10 +13,14 @@ from cellpipe.files.publish import publish_table, publish_text
 from cellpipe.image.levels import contrast_window
 from cellpipe.image.projection import method_of
 from cellpipe.quality.scale import facts_of_scale
-from cellpipe.readers import account, centres, manifest, ome_zarr
-from cellpipe.readers.doubles import same_bytes
-from cellpipe.readers.holes import refuse_absent_plane, stack_sizes
-from cellpipe.readers.reading import read_plane
+from cellpipe.readers import in_place, manifest
+from cellpipe.readers.accounting import account
+from cellpipe.readers.accounting.doubles import same_bytes
+from cellpipe.readers.accounting.holes import refuse_absent_plane, stack_sizes
+from cellpipe.readers.inspection import inspect_planes, wells_without_images
+from cellpipe.readers.layouts import ome_zarr
+from cellpipe.readers.pixels.reading import read_plane
+from cellpipe.readers.vendor import centres
 from cellpipe.run.job import log, speaking, warn
 from cellpipe.wells import row_and_column
 
@@ -31,7 +35,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     }
     if options.layout == "ome-zarr":
         source = ome_zarr.describe_source(images, options.ingest["acquisition"])
-        inspection = manifest.inspect_source(source, options.channels, plate=options.plate, **own)
+        inspection = in_place.inspect_source(source, options.channels, plate=options.plate, **own)
         deepest = max(int(field["n_z"]) for field in inspection["fields"])
         refuse_absent_plane(dict.fromkeys(inspection["channels"], deepest), options.project)
         inspection, over = account.accounted_source(inspection, source)
@@ -41,7 +45,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         options.layout, images, options.layouts, files, options.ingest["plate_columns"]
     )
     listed = manifest.with_colours(listed, options.ingest["colour_images"])
-    inspection, planes = manifest.inspect_planes(
+    inspection, planes = inspect_planes(
         listed,
         options.channels,
         plate=options.plate,
@@ -81,7 +85,7 @@ with speaking(snakemake):
     if options.plate_map:
         mapped = read_plate_map(options.plate_map, wells)["well"]
         named = [*wells, *(fault["well"] for fault in inspection["faults"])]
-        inspection["faults"] += manifest.wells_without_images(mapped, named)
+        inspection["faults"] += wells_without_images(mapped, named)
     # from the config, not from params: another readout or spot is no reason to inspect again
     refuse_by_inspection(snakemake.config, inspection)
     row = {"layout": options.layout, "plate_map": options.plate_map}

@@ -14,7 +14,7 @@ from cellpipe.files.tables import read_confusion, read_statistics, read_table
 from cellpipe.image.units import words_of
 from cellpipe.plate.plate import Plate
 from cellpipe.quality.scale import facts_of_scale
-from cellpipe.readers import account
+from cellpipe.readers.accounting import account
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import WorstImage
 from cellpipe.run import made

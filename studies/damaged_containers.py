@@ -21,8 +21,8 @@ import numpy as np
 from container_readers import FILES
 
 from cellpipe.errors import CellpipeError
-from cellpipe.readers.containers import contents_of
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.containers.containers import contents_of
+from cellpipe.readers.pixels.reading import read_header, read_plane
 
 MEMORY, END = 4 << 30, 9000
 

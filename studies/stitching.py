@@ -149,8 +149,8 @@ def by_ashlar(python: str, sigma: float, paths: list[Path], shape: tuple[int, in
 def real() -> None:
     """Neighbours of real plates: channels are placed one by one, and should agree."""
     from cellpipe.readers import manifest
-    from cellpipe.readers.centres import field_centres
-    from cellpipe.readers.reading import read_plane
+    from cellpipe.readers.pixels.reading import read_plane
+    from cellpipe.readers.vendor.centres import field_centres
 
     print("| set, well, channel | by the stage (y, x in px) | found | ncc | used |")
     print("|---|---|---|---|---|")

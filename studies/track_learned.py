@@ -30,7 +30,7 @@ from track import IMPERFECT, WHOLE, reach_um, show
 from track_scores import links, score, summed
 
 from cellpipe.exports.trackmate import read_trackmate
-from cellpipe.readers.ctc import read_ctc
+from cellpipe.readers.truth.ctc import read_ctc
 from cellpipe.simulate import DIFFICULTIES, detect
 from cellpipe.track import link_cells
 from cellpipe.track.linking import LinkNetwork, load_link_network

@@ -17,10 +17,12 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import account, foreign, manifest, remedies
-from cellpipe.readers import files as listing
-from cellpipe.readers.doubles import same_bytes
-from cellpipe.readers.files import find_files
+from cellpipe.readers import manifest
+from cellpipe.readers.accounting import account, foreign, remedies
+from cellpipe.readers.accounting import files as listing
+from cellpipe.readers.accounting.doubles import same_bytes
+from cellpipe.readers.accounting.files import find_files
+from cellpipe.readers.inspection import inspect_planes
 from cellpipe.run.plates import gather
 
 CHANNELS = {"dna": {"source": "1"}}
@@ -38,7 +40,7 @@ def inspected(folder: Path, layout: str = "imagexpress", channels=None, **option
     """(inspection, planes, passed over) of a folder; the account is checked on the way."""
     files = manifest.listing(folder, options.pop("follow_links", False))
     listed = manifest.list_planes(layout, folder, options.pop("layouts", {}), files)
-    inspection, planes = manifest.inspect_planes(
+    inspection, planes = inspect_planes(
         listed,
         channels or CHANNELS,
         plate="P",

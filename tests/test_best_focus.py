@@ -14,7 +14,7 @@ from cellpipe.image.focus import ROWS, detail, sharpest
 from cellpipe.image.projection import chosen_planes, flattened, method_of, project
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.quality.warnings import plate_warnings
-from cellpipe.readers.holes import refuse_absent_plane
+from cellpipe.readers.accounting.holes import refuse_absent_plane
 from cellpipe.run.frames import ingest
 from cellpipe.run.frames.project import project_frame
 from cellpipe.simulate import PlateDesign, simulate_field

@@ -15,8 +15,8 @@ from made_lif import Series, write_lif
 from made_nd2 import write_nd2
 
 from cellpipe.errors import BadImage
-from cellpipe.readers.bounded import BoundedFile, Kept
-from cellpipe.readers.containers import MODULES, contents_of
+from cellpipe.readers.containers.bounded import BoundedFile, Kept
+from cellpipe.readers.containers.containers import MODULES, contents_of
 
 
 def in_threads(work: Callable[[int], None], n: int = 4) -> None:

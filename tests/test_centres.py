@@ -19,8 +19,8 @@ from cellpipe.image.units import Scale
 from cellpipe.plate.lay_out import write_provenance
 from cellpipe.plate.plate import Plate
 from cellpipe.readers import manifest
-from cellpipe.readers.centres import field_centres, with_centres
 from cellpipe.readers.flat import flat_copy
+from cellpipe.readers.vendor.centres import field_centres, with_centres
 from cellpipe.run.plates import gather
 
 SHAPE = (1, 1, 1, 40, 30)

@@ -14,7 +14,7 @@ import tifffile
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.evaluate.coco_truth import frames_of, unused_images
 from cellpipe.evaluate.judged_folders import judged_folders
-from cellpipe.readers.coco import Coco, read_coco
+from cellpipe.readers.truth.coco import Coco, read_coco
 
 SQUARE = [2.0, 3.0, 6.0, 3.0, 6.0, 8.0, 2.0, 8.0]  # rows 3 to 7, columns 2 to 5
 SMALL = [4.0, 4.0, 5.0, 4.0, 5.0, 6.0, 4.0, 6.0]  # rows 4 and 5 of column 4

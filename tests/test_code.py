@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from running import PLATE, ROOT, Run
 
-from cellpipe.readers.containers import modules_of as needed_by
+from cellpipe.readers.containers.containers import modules_of as needed_by
 from cellpipe.run.code import PACKAGE, code_of, modules_of, parsed
 from cellpipe.segment.engines import NAMES
 
@@ -23,7 +23,7 @@ READS = "        return np.stack(stacks)\n\n    def __setitem__("
 HALVES = READS.replace("(stacks)", "(stacks) // 2")
 BY_NAME = {  # modules that import by name → from where
     "segment/engines/__init__.py": "cellpipe.segment.engines",
-    "readers/containers.py": "cellpipe.readers",
+    "readers/containers/containers.py": "cellpipe.readers.containers",
 }
 EVERY_SCRIPT = """
 import json
@@ -115,13 +115,16 @@ def test_readers_of_containers_count_for_the_plates_that_need_them() -> None:
     of_nd2, of_tiff = (
         set(modules_of("ingest_block", *needed_by(layout, {}))) for layout in ("nd2", "imagexpress")
     )
-    assert of_nd2 - of_tiff == {"cellpipe.readers.nd2", "cellpipe.readers.bounded"}
+    assert of_nd2 - of_tiff == {
+        "cellpipe.readers.containers.nd2",
+        "cellpipe.readers.containers.bounded",
+    }
     assert set(code_of("ingest_block", *needed_by("nd2", {}))["libraries"]) - set(
         code_of("ingest_block")["libraries"]
     ) == {"nd2"}
-    any_format = ["readers.nd2", "readers.czi", "readers.lif"]
+    any_format = ["readers.containers.nd2", "readers.containers.czi", "readers.containers.lif"]
     assert needed_by("csv", {}) == any_format
-    patterns = {".*": any_format, r".*\.(?i:nd2)": ["readers.nd2"], r".*\.tiff?": []}
+    patterns = {".*": any_format, r".*\.(?i:nd2)": ["readers.containers.nd2"], r".*\.tiff?": []}
     for pattern, wanted in patterns.items():
         assert needed_by("mine", {"mine": {"pattern": pattern}}) == wanted
         assert needed_by("ome-tiff", {"mine": {"pattern": pattern}}) == []
@@ -157,11 +160,14 @@ def test_what_counts_of_a_source(other: str, same: bool) -> None:
 
 
 def test_imports_are_followed_inside_functions_and_through_packages() -> None:
-    """Of `headers`: `layouts.reading`, and what that imports; `verify` is imported by none."""
-    source = "def f():\n    from cellpipe.readers import headers\n"
-    assert parsed(source).imported == ("cellpipe.readers", "cellpipe.readers.headers")
+    """Of `headers`: `pixels.reading`, and what that imports; `verify` is imported by none."""
+    source = "def f():\n    from cellpipe.readers.pixels import headers\n"
+    assert parsed(source).imported == (
+        "cellpipe.readers.pixels",
+        "cellpipe.readers.pixels.headers",
+    )
     of_ingest = modules_of("ingest_block")
-    assert {"scripts/ingest_block", "cellpipe.readers.tags", "cellpipe.plate.chunks"} <= set(
+    assert {"scripts/ingest_block", "cellpipe.readers.units.tags", "cellpipe.plate.chunks"} <= set(
         of_ingest
     )
     assert "cellpipe.run.verify" not in of_ingest

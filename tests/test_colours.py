@@ -16,7 +16,8 @@ from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import IN_COLOUR, inspect_plate
 from cellpipe.inspect.written import write
 from cellpipe.readers import manifest
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.inspection import inspect_planes
+from cellpipe.readers.pixels.reading import read_header, read_plane
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 255, (16, 20, 3)).astype(np.uint8)
@@ -111,7 +112,7 @@ def test_channels_of_a_container_are_left_as_they_are(tmp_path: Path) -> None:
 def test_an_inspection_takes_the_channels_and_counts_the_others(tmp_path: Path) -> None:
     as_file(tmp_path, "tif")
     planes = manifest.with_colours(manifest.list_planes("imagexpress", tmp_path, {}), "channels")
-    found, planes = manifest.inspect_planes(
+    found, planes = inspect_planes(
         planes, {"dna": {"source": "blue"}}, plate="P",
         read=manifest.read_header_below(tmp_path), pixel_size_um=None, time_step_s=None,
         keep_stack=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cellpipe.readers.container_wells import Named, places
+from cellpipe.readers.containers.wells import Named, places
 
 
 def placed(

@@ -14,8 +14,8 @@ import tifffile
 
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.exports.ctc import write_ctc, write_seg
-from cellpipe.readers.ctc import read_ctc, read_mask
-from cellpipe.readers.ctc_rules import check_masks
+from cellpipe.readers.truth.ctc import read_ctc, read_mask
+from cellpipe.readers.truth.ctc_rules import check_masks
 
 # label of each cell in each frame (a column of the picture), "." where it is not seen
 FAMILY = """

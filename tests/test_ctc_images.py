@@ -11,9 +11,9 @@ import tifffile
 from cellpipe.errors import BadConfig
 from cellpipe.evaluate.true_movies import find_true_movie
 from cellpipe.evaluate.truth import true_frames
-from cellpipe.readers.ctc_images import list_planes, recognise
-from cellpipe.readers.files import LABELS, NOT_NAMED, find_files
-from cellpipe.readers.reading import read_plane
+from cellpipe.readers.accounting.files import LABELS, NOT_NAMED, find_files
+from cellpipe.readers.layouts.ctc_images import list_planes, recognise
+from cellpipe.readers.pixels.reading import read_plane
 
 
 def written(folder: Path, *paths: str, planes: int = 1) -> Path:

@@ -10,10 +10,10 @@ import pytest
 from made_czi import JPEG_XR, ZSTD, ZSTD_1, Block, document, well_scene, write_czi
 
 from cellpipe.errors import BadImage
-from cellpipe.readers.container_planes import list_planes
-from cellpipe.readers.containers import contents_of
-from cellpipe.readers.files import find_files
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.accounting.files import find_files
+from cellpipe.readers.containers.containers import contents_of
+from cellpipe.readers.containers.planes import list_planes
+from cellpipe.readers.pixels.reading import read_header, read_plane
 
 RNG = np.random.default_rng(0)
 GREY = RNG.integers(0, 4000, (24, 32)).astype(np.uint16)

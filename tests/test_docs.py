@@ -23,7 +23,7 @@ from running import with_changes
 
 from cellpipe.config import sheets
 from cellpipe.config.files import load_yaml
-from cellpipe.readers.pattern import BUILT_IN, list_planes
+from cellpipe.readers.layouts.pattern import BUILT_IN, list_planes
 
 ROOT = Path(__file__).parents[1]
 SCHEMAS = ROOT / "config" / "schemas"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cellpipe.readers.containers import MODULES
+from cellpipe.readers.containers.containers import MODULES
 from cellpipe.segment.engines import FOREIGN
 
 ROOT = Path(__file__).parents[1]

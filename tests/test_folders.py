@@ -17,10 +17,11 @@ import tifffile
 from test_account import inspected, reasons, sums, written
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import account, watch
-from cellpipe.readers import files as listing
-from cellpipe.readers.reading import read_header
-from cellpipe.readers.times import uneven, usual_step_s
+from cellpipe.readers import watch
+from cellpipe.readers.accounting import account
+from cellpipe.readers.accounting import files as listing
+from cellpipe.readers.pixels.reading import read_header
+from cellpipe.readers.units.times import uneven, usual_step_s
 
 FIELD_BY_LETTER = {"own": {"pattern": r"(?P<well>\w+?)_(?:t(?P<t>[^_]+)_)?f(?P<field>\w+)\.tif"}}
 

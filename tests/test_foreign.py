@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cellpipe.readers import foreign, remedies
-from cellpipe.readers.files import IMAGE_SUFFIXES
+from cellpipe.readers.accounting import foreign, remedies
+from cellpipe.readers.accounting.files import IMAGE_SUFFIXES
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from cellpipe.errors import BadConfig
 from cellpipe.readers import manifest
-from cellpipe.readers.files import Files, find_files
+from cellpipe.readers.accounting.files import Files, find_files
 from cellpipe.readers.formats import BY_NAME, FORMATS, recognised, refuse_unknown_layout
 
 PLATE = {"attributes": {"ome": {"version": "0.5", "plate": {"wells": [{"path": "B/03"}]}}}}

@@ -16,8 +16,8 @@ from cellpipe.errors import BadConfig, BadImage
 from cellpipe.plate import disk
 from cellpipe.plate.lay_out import lay_out
 from cellpipe.plate.plate import Plate
-from cellpipe.readers.manifest import inspect_source
-from cellpipe.readers.ome_zarr import describe_source
+from cellpipe.readers.in_place import inspect_source
+from cellpipe.readers.layouts.ome_zarr import describe_source
 from cellpipe.run.frames.project import project_frame
 
 CHANNELS = {"nuclear": {"source": "DAPI"}}

@@ -21,7 +21,7 @@ import tifffile
 from running import PLATE, Run
 
 from cellpipe.errors import BadImage
-from cellpipe.readers.holes import stack_sizes
+from cellpipe.readers.accounting.holes import stack_sizes
 from cellpipe.run.frames import ingest
 from cellpipe.run.receipts import read_receipts, read_rows
 

@@ -14,7 +14,7 @@ from microscopes import planes
 from cellpipe.cli import main
 from cellpipe.config.checked import check_file
 from cellpipe.inspect.derived import derive_pattern
-from cellpipe.readers.files import Files
+from cellpipe.readers.accounting.files import Files
 
 
 def named(pattern: str, **values: tuple) -> list[str]:

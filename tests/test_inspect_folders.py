@@ -13,7 +13,7 @@ from microscopes import WELLS, cellvoyager, harmony, metaxpress, touched
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.find import Found, find_plates
 from cellpipe.inspect.plate import inspect_plate
-from cellpipe.readers.files import LINK_NOWHERE
+from cellpipe.readers.accounting.files import LINK_NOWHERE
 
 
 def folders(found: list[Found], below: Path) -> list[str]:

@@ -15,8 +15,8 @@ from cellpipe.cli import main
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.derived_positions import derive_positions
 from cellpipe.inspect.find import find_plates
-from cellpipe.readers.files import Files
-from cellpipe.readers.wells_by_order import wells_in_order
+from cellpipe.readers.accounting.files import Files
+from cellpipe.readers.layouts.wells_by_order import wells_in_order
 
 
 def named(pattern: str, **values: tuple) -> list[str]:

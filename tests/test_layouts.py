@@ -9,8 +9,9 @@ import pytest
 from microscopes import touched
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.readers import ONLY, csv, manifest, ome_tiff, pattern
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers import ONLY, manifest
+from cellpipe.readers.layouts import csv, ome_tiff, pattern
+from cellpipe.readers.pixels.reading import read_header, read_plane
 from cellpipe.wells import row_and_column, row_name, row_number, well_name
 
 

@@ -9,10 +9,10 @@ import pytest
 from made_lif import Series, write_lif
 
 from cellpipe.errors import BadImage
-from cellpipe.readers.container_planes import list_planes
-from cellpipe.readers.containers import contents_of
-from cellpipe.readers.files import find_files
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.accounting.files import find_files
+from cellpipe.readers.containers.containers import contents_of
+from cellpipe.readers.containers.planes import list_planes
+from cellpipe.readers.pixels.reading import read_header, read_plane
 
 RNG = np.random.default_rng(0)
 STACKS = RNG.integers(0, 60000, (2, 3, 2, 8, 10)).astype(np.uint16)  # T, Z, C, Y, X

@@ -11,7 +11,7 @@ import tifffile
 from drawn_light import fields, vignette, wells
 
 from cellpipe.correct.vendor import from_instrument
-from cellpipe.readers.light_profiles import (
+from cellpipe.readers.vendor.light_profiles import (
     SIZE,
     InstrumentProfile,
     parse_harmony,

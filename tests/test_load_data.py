@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers.files import CORRECTION, NOT_LISTED, find_files
-from cellpipe.readers.load_data import list_planes
+from cellpipe.readers.accounting.files import CORRECTION, NOT_LISTED, find_files
+from cellpipe.readers.layouts.load_data import list_planes
 
 HEADER = "FileName_DNA,PathName_DNA,FileName_GFP,PathName_GFP,Metadata_Plate,Metadata_Well"
 

@@ -11,8 +11,9 @@ import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.readers import manifest
-from cellpipe.readers.doubles import PIECE, same_bytes
-from cellpipe.readers.reading import Header
+from cellpipe.readers.accounting.doubles import PIECE, same_bytes
+from cellpipe.readers.inspection import inspect_planes, wells_without_images
+from cellpipe.readers.pixels.reading import Header
 
 CHANNELS = {"dna": {"source": "1"}, "gfp": {"source": "2"}}
 PLACE = ["well", "field", "t", "channel", "z"]
@@ -44,7 +45,7 @@ def inspect(table, headers=None, channels=None, **options):
         raise BadImage(seen=f"{path} is torn", wanted="a whole file", do="copy it again")
 
     given = {"pixel_size_um": None, "time_step_s": None, "keep_stack": False, **options}
-    return manifest.inspect_planes(table, channels or CHANNELS, plate="P", read=read, **given)
+    return inspect_planes(table, channels or CHANNELS, plate="P", read=read, **given)
 
 
 def test_fields_have_their_shape_and_every_plane_its_channel():
@@ -175,10 +176,10 @@ def test_time_step_is_from_the_files_unless_the_config_says_it():
 
 def test_wells_without_images_are_faults_unless_the_map_is_of_a_whole_plate():
     wells = [f"B{i:02d}" for i in range(1, 13)]
-    (fault,) = manifest.wells_without_images(wells, [w for w in wells if w != "B07"])
+    (fault,) = wells_without_images(wells, [w for w in wells if w != "B07"])
     assert (fault["well"], "no images of well B07" in fault["reason"]) == ("B07", True)
-    assert manifest.wells_without_images(wells, wells[:6]) == []
-    assert manifest.wells_without_images(wells, wells) == []
+    assert wells_without_images(wells, wells[:6]) == []
+    assert wells_without_images(wells, wells) == []
 
 
 def test_a_changed_file_is_noticed(tmp_path):

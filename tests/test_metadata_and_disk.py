@@ -16,10 +16,13 @@ import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.files import reach
-from cellpipe.readers import account, csv, manifest, ome_tiff, zarr_wells
-from cellpipe.readers.files import NOT_LISTED, find_files
-from cellpipe.readers.ome_zarr import describe_source
-from cellpipe.readers.reading import read_plane
+from cellpipe.readers import in_place, manifest
+from cellpipe.readers.accounting import account
+from cellpipe.readers.accounting.files import NOT_LISTED, find_files
+from cellpipe.readers.inspection import inspect_planes
+from cellpipe.readers.layouts import csv, ome_tiff, zarr_wells
+from cellpipe.readers.layouts.ome_zarr import describe_source
+from cellpipe.readers.pixels.reading import read_plane
 
 CHANNELS = {"dna": {"source": "DAPI"}}
 
@@ -57,7 +60,7 @@ def cycles(tmp_path) -> Path:
 def inspected(root: Path, acquisition=None):
     source = describe_source(root, acquisition)
     options = {"plate": "P", "pixel_size_um": None, "time_step_s": None}
-    return account.accounted_source(manifest.inspect_source(source, CHANNELS, **options), source)
+    return account.accounted_source(in_place.inspect_source(source, CHANNELS, **options), source)
 
 
 @pytest.mark.parametrize(("wanted", "used"), [(None, 0), (1, 1), ("1", 1), ("cycle 2", 1)])
@@ -157,7 +160,7 @@ def test_planes_that_the_metadata_count_and_give_no_file_are_holes(tmp_path):
     listed = manifest.list_planes("ome-tiff", folder, {}, files)
     options = {"pixel_size_um": 1.0, "time_step_s": None, "keep_stack": False, "plate": "P"}
     read = manifest.read_header_below(folder)
-    found, planes = manifest.inspect_planes(listed, CHANNELS, read=read, **options)
+    found, planes = inspect_planes(listed, CHANNELS, read=read, **options)
     assert found["fields"][0]["n_t"] == 6
     assert sorted(planes["t"]) == [0, 1, 4]
     assert [hole["t"] for hole in found["holes"]] == [2, 3, 5]

@@ -11,7 +11,7 @@ import tifffile
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import Inspected, inspect_plate
 from cellpipe.readers.manifest import list_planes, read_header_below
-from cellpipe.readers.metaxpress import read_plate_file, recorded
+from cellpipe.readers.vendor.metaxpress import read_plate_file, recorded
 
 TAGS = """<MetaData><Build>"x"</Build><PlaneInfo>
 <prop id="spatial-calibration-state" type="bool" value="on"/>

@@ -25,7 +25,7 @@ from cellpipe.exports.ctc import write_ctc
 from cellpipe.exports.geff import read_geff
 from cellpipe.exports.napari import read_napari
 from cellpipe.exports.trackmate import read_trackmate
-from cellpipe.readers.ctc import read_ctc
+from cellpipe.readers.truth.ctc import read_ctc
 from cellpipe.run.blocks import Cut
 from cellpipe.run.plates.gather import quarantine
 from cellpipe.run.receipts import read_receipts, read_rows

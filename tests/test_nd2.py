@@ -11,10 +11,10 @@ from made_nd2 import clx, write_nd2
 from test_account import inspected
 
 from cellpipe.errors import BadImage
-from cellpipe.readers.container_planes import list_planes
-from cellpipe.readers.containers import View, contents_of
-from cellpipe.readers.files import find_files
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.accounting.files import find_files
+from cellpipe.readers.containers.containers import View, contents_of
+from cellpipe.readers.containers.planes import list_planes
+from cellpipe.readers.pixels.reading import read_header, read_plane
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 60000, (3, 2, 4, 2, 10, 12)).astype(np.uint16)  # T, P, Z, C, Y, X

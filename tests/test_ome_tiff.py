@@ -12,9 +12,10 @@ import tifffile
 from test_layouts import sets
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.readers import manifest, ome_tiff
-from cellpipe.readers.ome_limits import COUNTED, refuse_absurd, refuse_more_than_pages
-from cellpipe.readers.reading import read_plane
+from cellpipe.readers import manifest
+from cellpipe.readers.layouts import ome_tiff
+from cellpipe.readers.layouts.ome_limits import COUNTED, refuse_absurd, refuse_more_than_pages
+from cellpipe.readers.pixels.reading import read_plane
 
 
 def ome_plate(folder: Path, files: list[str]) -> Path:

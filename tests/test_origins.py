@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cellpipe.readers.origins import Origins
+from cellpipe.readers.layouts.origins import Origins
 
 
 def notes(*files: tuple[str, str]) -> list[str]:

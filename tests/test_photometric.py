@@ -9,8 +9,9 @@ import tifffile
 
 from cellpipe.errors import BadImage
 from cellpipe.evaluate.label_folders import read_labels
-from cellpipe.readers.manifest import inspect_planes, read_header_below
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.inspection import inspect_planes
+from cellpipe.readers.manifest import read_header_below
+from cellpipe.readers.pixels.reading import read_header, read_plane
 
 IMAGE = np.random.default_rng(0).integers(0, 4000, (24, 30)).astype(np.uint16)
 

@@ -10,9 +10,9 @@ from microscopes import touched
 
 from cellpipe.errors import BadConfig
 from cellpipe.readers import manifest
-from cellpipe.readers.files import Files, find_files
-from cellpipe.readers.pattern import list_planes
-from cellpipe.readers.wells_by_order import in_words, wells_in_order
+from cellpipe.readers.accounting.files import Files, find_files
+from cellpipe.readers.layouts.pattern import list_planes
+from cellpipe.readers.layouts.wells_by_order import in_words, wells_in_order
 
 FLY = r"\d+_(?P<position>POS\d+)_(?P<channel>[A-Z])\.TIF"
 

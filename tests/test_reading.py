@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from cellpipe.errors import BadConfig, BadImage
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers.pixels.reading import read_header, read_plane
 from cellpipe.readers.xml_text import number
 
 

@@ -22,8 +22,8 @@ from cellpipe.files.places import refuse_overlaps
 from cellpipe.files.removal import Refused, remove, remove_quietly
 from cellpipe.plate.lay_out import lay_out
 from cellpipe.plate.plate import Plate
-from cellpipe.readers.manifest import inspect_source
-from cellpipe.readers.ome_zarr import describe_source
+from cellpipe.readers.in_place import inspect_source
+from cellpipe.readers.layouts.ome_zarr import describe_source
 from cellpipe.run.frames.project import project_frame
 
 ROOT = Path(__file__).parents[1]

@@ -9,10 +9,12 @@ import pytest
 import tifffile
 
 from cellpipe.image.units import KNOWN, Scale, label, micrometres, seconds, words_of
-from cellpipe.readers import harmony, xml_text
-from cellpipe.readers.manifest import inspect_source, list_planes, read_header_below
-from cellpipe.readers.reading import Header, read_header
-from cellpipe.readers.scales import plate_scale
+from cellpipe.readers import xml_text
+from cellpipe.readers.in_place import inspect_source
+from cellpipe.readers.manifest import list_planes, read_header_below
+from cellpipe.readers.pixels.reading import Header, read_header
+from cellpipe.readers.units.scales import plate_scale
+from cellpipe.readers.vendor import harmony
 
 IMAGE = np.zeros((4, 6), np.uint16)
 
@@ -336,7 +338,7 @@ GOOD = 'SizeC="1" SizeZ="1" SizeT="1"><TiffData IFD="0" PlaneCount="1"/></Pixels
 def test_an_image_with_absurd_metadata_is_passed_over_by_name_and_the_rest_goes_on(
     tmp_path: Path, pixels: str
 ) -> None:
-    from cellpipe.readers.files import find_files
+    from cellpipe.readers.accounting.files import find_files
 
     ome_file(tmp_path / "B02.ome.tif", pixels)
     ome_file(tmp_path / "C03.ome.tif", GOOD.replace("B02", "C03"))
@@ -348,7 +350,7 @@ def test_an_image_with_absurd_metadata_is_passed_over_by_name_and_the_rest_goes_
 
 
 def test_a_companion_that_declares_entities_is_passed_over(tmp_path: Path) -> None:
-    from cellpipe.readers.files import find_files
+    from cellpipe.readers.accounting.files import find_files
 
     ome_file(tmp_path / "B02.ome.tif", GOOD)
     (tmp_path / "x.companion.ome").write_text(f"<!DOCTYPE a [{LAUGHS}]><OME>&l11;</OME>")

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadImage
-from cellpipe.readers import holes
-from cellpipe.readers.holes import stack_sizes
-from cellpipe.readers.numbers import frames_of, lost_planes, planes_of
+from cellpipe.readers.accounting import holes
+from cellpipe.readers.accounting.holes import stack_sizes
+from cellpipe.readers.layouts.numbers import frames_of, lost_planes, planes_of
 from cellpipe.run.frames import ingest
 
 

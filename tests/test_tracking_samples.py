@@ -15,7 +15,7 @@ import pytest
 from tifffile import imread
 
 from cellpipe.exports.trackmate import read_trackmate
-from cellpipe.readers.ctc import read_ctc
+from cellpipe.readers.truth.ctc import read_ctc
 from cellpipe.track import link_cells
 from cellpipe.track.lineage import links_of
 

@@ -14,7 +14,7 @@ from cellpipe.exports.ctc import write_ctc, write_seg
 from cellpipe.exports.geff import related_labels, write_geff
 from cellpipe.exports.trackmate import write_trackmate
 from cellpipe.metrics.tracks import score_tracking
-from cellpipe.readers.ctc import read_ctc
+from cellpipe.readers.truth.ctc import read_ctc
 
 SHAPE, N_FRAMES, PIXEL_UM = (20, 60), 6, 0.5
 # track: first frame, last, parent

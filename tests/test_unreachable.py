@@ -17,9 +17,10 @@ import tifffile
 
 from cellpipe.errors import BadImage, Unreachable
 from cellpipe.files import reach
-from cellpipe.readers import reading, watch
-from cellpipe.readers.files import find_files
-from cellpipe.readers.reading import read_header, read_plane
+from cellpipe.readers import watch
+from cellpipe.readers.accounting.files import find_files
+from cellpipe.readers.pixels import reading
+from cellpipe.readers.pixels.reading import read_header, read_plane
 from cellpipe.run import stream
 from cellpipe.run.blocks import Unit
 

@@ -11,8 +11,8 @@ from microscopes import UM, cellvoyager, harmony
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import Inspected, inspect_plate
 from cellpipe.readers.formats import recorded
-from cellpipe.readers.reading import Header
-from cellpipe.readers.vendor import VendorMetadata
+from cellpipe.readers.pixels.reading import Header
+from cellpipe.readers.vendor.metadata import VendorMetadata
 
 LAUGHS = '<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'
 BROKEN = ["", "<a><b></a>", "no xml", "\0\0\0", LAUGHS, "<a/>"]

@@ -11,8 +11,8 @@ import tifffile
 from cellpipe.errors import BadImage
 from cellpipe.evaluate.label_folders import read_labels
 from cellpipe.evaluate.truth import true_frames
-from cellpipe.readers.ctc import read_mask
-from cellpipe.readers.whole_labels import as_labels
+from cellpipe.readers.truth.ctc import read_mask
+from cellpipe.readers.truth.whole_labels import as_labels
 
 LABELS = np.array([[0, 1, 1], [0, 70000, 2]])
 

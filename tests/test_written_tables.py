@@ -21,7 +21,7 @@ from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import BadConfig
 from cellpipe.files.decimals import Doubtful, decimal_mark, readings
 from cellpipe.files.written_tables import local_path, read_written
-from cellpipe.readers.csv import list_planes
+from cellpipe.readers.layouts.csv import list_planes
 
 WELLS = ["B02", "B03", "B04"]
 GERMAN = "well;condition;dose\r\nB02;DMSO;0\r\nB03;Compound µ;0,1\r\nB04;Compound µ;1,5\r\n"

@@ -21,7 +21,7 @@ from cellpipe.cli import main
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import inspect_plate
-from cellpipe.readers.ome_zarr import describe_source, first_channels
+from cellpipe.readers.layouts.ome_zarr import describe_source, first_channels
 
 
 def draw(path: Path, pixels: np.ndarray, version: str = "0.5", axes: str = "cyx") -> Path:

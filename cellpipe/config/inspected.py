@@ -80,12 +80,14 @@ def _wells_that_are_found(config: Section, row: Section) -> Collection[str]:
 
     Raises BadConfig for a layout or an acquisition that finds none, or a channel without images.
     """
-    from cellpipe.readers import manifest, ome_zarr
+    from cellpipe.readers import in_place, manifest
+    from cellpipe.readers.inspection import refuse_absent_channels
+    from cellpipe.readers.layouts import ome_zarr
 
     images, ingest = Path(row["images"]), config["ingest"]
     if row["layout"] == "ome-zarr":
         source = ome_zarr.describe_source(images, ingest["acquisition"])
-        sources = set(manifest.common_channels(source))
+        sources = set(in_place.common_channels(source))
         wells = {field["well"] for field in source["fields"]}
     else:
         files = manifest.listing(images, ingest["follow_links"])
@@ -95,5 +97,5 @@ def _wells_that_are_found(config: Section, row: Section) -> Collection[str]:
         planes = manifest.with_colours(planes, ingest["colour_images"])
         sources, wells = set(planes["channel"]), set(planes["well"])
     names = {spec["source"]: name for name, spec in config["channels"].items()}
-    manifest.refuse_absent_channels(names, sources)
+    refuse_absent_channels(names, sources)
     return wells

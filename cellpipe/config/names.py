@@ -24,7 +24,7 @@ from cellpipe.config.readouts import (
     refuse_unknown_readouts,
 )
 from cellpipe.errors import BadConfig, Unreachable
-from cellpipe.readers import pattern
+from cellpipe.readers.layouts import pattern
 
 Row = Mapping[str, Any]
 
@@ -98,7 +98,8 @@ def _refuse_unknown_columns(
         refuse_unknown_readouts(config, config["channels"], classes, plate=plate)
         return
     path, acquisition = Path(row["images"]), config["ingest"]["acquisition"]
-    from cellpipe.readers import manifest, ome_zarr
+    from cellpipe.readers import in_place
+    from cellpipe.readers.layouts import ome_zarr
 
     first = ome_zarr.first_channels(path, acquisition)
     try:
@@ -107,7 +108,7 @@ def _refuse_unknown_columns(
     except BadConfig:
         pass  # the first image may be unlike the rest: the others decide
     try:
-        labels = manifest.common_channels(ome_zarr.describe_source(path, acquisition))
+        labels = in_place.common_channels(ome_zarr.describe_source(path, acquisition))
     except Unreachable:
         return  # a share that is away: the inspection waits, and checks
     refuse_unknown_sources_and_readouts(config, plate, labels, classes)
@@ -120,7 +121,7 @@ def refuse_unknown_sources_and_readouts(
 
     sources : channels as the images call them
     """
-    from cellpipe.readers.manifest import refuse_absent_channels
+    from cellpipe.readers.inspection import refuse_absent_channels
 
     names = {spec["source"]: name for name, spec in config["channels"].items()}
     refuse_absent_channels(names, set(sources))
@@ -155,13 +156,13 @@ def _refuse_unknown_truth(layer: str | None, plates: Mapping[str, Row]) -> None:
 def _true_layers(truth: Path) -> Iterator[str]:
     """Label layers of a truth: of an OME-Zarr plate, of B03_1_<layer>.tif, categories of COCO."""
     if any((truth / name).is_file() for name in ("zarr.json", ".zattrs")):
-        from cellpipe.readers.zarr_wells import attributes
+        from cellpipe.readers.layouts.zarr_wells import attributes
 
         for labels in truth.glob("*/*/*/labels"):
             yield from map(str, attributes(labels).get("labels", []))
         return
     if truth.suffix.lower() == ".json":
-        from cellpipe.readers.coco import read_coco
+        from cellpipe.readers.truth.coco import read_coco
 
         yield from read_coco(truth).categories.values()
         return

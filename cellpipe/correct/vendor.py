@@ -11,7 +11,7 @@ from cellpipe.correct.decide import FEWEST_FIELDS, LEAST_EXPLAINED, Method
 from cellpipe.correct.light import ChannelLight
 from cellpipe.correct.profile import find_light
 from cellpipe.correct.surface import Fit
-from cellpipe.readers.light_profiles import InstrumentProfile
+from cellpipe.readers.vendor.light_profiles import InstrumentProfile
 
 SOFT = 1e-6  # stiffness: a profile of an instrument has no noise to be smoothed
 

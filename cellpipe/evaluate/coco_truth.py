@@ -15,7 +15,7 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.evaluate.label_folders import by_name
-from cellpipe.readers.coco import Coco
+from cellpipe.readers.truth.coco import Coco
 
 Reader = Callable[[], np.ndarray]  # gives labels (Y, X)
 

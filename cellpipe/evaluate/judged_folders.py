@@ -10,8 +10,8 @@ from cellpipe.evaluate.coco_truth import Reader, paired_with
 from cellpipe.evaluate.judging import JudgedImage
 from cellpipe.evaluate.label_folders import paired_files, read_labels
 from cellpipe.evaluate.marked_cells import frame_of, marked_in
-from cellpipe.readers.coco import is_coco, read_coco
-from cellpipe.readers.reading import read_plane
+from cellpipe.readers.pixels.reading import read_plane
+from cellpipe.readers.truth.coco import is_coco, read_coco
 
 
 def judged_folders(truth: Path, found: Path, pixels: Path | None = None) -> list[JudgedImage]:

@@ -20,7 +20,7 @@ import pandas as pd
 from cellpipe.errors import CellpipeError
 from cellpipe.evaluate.true_movies import as_ctc, find_true_movie
 from cellpipe.metrics.tracks import score_tracking, why_empty
-from cellpipe.readers.ctc import read_ctc
+from cellpipe.readers.truth.ctc import read_ctc
 
 log = logging.getLogger("cellpipe")
 PLACE = ["well", "field"]

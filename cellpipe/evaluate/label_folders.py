@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers.reading import read_plane
-from cellpipe.readers.whole_labels import as_labels
+from cellpipe.readers.pixels.reading import read_plane
+from cellpipe.readers.truth.whole_labels import as_labels
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".bmp")
 

@@ -17,7 +17,7 @@ from cellpipe.errors import CellpipeError
 from cellpipe.evaluate.true_movies import find_true_movie
 from cellpipe.exports.geff import read_geff
 from cellpipe.exports.trackmate import read_trackmate
-from cellpipe.readers.ctc import read_ctc, true_folder
+from cellpipe.readers.truth.ctc import read_ctc, true_folder
 
 _NAMED = re.compile(r"(?P<well>[A-Za-z]{1,2}\d{1,2})_(?P<field>\d+)(_.+\.tiff?|_GT|\.geff|\.xml)")
 

@@ -20,7 +20,7 @@ from cellpipe.errors import BadImage
 from cellpipe.exports.ctc import write_ctc, write_seg
 from cellpipe.exports.geff import own_pixel_size_um, read_geff, related_labels
 from cellpipe.exports.trackmate import read_trackmate
-from cellpipe.readers.ctc import true_folder
+from cellpipe.readers.truth.ctc import true_folder
 
 SUFFIXES = (".geff", ".xml")
 

@@ -20,9 +20,9 @@ from cellpipe.errors import BadImage
 from cellpipe.exports.geff import related_labels
 from cellpipe.plate.chunks import read_planes
 from cellpipe.plate.plate import open_in_place
-from cellpipe.readers.ctc import read_ctc, read_mask, true_folder
-from cellpipe.readers.ome_zarr import describe_labels, describe_source
-from cellpipe.readers.whole_labels import as_labels
+from cellpipe.readers.layouts.ome_zarr import describe_labels, describe_source
+from cellpipe.readers.truth.ctc import read_ctc, read_mask, true_folder
+from cellpipe.readers.truth.whole_labels import as_labels
 
 Reader = Callable[[], np.ndarray]  # gives labels (Y, X)
 

@@ -1,4 +1,4 @@
-"""Cell Tracking Challenge folders, written: masks and tracks (`cellpipe.readers.ctc`)."""
+"""Cell Tracking Challenge folders, written: masks and tracks (`cellpipe.readers.truth.ctc`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tifffile
 
 from cellpipe.errors import CellpipeError
 from cellpipe.files.publish import published
-from cellpipe.readers.ctc import COLUMNS, MAX_LABEL, NAMES
+from cellpipe.readers.truth.ctc import COLUMNS, MAX_LABEL, NAMES
 
 
 def write_ctc(

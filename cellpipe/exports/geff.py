@@ -20,7 +20,7 @@ from cellpipe.errors import BadImage
 from cellpipe.exports.links import as_lineages
 from cellpipe.files.publish import published
 from cellpipe.image.units import KNOWN, PixelSize, Scale, edges
-from cellpipe.readers.whole_labels import as_labels
+from cellpipe.readers.truth.whole_labels import as_labels
 from cellpipe.run.not_made import file_name
 from cellpipe.track.cells import name_tracks
 from cellpipe.track.lineage import PLACE, first_ancestors, links_of

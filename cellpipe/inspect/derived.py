@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from cellpipe.readers.files import Files, is_thumbnail, suffix
+from cellpipe.readers.accounting.files import Files, is_thumbnail, suffix
 
 WORDS = {
     **dict.fromkeys(
@@ -44,7 +44,7 @@ class Names:
 
 
 def derive_pattern(files: Files) -> str | None:
-    """A pattern (see `readers.pattern`) for the images of a listing; None where there is none."""
+    """A pattern (see `layouts.pattern`) for the images of a listing; None where there is none."""
     images = [path for path in files.images if not is_thumbnail(path)]
     stems = [path[: len(path) - len(suffix(path))] for path in images]
     names = of_one_structure(stems)

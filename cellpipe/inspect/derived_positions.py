@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from cellpipe.inspect.channels import is_stain
 from cellpipe.inspect.derived import COVER, MOST_CHANNELS, WORDS, Names, is_well, of_one_structure
-from cellpipe.readers.files import Files, is_thumbnail, suffix
+from cellpipe.readers.accounting.files import Files, is_thumbnail, suffix
 
 PLACES = {"slide", "dish", "chamber", "coverslip", "sample", "specimen", "scene", "series"}
 SURE = {*PLACES, "pos", "position", "site", "field", "fov", "xy"}  # one of them is a position too

@@ -22,12 +22,18 @@ from cellpipe.inspect.derived_positions import derive_positions
 from cellpipe.inspect.nothing import left_out, metadata_alone, refuse_nothing
 from cellpipe.inspect.split import STEPS, parts_of, parts_of_formats, thinned
 from cellpipe.readers import formats, manifest
-from cellpipe.readers.files import Files, find_files
+from cellpipe.readers.accounting.files import Files, find_files
 from cellpipe.readers.formats import BY_NAME, Format
-from cellpipe.readers.pattern import list_planes as list_by_pattern
-from cellpipe.readers.pattern import matching
-from cellpipe.readers.zarr_images import find_images, folders_in, is_zarr, plate_above, zarr_in
-from cellpipe.readers.zarr_wells import attributes
+from cellpipe.readers.layouts.pattern import list_planes as list_by_pattern
+from cellpipe.readers.layouts.pattern import matching
+from cellpipe.readers.layouts.zarr_images import (
+    find_images,
+    folders_in,
+    is_zarr,
+    plate_above,
+    zarr_in,
+)
+from cellpipe.readers.layouts.zarr_wells import attributes
 
 RIVAL = 0.2  # of the files, beyond which a second format is named
 OWN = "own"  # name of a layout whose pattern is derived

@@ -13,10 +13,10 @@ from cellpipe.errors import BadImage
 from cellpipe.image.units import in_words
 from cellpipe.inspect.sample import Sample, positions_of_one_well
 from cellpipe.readers import manifest
-from cellpipe.readers.reading import Header
-from cellpipe.readers.scales import UNKNOWN
-from cellpipe.readers.scales import time_step as step_of_movie
-from cellpipe.readers.vendor import VendorMetadata
+from cellpipe.readers.pixels.reading import Header
+from cellpipe.readers.units.scales import UNKNOWN
+from cellpipe.readers.units.scales import time_step as step_of_movie
+from cellpipe.readers.vendor.metadata import VendorMetadata
 
 FRAMES_READ = 24  # of a movie, whose times are in each file
 Place = tuple[str, int]

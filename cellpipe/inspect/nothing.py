@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import foreign, formats
-from cellpipe.readers.files import (
+from cellpipe.readers import formats
+from cellpipe.readers.accounting import foreign
+from cellpipe.readers.accounting.files import (
     IMAGE_SUFFIXES,
     LINK_FOLDER,
     LINK_OUT,

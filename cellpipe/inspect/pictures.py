@@ -11,7 +11,7 @@ from cellpipe.errors import BadImage
 from cellpipe.files.publish import published
 from cellpipe.inspect.plate import Inspected
 from cellpipe.plate.glance import plane_of_array
-from cellpipe.readers.reading import read_plane
+from cellpipe.readers.pixels.reading import read_plane
 
 FIELD = ["well", "field"]
 TRIED = 3  # planes of a channel, if the first cannot be read

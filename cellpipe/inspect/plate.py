@@ -23,19 +23,22 @@ from cellpipe.inspect.known import (
     z_step,
 )
 from cellpipe.inspect.sample import Sample, read_sample
-from cellpipe.readers import account, colours, formats, manifest, ome_zarr
-from cellpipe.readers.doubles import PLACE
-from cellpipe.readers.formats import Format
-from cellpipe.readers.holes import (
+from cellpipe.readers import formats, in_place, manifest
+from cellpipe.readers.accounting import account
+from cellpipe.readers.accounting.doubles import PLACE
+from cellpipe.readers.accounting.holes import (
     expected_frames,
     missing_fields,
     missing_planes,
     stack_sizes,
     wells_within,
 )
-from cellpipe.readers.reading import read_plane
-from cellpipe.readers.scales import plate_scale, scale_of_source
-from cellpipe.readers.vendor import VendorMetadata
+from cellpipe.readers.formats import Format
+from cellpipe.readers.layouts import ome_zarr
+from cellpipe.readers.pixels import colours
+from cellpipe.readers.pixels.reading import read_plane
+from cellpipe.readers.units.scales import plate_scale, scale_of_source
+from cellpipe.readers.vendor.metadata import VendorMetadata
 from cellpipe.wells import row_and_column
 
 IN_COLOUR = (
@@ -55,7 +58,7 @@ class Inspected:
     frames : number of time points; planes_z : planes of a stack, by channel token
     pattern : of the file names, where it was derived from them; "" for a format that is known
     placed : (well, field) → centre (y, x) in µm, as far as they were read
-    holes, missing : planes and fields that most others have (see `cellpipe.readers.holes`)
+    holes, missing : planes and fields that most others have (see `accounting.holes`)
     doubles : planes for whose place there is another; double : two of them
     unreadable : path → why, of the sample
     sampled : files whose headers were read
@@ -252,7 +255,7 @@ def _empty(planes: pd.DataFrame) -> list[str]:
 def _in_place(found: Found) -> Inspected:
     """The same of an OME-Zarr plate."""
     source = ome_zarr.describe_source(found.folder)
-    labels = manifest.common_channels(source)
+    labels = in_place.common_channels(source)
     scale, odd = scale_of_source(source["fields"], None)
     rows = [
         (f["source_path"], f["well"], f["field"], t, channel, 0, 0)

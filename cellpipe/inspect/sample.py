@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadImage
-from cellpipe.readers.acquisition import Acquisition, read_acquisition
-from cellpipe.readers.reading import Header
+from cellpipe.readers.pixels.reading import Header
+from cellpipe.readers.vendor.acquisition import Acquisition, read_acquisition
 
 PLANES = 40  # of all channels
 ODD = 3  # smallest and largest files

@@ -15,10 +15,10 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from cellpipe.readers import formats
-from cellpipe.readers.doubles import PLACE
-from cellpipe.readers.files import Files
+from cellpipe.readers.accounting.doubles import PLACE
+from cellpipe.readers.accounting.files import Files
 from cellpipe.readers.formats import Format
-from cellpipe.readers.pattern import BUILT_IN
+from cellpipe.readers.layouts.pattern import BUILT_IN
 
 ENOUGH = 2000  # files of a listing by which its format is recognised
 FEW = 50  # files of a folder that show how it names them

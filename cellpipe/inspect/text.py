@@ -9,8 +9,8 @@ from cellpipe.inspect.channels import nuclei
 from cellpipe.inspect.disk import Disk
 from cellpipe.inspect.known import Known, spacing
 from cellpipe.inspect.plate import Inspected
-from cellpipe.readers import account
-from cellpipe.readers.numbers import listed
+from cellpipe.readers.accounting import account
+from cellpipe.readers.layouts.numbers import listed
 from cellpipe.wells import row_and_column, row_number
 
 SHOWN = 4

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cellpipe.metrics.libraries import number, quiet
-from cellpipe.readers.ctc import Movie
+from cellpipe.readers.truth.ctc import Movie
 
 if TYPE_CHECKING:
     from traccuracy import TrackingGraph

@@ -10,7 +10,7 @@ import numpy as np
 
 from cellpipe.errors import BadImage, CellpipeError
 from cellpipe.metrics.overlap import overlap
-from cellpipe.readers.ctc import read_mask
+from cellpipe.readers.truth.ctc import read_mask
 
 # what py-ctcmetrics computes its scores from, each a list with an entry per frame
 KINDS = ("labels_ref", "labels_comp", "mapped_ref", "mapped_comp", "ious")

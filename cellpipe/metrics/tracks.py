@@ -22,8 +22,8 @@ from cellpipe.errors import CellpipeError
 from cellpipe.metrics.divisions import DIVISION_NAMES, FRAME_TOLERANCES, division_scores
 from cellpipe.metrics.libraries import number, quiet
 from cellpipe.metrics.track_matches import match_frames, outlined_frames
-from cellpipe.readers.ctc import MAX_LABEL, Movie, read_ctc, read_mask
-from cellpipe.readers.ctc_rules import check_masks
+from cellpipe.readers.truth.ctc import MAX_LABEL, Movie, read_ctc, read_mask
+from cellpipe.readers.truth.ctc_rules import check_masks
 
 # what is scored, in the order of the table
 CTC_SCORES = (

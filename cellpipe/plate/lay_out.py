@@ -66,7 +66,7 @@ def lay_out(
     Parameters
     ----------
     layout : path of the ``layout.json`` to write; the store is next to it
-    inspection : see `manifest.inspect_planes`
+    inspection : see `inspection.inspect_planes`
     colors : RRGGBB per channel
     labels : names of label layers
     volumes : those of them that have as many planes in z as their image; the others have one

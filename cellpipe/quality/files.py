@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.readers.account import warnings
+from cellpipe.readers.accounting.account import warnings
 
 
 def files_in_doubt(

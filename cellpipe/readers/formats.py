@@ -18,20 +18,11 @@ from typing import Protocol
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import (
-    cellvoyager,
-    csv,
-    ctc_images,
-    harmony,
-    load_data,
-    metaxpress,
-    ome_tiff,
-    ome_zarr,
-    pattern,
-)
-from cellpipe.readers.container_planes import Layout
-from cellpipe.readers.files import Files
-from cellpipe.readers.vendor import VendorMetadata
+from cellpipe.readers.accounting.files import Files
+from cellpipe.readers.containers.planes import Layout
+from cellpipe.readers.layouts import csv, ctc_images, load_data, ome_tiff, ome_zarr, pattern
+from cellpipe.readers.vendor import cellvoyager, harmony, metaxpress
+from cellpipe.readers.vendor.metadata import VendorMetadata
 
 ListPlanes = Callable[[Path, Files, int | None], pd.DataFrame]
 

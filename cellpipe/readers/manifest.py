@@ -1,50 +1,23 @@
-"""What is in a plate: found once, before any pixel is read.
-
-The inspection lists the wells, fields, channels and frames, and which planes are
-missing (holes). Everything after it reads the inspection, never the microscope's folder.
-"""
+"""The planes in the folder of a plate, by the name of a layout, and how their headers are read."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.files.reach import file_state
-from cellpipe.readers import colours, containers, foreign, pattern
-from cellpipe.readers.doubles import PLACE, settle_doubles
-from cellpipe.readers.files import Files, NoPlanes, find_files
+from cellpipe.readers.accounting import foreign
+from cellpipe.readers.accounting.files import Files, NoPlanes, find_files
+from cellpipe.readers.containers import containers
 from cellpipe.readers.formats import BY_NAME, recognised, recorded, refuse_unknown_layout
-from cellpipe.readers.headers import (
-    dtypes_of_channels,
-    headers_of_fields,
-    most_common,
-)
-from cellpipe.readers.holes import (
-    FIELD,
-    expected_frames,
-    missing_fields,
-    missing_planes,
-    other_sizes,
-    refuse_uneven_stacks,
-    stack_sizes,
-    wells_within,
-)
-from cellpipe.readers.reading import Header, read_header
-from cellpipe.readers.scales import (
-    NGFF,
-    Given,
-    described_step,
-    plate_scale,
-    scale_of_source,
-    time_step,
-)
-from cellpipe.readers.vendor import with_vendor
+from cellpipe.readers.layouts import pattern
+from cellpipe.readers.pixels import colours
+from cellpipe.readers.pixels.reading import Header, read_header
+from cellpipe.readers.vendor.metadata import with_vendor
 
 
 def list_planes(
@@ -78,7 +51,7 @@ def list_planes(
 
 
 def with_colours(planes: pd.DataFrame, choice: str) -> pd.DataFrame:
-    """Listed planes with colour images as 'ingest.colour_images' chooses (`readers.colours`)."""
+    """Listed planes with colour images as 'ingest.colour_images' chooses (`pixels.colours`)."""
     held = frozenset(path for path in planes["path"].unique() if containers.is_container(path))
     return colours.split(planes, choice, held)
 
@@ -117,242 +90,6 @@ def _with_file_state(planes: pd.DataFrame, folder: Path) -> pd.DataFrame:
         bytes=[states[p][0] for p in planes["path"]],
         modified_ns=[states[p][1] for p in planes["path"]],
     )
-
-
-def inspect_planes(
-    planes: pd.DataFrame,
-    channels: Mapping[str, Mapping[str, str]],
-    *,
-    plate: str,
-    read: Callable[[str, int], Header],
-    pixel_size_um: Given,
-    time_step_s: float | None,
-    keep_stack: bool,
-    same: Callable[[str, str], bool] = lambda one, other: False,
-) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Describe a plate by its planes.
-
-    Parameters
-    ----------
-    planes : from `list_planes`
-    channels : name → ``{"source": token}``, in the order of the plate's channel axis
-    read : header of one plane, by path and page; raises BadImage
-    same : whether two files are equal byte for byte
-
-    Returns
-    -------
-    inspection : dict
-        ``plate, channels, fields, holes, faults, other_channels, copies, notes``, and its scale,
-        see `cellpipe.readers.scales.plate_scale` and `time_step`
-    planes : DataFrame
-        the planes of the wanted channels, with the channel's name in place of its token, and the
-        ``dtype`` that a plane of the channel should have
-    """
-    read, pixel_notes = _noting(read)
-    names = {spec["source"]: name for name, spec in channels.items()}
-    tokens = set(planes["channel"])
-    refuse_absent_channels(names, tokens)
-    counted = planes[planes["channel"].isin(list(names))].copy()
-    counted["channel"] = counted["channel"].map(names)
-    counted = counted.sort_values([*PLACE, "path"], ignore_index=True)
-    planes, copies, doubled = settle_doubles(counted[counted["path"] != ""], same)
-    clear = planes[~_of_fields(planes, doubled)]
-    headers, faults = headers_of_fields(clear, read)
-    scale, odd = plate_scale(headers, pixel_size_um)
-    odd_places = {(fault["well"], fault["field"]) for fault in odd}
-    dtypes = dtypes_of_channels(clear, read)
-    stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
-    groups = dict(tuple(planes.groupby(FIELD)))
-    n_t, n_z = expected_frames(counted), stack_sizes(planes)
-    repeated = refuse_uneven_stacks(n_z) if keep_stack else []
-    stack = max(n_z.values(), default=1) if keep_stack else 1
-    step, late = time_step(groups, headers, read, time_step_s)
-    fields = [
-        _field(*place, [n_t[place], len(channels), stack, *header.shape], stored, n_z)
-        for place, header in headers.items()
-        if place not in odd_places
-    ]
-    faults += [*odd, *doubled, *_without_files(counted, groups)]
-    _refuse_nothing(fields, faults)
-    inspection = {
-        "plate": plate,
-        "channels": list(channels),
-        **scale,
-        **step,
-        "fields": fields,
-        "holes": missing_planes(planes, list(channels), n_t, n_z),
-        "faults": [*faults, *missing_fields(counted)],
-        "other_channels": sorted(tokens - set(names)),
-        "copies": copies,
-        "notes": [
-            *wells_within(set(counted["well"])),
-            *(f"channel '{c}' has one plane: it is repeated in every z" for c in repeated),
-            *other_sizes({(f["well"], f["field"]): f["shape"][-2:] for f in fields}),
-            *late,
-            *(f"{files}: {note}" for note, files in pixel_notes().items()),
-        ],
-    }
-    return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
-
-
-def _noting(
-    read: Callable[[str, int], Header],
-) -> tuple[Callable[[str, int], Header], Callable[[], dict[str, str]]]:
-    """`read`, and what the headers it has read by then noted of their pixels: note → files."""
-    noted: dict[str, set[str]] = {}
-
-    def noting(path: str, page: int) -> Header:
-        header = read(path, page)
-        if header.pixel_note:
-            noted.setdefault(header.pixel_note, set()).add(path)
-        return header
-
-    def notes() -> dict[str, str]:
-        return {
-            note: f"{min(files)} (and {len(files) - 1} more of the files that were checked)"
-            if len(files) > 1
-            else min(files)
-            for note, files in noted.items()
-        }
-
-    return noting, notes
-
-
-def _of_fields(planes: pd.DataFrame, faults: Iterable[Mapping[str, Any]]) -> pd.Series:
-    """(N,) whether a plane is of a field that has a fault."""
-    places = {(fault["well"], fault["field"]) for fault in faults}
-    own = zip(planes["well"], planes["field"], strict=True)
-    return pd.Series([place in places for place in own], planes.index, dtype="bool")
-
-
-def _without_files(
-    counted: pd.DataFrame, groups: Mapping[tuple[str, int], pd.DataFrame]
-) -> list[dict[str, Any]]:
-    """Faults for fields that the metadata count and to which they give no file."""
-    places = counted[FIELD].drop_duplicates().itertuples(index=False, name=None)
-    return [
-        {
-            "well": str(well),
-            "field": int(field),
-            "file": "metadata",
-            "status": "missing",
-            "reason": "they count the planes of this field and name no file that holds them",
-            "remedy": "copy the missing files from the microscope, then run again",
-        }
-        for well, field in places
-        if (well, field) not in groups
-    ]
-
-
-def wells_without_images(mapped: Iterable[str], imaged: Iterable[str]) -> list[dict[str, Any]]:
-    """Faults for wells that the plate map names and of which there are no files.
-
-    A map of a whole plate of which a part was imaged is no fault: nothing is said if most of its
-    wells are without images.
-    """
-    mapped, imaged = list(mapped), set(imaged)
-    empty = [well for well in mapped if well not in imaged]
-    if 2 * len(empty) >= len(mapped):
-        return []
-    return [
-        {
-            "well": well,
-            "field": 0,
-            "file": "plate map",
-            "status": "missing",
-            "reason": f"there are no images of well {well}",
-            "remedy": "copy its files from the microscope, or take it out of the plate map",
-        }
-        for well in empty
-    ]
-
-
-def common_channels(source: Mapping[str, Any]) -> list[str]:
-    """Channel labels that most images have of a plate from `ome_zarr.describe_source`."""
-    return list(most_common(tuple(field["channels"]) for field in source["fields"]))
-
-
-def inspect_source(
-    source: Mapping[str, Any],
-    channels: Mapping[str, Mapping[str, str]],
-    *,
-    plate: str,
-    pixel_size_um: Given,
-    time_step_s: float | None,
-) -> dict[str, Any]:
-    """The same description of an OME-Zarr plate that is read in place.
-
-    `source` comes from `layouts.ome_zarr.describe_source`. Channels keep the plate's own order;
-    those of its channels that the config does not name keep their own names.
-    """
-    labels = common_channels(source)
-    names = {spec["source"]: name for name, spec in channels.items()}
-    refuse_absent_channels(names, set(labels))
-    fields = [field for field in source["fields"] if list(field["channels"]) == labels]
-    scale, odd = scale_of_source(fields, pixel_size_um)
-    faults = [
-        {
-            "well": field["well"],
-            "field": field["field"],
-            "file": field["source_path"],
-            "reason": f"channels {field['channels']}, unlike the rest of the plate ({labels})",
-            "remedy": "leave the field out, or name its channels like the others",
-        }
-        for field in source["fields"]
-        if field not in fields
-    ]
-    odd_places = {(fault["well"], fault["field"]) for fault in odd}
-    fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
-    step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
-    return {
-        "plate": plate,
-        "source": source["source"],
-        "ngff_version": source["ngff_version"],
-        "channels": [names.get(label, label) for label in labels],
-        **scale,
-        **described_step(step_s, "config" if time_step_s else NGFF),
-        "fields": fields,
-        "holes": [],
-        "faults": [*source["faults"], *faults, *odd],
-        "other_channels": [label for label in labels if label not in names],
-    }
-
-
-def refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
-    """Raise BadConfig for a channel of which there is no image; `names` are those of sources."""
-    absent = [token for token in names if token not in tokens]
-    if absent:
-        near = difflib.get_close_matches(absent[0], tokens, n=1)
-        raise BadConfig(
-            seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
-            wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
-            do=f"correct 'channels.{names[absent[0]]}.source'"
-            + (f": write '{near[0]}' if that is meant" if near else ""),
-        )
-
-
-def _refuse_nothing(fields: list[dict[str, Any]], faults: list[dict[str, Any]]) -> None:
-    if not fields:
-        raise BadConfig(
-            seen=f"no field that can be used; of the {len(faults)}, the first: "
-            f"{faults[0]['file']}: {faults[0]['reason']}",
-            wanted="a plate with at least one field",
-            do=faults[0]["remedy"],
-        )
-
-
-def _field(
-    well: str, field: int, shape: list[int], dtype: str, n_z: Mapping[str, int]
-) -> dict[str, Any]:
-    return {
-        "well": well,
-        "field": field,
-        "axes": "tczyx",
-        "shape": shape,
-        "dtype": dtype,
-        "n_t": shape[0],
-        "n_z": max(n_z.values(), default=1),
-    }
 
 
 def read_header_below(folder: Path) -> Callable[[str, int], Header]:

@@ -18,7 +18,7 @@ from cellpipe.files.removal import remove
 from cellpipe.files.tables import read_table
 from cellpipe.plate.plate import Plate
 from cellpipe.plate.record import put_back
-from cellpipe.readers.reading import read_plane
+from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.run.block_files import blocks_by_unit
 from cellpipe.run.blocks import Unit
 from cellpipe.run.faults import MAIN, METADATA, PIXELS, RECORD, Fault

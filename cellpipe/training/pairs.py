@@ -16,7 +16,7 @@ import tifffile
 
 from cellpipe.errors import BadConfig
 from cellpipe.files.written_tables import read_written
-from cellpipe.readers.whole_labels import as_labels
+from cellpipe.readers.truth.whole_labels import as_labels
 
 TIFF = (".tif", ".tiff")
 LABEL_SUFFIXES = (".png", *TIFF)

@@ -19,7 +19,7 @@ from cellpipe.errors import BadConfig, BadImage
 from cellpipe.image.projection import project
 from cellpipe.plate.chunks import chunk_files, read_planes
 from cellpipe.plate.plate import open_in_place
-from cellpipe.readers.ome_zarr import describe_labels, describe_source
+from cellpipe.readers.layouts.ome_zarr import describe_labels, describe_source
 from cellpipe.training.pairs import compact
 
 log = logging.getLogger(__name__)

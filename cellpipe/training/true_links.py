@@ -15,7 +15,7 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.measure.objects import measure_objects
-from cellpipe.readers.ctc import read_ctc, read_mask
+from cellpipe.readers.truth.ctc import read_ctc, read_mask
 from cellpipe.simulate import Difficulty, Errors, detect
 
 SIDES = ("train", "validation", "test")

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.image.centre import FieldCentre
-from cellpipe.readers.account import file_of
+from cellpipe.readers.accounting.account import file_of
 from cellpipe.run.receipts import Receipt
 from cellpipe.run.unexpected import FAILED
 from cellpipe.segment.probabilities import OF_OBJECTS

@@ -17,7 +17,7 @@ from cellpipe.correct.sample import Frame, groups_of, level_for, sampled, small,
 from cellpipe.correct.vendor import from_instrument
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.plate.plate import Plate
-from cellpipe.readers.light_profiles import Profiles
+from cellpipe.readers.vendor.light_profiles import Profiles
 from cellpipe.run.frames.project import project_frame
 
 Options = Mapping[str, Any]

@@ -1,0 +1,68 @@
+"""What is in a plate that is OME-Zarr already, and is read where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cellpipe.readers.inspection import refuse_absent_channels
+from cellpipe.readers.pixels.headers import (
+    most_common,
+)
+from cellpipe.readers.units.scales import (
+    NGFF,
+    Given,
+    described_step,
+    scale_of_source,
+)
+
+
+def common_channels(source: Mapping[str, Any]) -> list[str]:
+    """Channel labels that most images have of a plate from `ome_zarr.describe_source`."""
+    return list(most_common(tuple(field["channels"]) for field in source["fields"]))
+
+
+def inspect_source(
+    source: Mapping[str, Any],
+    channels: Mapping[str, Mapping[str, str]],
+    *,
+    plate: str,
+    pixel_size_um: Given,
+    time_step_s: float | None,
+) -> dict[str, Any]:
+    """The same description of an OME-Zarr plate that is read in place.
+
+    `source` comes from `layouts.ome_zarr.describe_source`. Channels keep the plate's own order;
+    those of its channels that the config does not name keep their own names.
+    """
+    labels = common_channels(source)
+    names = {spec["source"]: name for name, spec in channels.items()}
+    refuse_absent_channels(names, set(labels))
+    fields = [field for field in source["fields"] if list(field["channels"]) == labels]
+    scale, odd = scale_of_source(fields, pixel_size_um)
+    faults = [
+        {
+            "well": field["well"],
+            "field": field["field"],
+            "file": field["source_path"],
+            "reason": f"channels {field['channels']}, unlike the rest of the plate ({labels})",
+            "remedy": "leave the field out, or name its channels like the others",
+        }
+        for field in source["fields"]
+        if field not in fields
+    ]
+    odd_places = {(fault["well"], fault["field"]) for fault in odd}
+    fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
+    step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
+    return {
+        "plate": plate,
+        "source": source["source"],
+        "ngff_version": source["ngff_version"],
+        "channels": [names.get(label, label) for label in labels],
+        **scale,
+        **described_step(step_s, "config" if time_step_s else NGFF),
+        "fields": fields,
+        "holes": [],
+        "faults": [*source["faults"], *faults, *odd],
+        "other_channels": [label for label in labels if label not in names],
+    }

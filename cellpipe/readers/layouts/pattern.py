@@ -1,0 +1,262 @@
+"""Files found by a pattern over their names: a regular expression with named groups.
+
+Built-in patterns are for microscopes whose files are named one way everywhere; any other naming
+is a pattern in the config. Groups: ``well`` (or ``row`` and ``column``), ``field``, ``channel``,
+``t``, ``z``; those that a naming lacks count as one. Names without wells have the group
+``position`` instead, whatever it holds: each position becomes a well (see `wells_by_order`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from cellpipe.errors import BadConfig
+from cellpipe.readers import ONLY
+from cellpipe.readers.accounting.files import (
+    CORRECTION,
+    LIKE_THE_OTHERS,
+    LINK_FOLDER,
+    LINK_OUT,
+    NO_WELL,
+    NOT_NAMED,
+    OTHER_LAYOUT,
+    PROJECTION,
+    THUMBNAIL,
+    Files,
+    NoPlanes,
+    find_files,
+    is_correction,
+    is_thumbnail,
+    whole_name,
+)
+from cellpipe.readers.layouts.numbers import frames_of, lost_planes, planes_of
+from cellpipe.readers.layouts.origins import Origins
+from cellpipe.readers.layouts.pattern_groups import compiled, note, well_of, wells_of_positions
+from cellpipe.readers.layouts.series import Series
+from cellpipe.wells import BadWellName
+
+_GUID = r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?"
+# B03, B3, b03, AF48; one letter beyond P and one digit could be a token of another kind (s1, w2)
+_NAME = r"(?:[A-Z]{1,2}\d{2}|(?:A[A-F]|[A-P])\d|(?:a[a-f]|[a-p])\d{1,2})"
+BUILT_IN = {
+    # Molecular Devices ImageXpress / MetaXpress: TimePoint_1/ZStep_2/Plate_B03_s1_w2<GUID>.tif
+    "imagexpress": (
+        r"(?:(?:.*/)?TimePoint_(?P<t>\d+)/)?(?:(?:.*/)?ZStep_(?P<z>\d+)/)?(?:.*/)?"
+        rf"(?:[^/]*_)?(?P<well>{_NAME})(?:_s(?P<field>\d+))?(?:_w(?P<channel>\d+?))?"
+        + _GUID
+        + r"(?i:\.tiff?)"
+    ),
+    # Revvity Opera Phenix / Operetta (Harmony): r03c03f03p01-ch1sk1fk1fl1.tiff
+    "phenix": (
+        r"(?:.*/)?r(?P<row>\d{2})c(?P<column>\d{2})f(?P<field>\d{2,})p(?P<z>\d{2,})"
+        r"-ch(?P<channel>\d+)sk(?P<t>\d+)fk\d+fl\d+(?i:\.tiff?)"
+    ),
+    # Yokogawa CellVoyager: AssayPlate_B03_T0001F001L01A01Z01C01.tif; of 1,536 wells A01.d4
+    "cellvoyager": (
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME}(?:\.[a-d][1-4])?)_T(?P<t>\d+)F(?P<field>\d+)L\d+A\d+"
+        r"Z(?P<z>\d+)C(?P<channel>\d+)(?i:\.tiff?|\.png)"
+    ),
+    # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif
+    "cellomics": (
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME})f(?P<field>\d{{2,}})d(?P<channel>\d+)"
+        r"(?i:\.tiff?|\.c01)"
+    ),
+    # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif, or without the name
+    "scanr": (
+        r"(?:.*/)?(?:[^/]*?--)??(?P<well>[A-Za-z]{1,2}\d{1,2}(?=--W\d+--P)|W\d{4,}(?=--P))"
+        r"(?:--W\d+)?--P(?P<field>\d+)(?=[^/]*--Z(?P<z>\d+))(?=[^/]*--T(?P<t>\d+))"
+        r"--[ZT]\d+--[ZT]\d+--(?P<channel>[^/]+?)(?i:\.tiff?)"
+    ),
+    # GE / Cytiva IN Cell Analyzer: B - 3(fld 1 wv DAPI - DAPI z 2 tl 3).tif
+    "incell": (
+        r"(?:.*/)?(?P<well>[A-Za-z]{1,2} - \d{1,2})\(fld (?P<field>\d+)"
+        r" wv (?P<channel>[^/()]+?)(?: z (?P<z>\d+))?(?: (?:tl|time) (?P<t>\d+)[^/()]*)?\)"
+        r"(?i:\.tiff?)"
+    ),
+    # Agilent BioTek Cytation (Gen5): D6_01_1_2_DAPI_001.tif
+    "cytation": (
+        r"(?:.*/)?(?P<well>[A-Za-z]{1,2}\d{1,2})_\d+_\d+_(?P<field>\d+)_(?P<channel>[^/_]+)"
+        r"_(?P<t>\d+)(?i:\.tiff?)"
+    ),
+    # Translocation sets of the Broad collection (BBBC013, BBBC014): Channel1-01-A-01.BMP
+    "bbbc": (
+        r"(?:.*/)?Channel ?(?P<channel>\d)-\d{2}-(?P<row>[A-P])-(?P<column>\d{2})"
+        r"(?i:\.tiff?|\.bmp|\.png)"
+    ),
+}
+EXAMPLES = {
+    "imagexpress": "TimePoint_1/Plate_B03_s1_w2.tif",
+    "phenix": "r03c03f03p01-ch1sk1fk1fl1.tiff",
+    "cellvoyager": "Plate_B03_T0001F001L01A01Z01C01.tif",
+    "cellomics": "Plate_B03f00d0.tif",
+    "scanr": "B3--W00015--P00001--Z00000--T00000--DAPI.tif",
+    "incell": "B - 3(fld 1 wv DAPI - DAPI).tif",
+    "cytation": "B3_01_1_2_DAPI_001.tif",
+    "bbbc": "Channel1-15-B-03.BMP",
+}
+
+
+def list_planes(
+    folder: Path, pattern: str, files: Files | None = None, columns: int | None = None
+) -> pd.DataFrame:
+    """List the planes whose path below `folder` matches `pattern` whole.
+
+    `columns` of the plate place wells that are running numbers (W00013). Images that are passed
+    over are noted in `files`, the listing of the folder.
+
+    Raises
+    ------
+    BadConfig
+        If the pattern is no regular expression or lacks the well, or if no file matches.
+    """
+    expression = compiled(pattern)
+    files = files or find_files(folder)
+    positions = wells_of_positions(expression, files)
+    rows, origins = _matching(expression, files, columns, positions)
+    if not rows:
+        raise _nothing(files, pattern)
+    _name_wells_of_copies(files, expression, columns, positions)
+    layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
+    planes = _without_projections(pd.DataFrame(rows), files, layout)
+    frames, notes = frames_of(planes["t"], count=layout is not None)
+    files.notes += note(positions) + origins.notes() + notes
+    files.notes += lost_planes(planes["z"], planes["channel"])
+    return planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
+
+
+def _matching(
+    expression: re.Pattern[str],
+    files: Files,
+    columns: int | None,
+    positions: Mapping[str, str],
+) -> tuple[list[dict[str, object]], Origins]:
+    """A row for each file that matches; the other images are passed over.
+
+    Raises BadConfig where all that match name no well, or where a number is none.
+    """
+    rows: list[dict[str, object]] = []
+    series, origins = Series(), Origins()
+    strange: BadConfig | None = None
+    for path in list(files.candidates):
+        found = expression.fullmatch(path)
+        if not found:
+            continue
+        groups = found.groupdict()
+        try:
+            well = well_of(groups, columns, positions)
+        except BadWellName as fault:
+            strange = strange or fault
+            files.pass_over(path, NO_WELL)
+            continue
+        rows.append(_plane(path, well, groups))
+        series.learn(found)
+        if not positions:
+            origins.learn(path, found.start("well" if groups.get("well") else "row"), well)
+    if strange and not rows:
+        raise strange
+    for path in [path for path in files.images if not expression.fullmatch(path)]:
+        _pass_over(path, files, series)
+    return rows, origins
+
+
+def matching(pattern: str, files: Files) -> int:
+    """How many files of a listing match a pattern."""
+    fits = re.compile(pattern).fullmatch
+    return sum(1 for path in files.candidates if fits(path))
+
+
+def _nothing(files: Files, pattern: str) -> BadConfig:
+    others = [*files.images] or [*files.candidates] or files.names
+    behind = sum(why in (LINK_OUT, LINK_FOLDER) for why in files.passed_over.values())
+    such = f", such as '{others[0]}'" if others else ""
+    links = f"; {behind} link(s) lead out of it or to folders" if behind else ""
+    kind = BadConfig if behind else NoPlanes  # another layout finds no more behind links
+    return kind(
+        seen=f"{len(files.names)} file(s) in {files.folder}{such}{links}",
+        wanted=_like(pattern),
+        do="set 'ingest.follow_links' in the config, if the images are behind those links"
+        if behind
+        else OTHER_LAYOUT,
+    )
+
+
+def _pass_over(path: str, files: Files, series: Series) -> None:
+    """Record why an image that does not match is passed over."""
+    if is_thumbnail(path) or is_correction(path):
+        files.pass_over(path, THUMBNAIL if is_thumbnail(path) else CORRECTION)
+        return
+    well = series.well(path)
+    files.pass_over(path, NOT_NAMED if well is None else LIKE_THE_OTHERS)
+    if well:
+        files.wells[path] = well
+
+
+def _like(pattern: str) -> str:
+    """The names that a pattern is for, by an example where there is one."""
+    for layout, built_in in BUILT_IN.items():
+        if built_in == pattern:
+            return f"files named as in the layout {layout}, such as '{EXAMPLES[layout]}'"
+    return f"files whose path below the folder matches {pattern}"
+
+
+def _plane(path: str, well: str, groups: dict[str, str | None]) -> dict[str, object]:
+    return {
+        "path": path,
+        "well": well,
+        "field": int(_number(path, "field", groups.get("field") or "1")),
+        "t": _number(path, "t", groups.get("t") or ""),
+        "channel": groups.get("channel") or "1",
+        "z": _number(path, "z", groups.get("z") or "", whole=False),
+    }
+
+
+def _number(path: str, name: str, text: str, whole: bool = True) -> float:
+    """The number that a group holds; NaN for none. Raises BadConfig where it holds another word."""
+    if not text:
+        return math.nan
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or (whole and number != int(number)):
+        raise BadConfig(
+            seen=f"'{text}' as '{name}' of the file {path}",
+            wanted="a whole number" if whole else "a number",
+            do=rf"let the pattern match digits only, such as (?P<{name}>\d+), or rename the file",
+        )
+    return number
+
+
+def _name_wells_of_copies(
+    files: Files,
+    expression: re.Pattern[str],
+    columns: int | None,
+    positions: Mapping[str, str],
+) -> None:
+    """Note the wells of unfinished and old copies, in case a well has no other images."""
+    for path in files.passed_over:
+        found = expression.fullmatch(whole_name(path))
+        if found:
+            with contextlib.suppress(BadConfig):
+                files.wells[path] = well_of(found.groupdict(), columns, positions)
+
+
+def _without_projections(planes: pd.DataFrame, files: Files, layout: str | None) -> pd.DataFrame:
+    """Where a channel of a field has a stack and its projection, the stack counts alone.
+
+    The projection is the file whose path has no z (IN Cell; ImageXpress puts it next to the ZStep
+    folders), or, of ImageXpress, the one in ZStep_0: its stacks count from 1.
+    """
+    stacked = planes["z"].notna() & ~((planes["z"] == 0) & (layout == "imagexpress"))
+    place = ["well", "field", "t", "channel"]
+    keys = [planes[name].fillna(-1) if name == "t" else planes[name] for name in place]
+    has_stack = stacked.groupby(keys).transform("any")
+    for path in planes["path"][~stacked & has_stack]:
+        files.pass_over(path, PROJECTION)
+    return planes[stacked | ~has_stack].reset_index(drop=True)

@@ -1,0 +1,1 @@
+"""Planes of files, read or refused with a reason."""

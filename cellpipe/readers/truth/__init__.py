@@ -1,0 +1,1 @@
+"""Labels and tracks that others have made, read."""

@@ -1,0 +1,1 @@
+"""Sizes of pixels and steps in z and time, each with its source."""

@@ -1,0 +1,128 @@
+"""How one file was taken, as far as its own tags hold it: channel, objective, stage position.
+
+Read for a sample of a plate by `cellpipe inspect`; a run reads heights of a few planes of a stack.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cellpipe.errors import BadImage
+from cellpipe.image.units import micrometres
+from cellpipe.readers import xml_text
+from cellpipe.readers.containers import containers
+from cellpipe.readers.units import tags
+
+_TIFF = {".tif", ".tiff", ".stk"}
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What the tags of a file hold; "" and None where they do not.
+
+    position : of the centre (y, x) in µm, y downwards, relative to `origin`
+    z_um : height of the objective or the stage
+    source : kind of tags
+    """
+
+    channel: str = ""
+    objective: str = ""
+    position: tuple[float, float] | None = None
+    origin: str = ""
+    z_um: float | None = None
+    source: str = ""
+
+
+def read_acquisition(path: Path, page: int) -> Acquisition:
+    """Read the tags of a TIFF, or what a container holds of a page.
+
+    Tags can hold anything: what cannot be understood is absent.
+    """
+    if containers.is_container(path):
+        return _of_container(path, page)
+    if path.suffix.lower() not in _TIFF:
+        return Acquisition()
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if tiff.is_metaseries:
+                return _metaseries((tiff.metaseries_metadata or {}).get("PlaneInfo", {}))
+            if tiff.ome_metadata:
+                return _ome(*tags.ome_image(tiff))
+    except Exception:  # a file that cannot be read is reported when its header is
+        pass
+    return Acquisition()
+
+
+def _of_container(path: Path, page: int) -> Acquisition:
+    """Its stage: how its axes lie to the image depends on the microscope, and is not recorded."""
+    try:
+        contents = containers.contents_of(path)
+        number, *_, channel = containers.plane_place(contents, page, path)
+    except BadImage:  # reported when its header is read
+        return Acquisition()
+    view = contents.views[number]
+    x, y, z = view.stage_um or (None, None, None)
+    return Acquisition(
+        view.channels[channel],
+        view.objective,
+        None if x is None or y is None else (y, x),
+        "stage, in the directions of its axes",
+        z,
+        f"{path.suffix.lower()} metadata",
+    )
+
+
+def _metaseries(plane: dict[str, Any]) -> Acquisition:
+    """MetaXpress: y of the stage, and of the field in its well, points downwards on screen."""
+    objective = str(plane.get("_MagSetting_") or plane.get("ImageXpress Micro Objective") or "")
+    aperture = xml_text.number(str(plane.get("_MagNA_")))
+    in_well = [_signed(plane.get(f"OffsetFromWellCenterUm{axis}")) for axis in "YX"]
+    on_stage = [_signed(plane.get(f"stage-position-{axis}")) for axis in "yx"]
+    y, x = in_well if None not in in_well else on_stage
+    return Acquisition(
+        str(plane.get("_IllumSetting_") or ""),
+        f"{objective} / NA {aperture:g}" if objective and aperture else objective,
+        (y, x) if y is not None and x is not None else None,
+        "centre of the well" if None not in in_well else "stage",
+        _signed(plane.get("z-position")),
+        "MetaSeries tags",
+    )
+
+
+def _ome(image: xml_text.Element | None, alone: bool) -> Acquisition:
+    """OME-XML: the first channel and plane of the file's image; a place if it has one image."""
+    if image is None:
+        return Acquisition()
+    plane = next(xml_text.named(image, "Plane"), None)
+    channel = next(xml_text.named(image, "Channel"), None)
+    y, x = (_ome_um(plane, f"Position{axis}") if alone else None for axis in "YX")
+    return Acquisition(
+        str(channel.get("Name") or "") if channel is not None else "",
+        "",
+        (y, x) if y is not None and x is not None else None,
+        "stage",
+        _ome_um(plane, "PositionZ"),
+        "OME-XML",
+    )
+
+
+def _ome_um(plane: xml_text.Element | None, name: str) -> float | None:
+    if plane is None:
+        return None
+    # without a unit, the schema's is the reference frame of the stage: no length
+    unit = micrometres(plane.get(f"{name}Unit", "reference frame"))
+    value = _signed(plane.get(name))
+    return value * unit if value is not None and unit else None
+
+
+def _signed(text: Any) -> float | None:
+    """A finite number; None for anything else."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if abs(value) < float("inf") else None
