@@ -20,7 +20,7 @@ from running import ROOT, quiet_environment
 
 SECTION = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## A microscope\n")[1]
 SECTION = SECTION.split("\n### An example\n")[1].split("\n## ")[0]
-PIECE = re.compile(r"^`([^`\n]+)`(?:, before `([^`\n]+)`)?\n\n```python\n(.*?)^```$", re.M | re.S)
+PIECE = re.compile(r"^`([^`\n]+)`(?:, before `([^`\n]+)`)?\n\n```\w+\n(.*?)^```$", re.M | re.S)
 REGISTRY = "cellpipe/readers/formats.py"
 MOST_LINES = 80
 
