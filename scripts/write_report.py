@@ -13,6 +13,7 @@ from cellpipe.files.publish import publish_text
 from cellpipe.files.tables import read_confusion, read_statistics, read_table
 from cellpipe.image.units import words_of
 from cellpipe.plate.plate import Plate
+from cellpipe.quality.places import facts_of_overlap
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.readers.accounting import account
 from cellpipe.readers.accounting.sparse import in_words
@@ -30,16 +31,17 @@ from cellpipe.run.receipts import read_receipts
 THUMBNAIL_PX = 320
 
 
-def facts(plate, inspection):
-    wells = {well for well, _ in plate.fields}
+def facts(plate, inspection, wells):
+    imaged = {well for well, _ in plate.fields}
     return {
         "images": snakemake.params.images,
-        "wells": str(len(wells)),
+        "wells": str(len(imaged)),
         "fields": str(len(plate.fields)),
         "frames": str(max(field.size("t") for field in plate.fields.values())),
         "channels": ", ".join(plate.channels),
         **channels_of_some_frames(plate),
         **facts_of_scale(inspection),
+        **facts_of_overlap(wells),
         "missing planes": str(len(inspection["holes"])),
     }
 
@@ -134,7 +136,7 @@ with speaking(snakemake):
     costs, costs_of_rules = compared_plate(root) if snakemake.input.plan else ([], [])
     content = ReportContent(
         plate=plate.name,
-        facts=facts(plate, inspection),
+        facts=facts(plate, inspection, wells),
         wells=wells,
         dose_unit=dose_unit(wells),
         readouts=[scale.column(name) for name in snakemake.params.readouts],
