@@ -145,7 +145,7 @@ def inspect_plate(found: Found) -> Inspected:
         positions=positions,
         placed=placed,
         pattern=found.pattern,
-        holes=missing_planes(planes, sorted(set(planes["channel"])), n_t, n_z),
+        holes=missing_planes(there, sorted(set(planes["channel"])), n_t, n_z),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),
         double=tuple(twice.sort_values([*PLACE, "path"])["path"][:2]),
