@@ -60,6 +60,7 @@ rule profile_plate:
         msd="<results>/{plate}/msd.parquet",
         quarantine="<results>/{plate}/quarantine.tsv",
         light=light_for("<results>/{plate}/light.json"),
+        places=places_for("<results>/{plate}/places.parquet"),
         scores=of_classifier("scores.json"),
         plate_map=of_plate("plate_map"),
     output:

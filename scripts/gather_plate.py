@@ -65,10 +65,20 @@ def moving(points, fields):
     return steady.assign(repeated=movie_quality.in_repeated_frames(points, fields))
 
 
+def _once(points, paths):
+    """Points of paths that count: where fields overlap, two of them may show one path."""
+    if not len(points) or "counted" not in paths:
+        return points
+    key = ["well", "field", "track_id"]
+    counts = pd.MultiIndex.from_frame(paths.loc[paths["counted"], key])
+    return points[pd.MultiIndex.from_frame(points[key]).isin(counts)]
+
+
 def ensembles(cells, spots, fields) -> pd.DataFrame:
     """Mean squared displacement of the tracks of each well, of cells and of spots."""
     tables = []
     cells, spots = (without_left_out(points, fields, whole=True) for points in (cells, spots))
+    cells, spots = _once(cells, tracks), _once(spots, particles)
     if len(spots) and "track_id" in spots:
         fields = spots.groupby(["well", "field"], sort=False)
         spots = pd.concat([subtract_drift(of_field) for _, of_field in fields])
@@ -95,12 +105,14 @@ with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
 
+    spot_channel = snakemake.params.options["channel"]
+    not_taken = plate.frames_without(spot_channel) if "detect" in rows else set()
     cells = gather.join_cells(
         rows["measure"],
         more=[rows[stage] for stage in snakemake.params.of_cells],
         spots=rows.get("detect"),
         links=rows.get("track"),
-        without_spots=gather.left_out_frames(receipts.get("detect", [])),
+        without_spots=gather.left_out_frames(receipts.get("detect", [])) | not_taken,
     )
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
@@ -108,6 +120,7 @@ with speaking(snakemake):
     fields = saturation.plate_wide(fields, cells, plate.channels)
     fields = name_blurred(name_blank(fields, plate.channels))
     fields = name_left_out(fields, plate.channels, snakemake.params.leave_out)
+    fields = gather.mark_not_taken(fields, not_taken)
     with words_of(plate.scale):
         fields = with_stage(gather.join_stage(fields, rows.get("track")))
         fields = movie_quality.name_jumps(fields)
@@ -115,16 +128,22 @@ with speaking(snakemake):
         fields = gather.join_centres(fields, centres)
         together = movie_quality.common_movement(fields)
     if snakemake.input.places:
-        from cellpipe.run.plates.places import cells_in_wells, fields_in_wells
+        from cellpipe.run.plates import in_wells
+        from cellpipe.run.plates.places import fields_in_wells
 
         places = read_table(snakemake.input.places)
-        cells, fields = cells_in_wells(cells, places, plate), fields_in_wells(fields, places)
+        fields = fields_in_wells(fields, places)
+        good = in_wells.frames_that_count(fields, gather.left_out_frames(receipts["measure"]))
+        cells = in_wells.cells_in_wells(cells, places, plate, good)
         log.info("%d cells are shown by another field too", int((~cells["counted"]).sum()))
     spots = (
         linked_spots(rows["detect"], fields, snakemake.params.options)
         if "detect" in rows
         else pd.DataFrame()
     )
+    if snakemake.input.places and "detect" in rows:
+        good = good - gather.left_out_frames(receipts["detect"])
+        spots = in_wells.spots_in_wells(spots, places, plate, good)
     cell_paths = moving(cells, fields) if "track" in rows else cells
     if "track" in rows:
         fields = name_order(name_far_steps(fields, cell_paths), cell_paths)
@@ -135,6 +154,9 @@ with speaking(snakemake):
         if "track_id" in spots
         else pd.DataFrame()
     )
+    if snakemake.input.places:
+        tracks = in_wells.tracks_in_wells(tracks, cells)
+        particles = in_wells.tracks_in_wells(particles, spots)
     over = account.read_passed_over(snakemake.input.passed_over)
     planes = read_table(snakemake.input.manifest)
     passed_over = remedies.rows_of_images(over)

@@ -21,7 +21,7 @@ from cellpipe.run.receipts import good_frames
 
 
 def taken(line, corners_um):
-    """Kymograph (T, S) of one line; a frame that was left out is NaN.
+    """Kymograph (T, S) of one line; a frame that was left out, or not taken, is NaN.
 
     Raises BadImage for pixels that should be there and are not.
     """
@@ -35,7 +35,7 @@ def taken(line, corners_um):
     rows = []
     for t in range(plate.fields[line["well"], line["field"]].size("t")):
         place = (line["well"], line["field"], t)
-        if place in ingested:
+        if place in ingested and line["channel"] in plate.channels_at(t):
             pixels = project_frame(plate, *place, [line["channel"]]).whole()
             rows.append(line_profile(pixels[0], places))
         else:

@@ -101,6 +101,8 @@ with speaking(snakemake):
         from cellpipe.correct.light import Light  # here: most plates are not corrected
 
         tables["light"] = Light.read(Path(snakemake.input.light).read_text()).table()
+    if snakemake.input.places:
+        tables["places"] = read_table(snakemake.input.places)
     imaged = imaged_wells(inspection)
     mapped = read_plate_map(snakemake.input.plate_map, imaged)
     plate_map = mapped[mapped["well"].isin(imaged)].reset_index(drop=True)

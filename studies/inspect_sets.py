@@ -193,7 +193,8 @@ XDCE = (
     '<Image acquisition_time_ms="0" filename="{url}"><Well label="A - 1"><Row number="{r}"/>'
     '<Column number="{c}"/></Well><FocusPosition unit="um" z="7000"/>'
     '<OffsetFromWellCenter x="{f}" y="0"/><Exposure time="80"/><EmissionFilter name="C{ch}"/>'
-    '<ExcitationFilter name="C{ch}"/><Identifier field_index="{f}" time_index="0" wave_index="{ch}" z_index="0"/></Image>\n'
+    '<ExcitationFilter name="C{ch}"/><Identifier field_index="{f}" time_index="0" '
+    'wave_index="{ch}" z_index="0"/></Image>\n'
 )
 OME = (
     '<Image ID="W{r}P{f}"><Pixels PhysicalSizeX="0.5" SizeX="512" SizeY="512" SizeZ="1" SizeC="5" '

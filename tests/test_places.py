@@ -15,7 +15,8 @@ from running import PLATE, Run
 from cellpipe.errors import BadConfig
 from cellpipe.plate.plate import Plate
 from cellpipe.quality.warnings import plate_warnings
-from cellpipe.run.plates.places import cells_in_wells, fields_in_wells, find_places
+from cellpipe.run.plates.in_wells import cells_in_wells
+from cellpipe.run.plates.places import fields_in_wells, find_places
 from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
 
 SIDE, UM = (200, 200), 0.65
@@ -111,23 +112,35 @@ def test_cells_are_counted_once_at_each_time(plate: Plate, drawn: SimulatedWell)
     assert np.isnan(found["well_y_um"].iloc[-1])
 
 
-def test_what_is_not_placed_or_counted_twice_is_a_warning(
-    plate: Plate, drawn: SimulatedWell
-) -> None:
+def test_what_is_not_placed_is_a_warning(plate: Plate) -> None:
     places, _ = find_places(plate, FRAMES, {"method": "register"}, "dna")
-    cells = cells_in_wells(cells_of(drawn), places, plate)
     frames = places[["well", "field"]].merge(pd.DataFrame({"t": [0, 1]}), how="cross")
-    tables = {"cells": cells, "fields": fields_in_wells(frames, places)}
-    found = plate_warnings({}, tables).set_index("kind")
+    found = plate_warnings({}, {"fields": fields_in_wells(frames, places)}).set_index("kind")
     assert found.loc["not placed", "seen"].str[:6].tolist() == ["1 of 7", "1 of 7"]
     assert found.loc["not placed", "where"].tolist() == ["C02", "B02"]
-    n = int((~cells["counted"]).sum())
-    assert n > 0
-    assert found.loc["counted twice", "seen"].startswith(f"{n} of {len(cells)} cells")
     as_asked, _ = find_places(plate, [], {"method": "positions"}, "dna")
     told = plate_warnings({}, {"fields": fields_in_wells(frames, as_asked)})
     assert told["where"].tolist() == ["C02"]
     assert plate_warnings({}, {"fields": frames}).empty
+
+
+def test_fields_that_overlap_and_count_by_themselves_are_a_warning() -> None:
+    """Two fields of 100 px; the second is `step` to the right."""
+
+    def told(step: float, **more: Any) -> pd.DataFrame:
+        fields = pd.DataFrame({"well": "B02", "field": [1, 2], "t": 0})
+        fields["field_centre_y_um"], fields["field_centre_x_um"] = 0.0, [0.0, step * 0.5]
+        fields["field_centre_origin"] = "stage"
+        shape = {"well": "B02", "axes": "yx", "shape": [100, 100]}
+        inspection = {"fields": [shape | {"field": n} for n in (1, 2)], "pixel_size_um": 0.5}
+        found = plate_warnings(inspection, {"fields": fields.assign(**more)})
+        return found[found["kind"] == "counted twice"]
+
+    (row,) = told(80).itertuples()
+    assert row.where == "B02"
+    assert row.seen.startswith("up to 10% of the area")
+    assert told(100).empty
+    assert told(80, placed_by="positions").empty
 
 
 @pytest.mark.slow
@@ -162,7 +175,9 @@ def test_a_run_places_fields_and_counts_cells_once(tmp_path: Path, drawn: Simula
         "profile": {"readouts": ["area_um2"]},
     }
     run = Run(tmp_path, config)
-    said = run.run("results/P/verified.tsv", "results/P/wells.parquet")
+    run.run("results/P/verified.tsv", "results/P/wells.parquet")
+    told = pd.read_csv(run.plate / "warnings.tsv", sep="\t").set_index("kind")
+    assert "22% of the area" in told.loc["counted twice", "seen"]
     assert "counted" not in pd.read_parquet(run.plate / "cells.parquet")
     assert not (run.plate / "places.parquet").exists()
     said = run.run(stitch={"method": "register"})
@@ -170,6 +185,12 @@ def test_a_run_places_fields_and_counts_cells_once(tmp_path: Path, drawn: Simula
     cells = pd.read_parquet(run.plate / "cells.parquet")
     assert abs(cells["counted"].sum() / drawn.n_nuclei - 1) < 0.05
     assert len(cells) > 1.1 * cells["counted"].sum()
+    (well,) = pd.read_parquet(run.plate / "wells.parquet").itertuples()
+    assert well.n_cells == cells["counted"].sum()
+    assert 0.2 < well.overlap_share < 0.3
+    assert well.area_um2 == cells[cells["counted"] & ~cells["touches_border"]]["area_um2"].median()
+    report = (run.plate / "report.html").read_text()
+    assert "% of the area of a well&#39;s fields; objects and area there count once" in report
     features = pd.read_csv(run.plate / "profiles/features.tsv", sep="\t")
     assert not features["feature"].str.contains("well_").any()
 

@@ -30,8 +30,8 @@ CONTROL_WANTED = "'negative', 'positive' or nothing"
 # named by the results
 COMPUTED = (
     "plate", "row", "column", "n_fields", "n_fields_expected", "n_frames", "imaged_fields",
-    "imaged_share", "incomplete", "incomplete_reason", "n_cells", "cells_per_field",
-    "cells_per_mm2", "hit", "hit_reason",
+    "imaged_share", "overlap_share", "incomplete", "incomplete_reason", "n_cells",
+    "cells_per_field", "cells_per_mm2", "hit", "hit_reason",
 )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ Objects of two fields whose centres in the well are nearer than the radius of th
 same: centres of different objects are further apart, and the part of an object that a field's
 border leaves has its centre within the radius of the whole. An object that one field alone shows
 stays.
+
+Points (spots) are too many and too alike to be paired: each part of the well belongs to one field.
 """
 
 from __future__ import annotations
@@ -12,7 +14,11 @@ import numpy as np
 
 
 def counted_once(
-    field: np.ndarray, at_px: np.ndarray, radius_px: np.ndarray, middles_px: np.ndarray
+    field: np.ndarray,
+    at_px: np.ndarray,
+    radius_px: np.ndarray,
+    middles_px: np.ndarray,
+    in_doubt: np.ndarray | None = None,
 ) -> np.ndarray:
     """Whether each object counts: of the same object in several fields, one does.
 
@@ -24,6 +30,7 @@ def counted_once(
     at_px : (M, 2) float, its centre (y, x) in the well
     radius_px : (M,) float, of a disc of its area
     middles_px : (N, 2) float, centres of the fields in the well
+    in_doubt : (N,) bool, fields that do not count in wells: what another one shows counts there
 
     Returns
     -------
@@ -46,7 +53,39 @@ def counted_once(
             a |= b  # a field shows an object once
             group.update(dict.fromkeys(b, a))
     away = np.hypot(*(at_px - middles_px[field]).T)
+    last = np.zeros(len(field), bool) if in_doubt is None else in_doubt[field]
     for members in group.values():
         counts[list(members)] = False
-        counts[min(members, key=lambda n: (away[n], n))] = True
+        counts[min(members, key=lambda n: (last[n], away[n], n))] = True
     return counts
+
+
+def points_counted_once(
+    field: np.ndarray, at_px: np.ndarray, boxes_px: np.ndarray, in_doubt: np.ndarray
+) -> np.ndarray:
+    """Whether each point counts: in the field that its place belongs to.
+
+    That is, of the fields that show the place, the one whose centre is nearest.
+
+    Parameters
+    ----------
+    field : (M,) int, number of the field in which each point was found
+    at_px : (M, 2) float, y and x in the well
+    boxes_px : (N, 4) float, low y, low x, high y, high x of each field in the well
+    in_doubt : (N,) bool, fields that do not count in wells: others come first
+
+    Returns
+    -------
+    (M,) bool
+    """
+    nearest = np.full(len(field), np.inf)
+    owner = np.full(len(field), -1)
+    far = float(np.ptp(boxes_px, axis=0).sum() + np.abs(boxes_px[0]).sum()) if len(boxes_px) else 0
+    for number, (low_y, low_x, high_y, high_x) in enumerate(boxes_px):
+        y, x = at_px[:, 0], at_px[:, 1]
+        shown = (y >= low_y) & (y < high_y) & (x >= low_x) & (x < high_x)
+        away = np.hypot(y - (low_y + high_y) / 2, x - (low_x + high_x) / 2)
+        away = away + (far if in_doubt[number] else 0.0)
+        nearer = (shown | (field == number)) & (away < nearest)
+        nearest[nearer], owner[nearer] = away[nearer], number
+    return owner == field

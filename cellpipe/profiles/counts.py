@@ -162,7 +162,8 @@ def family_of(readout: str) -> str:
 
 def ground_of_family(ground: pd.DataFrame, family: str) -> pd.DataFrame:
     """Input of `comparable` from the imaged area (`well_ground`) of spots or tracks."""
-    names = {name: f"{family}_{name}" for name in ("imaged_fields", "imaged_share")}
+    known = [n for n in ("imaged_fields", "imaged_share", "overlap_share") if n in ground]
+    names = {name: f"{family}_{name}" for name in known}
     what = family.replace("_", " ")
     reasons = [f"{what}: {reason}" if reason else "" for reason in ground["incomplete_reason"]]
     return (
@@ -182,10 +183,17 @@ def incomplete_wells(wells: pd.DataFrame) -> dict[str, list[str]]:
 
 def _share(wells: pd.DataFrame, readout: str) -> pd.Series:
     """Imaged part of what the plate's wells usually have; NaN for nothing."""
+    import pandas as pd
+
     own = f"{family_of(readout)}_"
     prefix = own if f"{own}imaged_fields" in wells else ""
     if RAW_COUNTS[readout] == "frames":
         share = wells[f"{prefix}imaged_share"].astype("float64")
     else:
         share = wells[f"{prefix}imaged_fields"].astype("float64") / wells["n_fields_expected"]
+    if f"{prefix}overlap_share" in wells:  # ground of overlaps is imaged once, in usual wells too
+        once = 1 - wells[f"{prefix}overlap_share"].astype("float64").fillna(0.0)
+        imaged = share.gt(0) & ~wells.get("incomplete", pd.Series(False, wells.index)).astype(bool)
+        usual = float(once[imaged].median()) if imaged.any() else 1.0
+        share = share * (once if RAW_COUNTS[readout] == "frames" else 1.0) / usual
     return share.replace(0.0, np.nan)

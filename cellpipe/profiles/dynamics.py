@@ -37,6 +37,9 @@ PARTICLE_READOUTS = (
 def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
     """Dynamics of cells per well of a movie plate, one row per well that has tracks.
 
+    Of what several fields show, tracks with `counted` and divisions of tracks with `end_counted`
+    are taken, where there are such columns.
+
     Returns
     -------
     DataFrame
@@ -45,9 +48,12 @@ def aggregate_tracks(tracks: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    by_well = tracks.groupby(["plate", "well"], sort=True)
+    place = ["plate", "well"]
+    divisions = _counted(tracks, "end_counted").groupby(place, sort=True)["divides"].sum()
+    tracks = _counted(tracks, "counted")
+    by_well = tracks.groupby(place, sort=True)
     out = pd.DataFrame({"n_tracks": by_well.size().astype("int32")})
-    out["n_divisions"] = by_well["divides"].sum().astype("int32")
+    out["n_divisions"] = divisions.reindex(out.index, fill_value=0).astype("int32")
     out["divisions_per_track"] = out["n_divisions"] / out["n_tracks"]
     for column in TRACK_FIGURES:
         out[f"median_{column}"] = by_well[column].median().astype("float64")
@@ -70,7 +76,7 @@ def aggregate_particles(particles: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    seen_again = particles[particles["n_frames"] > 1]
+    seen_again = _counted(particles[particles["n_frames"] > 1], "counted")
     by_well = seen_again.groupby(["plate", "well"], sort=True)
     out = pd.DataFrame({"n_spot_tracks": by_well.size().astype("int32")})
     for column in PATH_FIGURES:
@@ -82,6 +88,10 @@ def aggregate_particles(particles: pd.DataFrame) -> pd.DataFrame:
     confined = known.assign(confined=known["confinement_p"] < CONFINED_P)
     out["spot_fraction_confined"] = confined.groupby(["plate", "well"])["confined"].mean()
     return out.reset_index()
+
+
+def _counted(tracks: pd.DataFrame, column: str) -> pd.DataFrame:
+    return tracks[tracks[column].astype(bool)] if column in tracks else tracks
 
 
 def ensemble_motion(msd: pd.DataFrame) -> pd.DataFrame:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cellpipe.profiles.shared_ground import overlap_shares
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -72,6 +74,7 @@ def well_ground(
     *,
     min_imaged_share: float = 0.8,
     left_out: Mapping[str, str] | None = None,
+    rectangles: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """How much of each well was imaged, indexed by well in the order of `wells`.
 
@@ -82,6 +85,8 @@ def well_ground(
         as equally large
     min_imaged_share : a well with less than this part of what is usual on the plate is incomplete
     left_out : well → what was left out of what it lists, as text for the reason
+    rectangles : what fields cover of their well (`cellpipe.profiles.shared_ground`), where objects
+        of overlaps count once; ground that several fields show is then counted once too
 
     Returns
     -------
@@ -92,6 +97,8 @@ def well_ground(
         imaged_fields, imaged_frames : the same in fields (and frames) of the plate's usual size
         area_px : of the imaged fields together
         imaged_share : imaged frames × area of what the plate's wells usually have; 1 for all
+        overlap_share : with `rectangles`: share of the fields' area, over all frames, that shows
+            ground of another field; NaN where it is unknown, and 0 is taken
         incomplete, incomplete_reason
     """
     import pandas as pd
@@ -134,7 +141,20 @@ def well_ground(
         for well, row in zip(table.index, table.itertuples(), strict=True)
     ]
     whole = dict.fromkeys(("n_fields", "n_fields_expected", "n_frames"), "int32")
-    return table.astype(whole)
+    table = table.astype(whole)
+    return table if rectangles is None else _ground_once(table, overlap_shares(frames, rectangles))
+
+
+def _ground_once(table: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
+    """The table with ground that several fields show counted once."""
+    shares = shares.reindex(table.index)
+    by_field, by_frame = (1 - shares[name].fillna(0.0) for name in ("of_fields", "of_frames"))
+    return table.assign(
+        imaged_fields=table["imaged_fields"] * by_field,
+        imaged_frames=table["imaged_frames"] * by_frame,
+        area_px=table["area_px"] * by_field,
+        overlap_share=shares["of_frames"],
+    )
 
 
 def usual(values: Any) -> float:

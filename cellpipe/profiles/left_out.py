@@ -67,6 +67,9 @@ def tables_that_count(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFr
         if name in found:
             found[name] = without_left_out(found[name], fields, whole=True)
     found["fields"] = counted(fields)
+    for name in ("cells", "spots"):  # of an object that several fields show, one row counts
+        if "counted" in found.get(name, ()):
+            found[name] = found[name][found[name]["counted"].astype(bool)]
     return found
 
 

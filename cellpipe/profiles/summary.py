@@ -17,6 +17,7 @@ from cellpipe.profiles.counts import (
 )
 from cellpipe.profiles.cut_tracks import cut_movies, wells_of_cut_movies
 from cellpipe.profiles.ground import OF_CELLS, listed_fields, usable_frames, well_ground
+from cellpipe.profiles.shared_ground import placed_rectangles
 from cellpipe.profiles.wells import Plan, aggregate_wells
 
 _NEVER = float("nan")
@@ -29,8 +30,12 @@ def imaging_plan(
     inspection: Mapping[str, Any] | None,
     quarantine: pd.DataFrame | None,
     min_imaged_share: float,
+    places: pd.DataFrame | None = None,
 ) -> Plan:
-    """What a plate was to show; sizes that its files do not give stay unknown."""
+    """What a plate was to show; sizes that its files do not give stay unknown.
+
+    places : of its fields in their wells, where they are asked for (`stitch.method`)
+    """
     if inspection is None:
         return Plan(quarantine=quarantine, min_imaged_share=min_imaged_share)
     scale = Scale.from_dict(inspection)
@@ -40,6 +45,9 @@ def imaging_plan(
         mm2_per_px=scale.y * scale.x / 1e6 if scale.length_known else _NEVER,
         hours_per_frame=scale.step / 3600 if scale.time_known else _NEVER,
         min_imaged_share=min_imaged_share,
+        rectangles=placed_rectangles(places, inspection, (scale.y, scale.x))
+        if places is not None
+        else None,
     )
 
 
@@ -90,13 +98,17 @@ def _tables_by_well(
     fields, msd = tables["fields"], tables["msd"]
 
     def ground(stages: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        frames = usable_frames(fields, plan.quarantine, stages)
+        seen = fields
+        if "detect" in stages and "without_spots" in fields:
+            seen = fields[~fields["without_spots"].astype(bool)]
+        frames = usable_frames(seen, plan.quarantine, stages)
         return frames, well_ground(
             frames,
             plan.listed,
             wells["well"],
             min_imaged_share=plan.min_imaged_share,
             left_out=plan.left_out,
+            rectangles=plan.rectangles,
         )
 
     spots = tables.get("spots", pd.DataFrame())

@@ -36,7 +36,7 @@ __all__ = [
 # columns of the ground that are useful in the table; the others are for sums
 GROUND = (
     "n_fields", "n_fields_expected", "n_frames", "imaged_fields", "imaged_share",
-    "incomplete", "incomplete_reason",
+    "overlap_share", "incomplete", "incomplete_reason",
 )  # fmt: skip
 
 
@@ -49,6 +49,7 @@ class Plan(NamedTuple):
     hours_per_frame : NaN where it is not known
     min_imaged_share : wells with less of what is usual on the plate are incomplete
     left_out : well → fields of it that do not count, as text
+    rectangles : what fields cover of their wells, where objects of overlaps count once
     """
 
     listed: pd.DataFrame | None = None
@@ -57,6 +58,7 @@ class Plan(NamedTuple):
     hours_per_frame: float = float("nan")
     min_imaged_share: float = 0.8
     left_out: Mapping[str, str] | None = None
+    rectangles: pd.DataFrame | None = None
 
 
 def aggregate_wells(
@@ -127,8 +129,9 @@ def aggregate_wells(
         at,
         min_imaged_share=plan.min_imaged_share,
         left_out=plan.left_out,
+        rectangles=plan.rectangles,
     )
-    for column in GROUND:
+    for column in [name for name in GROUND if name in ground]:
         wells[column] = ground[column].to_numpy()
     counts = objects_per_well(cells, frames, ground, plan.mm2_per_px, "cells")
     for table in (counts, _class_fractions(cells), _medians(cells, measured)):

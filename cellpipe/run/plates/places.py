@@ -1,8 +1,8 @@
-"""Where the fields of a plate lie in their wells, and its objects in well coordinates.
+"""Where the fields of a plate lie in their wells.
 
 centres that the microscope recorded ──► positions ──► `method: register`: by overlaps
                                              │
-                                             └──► places of fields ──► cells: well_y_um …
+                                             └──► places of fields ──► `in_wells`: their objects
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellpipe.correct.once import counted_once
 from cellpipe.correct.placing import NOMINAL, place_fields
 from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Plane
@@ -124,33 +123,3 @@ def _rows(
 def fields_in_wells(fields: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """The table of fields with ``placed_by``."""
     return fields.merge(places[["well", "field", "placed_by"]], how="left", on=["well", "field"])
-
-
-def cells_in_wells(cells: pd.DataFrame, places: pd.DataFrame, plate: Plate) -> pd.DataFrame:
-    """Cells with ``well_y_um well_x_um`` (their centre, as in places) and ``counted``.
-
-    counted : bool; False for a cell that another field of the well shows too, and that counts
-        there (`cellpipe.correct.once`). Cells of fields whose place is unknown all count.
-    """
-    own = places[["well", "field", "well_y_um", "well_x_um"]]
-    corner = cells[["well", "field"]].merge(own, how="left", on=["well", "field"])
-    at = corner[["well_y_um", "well_x_um"]].to_numpy(float)
-    at = at + cells[["y_um", "x_um"]].to_numpy(float)
-    counted = np.ones(len(cells), bool)
-    sides = {
-        (f.well, f.field): (np.array(f.shape[-2:]) - 1) / 2 * [plate.scale.y, plate.scale.x]
-        for f in plate.fields.values()
-    }
-    corners = {(str(r.well), int(str(r.field))): (r.well_y_um, r.well_x_um)
-               for r in own.itertuples()}  # fmt: skip
-    known = pd.Series(np.isfinite(at).all(axis=1))
-    positions = cells.reset_index(drop=True).loc[known.to_numpy()].groupby(["well", "t"]).indices
-    rows = np.flatnonzero(known)
-    for (well, _), within in positions.items():
-        chosen = rows[within]
-        numbers = cells["field"].to_numpy()[chosen]
-        names, field = np.unique(numbers, return_inverse=True)
-        middles = np.array([np.add(corners[well, int(n)], sides[well, int(n)]) for n in names])
-        radius = np.sqrt(cells["area_um2"].to_numpy(float)[chosen] / np.pi)
-        counted[chosen] = counted_once(field, at[chosen], radius, middles)
-    return cells.assign(well_y_um=at[:, 0], well_x_um=at[:, 1], counted=counted)

@@ -41,7 +41,8 @@ def profile_plate(
     Parameters
     ----------
     tables : ``cells``, ``fields``, ``tracks``, ``spots``, ``spot_tracks``, ``msd`` and
-        ``quarantine`` of the plate
+        ``quarantine`` of the plate; ``places`` of fields in wells, where objects of overlaps
+        count once
     plate_map : of the wells that were imaged
     options : the section `profile` of the config
     readouts : columns of wells that are evaluated
@@ -50,7 +51,9 @@ def profile_plate(
     """
     from cellpipe.statistics.plate import plate_statistics  # here: training a classifier needs none
 
-    plan = imaging_plan(inspection, tables.get("quarantine"), options["min_imaged_share"])
+    plan = imaging_plan(
+        inspection, tables.get("quarantine"), options["min_imaged_share"], tables.get("places")
+    )
     plan = plan._replace(left_out=left_out_of_wells(tables["fields"]))
     tables = tables_that_count(tables)
     wells = with_absent_fractions(
