@@ -28,7 +28,7 @@ with speaking(snakemake):
 
     def read(unit, t):
         frame = project_frame(raw, unit.well, unit.field, t)
-        return frame.dtype, light.even(frame, raw.channels, t).whole()
+        return frame.dtype, light.even(frame, raw.channels_at(t), t).whole()
 
     def compute(unit, t, frame):
         dtype, pixels = frame
@@ -37,7 +37,8 @@ with speaking(snakemake):
 
     def write(unit, t, result):
         mean, clean, removed = result
-        for c, plane in enumerate(clean):
+        for channel, plane in zip(raw.channels_at(t), clean, strict=True):
+            c = job.plate.channel_index(channel)
             job.plate.write_plane(unit.well, unit.field, t, c, 0, plane)
         rows = pd.DataFrame([{"mean": mean, "removed_sigma": removed}])
         return job.placed(rows, unit, t)

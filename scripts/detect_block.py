@@ -31,9 +31,13 @@ with speaking(snakemake):
         blank = np.zeros((64, 64), np.uint16), np.zeros((64, 64), np.uint32)
         return write(job.units[0], 0, compute(job.units[0], 0, blank))
 
+    def frames(unit):
+        """Those at which the channel of spots was taken: in the others, spots are unknown."""
+        return [t for t in job.frames(unit) if options["channel"] in plate.channels_at(t)]
+
     work = Work(
         key=job.keys({"options": options, **light.key(channels)}),
-        frames=job.frames,
+        frames=frames,
         read=read,
         compute=compute,
         write=write,

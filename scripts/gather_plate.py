@@ -105,12 +105,14 @@ with speaking(snakemake):
     plate = Plate(snakemake.input.layout)
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
 
+    spot_channel = snakemake.params.options["channel"]
+    not_taken = plate.frames_without(spot_channel) if "detect" in rows else set()
     cells = gather.join_cells(
         rows["measure"],
         more=[rows[stage] for stage in snakemake.params.of_cells],
         spots=rows.get("detect"),
         links=rows.get("track"),
-        without_spots=gather.left_out_frames(receipts.get("detect", [])),
+        without_spots=gather.left_out_frames(receipts.get("detect", [])) | not_taken,
     )
     fields = movie_quality.movie_quality(
         gather.join_fields({stage: rows[stage] for stage in ("ingest", "segment")})
@@ -118,6 +120,7 @@ with speaking(snakemake):
     fields = saturation.plate_wide(fields, cells, plate.channels)
     fields = name_blurred(name_blank(fields, plate.channels))
     fields = name_left_out(fields, plate.channels, snakemake.params.leave_out)
+    fields = gather.mark_not_taken(fields, not_taken)
     with words_of(plate.scale):
         fields = with_stage(gather.join_stage(fields, rows.get("track")))
         fields = movie_quality.name_jumps(fields)

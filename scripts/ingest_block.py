@@ -22,6 +22,7 @@ with speaking(snakemake):
     planes = read_table(snakemake.input.manifest)
     of_field = {} if in_place else dict(tuple(planes.groupby(["well", "field"])))
     n_z = {} if in_place else stack_sizes(planes)
+    absent = {name: sorted(frames) for name, frames in job.plate.not_taken.items()}
     digests: dict = {}
 
     def key(unit):
@@ -39,6 +40,7 @@ with speaking(snakemake):
             "unit": unit.as_dict(),
             **({"projection": projection} if max(n_z.values(), default=1) > 1 else {}),
             **projection_params(job.plate),
+            **({"not_taken": absent} if absent else {}),
         }
         return fingerprint("ingest", code=job.made.code, params=params)
 
@@ -59,18 +61,21 @@ with speaking(snakemake):
             return planes
         field = job.plate.fields[unit.well, unit.field]
         method = projection if field.size("z") == 1 else None
-        return ingest.assemble(
-            planes, job.plate.channels, dtype=field.dtype, n_z=n_z, projection=method
-        )
+        taken = job.plate.channels_at(t)
+        return ingest.assemble(planes, taken, dtype=field.dtype, n_z=n_z, projection=method)
 
     def write(unit, t, frame):
+        taken = job.plate.channels_at(t)
+        if len(taken) < len(job.plate.channels):  # nothing old may stand for what was not taken
+            job.plate.erase_frame(unit.well, unit.field, t)
         if not in_place:
-            for c, stack in enumerate(frame.pixels):
+            for channel, stack in zip(taken, frame.pixels, strict=True):
+                c = job.plate.channel_index(channel)
                 for z, plane in enumerate(stack):
                     job.plate.write_plane(unit.well, unit.field, t, c, z, plane)
         digests.setdefault(unit, []).append((t, ingest.pixel_digest(frame.pixels)))
-        figures = ingest.frame_figures(frame.pixels, job.plate.channels, frame.chosen)
-        return job.placed(pd.DataFrame([figures]), unit, t)
+        figures = ingest.figures_of_taken(frame, taken, job.plate.channels)
+        return job.placed(figures, unit, t)
 
     def content(unit, key):
         """The fingerprint speaks of pixels, not of files: a copy of the folder gives the same."""

@@ -37,7 +37,8 @@ with speaking(snakemake):
 
     def compute(unit, t, frame):
         known = plate.channels, plate.scale.pixel_size, options, plate.objects
-        return measure_frame(*frame, *known, light=light, t=t)
+        absent = [c for c in plate.channels if c not in plate.channels_at(t)]
+        return measure_frame(*frame, *known, light=light, t=t, absent=absent)
 
     def write(unit, t, rows):
         rows = with_probabilities(rows, figures.get((unit.well, unit.field, t), NO_FIGURES))

@@ -21,7 +21,7 @@ from cellpipe.run.receipts import good_frames
 
 
 def taken(line, corners_um):
-    """Kymograph (T, S) of one line; a frame that was left out is NaN.
+    """Kymograph (T, S) of one line; a frame that was left out, or not taken, is NaN.
 
     Raises BadImage for pixels that should be there and are not.
     """
@@ -35,7 +35,7 @@ def taken(line, corners_um):
     rows = []
     for t in range(plate.fields[line["well"], line["field"]].size("t")):
         place = (line["well"], line["field"], t)
-        if place in ingested:
+        if place in ingested and line["channel"] in plate.channels_at(t):
             pixels = project_frame(plate, *place, [line["channel"]]).whole()
             rows.append(line_profile(pixels[0], places))
         else:
@@ -63,7 +63,8 @@ with speaking(snakemake), published(snakemake.output.folder) as aside:
     plate, not_made = Plate(snakemake.input.layout), NotMade()
     ingested = good_frames(snakemake.input.ingest)
     width_px = snakemake.params.width_um / plate.pixel_size_um
-    lines = read_lines(snakemake.input.lines, snakemake.params.plates, plate.channels)
+    others = dict.fromkeys(snakemake.params.plates)
+    lines = read_lines(snakemake.input.lines, {**others, plate.name: plate.channels})
     scale = {
         "pixel_size_um": plate.pixel_size_um if plate.scale.length_known else None,
         "time_step_s": plate.time_step_s if plate.scale.time_known else None,

@@ -16,7 +16,7 @@ from cellpipe.quality.focus import name_blurred
 from cellpipe.quality.left_out import name_left_out
 from cellpipe.run.job import log, speaking
 from cellpipe.run.plates import gather
-from cellpipe.run.plates.classify import train_classifier, untrained
+from cellpipe.run.plates.classify import train_classifier, untrained, without_sparse
 from cellpipe.run.receipts import read_rows
 
 
@@ -45,6 +45,9 @@ with speaking(snakemake):
         known = read_plate_map(snakemake.input.plate_map, [])
     else:
         known = read_annotations(snakemake.input.annotations)
+    cells, unused = without_sparse(cells, inspection.get("not_taken", {}))
+    if unused:
+        log.warning("not used to classify, as frames lack their channel: %s", ", ".join(unused))
     try:
         trained = train_classifier(cells, known, options, snakemake.params.seed)
     except BadConfig as fault:  # known only now that cells are measured: the rest is still made

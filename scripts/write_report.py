@@ -16,6 +16,7 @@ from cellpipe.plate.plate import Plate
 from cellpipe.quality.places import facts_of_overlap
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.readers.accounting import account
+from cellpipe.readers.accounting.sparse import in_words
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import WorstImage
 from cellpipe.run import made
@@ -38,10 +39,16 @@ def facts(plate, inspection, wells):
         "fields": str(len(plate.fields)),
         "frames": str(max(field.size("t") for field in plate.fields.values())),
         "channels": ", ".join(plate.channels),
+        **channels_of_some_frames(plate),
         **facts_of_scale(inspection),
         **facts_of_overlap(wells),
         "missing planes": str(len(inspection["holes"])),
     }
+
+
+def channels_of_some_frames(plate):
+    n_t = max(field.size("t") for field in plate.fields.values())
+    return {f"channel {c}": in_words(absent, n_t) for c, absent in plate.not_taken.items()}
 
 
 def colour(rgb):
@@ -54,7 +61,7 @@ def thumbnails(plate, inspection):
     for well, field in plate.fields:
         first.setdefault(well, field)
     pictures = {}
-    limits = [inspection.get("windows", {}).get(c) for c in plate.channels]
+    windows = inspection.get("windows", {})
     for well, field in first.items():
         t = plate.fields[well, field].size("t") // 2
         try:
@@ -62,13 +69,14 @@ def thumbnails(plate, inspection):
             labels = plate.read_labels(well, field, t, plate.objects)
         except BadImage:
             continue  # quarantined: it is in the table below the pictures
+        taken = plate.channels_at(t)
         pictures[well] = figures.thumbnail_with_outlines(
             pixels,
             labels,
-            colours=[colour(rgb) for rgb in plate.colors],
+            colours=[colour(plate.colors[plate.channel_index(c)]) for c in taken],
             limits=[
-                tuple(w) if w else tuple(np.percentile(p, (1, 99.9)))
-                for w, p in zip(limits, pixels, strict=True)
+                tuple(windows.get(c) or np.percentile(p, (1, 99.9)))
+                for c, p in zip(taken, pixels, strict=True)
             ],
             size_px=THUMBNAIL_PX,
         )

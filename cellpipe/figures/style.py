@@ -60,7 +60,14 @@ def figure_bytes(figure: Figure, kind: str = "svg") -> bytes:
     """The figure as svg, pdf or png; equal figures give equal bytes (no dates, fixed ids)."""
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {"Software": None}}
     with house_style(), io.BytesIO() as file:
-        figure.savefig(file, format=kind, metadata=undated[kind])
+        if kind == "svg":
+            from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+            # the same bytes as by `savefig`, which draws twice: first for the layout alone
+            figure.set_dpi(_RC["savefig.dpi"])
+            FigureCanvasSVG(figure).print_svg(file, metadata=undated[kind])
+        else:
+            figure.savefig(file, format=kind, metadata=undated[kind])
         return file.getvalue()
 
 

@@ -100,6 +100,7 @@ def lay_out(
         "channels": inspection["channels"],
         "colors": list(colors),
         "projection": inspection.get("projection", "max"),
+        **{key: inspection[key] for key in ("not_taken",) if key in inspection},
         **{key: inspection[key] for key in SCALE if key in inspection},
         "ngff_version": ngff_version,
         "chunk_px": chunk_px,

@@ -45,7 +45,8 @@ class LazyImage:
     scale : of the axes whose unit is known: seconds between frames, µm between pixels
     channels : names along "c"; none for labels
 
-    A chunk that is missing or torn raises BadImage when it is read: zeros are no pixels.
+    A chunk that is missing or torn, and a channel at a frame at which it was not taken, raise
+    BadImage when they are read: zeros are no pixels.
     """
 
     data: dask.array.Array
@@ -116,7 +117,7 @@ class OpenPlate:
         array = self._plate.array(where, _level(level, where))
 
         def refuse(index: Index) -> None:
-            refuse_missing(self._plate.missing(where, level, index), f"{where.well} {where.field}")
+            self._refuse(where, level, index, f"{where.well} {where.field}")
 
         return LazyImage(
             _lazy(array, refuse, f"{self.name} {where.well} field {where.field}"),
@@ -210,11 +211,20 @@ class OpenPlate:
         what = f"{self.name} {where.well} field {where.field}"
 
         def read(index: Index) -> np.ndarray:
-            refuse_missing(self._plate.missing(where, 0, index), what)
+            self._refuse(where, 0, index, what)
             planes = read_planes(self._array(where), index, what)
             return planes.reshape([cut.stop - cut.start for cut in index])
 
         return read
+
+    def _refuse(self, where: Field, level: int, index: Index, what: str) -> None:
+        """Raise BadImage for pixels that are not there: zeros would take their place."""
+        if self._plate.not_taken:
+            cuts = dict(zip(where.axes, index, strict=True))
+            channels = self.channels[cuts["c"]] if "c" in cuts else self.channels
+            times = range(*cuts["t"].indices(where.size("t"))) if "t" in cuts else [0]
+            self._plate.refuse_not_taken(channels, times, what)
+        refuse_missing(self._plate.missing(where, level, index), what)
 
     def _place(self, well: str, field: int) -> tuple[str, int]:
         place = well_name(well), field

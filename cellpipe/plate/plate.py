@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -103,6 +103,8 @@ class Plate:
         self.label_names: list[str] = self._described["labels"]
         self.projection: str = self._described.get("projection", "max")  # of stacks in z
         self.in_place: bool = bool(self._described.get("source"))
+        absent = self._described.get("not_taken", {})  # channels of some frames only
+        self.not_taken: dict[str, frozenset[int]] = {c: frozenset(ts) for c, ts in absent.items()}
         # kept per plate, not per process: a plate that is laid out again has new arrays
         self._open = lru_cache(maxsize=512)(partial(_opened, owned=self.layout.parent))
 
@@ -128,17 +130,44 @@ class Plate:
     def channel_index(self, channel: str) -> int:
         return self.channels.index(channel)
 
+    def channels_at(self, t: int) -> list[str]:
+        """Channels that were taken at a frame, in the plate's order; most plates took all."""
+        return [name for name in self.channels if t not in self.not_taken.get(name, ())]
+
+    def frames_without(self, channel: str) -> set[tuple[str, int, int]]:
+        """Well, field and frame of the frames at which a channel was not taken."""
+        absent = self.not_taken.get(channel, frozenset())
+        return {
+            (*place, t)
+            for place, field in self.fields.items()
+            for t in absent & {*range(field.size("t"))}
+        }
+
+    def refuse_not_taken(self, channels: Iterable[str], times: Iterable[int], what: str) -> None:
+        """Raise BadImage for a channel that was not taken at one of the frames."""
+        for channel in channels:
+            if absent := sorted(self.not_taken.get(channel, frozenset()).intersection(times)):
+                raise BadImage(
+                    seen=f"channel '{channel}' was not taken at frame {absent[0]} ({what})",
+                    wanted=f"a frame at which it was: not {', '.join(map(str, absent))}",
+                    do="nothing, if the microscope was set so; else copy the missing files, then "
+                    "run again",
+                )
+
     def frame(
         self, well: str, field: int, t: int, channels: list[str] | None = None, level: int = 0
     ) -> Image:
         """Pixels of one frame, an image (C, Z, Y, X) in the stored dtype; not read yet.
 
-        Raises BadImage where a chunk was never written, because zarr would give zeros.
+        Without `channels`, those of `channels_at`. Raises BadImage for a channel that was not taken
+        and where a chunk was never written, because zarr would give zeros.
         """
         where = self.fields[well, field]
         array = self.array(where, level)
         what = f"{self.name} {well} field {field} frame {t}"
-        wanted = [self.channel_index(name) for name in channels or self.channels]
+        names = channels or self.channels_at(t)
+        self.refuse_not_taken(names, [t], what)
+        wanted = [self.channel_index(name) for name in names]
         indices = [_index(where.axes, t=t, c=c) for c in wanted]
         for index in indices:
             refuse_missing(self.missing(where, level, index), what)
@@ -210,7 +239,8 @@ class Plate:
             else:
                 array = self._open(self.path / where.path / array_name)
                 index = _index(where.axes, t=t)
-                missing = self.missing(where, level, index)
+                parts = self._taken(where, t) if self.not_taken else [index]
+                missing = [path for part in parts for path in self.missing(where, level, part)]
             refuse_missing(missing, what)
             refuse_torn(torn_chunks(array, index), what)
 
@@ -256,6 +286,10 @@ class Plate:
         """The array of an image at a level, or of its labels; written by its job alone."""
         inner = Path("labels", name, str(level)) if name else Path(where.levels[level])
         return self._open(self.path / where.path / inner)
+
+    def _taken(self, where: Field, t: int) -> list[tuple[slice, ...]]:
+        """Places in an array of the channels of a frame."""
+        return [_index(where.axes, t=t, c=self.channel_index(c)) for c in self.channels_at(t)]
 
     def _arrays(
         self, well: str, field: int, t: int, name: str | None

@@ -98,7 +98,10 @@ def _tables_by_well(
     fields, msd = tables["fields"], tables["msd"]
 
     def ground(stages: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        frames = usable_frames(fields, plan.quarantine, stages)
+        seen = fields
+        if "detect" in stages and "without_spots" in fields:
+            seen = fields[~fields["without_spots"].astype(bool)]
+        frames = usable_frames(seen, plan.quarantine, stages)
         return frames, well_ground(
             frames,
             plan.listed,

@@ -56,6 +56,9 @@ def _equal_runs(plane: np.ndarray) -> np.ndarray:
 
 def _bands(plane: np.ndarray) -> float:
     """Share of rows of one value, where hardly any runs are equal in the other rows."""
+    sparse = plane[:, :: max(1, plane.shape[1] // RUN_PX)]
+    if not (sparse.max(axis=1) == sparse.min(axis=1)).any():
+        return 0.0  # as nearly always, by a few pixels of each row
     one = plane.max(axis=1) == plane.min(axis=1)
     if not one.any() or one.all():
         return 0.0
@@ -74,11 +77,14 @@ def _tiles(plane: np.ndarray) -> float:
     if min(rows, columns) < LEAST_BLOCKS:
         return 0.0
     cut = plane[: rows * BLOCK_PX, : columns * BLOCK_PX]
+    by_rows = _equal_runs(cut).reshape(rows, BLOCK_PX, columns)
+    if by_rows.all(axis=1).sum() < LEAST_BLOCKS**2:  # a tile of one value has equal runs alone
+        return 0.0
     blocks = cut.reshape(rows, BLOCK_PX, columns, BLOCK_PX)
     equal = blocks.max(axis=(1, 3)) == blocks.min(axis=(1, 3))
     if equal.sum() < LEAST_BLOCKS**2 or equal.all() or _corners(equal) > MOST_CORNERS:
         return 0.0
-    runs = _equal_runs(cut).reshape(rows, BLOCK_PX, columns).mean(axis=1)
+    runs = by_rows.mean(axis=1)
     return float(equal.mean()) if runs[~equal].mean() < CHANCE else 0.0
 
 

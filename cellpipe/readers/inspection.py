@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.readers.accounting import sparse
 from cellpipe.readers.accounting.doubles import PLACE, settle_doubles
 from cellpipe.readers.accounting.holes import (
     FIELD,
@@ -60,8 +61,9 @@ def inspect_planes(
     Returns
     -------
     inspection : dict
-        ``plate, channels, fields, holes, faults, other_channels, copies, notes``, and its scale,
-        see `cellpipe.readers.units.scales.plate_scale` and `time_step`
+        ``plate, channels, fields, holes, faults, other_channels, copies, notes``, ``not_taken``
+        where channels were not taken at all frames (see `accounting.sparse`), and its scale, see
+        `cellpipe.readers.units.scales.plate_scale` and `time_step`
     planes : DataFrame
         the planes of the wanted channels, with the channel's name in place of its token, and the
         ``dtype`` that a plane of the channel should have
@@ -82,6 +84,7 @@ def inspect_planes(
     stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
     groups = dict(tuple(planes.groupby(FIELD)))
     n_t, n_z = expected_frames(counted), stack_sizes(planes)
+    absent = sparse.not_taken(counted, list(channels))
     repeated = refuse_uneven_stacks(n_z) if keep_stack else []
     stack = max(n_z.values(), default=1) if keep_stack else 1
     step, late = time_step(groups, headers, read, time_step_s)
@@ -98,11 +101,13 @@ def inspect_planes(
         **scale,
         **step,
         "fields": fields,
-        "holes": missing_planes(planes, list(channels), n_t, n_z),
+        "holes": missing_planes(planes, list(channels), n_t, n_z, absent),
         "faults": [*faults, *missing_fields(counted)],
         "other_channels": sorted(tokens - set(names)),
         "copies": copies,
+        **({"not_taken": absent} if absent else {}),
         "notes": [
+            *sparse.sentences(absent, max(n_t.values(), default=1)),
             *wells_within(set(counted["well"])),
             *(f"channel '{c}' has one plane: it is repeated in every z" for c in repeated),
             *other_sizes({(f["well"], f["field"]): f["shape"][-2:] for f in fields}),
@@ -194,7 +199,9 @@ def refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
             seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
             wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
             do=f"correct 'channels.{names[absent[0]]}.source'"
-            + (f": write '{near[0]}' if that is meant" if near else ""),
+            + (f": write '{near[0]}' if that is meant" if near else "")
+            + "; for a plate that lacks the channel, or has another token for it, add a set to "
+            "'channel_sets' and name it in the column 'channels' of the sheet of plates",
         )
 
 

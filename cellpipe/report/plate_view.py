@@ -197,5 +197,7 @@ def _webp(picture: NDArray) -> bytes:
     from PIL import Image
 
     with io.BytesIO() as file:
-        Image.fromarray(np.ascontiguousarray(picture)).save(file, "WEBP", quality=84, method=4)
+        Image.fromarray(np.ascontiguousarray(picture)).save(
+            file, "WEBP", quality=84, method=2
+        )  # half the time of 4, 2 % more bytes
         return file.getvalue()

@@ -38,12 +38,12 @@ Frame = tuple[str, int, int]  # well, field, t
 
 
 def frames_of(plate: Plate, most: int) -> list[Frame]:
-    """Up to `most` frames (well, field, t), evenly spread over the plate."""
+    """Up to `most` frames (well, field, t) with all channels, evenly spread over the plate."""
     frames = [
         (well, field, t)
         for (well, field), where in plate.fields.items()
         for t in range(where.size("t"))
-        if plate.has_frame(well, field, t)
+        if plate.channels_at(t) == plate.channels and plate.has_frame(well, field, t)
     ]
     step = max(1, -(-len(frames) // most))
     return frames[::step]

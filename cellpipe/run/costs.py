@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import statistics
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -71,8 +70,10 @@ class FrameClock:
 
     def stop(self) -> None:
         """At the end of the last frame."""
+        from statistics import median  # here: jobs without frames need not load it
+
         first, others = self._computed[:1], self._computed[1:]
-        warming = max(0.0, first[0] - statistics.median(others)) if others else 0.0
+        warming = max(0.0, first[0] - median(others)) if others else 0.0
         seconds = max(0.0, time.monotonic() - self._started[0] - warming)
         of_cpu = max(0.0, time.process_time() - self._started[1] - warming)
         _gone_through.append((len(self._computed), seconds, of_cpu))

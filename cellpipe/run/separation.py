@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,9 +38,9 @@ def separation(wells: pd.DataFrame, statistics: pd.DataFrame) -> dict[str, Any] 
     value = float(first["z_prime"])
     return {
         "readout": str(first["readout"]),
-        "z_prime": value if np.isfinite(value) else None,
+        "z_prime": value if math.isfinite(value) else None,
         "note": str(first["note"]),
-        "spread": bool(np.isfinite(float(first["ssmd"]))),  # what it divides by
+        "spread": bool(math.isfinite(float(first["ssmd"]))),  # what it divides by
         "controls": {
             each: {
                 "wells": int(first[f"n_{each}"]),

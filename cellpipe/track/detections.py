@@ -111,7 +111,12 @@ def from_table(cells: pd.DataFrame, max_gap_frames: int = 0) -> tuple[Detections
     measured = set(numbers.columns[np.isfinite(numbers).any()])
     area = _known(rows["area_um2"].to_numpy(float)) if "area_um2" in measured else None
     names = [
-        n for n in rows if n in measured and n.endswith("_mean") and not n.startswith(_NOT_FEATURES)
+        n
+        for n in rows
+        if n in measured
+        and n.endswith("_mean")
+        and not n.startswith(_NOT_FEATURES)
+        and _in_every_frame(rows[n], rows["t"])
     ]
     columns = [_known(rows[n].to_numpy(float)) for n in sorted(names)]
     columns = columns if area is None else [area, *columns]
@@ -133,6 +138,12 @@ def _border_distance(position_um: np.ndarray) -> np.ndarray:
         return np.zeros(0)
     low, high = position_um.min(axis=0), position_um.max(axis=0)
     return np.minimum(position_um - low, high - position_um).min(axis=1)
+
+
+def _in_every_frame(values: pd.Series, t: pd.Series) -> bool:
+    """Whether each frame has a value: a channel of some frames only is no clue from one to the
+    next."""
+    return values.notna().all() or bool(values.notna().groupby(t).any().all())
 
 
 def _known(values: np.ndarray) -> np.ndarray:

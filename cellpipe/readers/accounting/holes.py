@@ -19,6 +19,7 @@ COMMON = 0.5  # what more than this part of the wells has, every well should hav
 FIELD = ["well", "field"]
 WHOLE_BLOCK = 0.8  # wells with images, of the block that they span
 SHOWN = 8
+NONE_ABSENT: Mapping[str, Collection[int]] = {}
 
 
 def expected_frames(planes: pd.DataFrame) -> dict[tuple[str, int], int]:
@@ -34,6 +35,7 @@ def missing_planes(
     channels: Sequence[str],
     n_t: Mapping[tuple[str, int], int],
     n_z: Mapping[str, int],
+    absent: Mapping[str, Collection[int]] = NONE_ABSENT,
 ) -> list[dict[str, Any]]:
     """Frames of a channel that a field lacks, and those that lack planes of the stack ("z").
 
@@ -41,6 +43,7 @@ def missing_planes(
     ----------
     planes : of the wanted channels: ``well field t channel z``
     n_t : frames that each field should have; n_z : planes of each channel, see `stack_sizes`
+    absent : frames at which a channel was not taken, see `sparse.not_taken`: they are no holes
     """
     found = planes.groupby([*FIELD, "t", "channel"], sort=False)["z"].agg(["nunique"])["nunique"]
     wanted = pd.MultiIndex.from_tuples(
@@ -49,6 +52,7 @@ def missing_planes(
             for (well, field), frames in n_t.items()
             for t in range(frames)
             for channel in channels
+            if t not in absent.get(channel, ())
         ],
         names=found.index.names,
     )

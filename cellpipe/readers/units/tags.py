@@ -124,7 +124,7 @@ def _ome_scale(tiff: Any) -> Voxel | None:
     pixels = _ome_pixels(tiff)
     if pixels is None:
         return None
-    um = {axis: _ome_length(pixels, f"PhysicalSize{axis}") for axis in "XYZ"}
+    um = {axis: ome_length(pixels, f"PhysicalSize{axis}") for axis in "XYZ"}
     if um["X"] is None:
         unit = pixels.get("PhysicalSizeXUnit")
         seen = f"OME-XML PhysicalSizeX = '{pixels.get('PhysicalSizeX')}' {unit or ''}".strip()
@@ -132,9 +132,10 @@ def _ome_scale(tiff: Any) -> Voxel | None:
     return Voxel(um["Y"] or um["X"], um["X"], um["Z"], "OME-XML PhysicalSizeX")
 
 
-def _ome_length(pixels: xml_text.Element, name: str) -> float | None:
+def ome_length(pixels: xml_text.Element, name: str) -> float | None:
+    """A size in an attribute of OME-XML (µm); the schema's unit is µm where none is stated."""
     size, unit = xml_text.number(pixels.get(name)), micrometres(pixels.get(f"{name}Unit", "µm"))
-    return size * unit if size and unit else None
+    return xml_text.number(str(size * unit)) if size and unit else None
 
 
 def _ome_step(tiff: Any) -> float | None:

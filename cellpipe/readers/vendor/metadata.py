@@ -27,6 +27,7 @@ class VendorMetadata:
 
     file : name of the file that holds them, for messages
     by_file, by_channel : edges of a pixel (y, x) in µm, by name of an image file, by channel token
+    of_all : the same of every image
     size_source, z_source, time_source : file and element, such as "Index.xml ImageResolutionX"
     z_um, step_s : step in z (µm) and between frames (s)
     channels : channel token → its name at the microscope
@@ -43,6 +44,7 @@ class VendorMetadata:
     file: str
     by_file: dict[str, Size] = field(default_factory=dict)
     by_channel: dict[str, Size] = field(default_factory=dict)
+    of_all: Size | None = None
     size_source: str = ""
     z_um: float | None = None
     z_source: str = ""
@@ -64,7 +66,7 @@ class VendorMetadata:
         """Edges of a pixel of an image file: its own, its channel's, or that of all images."""
         channel = self.channel_in_name and self.channel_in_name.search(file)
         own = self.by_file.get(file) or (channel and self.by_channel.get(channel[1]))
-        return own or self._common
+        return own or self.of_all or self._common
 
     @cached_property
     def _common(self) -> Size | None:

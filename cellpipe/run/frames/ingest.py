@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.image.levels import level_figures
@@ -140,6 +141,16 @@ def frame_figures(
         levels = level_figures(stack)
         figures |= {f"{channel}_{name}": value for name, value in levels.items()}
     return figures
+
+
+def figures_of_taken(frame: Frame, taken: Sequence[str], channels: Sequence[str]) -> pd.DataFrame:
+    """`frame_figures` as a row; empty values for those of `channels` that were not taken."""
+    figures = frame_figures(frame.pixels, taken, frame.chosen)
+    if len(taken) == len(channels):
+        return pd.DataFrame([figures])
+    names = list(frame_figures(np.zeros((len(channels), 1, 8, 8), np.uint16), channels))
+    row = pd.DataFrame([{**dict.fromkeys(names), **figures}])
+    return row.astype({name: "float64" for name in names if not name.endswith("_digest")})
 
 
 def pixel_digest(frame: np.ndarray) -> str:

@@ -14,6 +14,7 @@ from cellpipe.image.saturation import shares_of_objects, top_of
 from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize
 from cellpipe.measure.cells import measure_cells
+from cellpipe.measure.objects import measured_columns
 
 Options = Mapping[str, Any]
 
@@ -29,6 +30,7 @@ def measure_frame(
     *,
     light: Light | None = None,
     t: int = 0,
+    absent: Sequence[str] = (),
 ) -> pd.DataFrame:
     """One row per nucleus of a frame, with its cell and cytoplasm; or per cell, for "cells".
 
@@ -37,8 +39,16 @@ def measure_frame(
     Intensities are those of frame `t` in even light, where `light` is corrected; saturation is that
     of the camera.
 
+    Columns of `absent`, channels that were not taken, are empty, and so are ratios of them.
+
     Labels are (Y, X) and pixels (C, Y, X), all in the same blocks.
     """
+    if absent:
+        taken = [channel for channel in channels if channel not in absent]
+        ratios = _ratios_of(measuring["ratios"], taken)
+        known = taken, pixel_size_um, {**measuring, "ratios": ratios}, objects
+        rows = measure_frame(nuclei, cells, pixels, *known, light=light, t=t)
+        return rows.reindex(columns=_columns(channels, measuring, objects, cells is not None))
     image = Image.of(pixels, "cyx")
     tops = [top_of(image.channel(c)) for c in range(len(channels))]
     rows = measure_cells(
@@ -54,3 +64,19 @@ def measure_frame(
     shares = shares_of_objects(nuclei, image, rows["label"].to_numpy(np.int64), tops)
     named = {f"{channel}_saturated": shares[:, c] for c, channel in enumerate(channels)}
     return rows.assign(**named)
+
+
+def _ratios_of(ratios: Mapping[str, Mapping[str, str]], channels: Sequence[str]) -> dict[str, Any]:
+    """The ratios whose parts are measured in these channels."""
+    there = {*measured_columns(channels, with_cells=True)}
+    return {name: parts for name, parts in ratios.items() if there.issuperset(parts.values())}
+
+
+def _columns(
+    channels: Sequence[str], measuring: Options, objects: str, with_cells: bool
+) -> list[str]:
+    """Columns of a frame with all of its channels."""
+    blank = np.zeros((8, 8), np.uint32)
+    pixels = np.zeros((len(channels), 8, 8), np.uint16)
+    known = channels, 1.0, measuring, objects
+    return list(measure_frame(blank, blank if with_cells else None, pixels, *known))

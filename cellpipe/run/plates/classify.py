@@ -11,11 +11,13 @@ from cellpipe.classify.cells import (
     Classifier,
     CrossValidation,
     cross_validate,
+    feature_columns,
     fit_classifier,
     no_classifier,
     training_set_from_annotations,
     training_set_from_controls,
 )
+from cellpipe.measure.objects import measured_columns
 
 Options = Mapping[str, Any]
 
@@ -49,6 +51,33 @@ def train_classifier(
         training.features, training.classes, training.groups, seed=seed, n_folds=options["folds"]
     )
     return Trained(classifier, judged, len(training.classes))
+
+
+def without_sparse(
+    cells: pd.DataFrame, not_taken: Mapping[str, Any]
+) -> tuple[pd.DataFrame, list[str]]:
+    """`cells` without the columns that frames lack, so that every frame can be classified.
+
+    not_taken : channel → frames at which it was not taken, of an inspection
+
+    Returns
+    -------
+    the cells, and the names of the features that were taken out: those of these channels, and
+    ratios of them
+    """
+    absent = {int(t) for frames in not_taken.values() for t in frames}
+    there = cells[cells["t"].isin(absent)]
+    if there.empty:
+        return cells, []
+    # shapes are measured without any channel
+    of_channels = {*measured_columns(list(not_taken), with_cells=True)}
+    of_channels -= {*measured_columns([], with_cells=True)}
+    unused = [
+        name
+        for name in feature_columns(cells)
+        if name in of_channels or there[name].isna().groupby(there["t"]).all().any()
+    ]
+    return cells.drop(columns=unused), unused
 
 
 def untrained(reason: str) -> Trained:

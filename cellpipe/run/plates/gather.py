@@ -99,6 +99,17 @@ def join_stage(fields: pd.DataFrame, links: pd.DataFrame | None) -> pd.DataFrame
     return fields.merge(frames, how="left", on=FRAME)
 
 
+def mark_not_taken(fields: pd.DataFrame, frames: Collection[tuple[str, int, int]]) -> pd.DataFrame:
+    """`fields` with `without_spots` (bool), where the channel of spots has frames without it.
+
+    frames : (well, field, t) at which it was not taken: spots in them are unknown, not none
+    """
+    if not frames:
+        return fields
+    marked = pd.MultiIndex.from_frame(fields[FRAME]).isin(list(frames))
+    return fields.assign(without_spots=marked)
+
+
 def join_centres(fields: pd.DataFrame, centres: Mapping[Place, FieldCentre]) -> pd.DataFrame:
     """`fields` with the recorded centre of each field in its well; unchanged if there is none.
 

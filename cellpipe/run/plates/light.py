@@ -53,18 +53,28 @@ def find_light(
             wanted="a Harmony index with FlatfieldProfile, or SC_ images of a CellVoyager",
             do="set 'correct.method' to auto or estimate, or to 'off' for this plate",
         )
-    chosen = [] if method == "off" else sampled(frames, options["fields"], seed)
-    images = read_small(plate, chosen)
-    used = [frame for frame in chosen if frame in images]
-    groups, n_fields = groups_of(used, FEWEST_FIELDS), len({frame[:2] for frame in used})
     lights = {}
-    for c, channel in enumerate(plate.channels):
-        own = np.stack([images[frame][c] for frame in used]) if used else np.zeros((0, 1, 1))
-        given = {**options, "seed": seed, "top": saturated_from(figures, channel)}
-        lights[channel] = _of_channel(channel, own, groups, n_fields, profiles, given)
+    for channels in together(plate):
+        there = [frame for frame in frames if channels[0] in plate.channels_at(frame[2])]
+        chosen = [] if method == "off" else sampled(there, options["fields"], seed)
+        images = read_small(plate, chosen, channels)
+        used = [frame for frame in chosen if frame in images]
+        groups, n_fields = groups_of(used, FEWEST_FIELDS), len({frame[:2] for frame in used})
+        for c, channel in enumerate(channels):
+            own = np.stack([images[frame][c] for frame in used]) if used else np.zeros((0, 1, 1))
+            given = {**options, "seed": seed, "top": saturated_from(figures, channel)}
+            lights[channel] = _of_channel(channel, own, groups, n_fields, profiles, given)
     if options["over_time"] != "off":
         lights = _over_time(plate, frames, lights, seed)
-    return Light(lights)
+    return Light({channel: lights[channel] for channel in plate.channels})
+
+
+def together(plate: Plate) -> list[list[str]]:
+    """The channels of a plate, those that were taken at the same frames together."""
+    groups: dict[frozenset[int], list[str]] = {}
+    for channel in plate.channels:
+        groups.setdefault(plate.not_taken.get(channel, frozenset()), []).append(channel)
+    return list(groups.values())
 
 
 def _of_channel(
@@ -100,24 +110,28 @@ def _over_time(
     n_t = max((plate.fields[place].size("t") for place in good), default=1)
     whole = [place for place, n in good.items() if n == n_t]
     chosen = sorted({frame[:2] for frame in sampled([(*p, 0) for p in whole], MOVIES, seed)})
-    times = spread(range(n_t), TIMES)
-    images = read_small(plate, [(*place, t) for place in chosen for t in times])
-    movies = [place for place in chosen if all((*place, t) in images for t in times)]
     found = {}
-    for c, (channel, own) in enumerate(lights.items()):
-        shown = [np.stack([images[*place, t][c] for t in times]) for place in movies]
-        if own.applied and shown:
-            light = own.light(shown[0].shape[1:])
-            shown = [(each - own.dark_level) / light + own.dark_level for each in shown]
-        fading = over_time(shown, times, n_t)
-        found[channel] = replace(
-            own, gain=fading.gain.tolist(), offset=fading.offset.tolist(), over_time=fading.words
-        )
+    for channels in together(plate):
+        taken = [t for t in range(n_t) if channels[0] in plate.channels_at(t)]
+        times = spread(taken, TIMES)
+        images = read_small(plate, [(*place, t) for place in chosen for t in times], channels)
+        movies = [place for place in chosen if all((*place, t) in images for t in times)]
+        for c, channel in enumerate(channels):
+            own = lights[channel]
+            shown = [np.stack([images[*place, t][c] for t in times]) for place in movies]
+            if own.applied and shown:
+                light = own.light(shown[0].shape[1:])
+                shown = [(each - own.dark_level) / light + own.dark_level for each in shown]
+            fading = over_time(shown, times, n_t)
+            gain, offset = fading.gain.tolist(), fading.offset.tolist()
+            found[channel] = replace(own, gain=gain, offset=offset, over_time=fading.words)
     return found
 
 
-def read_small(plate: Plate, frames: Iterable[Frame]) -> dict[Frame, np.ndarray]:
-    """A small image (C, Y, X), float32, of each frame, all of one shape.
+def read_small(
+    plate: Plate, frames: Iterable[Frame], channels: list[str]
+) -> dict[Frame, np.ndarray]:
+    """A small image (C, Y, X), float32, of these channels of each frame, all of one shape.
 
     A frame that cannot be read, or is of another shape than most, is left out.
     """
@@ -126,7 +140,7 @@ def read_small(plate: Plate, frames: Iterable[Frame]) -> dict[Frame, np.ndarray]
         where = plate.fields[well, field]
         shapes = [plate.array(where, level).shape for level in range(len(where.levels))]
         try:
-            image = project_frame(plate, well, field, t, level=level_for(shapes))
+            image = project_frame(plate, well, field, t, channels, level=level_for(shapes))
             read[well, field, t] = small(image)
         except BadImage:
             continue

@@ -1,0 +1,84 @@
+"""Channels that a plate took at some time points only, as its microscope was set to.
+
+         t 0 1 2 3 4 5 6 7
+nuclei     ■ ■ ■ ■ ■ ■ ■ ■
+spots      ■ · · · ■ · · ·      every 4th frame, in all fields: not taken, and no hole
+
+A frame in which no field has the channel, though most fields have others, was not taken. Planes
+that some fields have and others lack were lost (`holes`). Of fewer fields than `FEWEST`, which lost
+files could leave alike, the frames must in addition be what microscopes offer: the first, the last,
+both, or every nth from the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import pandas as pd
+
+FIELD = ["well", "field"]
+COMMON = 0.5  # of the fields: a frame that fewer have ends an acquisition that was stopped
+FEWEST = 3  # fields whose frames are alike by plan alone
+SHOWN = 6
+NotTaken = dict[str, list[int]]
+
+
+def not_taken(planes: pd.DataFrame, channels: Sequence[str]) -> NotTaken:
+    """Frames at which a plate did not take a channel, by channel; those without any are absent.
+
+    planes : of the wanted channels: ``well field t channel``
+    """
+    places = planes.drop_duplicates([*FIELD, "t", "channel"])
+    frames = places.drop_duplicates([*FIELD, "t"])
+    n_fields = len(frames.drop_duplicates(FIELD))
+    shares = frames["t"].value_counts() / max(n_fields, 1)
+    usual = sorted(int(t) for t in shares.index[shares > COMMON])
+    found: NotTaken = {}
+    for channel in channels:
+        taken = {int(t) for t in places.loc[places["channel"] == channel, "t"]}
+        absent = [t for t in usual if t not in taken]
+        if not absent or not taken:
+            continue
+        if n_fields >= FEWEST or plan_of(taken, usual):
+            found[channel] = absent
+    return found
+
+
+def plan_of(taken: Collection[int], frames: Sequence[int]) -> str:
+    """How a microscope would call the frames that were taken of a movie; "" for others."""
+    first, last = frames[0], frames[-1]
+    for words, offered in (
+        ("the first", {first}),
+        ("the last", {last}),
+        ("the first and the last", {first, last}),
+    ):
+        if set(taken) == offered:
+            return words
+    steps = sorted(taken)
+    n = steps[1] - steps[0] if len(steps) > 1 else 0
+    if n > 1 and steps[0] == first and set(range(first, last + 1, n)) & set(frames) == set(steps):
+        return f"every {n}{_ending(n)}"
+    return ""
+
+
+def sentences(absent: Mapping[str, Collection[int]], n_t: int) -> list[str]:
+    """A sentence for each channel that a plate of `n_t` frames did not always take."""
+    return [f"channel '{channel}' {in_words(of, n_t)}" for channel, of in absent.items()]
+
+
+def in_words(absent: Collection[int], n_t: int) -> str:
+    """When a channel was taken, and what that means."""
+    taken = sorted(set(range(n_t)) - set(absent))
+    plan = plan_of(taken, range(n_t))
+    if not plan:
+        plan = "t " + ", ".join(map(str, taken[:SHOWN])) + (" …" if len(taken) > SHOWN else "")
+    return (
+        f"was taken at {len(taken)} of {n_t} frames ({plan}) in all fields: its columns are empty "
+        "in the others, and no classifier uses them"
+    )
+
+
+def _ending(n: int) -> str:
+    if n % 100 in (11, 12, 13):
+        return "th"
+    return {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")

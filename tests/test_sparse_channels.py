@@ -1,0 +1,228 @@
+"""Channels that were taken at some time points only: no zeros, nothing else lost, and named.
+
+        t 0 1 2 3 4 5 6 7
+dna       ■ ■ ■ ■ ■ ■ ■ ■
+spots     ■ · · · ■ · · ·      columns of spots are empty at 1, 2, 3, 5, 6, 7
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from drawn_plate import inspected, laid_out
+from running import MOVIE, Run, with_changes
+from scipy import ndimage
+
+from cellpipe import open_plate
+from cellpipe.correct.light import ChannelLight, Light
+from cellpipe.errors import BadImage
+from cellpipe.readers.accounting import holes, sparse
+from cellpipe.readers.accounting.holes import stack_sizes
+from cellpipe.run.frames.ingest import Frame, figures_of_taken
+from cellpipe.run.frames.measure import measure_frame
+from cellpipe.run.frames.project import project_frame
+from cellpipe.run.plates.classify import without_sparse
+from cellpipe.run.plates.light import read_small, together
+from cellpipe.track.detections import from_table
+
+EVERY_4TH = (0, 4)
+
+
+def planes(taken, n_fields=2, n_t=8, lost=()) -> pd.DataFrame:
+    """Listed planes: "dna" at every frame, "spots" at those `taken`, but for those lost."""
+    rows = [
+        ("B02", field, t, channel, 0)
+        for field in range(1, n_fields + 1)
+        for t in range(n_t)
+        for channel in ("dna", "spots")
+        if channel == "dna" or t in taken
+    ]
+    rows = [row for row in rows if row[1:4] not in lost]
+    return pd.DataFrame(rows, columns=["well", "field", "t", "channel", "z"])
+
+
+# ---- by plan, or lost
+
+
+@pytest.mark.parametrize(
+    ("taken", "words"),
+    [
+        ((0,), "the first"),
+        ((7,), "the last"),
+        ((0, 7), "the first and the last"),
+        ((0, 2, 4, 6), "every 2nd"),
+        ((0, 3, 6), "every 3rd"),
+        ((0, 4), "every 4th"),
+    ],
+)
+def test_frames_that_microscopes_offer_are_a_plan_in_a_single_field(taken, words):
+    table = planes(taken, n_fields=1)
+    absent = sparse.not_taken(table, ["dna", "spots"])
+    assert absent == {"spots": [t for t in range(8) if t not in taken]}
+    (sentence,) = sparse.sentences(absent, 8)
+    assert f"'spots' was taken at {len(taken)} of 8 frames ({words})" in sentence
+
+
+@pytest.mark.parametrize("taken", [(0, 1, 2, 4, 5, 6, 7), (0, 1, 2), (1, 5), (0, 4, 6)])
+def test_other_frames_of_one_or_two_fields_were_lost_and_of_three_were_not_taken(taken):
+    for n_fields in (1, 2):
+        assert sparse.not_taken(planes(taken, n_fields), ["dna", "spots"]) == {}
+    absent = sparse.not_taken(planes(taken, 3), ["dna", "spots"])
+    assert absent == {"spots": [t for t in range(8) if t not in taken]}
+
+
+def test_a_plane_that_a_field_lacks_at_a_frame_of_the_plan_is_a_hole():
+    table = planes(EVERY_4TH, n_fields=4, lost=[(2, 4, "spots"), (3, 1, "dna")])
+    absent = sparse.not_taken(table, ["dna", "spots"])
+    assert absent == {"spots": [1, 2, 3, 5, 6, 7]}
+    found = holes.missing_planes(
+        table, ["dna", "spots"], holes.expected_frames(table), stack_sizes(table), absent
+    )
+    assert [(h["field"], h["t"], h["channel"]) for h in found] == [(2, 4, "spots"), (3, 1, "dna")]
+
+
+def test_a_frame_that_some_fields_have_and_an_acquisition_that_was_stopped_are_no_plan():
+    some = planes((0, 1, 2, 3, 4, 5, 6), n_fields=4, lost=[(f, 6, "spots") for f in (1, 2, 3)])
+    assert sparse.not_taken(some, ["dna", "spots"]) == {"spots": [7]}
+    late = [(f, 7, c) for f in (2, 3, 4) for c in ("dna", "spots")]
+    stopped = planes(range(7), n_fields=4, lost=late)  # t 7: dna of one field alone
+    assert sparse.not_taken(stopped, ["dna", "spots"]) == {}
+    assert sparse.not_taken(planes(range(8)), ["dna", "spots"]) == {}
+
+
+# ---- nothing reads zeros
+
+
+@pytest.fixture
+def plate(tmp_path):
+    """Two frames of two channels; spots were taken at frame 0 only."""
+    shapes = {"B02": [(2, 2, 1, 40, 40)]}
+    found = laid_out(tmp_path, {**inspected(shapes), "not_taken": {"gfp": [1]}}, labels=["nuclei"])
+    for t, c in ((0, 0), (0, 1), (1, 0)):
+        found.write_plane("B02", 1, t, c, 0, np.full((40, 40), 100 * (t + 1) + c, np.uint16))
+    return found
+
+
+def test_pixels_that_were_not_taken_are_refused_and_those_that_were_are_whole(plate):
+    assert plate.has_frame("B02", 1, 0)
+    assert plate.has_frame("B02", 1, 1)
+    assert [plate.channels_at(t) for t in (0, 1)] == [["dna", "gfp"], ["dna"]]
+    assert project_frame(plate, "B02", 1, 1).whole().shape == (1, 40, 40)
+    with pytest.raises(BadImage, match="'gfp' was not taken at frame 1") as refused:
+        project_frame(plate, "B02", 1, 1, ["gfp"])
+    assert "not 1" in refused.value.wanted
+    with pytest.raises(BadImage, match="'gfp' was not taken"):
+        open_plate(plate.layout.parent).image("B02", 1).channel("gfp")[1].compute()
+    shown = open_plate(plate.layout.parent).image("B02", 1)
+    assert (shown.channel("gfp")[0].compute() == 101).all()
+    assert (shown.channel("dna")[1].compute() == 200).all()
+
+
+def test_the_light_of_a_channel_is_found_from_frames_that_have_it(plate):
+    assert together(plate) == [["dna"], ["gfp"]]
+    frames = [("B02", 1, 0), ("B02", 1, 1)]
+    assert list(read_small(plate, frames, ["gfp"])) == frames[:1]
+    assert list(read_small(plate, frames, ["dna"])) == frames
+
+
+def test_figures_and_measurements_of_what_was_not_taken_are_empty():
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(90, 200, (2, 1, 40, 40)).astype(np.uint16)
+    both = figures_of_taken(Frame(pixels, {}), ["dna", "gfp"], ["dna", "gfp"])
+    one = figures_of_taken(Frame(pixels[:1], {}), ["dna"], ["dna", "gfp"])
+    assert list(one) == list(both)
+    assert (one.dtypes == both.dtypes).all()
+    empty = [name for name in one if name.startswith("gfp_")]
+    assert one[empty].isna().all(axis=None)
+    assert one["dna_mean"].item() == both["dna_mean"].item()
+
+    labels = np.zeros((40, 40), np.uint32)
+    labels[5:15, 5:15], labels[20:30, 20:34] = 1, 2
+    cells = np.where(labels > 0, labels, 0).astype(np.uint32)
+    ratios = {"both": {"numerator": "gfp_mean", "denominator": "dna_mean"}}
+    ratios["one"] = {"numerator": "dna_max", "denominator": "dna_mean"}
+    options = {"ratios": ratios, "subtract_background": True}
+    light = Light({"gfp": ChannelLight("gfp", gain=[2.0], offset=[0.0])})
+    known = ["dna", "gfp"], 0.5, options
+    whole = measure_frame(labels, cells, pixels[:, 0], *known, light=light)
+    part = measure_frame(labels, cells, pixels[:1, 0], *known, light=light, absent=["gfp"])
+    assert list(part) == list(whole)
+    lost = [name for name in whole if "gfp" in name or name == "both"]
+    assert len(lost) == 17
+    assert part[lost].isna().all(axis=None)
+    pd.testing.assert_frame_equal(part.drop(columns=lost), whole.drop(columns=lost))
+
+
+def test_classifier_and_linker_use_what_every_frame_has():
+    cells = pd.DataFrame(
+        {
+            "t": [0, 0, 1, 1],
+            "label": [1, 2, 1, 2],
+            "y_um": [1.0, 9.0, 1.0, 9.0],
+            "x_um": 0.0,
+            "area_um2": [5.0, 7.0, 5.0, 7.0],
+            "dna_mean": 3.0,
+            "spots_mean": [4.0, 8.0, np.nan, np.nan],
+            "both": [4.0, 8.0, np.nan, np.nan],
+        }
+    )
+    kept, unused = without_sparse(cells, {"spots": [1]})
+    assert unused == ["spots_mean", "both"]
+    assert list(kept) == ["t", "label", "y_um", "x_um", "area_um2", "dna_mean"]
+    assert without_sparse(cells, {})[1] == []
+    assert from_table(cells)[0].features.shape == (4, 2)
+
+
+# ---- the whole workflow
+
+
+def test_a_movie_whose_spots_were_taken_at_every_4th_frame_keeps_all_frames(tmp_path):
+    run = Run.drawn(tmp_path, "movie", {})
+    rng = np.random.default_rng(3)
+    for path in sorted((tmp_path / "images").glob("*_t00[15]_w1.tif")):
+        light = np.zeros(tifffile.imread(path).shape)
+        light[rng.integers(10, 180, 60), rng.integers(10, 180, 60)] = 4000
+        image = rng.poisson(100 + ndimage.gaussian_filter(light, 1.2)).astype(np.uint16)
+        tifffile.imwrite(path.with_name(path.name.replace("_w1", "_w2")), image)
+    more = {
+        "channels": {"spots": {"source": "2"}},
+        "correct": {"method": "auto", "over_time": "auto"},
+        "detect": {"channel": "spots", "engine": "log", "diameter_um": 2.0},
+        "profile": {"readouts": ["area_um2", "spots_mean", "spot_count", "spots_per_field"]},
+    }
+    run.config = with_changes(MOVIE, more)
+    said = run.run()
+    assert "'spots' was taken at 2 of 8 frames (every 4th) in all fields" in said
+    inspection = json.loads((run.plate / "inspection.json").read_text())
+    assert inspection["holes"] == []
+    assert inspection["not_taken"] == {"spots": [1, 2, 3, 5, 6, 7]}
+    quarantine = pd.read_csv(run.plate / "quarantine.tsv", sep="\t")
+    assert quarantine.empty
+    summary = json.loads((run.plate / "summary.json").read_text())
+    assert summary["frames_left_out"] == 0
+    assert any("every 4th" in row["seen"] for row in summary["warnings"])
+    assert "channel spots" in (run.plate / "report.html").read_text()
+
+    table = open_plate(run.plate).table
+    cells, fields, wells = table("cells"), table("fields"), table("wells")
+    assert set(cells["t"]) == set(range(8))
+    here = cells["t"].isin(EVERY_4TH)
+    for name in ("spots_mean", "spots_saturated", "spot_count"):
+        assert cells.loc[here, name].notna().all()
+        assert cells.loc[~here, name].isna().all()
+    assert cells["dna_mean"].notna().all()
+    assert (cells["class"] != "").all()
+    taken = fields["t"].isin(EVERY_4TH)
+    assert fields.loc[~taken, "spots_mean"].isna().all()
+    assert fields.loc[taken, "spots_background"].between(70, 110).all()
+    assert wells["spots_mean"].between(0.1, 100).all()  # above the background
+    assert wells["spots_per_field"].gt(10).all()
+    assert not wells["incomplete"].any()
+    assert wells["spots_incomplete_reason"].fillna("").eq("").all()
+    importance = pd.read_csv(run.plate / "classifier/importance.tsv", sep="\t")
+    assert not importance["feature"].str.contains("spots").any()
+    assert pd.read_csv(run.plate / "verified.tsv", sep="\t").empty
