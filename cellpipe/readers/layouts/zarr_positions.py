@@ -46,7 +46,7 @@ def first_pixel(
 
 def own_centre(noted: Mapping[str, Any]) -> dict[str, Any] | None:
     """The centre that cellpipe noted of an image that it wrote (its section of the attributes)."""
-    centre = noted.get("field_centre")
+    centre: Any = noted.get("field_centre")
     try:
         known = FieldCentre.from_dict(centre)
         at = float(known.y_um), float(known.x_um)
