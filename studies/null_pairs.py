@@ -26,7 +26,7 @@ REAL = {  # set → which files: fields of different wells
     "nuclei-bbbc039": "images/*.tif",
     "hcs-plate-sbs-bbbc013, GFP": "images/Channel1-*.tif",
     "hcs-plate-sbs-bbbc013, DNA": "images/Channel2-*.tif",
-    "hcs-transfluor-rowO": "images/*.tif*",
+    "hcs-transfluor-rowO": "images/*f00d?.TIF",
     "flatfield-basic": "brain-tiles/*.tif",
 }
 
@@ -85,7 +85,7 @@ def kinds(data: Path) -> Iterator[tuple[str, Callable[[int], list[np.ndarray]]]]
 
 
 def _read(paths: list[Path], well: int) -> list[np.ndarray]:
-    """16 fields, spread over the set so that they are of different wells; [] where none are left."""
+    """16 fields, spread over the set, so of different wells; [] where none are left."""
     from cellpipe.readers.pixels.reading import read_plane
 
     wells = len(paths) // GRID**2
