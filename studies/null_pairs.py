@@ -26,7 +26,6 @@ REAL = {  # set → which files: fields of different wells
     "nuclei-bbbc039": "images/*.tif",
     "hcs-plate-sbs-bbbc013, GFP": "images/Channel1-*.tif",
     "hcs-plate-sbs-bbbc013, DNA": "images/Channel2-*.tif",
-    "hcs-transfluor-rowO": "images/*f00d?.TIF",
     "flatfield-basic": "brain-tiles/*.tif",
 }
 
