@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.image.units import Scale
 from cellpipe.inspect.channels import Channel
 from cellpipe.inspect.find import Found
 from cellpipe.inspect.known import (
@@ -19,6 +20,7 @@ from cellpipe.inspect.known import (
     objective,
     pixel_size,
     places,
+    recorded_places,
     time_step,
     z_step,
 )
@@ -34,7 +36,7 @@ from cellpipe.readers.accounting.holes import (
     wells_within,
 )
 from cellpipe.readers.formats import Format
-from cellpipe.readers.layouts import ome_zarr
+from cellpipe.readers.layouts import ome_zarr, zarr_positions
 from cellpipe.readers.pixels import colours
 from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.readers.units.scales import plate_scale, scale_of_source
@@ -269,6 +271,8 @@ def _in_place(found: Found) -> Inspected:
     source = ome_zarr.describe_source(found.folder)
     labels = in_place.common_channels(source)
     scale, odd = scale_of_source(source["fields"], None)
+    fields, without = zarr_positions.with_positions(source["fields"], Scale.from_dict(scale))
+    positions, placed = recorded_places(fields)
     rows = [
         (f["source_path"], f["well"], f["field"], t, channel, 0, 0)
         for f in source["fields"]
@@ -298,7 +302,8 @@ def _in_place(found: Found) -> Inspected:
         z_step=z_step(scale, None, depth),
         time_step=Known(f"{step_s:g} s", "NGFF metadata") if step_s else Known(),
         objective=Known(),
-        positions=Known(),
+        positions=positions,
+        placed=placed,
         missing=missing_fields(planes),
         sampled=len(source["fields"]),
         arrays={
@@ -308,6 +313,7 @@ def _in_place(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *source["notes"],
+            *without,
             *(f"{f['well']} field {f['field']}: {f['reason']}" for f in faults[:5]),
             *([f"{len(faults) - 5} more images cannot be used"] if len(faults) > 5 else []),
         ],
