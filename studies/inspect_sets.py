@@ -4,7 +4,7 @@ CELLPIPE_DATA=path/to/data python studies/inspect_sets.py [--speed]
 
 Expected values are from the sets' own descriptions, their vendors' metadata read by hand, or the
 number of files by name; found ones are those of the command. `--speed`: CPU seconds for a plate of
-17,280 planes (384 wells, 9 fields, 5 channels) in three formats, whose files are one small TIFF,
+17,280 planes (384 wells, 9 fields, 5 channels) in several formats, whose files are one small TIFF,
 linked; each in a process of its own, without its imports.
 """
 
@@ -189,12 +189,31 @@ IMAGE = (
     '</MeasurementTimeOffset><ObjectiveMagnification Unit="">20</ObjectiveMagnification>'
     '<ObjectiveNA Unit="">1</ObjectiveNA></Image>\n'
 )
+XDCE = (
+    '<Image acquisition_time_ms="0" filename="{url}"><Well label="A - 1"><Row number="{r}"/>'
+    '<Column number="{c}"/></Well><FocusPosition unit="um" z="7000"/>'
+    '<OffsetFromWellCenter x="{f}" y="0"/><Exposure time="80"/><EmissionFilter name="C{ch}"/>'
+    '<ExcitationFilter name="C{ch}"/><Identifier field_index="{f}" time_index="0" '
+    'wave_index="{ch}" z_index="0"/></Image>\n'
+)
+OME = (
+    '<Image ID="W{r}P{f}"><Pixels PhysicalSizeX="0.5" SizeX="512" SizeY="512" SizeZ="1" SizeC="5" '
+    'SizeT="1"><Channel Name="C{ch}"/><Plane TheC="{ch}" TheT="0" TheZ="0" DeltaT="1" PositionX='
+    '"{f}" PositionY="0" PositionZ="1"/><TiffData><UUID FileName="{url}"/></TiffData></Pixels>'
+    "</Image>\n"
+)
+HARMONY = "r{r:02d}c{c:02d}f{f:02d}p01-ch{ch}sk1fk1fl1.tiff"
+# name → pattern of the files; file of metadata and its entry for each image, "" without one
 NAMES = {
-    "phenix with its index": "r{r:02d}c{c:02d}f{f:02d}p01-ch{ch}sk1fk1fl1.tiff",
-    "phenix": "r{r:02d}c{c:02d}f{f:02d}p01-ch{ch}sk1fk1fl1.tiff",
-    "imagexpress": "TimePoint_1/P_{row}{c:02d}_s{f}_w{ch}.tif",
-    "cellvoyager": "P_{row}{c:02d}_T0001F{f:03d}L01A01Z01C{ch:02d}.tif",
-}
+    "phenix with its index": (HARMONY, "Index.idx.xml", IMAGE),
+    "phenix": (HARMONY, "", ""),
+    "imagexpress": ("TimePoint_1/P_{row}{c:02d}_s{f}_w{ch}.tif", "", ""),
+    "cellvoyager": ("P_{row}{c:02d}_T0001F{f:03d}L01A01Z01C{ch:02d}.tif", "", ""),
+    "incell with its .xdce": ("{row} - {c}(fld {f} wv C{ch} - C{ch}).tif", "P.xdce", XDCE),
+    "scanr with its OME-XML": (
+        "{row}{c}--W{c:05d}--P{f:05d}--Z00000--T00000--C{ch}.tif", "metadata.ome.xml", OME
+    ),
+}  # fmt: skip
 TIMED = """
 import sys, time
 import cellpipe.cli, cellpipe.inspect.command, tifffile, imagecodecs  # imports are not counted
@@ -207,7 +226,7 @@ print(f"{time.process_time() - before:.2f}", file=sys.stderr)
 def speed() -> None:
     """Print CPU seconds for large plates."""
     print("| format | planes | CPU seconds |\n|---|---|---|")
-    for name, pattern in NAMES.items():
+    for name, (pattern, file, entry) in NAMES.items():
         with tempfile.TemporaryDirectory() as made:
             folder = Path(made, "plate")
             first = Path(made, "one.tif")
@@ -226,11 +245,10 @@ def speed() -> None:
                             os.link(first, path)
                             n += 1
                             images.append(
-                                IMAGE.format(url=path.name, r=r + 1, c=c + 1, f=f + 1, ch=ch + 1)
+                                entry.format(url=path.name, r=r + 1, c=c + 1, f=f + 1, ch=ch + 1)
                             )
-            if "index" in name:
-                text = f"<Images>{''.join(images)}</Images>"
-                (folder / "Index.idx.xml").write_text(text)
+            if file:
+                (folder / file).write_text(f"<Images>{''.join(images)}</Images>")
             command = [sys.executable, "-c", TIMED, str(folder)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
             print(f"| {name} | {n:,} | {done.stderr.strip()} |")

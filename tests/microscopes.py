@@ -1,8 +1,10 @@
-"""A simulated plate as three microscopes write it: images, and their own files next to them.
+"""A simulated plate as microscopes write it: images, and their own files next to them.
 
     harmony      r02c02f01p01-ch1sk1fk1fl1.tiff   Index.idx.xml (sizes, names, positions, objective)
     metaxpress   TimePoint_1/P_B02_s1_w1.tif      P.HTD (names, plan)
     cellvoyager  P_B02_T0001F001L01A01Z01C01.tif  MeasurementDetail.mrf, MeasurementData.mlf, P.mes
+    scanr        data/B2--W00002--P00001--Z00000--T00000--Alexa 488.tif     data/metadata.ome.xml
+    incell       B - 2(fld 1 wv Alexa 488 - Alexa 488).tif                  P.xdce
 
 Wells B02 to C03, two fields, three channels; a pixel is 0.5 µm.
 """
@@ -146,4 +148,83 @@ def cellvoyager(folder: Path, depth: int = 1) -> Path:
         f"<bts:MeasurementSetting {BTS}><bts:ChannelList>{''.join(channels)}</bts:ChannelList>"
         "</bts:MeasurementSetting>"
     )
+    return folder
+
+
+def scanr(folder: Path, depth: int = 1, frames: int = 1) -> Path:
+    """Images and OME-XML in `folder`/data; y of the stage points upwards."""
+    data = folder / "data"
+    data.mkdir(parents=True)
+    images: dict[tuple[int, int, int], list[str]] = {}
+    for p in planes():
+        where = images.setdefault((p.row, p.column, p.field), [])
+        y, x = POSITIONS[p.field]
+        for t, z in np.ndindex(frames, depth):
+            name = f"{p.well[0]}{p.column}--W{12 * (p.row - 1) + p.column:05d}--P{p.field:05d}"
+            name += f"--Z{z:05d}--T{t:05d}--{NAMES[p.channel - 1]}.tif"
+            tifffile.imwrite(data / name, p.pixels, metadata=None)
+            place = f'TheC="{p.channel - 1}" TheT="{t}" TheZ="{z}"'
+            where.append(
+                f'<Plane {place} DeltaT="{600 * t + p.channel}" PositionX="{x}" PositionY="{-y}" '
+                f'PositionZ="{100 + 1.5 * z}"/><TiffData {place.replace("The", "First")} '
+                f'PlaneCount="1"><UUID FileName="{name}">urn:uuid:1</UUID></TiffData>'
+            )
+    channels = "".join(f'<Channel ID="Channel:{c}" Name="{n}"/>' for c, n in enumerate(NAMES))
+    body = "".join(
+        f'<Image ID="W{12 * (row - 1) + column}P{field}"><Pixels PhysicalSizeX="{UM}" '
+        f'PhysicalSizeY="{UM}" SizeX="128" SizeY="96" SizeZ="{depth}" SizeC="3" SizeT="{frames}">'
+        f"{channels}{''.join(own)}</Pixels></Image>"
+        for (row, column, field), own in images.items()
+    )
+    (data / "metadata.ome.xml").write_text(
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Instrument ID="I:0">'
+        '<Objective ID="Objective:0" NominalMagnification="20" LensNA="0.75" Model="UPLSAPO"/>'
+        f"</Instrument>{body}</OME>"
+    )
+    return folder
+
+
+def incell(folder: Path, depth: int = 1, frames: int = 1, binning: str = "1 X 1") -> Path:
+    """Images and the plate file, which is written in Latin-1."""
+    folder.mkdir(parents=True)
+    images = []
+    for p in planes():
+        y, x = POSITIONS[p.field]
+        channel = NAMES[p.channel - 1]
+        for t, z in np.ndindex(frames, depth):
+            name = f"{p.well[0]} - {p.column}(fld {p.field} wv {channel} - {channel}"
+            name += f" z {z + 1}" * (depth > 1) + f" tl {t + 1}" * (frames > 1) + ").tif"
+            tifffile.imwrite(folder / name, p.pixels, metadata=None)
+            images.append(
+                f'<Image acquisition_time_ms="{300000 * t + 40 * z}" filename="{name}" '
+                f'thumbnail="thumbs/{name}"><Well label="{p.well[0]} - {p.column}">'
+                f'<Row number="{p.row}"/><Column number="{p.column}"/></Well>'
+                f'<FocusPosition unit="um" z="{7000 + 2 * z}"/>'
+                f'<OffsetFromWellCenter unit="um" x="{x}" y="{y}"/><Exposure time="80" unit="ms"/>'
+                f'<EmissionFilter name="{channel}"/><ExcitationFilter name="{channel}"/>'
+                f'<Identifier field_index="{p.field - 1}" time_index="{t}" '
+                f'wave_index="{p.channel - 1}" z_index="{z}"/></Image>'
+            )
+    waves = "".join(
+        f'<Wavelength fusion_wave="false" imaging_mode="{"3-D" if depth > 1 else "2-D"}" '
+        f'index="{c}" z_slice="{depth}" z_step="2.0"><EmissionFilter name="{n}" unit="nm"/>'
+        f'<ExcitationFilter name="{n}" unit="nm"/></Wavelength>'
+        for c, n in enumerate(NAMES)
+    )
+    text = (
+        '<?xml version="1.0" encoding="ISO-8859-1" standalone="no"?><ImageStack>'
+        '<Application name="IN Cell Analyzer 2000"/><AutoLeadAcquisitionProtocol>'
+        '<ObjectiveCalibration magnification="20.0" numerical_aperture="0.45" objective_name='
+        f'"Nikon 20X/0.45" pixel_height="{UM}" pixel_width="{UM}" unit="µm"/>'
+        f'<Camera><Binning value="{binning}"/><Size height="96" width="128"/></Camera>'
+        '<Plate columns="12" rows="8"/><PlateMap>'
+        f'<TimeSchedule enabled="{str(frames > 1).lower()}"><Times>'
+        + '<TimePoint index="0"/>' * frames
+        + "</Times></TimeSchedule><FieldOffsets>"
+        + "".join(f'<offset_point index="{n}" x="0" y="0"/>' for n in range(2))
+        + f"</FieldOffsets></PlateMap><Wavelengths>{waves}</Wavelengths>"
+        f'</AutoLeadAcquisitionProtocol><Images number="{len(images)}" image_format="TIFF">'
+        f"{''.join(images)}</Images></ImageStack>"
+    )
+    (folder / "P.xdce").write_bytes(text.encode("latin-1"))
     return folder

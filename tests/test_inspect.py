@@ -13,7 +13,7 @@ import microscopes
 import numpy as np
 import pytest
 import tifffile
-from microscopes import NAMES, POSITIONS, UM, WELLS, cellvoyager, harmony, metaxpress
+from microscopes import NAMES, POSITIONS, UM, WELLS, cellvoyager, harmony, incell, metaxpress, scanr
 from running import ROOT
 
 from cellpipe.cli import main
@@ -36,7 +36,10 @@ def text(folder: Path) -> dict[str, list[str]]:
     return found
 
 
-MICROSCOPES = {"phenix": harmony, "imagexpress": metaxpress, "cellvoyager": cellvoyager}
+MICROSCOPES = {
+    "phenix": harmony, "imagexpress": metaxpress, "cellvoyager": cellvoyager, "scanr": scanr,
+    "incell": incell,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MICROSCOPES)
@@ -48,6 +51,7 @@ def test_a_plate_is_recognised_with_its_wells_fields_and_channels(
     assert plate.wells == list(WELLS)
     assert len(plate.fields) == 8
     names = [channel.name for channel in plate.channels]
+    names = names if name not in ("scanr", "incell") else sorted(names, key=NAMES.index)
     assert names == [n + " (BP)" if name == "cellvoyager" else n for n in NAMES]
     assert dict(plate.sizes) == {(96, 128): plate.sampled}
     assert dict(plate.dtypes) == {"uint16": plate.sampled}
@@ -61,6 +65,8 @@ def test_a_plate_is_recognised_with_its_wells_fields_and_channels(
         ("phenix", "Index.idx.xml ImageResolutionX", "20x / NA 0.8", "Index.idx.xml PositionX"),
         ("cellvoyager", "MeasurementDetail.mrf HorizontalPixelDimension", "20x v2", "Measurement"),
         ("imagexpress", "", "unknown", ""),
+        ("scanr", "metadata.ome.xml PhysicalSizeX", "20x / NA 0.75", "metadata.ome.xml PositionX"),
+        ("incell", "P.xdce pixel_width", "20x / NA 0.45", "P.xdce OffsetFromWellCenter"),
     ],
 )  # fmt: skip
 def test_each_value_has_its_source_or_is_unknown(
@@ -75,12 +81,18 @@ def test_each_value_has_its_source_or_is_unknown(
     assert plate.positions.known == bool(positions)
 
 
-@pytest.mark.parametrize("name", ["phenix", "cellvoyager"])
-def test_fields_lie_where_they_were_taken(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        ("phenix", "centre of the well"), ("cellvoyager", "centre of the well"),
+        ("scanr", "stage"), ("incell", "centre of the well, in the directions of its axes"),
+    ],
+)  # fmt: skip
+def test_fields_lie_where_they_were_taken(tmp_path: Path, name: str, origin: str) -> None:
     plate = inspected(MICROSCOPES[name](tmp_path / "P"))
     about = recorded(plate.folder / plate.planes["path"].iat[0])
     assert about is not None
-    assert about.origin == "centre of the well"
+    assert about.origin == origin
     assert {place: pytest.approx(at) for place, at in about.positions.items()} == {
         (well, field): at for well in WELLS for field, at in POSITIONS.items()
     }
@@ -100,10 +112,31 @@ def test_the_distance_of_fields_is_next_to_their_size(tmp_path: Path) -> None:
     assert "field size" not in text(metaxpress(tmp_path / "Q"))
 
 
-def test_a_stack_and_its_step(tmp_path: Path) -> None:
-    plate = inspected(cellvoyager(tmp_path / "P", depth=3))
+@pytest.mark.parametrize(
+    ("microscope", "step", "source"),
+    [
+        (cellvoyager, "3 µm", "MeasurementData.mlf Z"),
+        (scanr, "1.5 µm", "metadata.ome.xml PositionZ"),
+        (incell, "2 µm", "P.xdce z_step"),
+    ],
+)
+def test_a_stack_and_its_step(tmp_path: Path, microscope, step: str, source: str) -> None:
+    plate = inspected(microscope(tmp_path / "P", depth=3))
     assert set(plate.planes_z.values()) == {3}
-    assert (plate.z_step.value, plate.z_step.source) == ("3 µm", "MeasurementData.mlf Z")
+    assert (plate.z_step.value, plate.z_step.source) == (step, source)
+
+
+@pytest.mark.parametrize(
+    ("microscope", "step", "source"),
+    [
+        (scanr, "600 s", "metadata.ome.xml DeltaT"),
+        (incell, "300 s", "P.xdce acquisition_time_ms"),
+    ],
+)
+def test_a_movie_and_its_step(tmp_path: Path, microscope, step: str, source: str) -> None:
+    plate = inspected(microscope(tmp_path / "P", frames=2))
+    assert plate.frames == 2
+    assert (plate.time_step.value, plate.time_step.source) == (step, source)
 
 
 def test_less_than_was_planned_is_a_note(tmp_path: Path) -> None:

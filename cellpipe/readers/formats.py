@@ -21,7 +21,7 @@ from cellpipe.errors import BadConfig
 from cellpipe.readers.accounting.files import Files
 from cellpipe.readers.containers.planes import Layout
 from cellpipe.readers.layouts import csv, ctc_images, load_data, ome_tiff, ome_zarr, pattern
-from cellpipe.readers.vendor import cellvoyager, harmony, metaxpress
+from cellpipe.readers.vendor import cellvoyager, harmony, incell, metaxpress, scanr
 from cellpipe.readers.vendor.metadata import VendorMetadata
 
 ListPlanes = Callable[[Path, Files, int | None], pd.DataFrame]
@@ -96,8 +96,8 @@ FORMATS = (
     _by_names("phenix", "Revvity Opera Phenix, Operetta (Harmony)", harmony.recorded),
     _by_names("cellvoyager", "Yokogawa CellVoyager", cellvoyager.recorded),
     _by_names("cellomics", "Thermo Cellomics ArrayScan"),
-    _by_names("scanr", "Evident (Olympus) ScanR"),
-    _by_names("incell", "Cytiva (GE) IN Cell Analyzer"),
+    _by_names("scanr", "Evident (Olympus) ScanR", scanr.recorded),
+    _by_names("incell", "Cytiva (GE) IN Cell Analyzer", incell.recorded),
     _by_names("cytation", "Agilent BioTek Cytation (Gen5)"),
     _by_names("bbbc", "translocation sets BBBC013, BBBC014"),
     _by_reader("ome-tiff", "OME-TIFF; its OME-XML lists planes", "P.companion.ome", ome_tiff),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 Element = ElementTree.Element
+_HEAD_BYTES = 4096
 LARGEST_BYTES = 2**29  # an index of a plate of a million images; no metadata is larger
 
 
@@ -49,6 +52,28 @@ def read(path: Path) -> Element:
     return parse(path.read_bytes())  # bytes: the document names its encoding itself
 
 
+def each(path: Path, names: tuple[str, ...]) -> Iterator[Element]:
+    """Elements of these names in a file, as each ends: the document is never held as a whole.
+
+    An element is emptied when the next one is asked for. Raises BadXml, or OSError.
+    """
+    with open(path, "rb") as file:
+        refuse_entities(file.read(_HEAD_BYTES))
+        file.seek(0)
+        document = ElementTree.iterparse(file)
+        while True:
+            try:
+                _, element = next(document)
+            except StopIteration:
+                return
+            except (ElementTree.ParseError, ValueError, LookupError) as fault:  # an encoding
+                raise BadXml(str(fault)) from fault
+            # most elements are none of them, and ending alike is quickly seen
+            if element.tag.endswith(names) and local(element) in names:
+                yield element
+                element.clear()
+
+
 def named(node: Element, name: str) -> Iterator[Element]:
     """Elements below `node` of that name, whatever the namespace."""
     return (e for e in node.iter() if local(e) == name)
@@ -66,3 +91,17 @@ def number(text: str | None) -> float | None:
     except ValueError:
         return None
     return value if 0 < value < float("inf") else None
+
+
+def signed(text: Any) -> float | None:
+    """A finite number; None for anything else."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+def index(text: str | None) -> int | None:
+    """A number of a plane, frame or channel, from 0; None for anything else."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 8 else None

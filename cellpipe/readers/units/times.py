@@ -6,7 +6,6 @@ taken    0    60   120   3600   3660 s      step 60 s; frame 3 comes 3,480 s aft
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -47,12 +46,9 @@ def ome_times_s(image: xml_text.Element) -> dict[int, float]:
     times: dict[int, float] = {}
     for plane in xml_text.named(image, "Plane"):
         unit = seconds(plane.get("DeltaTUnit", "s"))
-        try:
-            at_s = float(plane.get("DeltaT", "")) * (unit or math.nan)
-            t = int(plane.get("TheT", ""))
-        except ValueError:
-            continue
-        if math.isfinite(at_s):
+        at, t = xml_text.signed(plane.get("DeltaT")), xml_text.index(plane.get("TheT"))
+        at_s = xml_text.signed(at * unit) if at is not None and unit else None
+        if at_s is not None and t is not None:
             times[t] = min(at_s, times.get(t, at_s))
     return times
 

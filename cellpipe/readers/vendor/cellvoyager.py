@@ -15,13 +15,11 @@ import re
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from xml.etree import ElementTree
-
-import numpy as np
 
 from cellpipe.readers import xml_text
 from cellpipe.readers.units.times import usual_step_s
 from cellpipe.readers.vendor.metadata import VendorMetadata
+from cellpipe.readers.vendor.steps import Series, step_of_longest
 from cellpipe.wells import well_at
 
 DETAIL, RECORDS = "MeasurementDetail.mrf", "MeasurementData.mlf"
@@ -81,22 +79,14 @@ _AXES = ("Vertical", "Horizontal")
 
 def _read_records(found: VendorMetadata, path: Path, faults: list[str]) -> None:
     """Positions, z and times, by the list of images."""
-    heights: dict[str, dict[int, float]] = {}
-    times: dict[str, dict[int, float]] = {}
+    heights: Series = {}
+    times: Series = {}
     try:
-        with open(path, "rb") as file:
-            xml_text.refuse_entities(file.read(4096))
-            file.seek(0)
-            for _, element in ElementTree.iterparse(file):
-                if xml_text.local(element) == "MeasurementRecord":
-                    _note(found, _attributes(element), element.text or "", heights, times)
-                    element.clear()
-    except (ElementTree.ParseError, xml_text.BadXml, OSError, ArithmeticError, ValueError,
-            KeyError) as fault:  # fmt: skip
+        for element in xml_text.each(path, ("MeasurementRecord",)):
+            _note(found, _attributes(element), element.text or "", heights, times)
+    except (xml_text.BadXml, OSError, ArithmeticError, ValueError, KeyError) as fault:
         faults.append(f"{path.name} cannot be read ({fault})")
-    stack = max(heights.values(), key=len, default={})
-    steps = np.diff([stack[z] for z in sorted(stack)]) / np.diff(sorted(stack))
-    found.z_um = abs(float(np.median(steps))) or None if len(steps) else None
+    found.z_um = step_of_longest(heights)
     found.step_s = usual_step_s(max(times.values(), key=len, default={}))
 
 
@@ -104,8 +94,8 @@ def _note(
     found: VendorMetadata,
     own: Attributes,
     file: str,
-    heights: dict[str, dict[int, float]],
-    times: dict[str, dict[int, float]],
+    heights: Series,
+    times: Series,
 ) -> None:
     """One image of the list."""
     if own.get("Type") != "IMG":

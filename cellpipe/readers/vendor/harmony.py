@@ -14,20 +14,17 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from xml.etree import ElementTree
-
-import numpy as np
 
 from cellpipe.image.units import micrometres, seconds
 from cellpipe.readers import xml_text
 from cellpipe.readers.vendor.metadata import VendorMetadata
+from cellpipe.readers.vendor.steps import Series, step_of_longest
 from cellpipe.wells import well_at
 
 NAMES = ("Index.idx.xml", "Index.xml")
 MAX_IMAGES = 50_000  # the first of them are taken for all
 _CHANNEL = re.compile(r"-ch(\d+)")
 _NOTED = ("Image", "Entry")
-_HEAD_BYTES = 4096
 
 
 def recorded(path: Path) -> VendorMetadata | None:
@@ -57,33 +54,24 @@ def read_index(path: Path) -> VendorMetadata:
         objective_source=f"{path.name} ObjectiveMagnification, ObjectiveNA",
         channel_in_name=_CHANNEL,
     )
-    planes: dict[str, dict[int, float]] = {}
-    times: dict[str, dict[int, float]] = {}
+    planes: Series = {}
+    times: Series = {}
     try:
-        with open(path, "rb") as file:
-            xml_text.refuse_entities(file.read(_HEAD_BYTES))
-            file.seek(0)
-            n = 0
-            for _, element in ElementTree.iterparse(file):
-                # most elements are neither, and ending alike is quickly seen
-                if not element.tag.endswith(_NOTED) or xml_text.local(element) not in _NOTED:
-                    continue
-                _note(index, element, planes, times)
-                element.clear()
-                n += 1
-                if n > MAX_IMAGES:
-                    break
-    except (ElementTree.ParseError, xml_text.BadXml, OSError, ValueError) as fault:
+        for n, element in enumerate(xml_text.each(path, _NOTED), start=1):
+            _note(index, element, planes, times)
+            if n > MAX_IMAGES:
+                break
+    except (xml_text.BadXml, OSError, ValueError) as fault:
         index.fault = f"cannot be read ({fault})"
-    index.z_um, index.step_s = _step(planes), _step(times)
+    index.z_um, index.step_s = step_of_longest(planes), step_of_longest(times)
     return index
 
 
 def _note(
     index: VendorMetadata,
     element: xml_text.Element,
-    planes: dict[str, dict[int, float]],
-    times: dict[str, dict[int, float]],
+    planes: Series,
+    times: Series,
 ) -> None:
     """The metadata of one image, or of one channel."""
     parts = {xml_text.local(child): child for child in element}
@@ -140,14 +128,3 @@ def _signed(element: xml_text.Element | None, unit: Callable[[str], float | None
     except ValueError:
         return None
     return value * factor if factor and math.isfinite(value) else None
-
-
-def _step(series: Mapping[str, Mapping[int, float]]) -> float | None:
-    """Typical distance between neighbours of the longest series; None where there is none."""
-    longest = max(series.values(), key=len, default={})
-    numbers = sorted(longest)
-    if len(numbers) < 2:
-        return None
-    steps = np.diff([longest[n] for n in numbers]) / np.diff(numbers)
-    step = abs(float(np.median(steps)))
-    return step if step > 0 else None

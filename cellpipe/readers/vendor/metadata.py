@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from cellpipe.image.units import is_square
+from cellpipe.image.units import in_words, is_square
 from cellpipe.readers.pixels.reading import Header
+from cellpipe.readers.units.tags import TOLERANCE
 
 Read = Callable[[str, int], Header]
 Size = tuple[float, float]  # edges of a pixel, y and x, in µm
@@ -27,6 +28,7 @@ class VendorMetadata:
 
     file : name of the file that holds them, for messages
     by_file, by_channel : edges of a pixel (y, x) in µm, by name of an image file, by channel token
+    of_all : the same of every image
     size_source, z_source, time_source : file and element, such as "Index.xml ImageResolutionX"
     z_um, step_s : step in z (µm) and between frames (s)
     channels : channel token → its name at the microscope
@@ -43,6 +45,7 @@ class VendorMetadata:
     file: str
     by_file: dict[str, Size] = field(default_factory=dict)
     by_channel: dict[str, Size] = field(default_factory=dict)
+    of_all: Size | None = None
     size_source: str = ""
     z_um: float | None = None
     z_source: str = ""
@@ -64,7 +67,7 @@ class VendorMetadata:
         """Edges of a pixel of an image file: its own, its channel's, or that of all images."""
         channel = self.channel_in_name and self.channel_in_name.search(file)
         own = self.by_file.get(file) or (channel and self.by_channel.get(channel[1]))
-        return own or self._common
+        return own or self.of_all or self._common
 
     @cached_property
     def _common(self) -> Size | None:
@@ -79,6 +82,8 @@ class VendorMetadata:
             header = replace(header, time_step_s=self.step_s, time_source=self.time_source)
         if self.z_um:
             header = replace(header, z_step_um=self.z_um, z_source=self.z_source)
+        if self.objective:
+            header = replace(header, objective=self.objective)
         size = self.size_of(file)
         if size is None:
             if not self.size_source:  # metadata of a kind that holds no sizes
@@ -90,7 +95,18 @@ class VendorMetadata:
             pixel_size_um=size[1],
             pixel_size_y_um=size[0],
             scale_source=self.size_source,
+            scale_contradiction=self._unlike(header, size),
         )
+
+    def _unlike(self, header: Header, size: Size) -> str:
+        """The size in the image's own tags, where it is believed and another than this one."""
+        x = header.pixel_size_um
+        if not x:
+            return ""
+        own = (header.pixel_size_y_um or x, x)
+        if all(abs(a - b) <= TOLERANCE * b for a, b in zip(own, size, strict=True)):
+            return ""
+        return f"{in_words(*own)} in the {header.scale_source}, unlike {self.size_source}"
 
 
 def with_vendor(
