@@ -41,8 +41,8 @@ rule benchmark_plate:
         deployment=DEPLOYMENT,
         conda_prefix=workflow.deployment_settings.conda_prefix,
         configfiles=lambda wildcards: [str(path) for path in workflow.configfiles],
-        config=config,
-        readouts=READOUTS,
+        config=lambda wildcards: CONFIGS[wildcards.plate],
+        readouts=readouts,
         code=code_of("benchmark_plate"),
     script:
         "../scripts/benchmark_plate.py"

@@ -13,7 +13,8 @@ from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from cellpipe.config import lines, sheets, stages
 from cellpipe.readers import watch
-from cellpipe.config.checked import checked_run
+from cellpipe.config.plate_config import config_of_plate
+from cellpipe.config.checked import channels_of_plates, checked_run
 from cellpipe.run.ahead import jobs_ahead
 from cellpipe.run.blocks import Cut
 from cellpipe.errors import BadConfig, CellpipeError
@@ -61,8 +62,11 @@ try:
     WEIGHTS = {
         stage: sheets.weights_of(config, stage) for stage in stages.running(config)
     }
+    CONFIGS = {}  # as it holds for each plate, and what it leaves out there
+    for plate, row in SHEET.items():
+        CONFIGS[plate], row["left_out"] = config_of_plate(config, row)
     WITH_LINES = lines.plates_with_lines(
-        config["kymographs"]["lines"], SHEET, config["channels"]
+        config["kymographs"]["lines"], channels_of_plates(config, SHEET)
     )
     EXPORTED = sheets.exported_weights(config)
 except CellpipeError as fault:
@@ -79,7 +83,6 @@ DENOISE_ON_THE_WAY = (
 )
 MOVIES = config["track"]["enabled"]
 STAGES = stages.running(config)
-READOUTS = sheets.readouts(config)
 JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
 # of a benchmark: a cluster's profile states no number of cores for a machine
 CORES = workflow.resource_settings.cores or 4
@@ -107,6 +110,21 @@ def in_sheet(key):
 def of_plate(key):
     """A file or folder that the sheet of plates names, seen from where the workflow runs."""
     return lambda wildcards: given(SHEET[wildcards.plate][key])
+
+
+def of_config(section):
+    """A section of the config as it holds for the plate: without channels that it lacks."""
+    return lambda wildcards: CONFIGS[wildcards.plate][section]
+
+
+def readouts(wildcards):
+    """Columns of the table of wells that are evaluated and shown."""
+    return sheets.readouts(CONFIGS[wildcards.plate])
+
+
+def stages_of(plate):
+    """Stages on blocks that run on a plate."""
+    return stages.running(CONFIGS[plate])
 
 
 def given(path):
@@ -165,9 +183,20 @@ def block_tables(stage):
     return tables
 
 
+def tables_of_stage(stage):
+    """The same, of a stage that may not run on the plate."""
+    return lambda wildcards: (
+        block_tables(stage)(wildcards) if stage in stages_of(wildcards.plate) else []
+    )
+
+
 def all_block_tables(wildcards):
     """Every block table of a plate, stage by stage."""
-    return [path for stage in STAGES for path in block_tables(stage)(wildcards)]
+    return [
+        path
+        for stage in stages_of(wildcards.plate)
+        for path in block_tables(stage)(wildcards)
+    ]
 
 
 def faults_of_blocks(wildcards):
@@ -205,7 +234,7 @@ def covering_tables(stage):
     """Block tables of a stage that hold any of the fields of a block of whole fields."""
 
     def tables(wildcards):
-        if stage not in STAGES:
+        if stage not in stages_of(wildcards.plate):
             return []
         names = blocks(wildcards.plate).blocks_of(wildcards.block)
         of_plate = f"{RESULTS}/{wildcards.plate}/blocks/{stage}"
@@ -419,13 +448,17 @@ SEGMENT_CODE = code_of(
 # what decides links; how the stage's movement enters speeds is another matter
 LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
 
-# options of each stage that runs, for report and RO-Crate
-OPTIONS = {stage: config[stage] for stage in STAGES}
-if CORRECTED:
-    OPTIONS = {"estimate_light": config["correct"], **OPTIONS}
-if STITCHED:
-    OPTIONS["place_fields"] = config["stitch"]
-OPTIONS["segment"] = {**config["segment"], "denoise": DENOISE_ON_THE_WAY}
+
+def options_of_stages(wildcards):
+    """Options of each stage that runs on a plate, for report and RO-Crate."""
+    own = CONFIGS[wildcards.plate]
+    options = {stage: own[stage] for stage in stages.running(own)}
+    if CORRECTED:
+        options = {"estimate_light": own["correct"], **options}
+    if STITCHED:
+        options["place_fields"] = own["stitch"]
+    options["segment"] = {**own["segment"], "denoise": DENOISE_ON_THE_WAY}
+    return options
 
 
 def steps(plate):

@@ -20,7 +20,7 @@ if KEEP_DENOISED:
         conda:
             "../envs/ingest.yaml"
         params:
-            channels=config["channels"],
+            channels=of_config("channels"),
             ingest=config["ingest"],
             labels=[],
             store="{plate}_denoised.ome.zarr",

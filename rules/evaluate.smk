@@ -23,7 +23,7 @@ rule evaluate_plate:
         ctc=exported_ctc,
         not_exported="<results>/{plate}/not_made/export_ctc.json" if MOVIES else [],
         segment=block_tables("segment"),
-        detect=block_tables("detect") if "detect" in STAGES else [],
+        detect=tables_of_stage("detect"),
         whole=whole,
     output:
         scores=report(

@@ -29,7 +29,8 @@ rule inspect_plate:
         layout=in_sheet("layout"),
         plate_map=in_sheet("plate_map"),
         layouts=config["layouts"],
-        channels=config["channels"],
+        channels=of_config("channels"),
+        channel_set=in_sheet("channels"),
         ingest=config["ingest"],
         project=config["project"],
         watched=watched,
@@ -52,7 +53,7 @@ checkpoint lay_out_plate:
     conda:
         "../envs/ingest.yaml"
     params:
-        channels=config["channels"],
+        channels=of_config("channels"),
         ingest=config["ingest"],
         labels=LABELS,
         store="{plate}.ome.zarr",

@@ -22,7 +22,7 @@ rule measure_block:
     conda:
         "../envs/measure.yaml"
     params:
-        options=config["measure"],
+        options=of_config("measure"),
         labels=LABELS,
         whole_frame_mpx=config["segment"]["whole_frame_mpx"],
         on_bad_image=config["on_bad_image"],

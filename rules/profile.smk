@@ -37,8 +37,8 @@ rule gather_plate:
     resources:
         mem_mb=memory(4000),
     params:
-        options=config["detect"],
-        of_cells=stages.of_cells(config),
+        options=of_config("detect"),
+        of_cells=lambda wildcards: stages.of_cells(CONFIGS[wildcards.plate]),
         by_field=stages.by_field(),
         stage=config["track"]["stage"],
         max_gap_frames=config["track"]["max_gap_frames"],
@@ -88,8 +88,9 @@ rule profile_plate:
     conda:
         "../envs/analysis.yaml"
     params:
-        options=config["profile"],
-        readouts=READOUTS,
+        options=of_config("profile"),
+        readouts=readouts,
+        left_out=in_sheet("left_out"),
         seed=config["seed"],
         code=code_of("profile_plate"),
     script:

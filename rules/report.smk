@@ -34,7 +34,7 @@ rule plot_figures:
     conda:
         "../envs/analysis.yaml"
     params:
-        readouts=READOUTS,
+        readouts=readouts,
         dose_group=config["profile"]["dose_group"],
         stage=config["track"]["stage"],
         code=code_of("plot_figures"),
@@ -83,9 +83,9 @@ rule write_report:
         mem_mb=memory(3000),
     params:
         images=in_sheet("images"),
-        readouts=READOUTS,
+        readouts=readouts,
         dose_group=config["profile"]["dose_group"],
-        options=OPTIONS,
+        options=options_of_stages,
         steps=lambda wildcards: steps(wildcards.plate),
         networks=NETWORKS,
         code=code_of("write_report"),
@@ -115,7 +115,7 @@ rule write_crate:
         "../envs/analysis.yaml"
     params:
         images=in_sheet("images"),
-        options=OPTIONS,
+        options=options_of_stages,
         steps=lambda wildcards: steps(wildcards.plate),
         networks=NETWORKS,
         code=code_of("write_crate"),

@@ -88,7 +88,8 @@ with speaking(snakemake):
         inspection["faults"] += wells_without_images(mapped, named)
     # from the config, not from params: another readout or spot is no reason to inspect again
     refuse_by_inspection(snakemake.config, inspection)
-    row = {"layout": options.layout, "plate_map": options.plate_map}
+    row = {"layout": options.layout, "plate_map": options.plate_map, "plate": options.plate}
+    row |= {"channels": options.channel_set}
     inspection["projection"] = method_of(options.project)
     inspection["asked"] = asked_of_images(snakemake.config, row)
     for name, words in facts_of_scale(inspection).items():

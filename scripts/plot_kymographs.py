@@ -63,7 +63,8 @@ with speaking(snakemake), published(snakemake.output.folder) as aside:
     plate, not_made = Plate(snakemake.input.layout), NotMade()
     ingested = good_frames(snakemake.input.ingest)
     width_px = snakemake.params.width_um / plate.pixel_size_um
-    lines = read_lines(snakemake.input.lines, snakemake.params.plates, plate.channels)
+    others = dict.fromkeys(snakemake.params.plates)
+    lines = read_lines(snakemake.input.lines, {**others, plate.name: plate.channels})
     scale = {
         "pixel_size_um": plate.pixel_size_um if plate.scale.length_known else None,
         "time_step_s": plate.time_step_s if plate.scale.time_known else None,

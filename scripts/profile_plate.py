@@ -126,7 +126,8 @@ with speaking(snakemake):
     found = {**tables, "wells": made.wells, "statistics": made.statistics}
     if snakemake.input.plate_map:
         found["plate_map"] = mapped
-    warnings = plate_warnings(inspection, found)
+    known = {**inspection, "left_out": list(snakemake.params.left_out)}
+    warnings = plate_warnings(known, found)
     publish_table(output.warnings, warnings)
     for row in warnings.itertuples():
         log.warning("%s: %s; likely: %s; %s", row.kind, row.seen, row.likely_cause, row.do)

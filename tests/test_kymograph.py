@@ -87,18 +87,18 @@ def table_of(folder: Path, **changes: object) -> Path:
 
 def test_lines_are_read_and_name_their_plates(tmp_path):
     path = table_of(tmp_path)
-    lines = read_lines(path, ["O", "P"], ["dna", "tips"])
+    lines = read_lines(path, {"O": ["dna", "tips"], "P": ["dna", "tips"]})
     assert lines["well"].unique().tolist() == ["B03"]
     assert lines["y_um"].tolist() == [1, 9]
-    assert plates_with_lines(str(path), ["O", "P", "Q"], ["tips"]) == ["P"]
-    assert plates_with_lines(None, ["P"], ["tips"]) == []
+    assert plates_with_lines(str(path), {plate: ["tips"] for plate in "OPQ"}) == ["P"]
+    assert plates_with_lines(None, {"P": ["tips"]}) == []
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         ({"plate": "R"}, "'R' in the column 'plate'"),
-        ({"channel": "tip"}, "one of the channels of the config: dna, tips"),
+        ({"channel": "tip"}, "one of the channels of the plate P: dna, tips"),
         ({"y_um": None}, "without the column y_um"),
         ({"x_um": ["2", "two"]}, "row 3"),
         ({"y_um": 1.0}, "'axon 1' of B03"),
@@ -107,6 +107,6 @@ def test_lines_are_read_and_name_their_plates(tmp_path):
 )
 def test_faults_in_the_table_are_named(tmp_path, changes, said):
     with pytest.raises(BadConfig, match=said):
-        read_lines(table_of(tmp_path, **changes), ["P"], ["dna", "tips"])
+        read_lines(table_of(tmp_path, **changes), {"P": ["dna", "tips"]})
     with pytest.raises(BadConfig, match="no file"):
-        read_lines(tmp_path / "none.tsv", ["P"], ["dna"])
+        read_lines(tmp_path / "none.tsv", {"P": ["dna"]})

@@ -304,7 +304,7 @@ def test_lines_are_read_by_the_same_reader(tmp_path) -> None:
     table = (
         "plate;well;field;channel;line;y_um;x_um;;\nP;B3;1;dna;a;0,5;1,5;;\nP;B3;1;dna;a;9;9;;\n"
     )
-    read = read_lines(saved(tmp_path, table), ["P"], ["dna"])
+    read = read_lines(saved(tmp_path, table), {"P": ["dna"]})
     assert read["y_um"].tolist() == [0.5, 9]
     assert read["well"].tolist() == ["B03", "B03"]
 

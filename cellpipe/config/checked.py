@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cellpipe.config import lines, sheets, stages
+from cellpipe.config import channel_sets, lines, plate_config, sheets, stages
 from cellpipe.config.earlier import with_names_of_today
 from cellpipe.config.files import SCHEMAS
 from cellpipe.config.inspected import refuse_lost_inspection
@@ -52,10 +52,27 @@ def checked_run(
     config = sheets.checked_config(config, schemas)
     plates = sheets.read_plates(config["plates"], schemas, layouts=config["layouts"])
     places.refuse_overlaps(plates, config["results"])
+    for sentence in left_out(config, plates):
+        say(f"note: {sentence}")
     if names:
         refuse_unknown_names(config, plates)
         refuse_lost_inspection(config, plates)
     return config, plates
+
+
+def channels_of_plates(config: Mapping[str, Any], plates: Sheet) -> dict[str, list[str]]:
+    """Names of the channels of each plate."""
+    return {plate: list(channel_sets.channels_of(config, row)) for plate, row in plates.items()}
+
+
+def left_out(config: Mapping[str, Any], plates: Sheet) -> list[str]:
+    """What plates do without, as they lack a channel: sentences.
+
+    Raises BadConfig for a plate that cannot do without.
+    """
+    return [
+        text for row in plates.values() for text in plate_config.config_of_plate(config, row)[1]
+    ]
 
 
 def check_file(path: str | Path) -> str:
@@ -70,7 +87,7 @@ def check_file(path: str | Path) -> str:
     notes: list[str] = []
     config, plates = checked_run(content, say=notes.append)
     networks = sheets.networks(config)
-    lines.plates_with_lines(config["kymographs"]["lines"], plates, config["channels"])
+    lines.plates_with_lines(config["kymographs"]["lines"], channels_of_plates(config, plates))
     used = ", ".join(f"{network['name']} ({network['used_by']})" for network in networks)
     running = ", ".join(stages.running(config))
     told = f"{len(plates)} plate(s): {', '.join(plates)}; {running}; networks: {used or 'none'}"

@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from cellpipe.config.channel_sets import channels_of
 from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import Unreachable
 from cellpipe.image.units import Scale
@@ -22,13 +23,13 @@ Section = Mapping[str, Any]
 
 
 def asked_of_images(config: Section, row: Section) -> dict[str, Any]:
-    """Requirements of the config and of a row of the sheet on the images, to be compared later."""
+    """Requirements of a plate's config and row on its images, to be compared later."""
     own = config["layouts"].get(row["layout"], {})
     plate_map = Path(row["plate_map"]).read_bytes() if row["plate_map"] else b""
     return {
         "layout": row["layout"],
         "pattern": own.get("pattern", ""),
-        "sources": {name: spec["source"] for name, spec in config["channels"].items()},
+        "sources": {name: spec["source"] for name, spec in channels_of(config, row).items()},
         "ingest": dict(config["ingest"]),
         "plate_map": hashlib.sha256(plate_map).hexdigest(),
     }
@@ -37,7 +38,7 @@ def asked_of_images(config: Section, row: Section) -> dict[str, Any]:
 def refuse_by_inspection(config: Section, inspection: Section) -> None:
     """Raise BadConfig for what this plate cannot give: spots that its pixels or fields exclude."""
     detect = config["detect"]
-    if detect["channel"] is None:
+    if detect["channel"] not in inspection["channels"]:
         return
     from cellpipe.detect.limits import refuse_diameter, refuse_wide  # few plates have spots
 
@@ -96,6 +97,6 @@ def _wells_that_are_found(config: Section, row: Section) -> Collection[str]:
         )
         planes = manifest.with_colours(planes, ingest["colour_images"])
         sources, wells = set(planes["channel"]), set(planes["well"])
-    names = {spec["source"]: name for name, spec in config["channels"].items()}
+    names = {spec["source"]: name for name, spec in channels_of(config, row).items()}
     refuse_absent_channels(names, sources)
     return wells

@@ -7,7 +7,7 @@ P        B03   1      tips     axon-1   60.0   90.0
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +19,10 @@ LINE = ["plate", "well", "field", "channel", "line"]
 COLUMNS = [*LINE, "y_um", "x_um"]
 
 
-def read_lines(path: str | Path, plates: Iterable[str], channels: Iterable[str]) -> pd.DataFrame:
+def read_lines(path: str | Path, channels: Mapping[str, Iterable[str] | None]) -> pd.DataFrame:
     """Read a table of lines (TSV or CSV) and check it: the columns above, wells as "B03".
+
+    channels : of each plate of the sheet; None: not checked
 
     Raises BadConfig for a file that is not there or lacks a column, for plates and channels that
     the config does not have, for a place that is no number, and for a line without any length.
@@ -34,8 +36,11 @@ def read_lines(path: str | Path, plates: Iterable[str], channels: Iterable[str])
     written = read_written(path, "table of lines", header=COLUMNS)
     written.require(COLUMNS, do="add it; one row per corner of a line")
     table = written.cells
-    _refuse_unknown(table["plate"], plates, path, "plates of the sheet")
-    _refuse_unknown(table["channel"], channels, path, "channels of the config")
+    _refuse_unknown(table["plate"], channels, path, "plates of the sheet")
+    for plate, own in table.groupby("plate", sort=False):
+        known = channels[str(plate)]
+        if known is not None:
+            _refuse_unknown(own["channel"], known, path, f"channels of the plate {plate}")
     for name in ("channel", "line"):
         written.words(name)
     places = written.numbers(
@@ -57,13 +62,13 @@ def read_lines(path: str | Path, plates: Iterable[str], channels: Iterable[str])
     return lines
 
 
-def plates_with_lines(
-    path: str | None, plates: Iterable[str], channels: Iterable[str]
-) -> list[str]:
-    """Plates with lines, in the order of the sheet; none without a table."""
-    plates = list(plates)
-    drawn = set(read_lines(path, plates, channels)["plate"]) if path else set()
-    return [plate for plate in plates if plate in drawn]
+def plates_with_lines(path: str | None, channels: Mapping[str, Iterable[str]]) -> list[str]:
+    """Plates with lines, in the order of the sheet; none without a table.
+
+    channels : of each plate of the sheet
+    """
+    drawn = set(read_lines(path, channels)["plate"]) if path else set()
+    return [plate for plate in channels if plate in drawn]
 
 
 def _refuse_unknown(names: pd.Series, known: Iterable[str], path: str | Path, what: str) -> None:

@@ -1,6 +1,6 @@
 """Every name that a config gives, checked against what each plate of the run will have.
 
-    channels, ratios, readouts      the plate's channels, and what its stages make of them
+    channels, ratios, readouts      the channels of its set, and what its stages make of them
     fraction_<class>                classes of its annotations, or of its controls
     evaluate.truth_layer            label layers of its truth
     profile.dose_group              columns of its plate map (`readouts`)
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from cellpipe.config.objects import read_annotations
+from cellpipe.config.plate_config import config_of_plate
 from cellpipe.config.readouts import (
     refuse_missing_controls,
     refuse_odd_maps,
@@ -36,23 +37,25 @@ def refuse_unknown_names(config: Mapping[str, Any], plates: Mapping[str, Row]) -
     """
     for own in config["layouts"].values():
         pattern.compiled(own["pattern"])
-    _refuse_equal_sources(config)
+    for name, channels in (("channels", config["channels"]), *config["channel_sets"].items()):
+        _refuse_equal_sources(name if name == "channels" else f"channel_sets.{name}", channels)
     _refuse_equal_classes(config)
     refuse_missing_controls(config, plates)
     for plate, row in plates.items():
         classes = _annotated_classes(config, plate, row)
-        _refuse_unknown_columns(config, plate, row, classes)
+        own, _ = config_of_plate(config, row)
+        _refuse_unknown_columns(own, plate, row, classes)
     refuse_odd_maps(config, plates)
     _refuse_unknown_truth(config["evaluate"]["truth_layer"], plates)
 
 
-def _refuse_equal_sources(config: Mapping[str, Any]) -> None:
+def _refuse_equal_sources(section: str, channels: Mapping[str, Any]) -> None:
     named: dict[str, str] = {}
-    for name, spec in config["channels"].items():
+    for name, spec in channels.items():
         if spec["source"] in named:
             raise BadConfig(
-                seen=f"'{spec['source']}' for both 'channels.{named[spec['source']]}.source' and "
-                f"'channels.{name}.source'",
+                seen=f"'{spec['source']}' for both '{section}.{named[spec['source']]}.source' and "
+                f"'{section}.{name}.source'",
                 wanted="a source of its own for each channel",
                 do="correct one of them, or remove one of the channels",
             )

@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cellpipe.config.channel_sets import named_channels
 from cellpipe.config.stages import declared
 from cellpipe.errors import BadConfig
 from cellpipe.networks.card import Card, load_card
@@ -20,8 +21,8 @@ from cellpipe.segment.engines.weights import channel_counts, foreign_path
 
 
 def refuse_unknown_channels(config: Mapping[str, Any]) -> None:
-    """Raise BadConfig for a channel that the section `channels` does not have."""
-    channels, segment = config["channels"], config["segment"]
+    """Raise BadConfig for a channel that neither `channels` nor a set of `channel_sets` has."""
+    channels, segment = named_channels(config), config["segment"]
     named = [
         (f"{stage.name}.channel", config[stage.name]["channel"])
         for stage in declared()

@@ -27,6 +27,8 @@ from scipy import fft, ndimage
 from cellpipe.image.tiles import Plane
 
 FINE_PX, COARSE_PX = 1.0, 12.0  # sigmas of the difference of Gaussians
+APART_PX = COARSE_PX  # from a peak, within which the correlation is of the same match
+ONE_PX = 3 * COARSE_PX  # radius that holds one structure: wider ones are filtered away
 LEAST_SIDE_PX = 6  # of the shared pixels
 LEAST_SHARE = 0.3  # of the pixels that the nominal positions let both share
 COARSE_REACH = 40  # a longer reach is searched on coarser pixels first
@@ -43,11 +45,16 @@ class Match:
     offset : (y, x) of the second field's corner from the first's, px
     ncc : normalised cross-correlation of the shared pixels, -1 … 1; NaN where nothing is shared
     score : atanh(ncc) times the root of the number of shared pixels: how unlikely it is by chance
+    elsewhere : the largest score more than `APART_PX` away; -inf where nothing is that far
+    ncc_without : ncc without the structure that agrees most (`ONE_PX`): near 0 where one object
+        lies on one other; NaN where nothing is left
     """
 
     offset: tuple[float, float]
     ncc: float
     score: float
+    elsewhere: float = float("-inf")
+    ncc_without: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -116,17 +123,31 @@ def by_chance(box: Box, kind: int) -> Box:
 def match(box: Box, reach_px: int, *, fraction: bool = True) -> Match:
     """Where the second field lies by the pixels of a box, within the reach of the nominal place."""
     coarse = max(1, reach_px // COARSE_REACH)
-    shift = _best_shift(_coarser(box, coarse), max(1, reach_px // coarse))
-    if shift is None:
+    best = _best_shift(_coarser(box, coarse), max(1, reach_px // coarse), APART_PX / coarse)
+    if best is None:
         return Match((float(box.at[0]), float(box.at[1])), float("nan"), 0.0)
-    shift = (shift[0] * coarse, shift[1] * coarse)
+    shift, share = (best[0] * coarse, best[1] * coarse), best[2]
     if coarse > 1:
         shift = _climb(box, shift, 2 * coarse)
     one, other = _shared(box, shift)
     ncc = _ncc(one, other)
     left = _fraction(one, other) if fraction else (0.0, 0.0)
     y, x = (a + s + f for a, s, f in zip(box.at, shift, left, strict=True))
-    return Match((float(y), float(x)), ncc, float(_score(ncc, one.size)))
+    score = float(_score(ncc, one.size))
+    without = _ncc_without(one, other) if fraction else float("nan")
+    return Match((float(y), float(x)), ncc, score, share * score, without)
+
+
+def _ncc_without(one: np.ndarray, other: np.ndarray) -> float:
+    """Correlation of what is further than `ONE_PX` from the place that agrees most."""
+    product = (one - one.mean()) * (other - other.mean())
+    agrees = ndimage.uniform_filter(product, int(2 * COARSE_PX) + 1, mode="constant")
+    y, x = np.unravel_index(np.argmax(agrees), agrees.shape)
+    rows, columns = np.ogrid[: one.shape[0], : one.shape[1]]
+    left = np.hypot(rows - y, columns - x) > ONE_PX
+    if left.sum() < LEAST_SIDE_PX**2:
+        return float("nan")
+    return _ncc(one[left], other[left])
 
 
 def _score(ncc: np.ndarray | float, n: np.ndarray | float) -> np.ndarray:
@@ -161,8 +182,11 @@ def _coarser(box: Box, by: int) -> Box:
     )
 
 
-def _best_shift(box: Box, reach_px: int) -> tuple[int, int] | None:
-    """The shift (y, x) of the second part whose shared pixels agree most; None if none can be."""
+def _best_shift(box: Box, reach_px: int, apart_px: float) -> tuple[int, int, float] | None:
+    """The shift (y, x) of the second part whose shared pixels agree most; None if none can be.
+
+    The third is the largest score more than `apart_px` away, as a share of the best.
+    """
     shape = [fft.next_fast_len(side + reach_px, real=True) for side in box.first.shape]
     sides = [np.r_[0 : reach_px + 1, -reach_px:0] for _ in shape]
     of_first, of_second = (
@@ -188,7 +212,10 @@ def _best_shift(box: Box, reach_px: int) -> tuple[int, int] | None:
     row, column = np.unravel_index(np.argmax(score), score.shape)
     if not np.isfinite(score[row, column]):
         return None
-    return int(sides[0][row]), int(sides[1][column])
+    y, x = int(sides[0][row]), int(sides[1][column])
+    away = np.hypot(sides[0][:, None] - y, sides[1][None, :] - x) > apart_px
+    best, elsewhere = score[row, column], float(np.max(score, where=away, initial=-np.inf))
+    return y, x, elsewhere / float(best) if best > 0 else float("-inf")
 
 
 def _mask(shape: tuple[int, ...], window: tuple[slice, slice]) -> np.ndarray:

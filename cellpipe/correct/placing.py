@@ -102,7 +102,8 @@ def place_fields(
         if box is None:
             continue
         found = match(box, reach)
-        rows.append((one, other, *found.offset, found.ncc, found.score))
+        peaks = found.elsewhere, found.ncc_without
+        rows.append((one, other, *found.offset, found.ncc, found.score, *peaks))
         unlike = (by_chance(box, kind) for kind in range(ways))
         chances += [match(each, reach, fraction=False).score for each in unlike]
     pairs = _table(rows)
@@ -131,7 +132,8 @@ def neighbours(nominal: np.ndarray, shape: tuple[int, int], reach_px: int) -> li
 
 
 def _table(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
-    names = ["first", "second", "offset_y_px", "offset_x_px", "ncc", "score"]
+    names = ["first", "second", "offset_y_px", "offset_x_px", "ncc", "score", "elsewhere",
+             "ncc_without"]  # fmt: skip
     table = pd.DataFrame(np.array(rows, float).reshape(-1, len(names)), columns=names)
     return table.astype({"first": "int64", "second": "int64"}).assign(
         used="yes", residual_px=float("nan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,16 @@ def places(
             words = f"in each file, relative to the {about.origin}: read in {len(placed)} of {well}"
             return Known(words, about.source), placed
     return Known(), {}
+
+
+def recorded_places(fields: Sequence[Mapping[str, Any]]) -> tuple[Known, Positions]:
+    """The same of described fields whose ``centre`` is known, as those of a plate in place are."""
+    centres = {(str(f["well"]), int(f["field"])): f["centre"] for f in fields if "centre" in f}
+    if not centres:
+        return Known(), {}
+    first = next(iter(centres.values()))
+    placed = {place: (centre["y_um"], centre["x_um"]) for place, centre in centres.items()}
+    return Known(_placed(len(placed), first["origin"]), first["source"]), placed
 
 
 def spacing(placed: Positions, shape: tuple[int, int], um: float | None) -> str:

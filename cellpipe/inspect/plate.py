@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.image.units import Scale
 from cellpipe.inspect.channels import Channel
 from cellpipe.inspect.find import Found
 from cellpipe.inspect.known import (
@@ -19,12 +20,13 @@ from cellpipe.inspect.known import (
     objective,
     pixel_size,
     places,
+    recorded_places,
     time_step,
     z_step,
 )
 from cellpipe.inspect.sample import Sample, read_sample
 from cellpipe.readers import formats, in_place, manifest
-from cellpipe.readers.accounting import account
+from cellpipe.readers.accounting import account, sparse
 from cellpipe.readers.accounting.doubles import PLACE
 from cellpipe.readers.accounting.holes import (
     expected_frames,
@@ -34,7 +36,7 @@ from cellpipe.readers.accounting.holes import (
     wells_within,
 )
 from cellpipe.readers.formats import Format
-from cellpipe.readers.layouts import ome_zarr
+from cellpipe.readers.layouts import ome_zarr, zarr_positions
 from cellpipe.readers.pixels import colours
 from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.readers.units.scales import plate_scale, scale_of_source
@@ -93,6 +95,7 @@ class Inspected:
     files: dict[str, Any] = field(default_factory=dict)
     in_colour: bool = False
     notes: list[str] = field(default_factory=list)
+    not_taken: dict[str, list[int]] = field(default_factory=dict)
     pixel_um: float | None = None
     arrays: dict[tuple[str, int], tuple[Path, str]] = field(default_factory=dict)
 
@@ -121,6 +124,8 @@ def inspect_plate(found: Found) -> Inspected:
     }
     scale, odd = plate_scale(headers, None)
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
+    tokens = sorted(set(planes["channel"]))
+    absent = sparse.not_taken(planes, tokens)
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
     positions, placed = places(planes, folder, vendor, sample)
@@ -145,7 +150,7 @@ def inspect_plate(found: Found) -> Inspected:
         positions=positions,
         placed=placed,
         pattern=found.pattern,
-        holes=missing_planes(there, sorted(set(planes["channel"])), n_t, n_z),
+        holes=missing_planes(there, tokens, n_t, n_z, absent),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),
         double=tuple(twice.sort_values([*PLACE, "path"])["path"][:2]),
@@ -156,15 +161,18 @@ def inspect_plate(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *found.files.notes,
+            *sparse.sentences(absent, max(n_t.values(), default=1)),
             *wells_within(set(planes["well"])),
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
+            *_other_size(scale),
             *_unlike_the_plan(planes, vendor, folder),
             *_empty(there),
             *_no_planes(there, folder),
             *([IN_COLOUR] if in_colour else []),
         ],
         in_colour=in_colour,
+        not_taken=absent,
     )
 
 
@@ -217,6 +225,12 @@ def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sampl
     return channels
 
 
+def _other_size(scale: Mapping[str, Any]) -> list[str]:
+    """A sentence on a pixel size that was seen where another one is taken."""
+    seen = scale["pixel_size_seen"]
+    return [f"pixel size: {seen}"] if seen and scale["pixel_size_known"] else []
+
+
 def _unlike_the_plan(
     planes: pd.DataFrame, vendor: VendorMetadata | None, folder: Path
 ) -> list[str]:
@@ -257,6 +271,8 @@ def _in_place(found: Found) -> Inspected:
     source = ome_zarr.describe_source(found.folder)
     labels = in_place.common_channels(source)
     scale, odd = scale_of_source(source["fields"], None)
+    fields, without = zarr_positions.with_positions(source["fields"], Scale.from_dict(scale))
+    positions, placed = recorded_places(fields)
     rows = [
         (f["source_path"], f["well"], f["field"], t, channel, 0, 0)
         for f in source["fields"]
@@ -286,7 +302,8 @@ def _in_place(found: Found) -> Inspected:
         z_step=z_step(scale, None, depth),
         time_step=Known(f"{step_s:g} s", "NGFF metadata") if step_s else Known(),
         objective=Known(),
-        positions=Known(),
+        positions=positions,
+        placed=placed,
         missing=missing_fields(planes),
         sampled=len(source["fields"]),
         arrays={
@@ -296,6 +313,7 @@ def _in_place(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *source["notes"],
+            *without,
             *(f"{f['well']} field {f['field']}: {f['reason']}" for f in faults[:5]),
             *([f"{len(faults) - 5} more images cannot be used"] if len(faults) > 5 else []),
         ],

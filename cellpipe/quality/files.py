@@ -13,11 +13,17 @@ from cellpipe.readers.accounting.account import warnings
 def files_in_doubt(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, str]]:
-    """A row per kind of images that were passed over, and per assumption on files."""
+    """A row per kind of images that were passed over, per assumption on files, and for what a plate
+    does without, as it lacks a channel (`left_out`)."""
     for line in warnings(inspection["files"]) if "files" in inspection else []:
         yield _row(line, "names or metadata that do not fit the layout", "see quarantine.tsv")
     for line in inspection.get("notes", []):
         yield _row(line, "names of files, or metadata", "check that this is right")
+    for line in inspection.get("left_out", []):
+        yield {
+            **_row(line, "a plate that was imaged in other channels", "check that this is right"),
+            "kind": "channels",
+        }
 
 
 def incomplete(

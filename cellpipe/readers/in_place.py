@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cellpipe.image.units import Scale
 from cellpipe.readers.inspection import refuse_absent_channels
+from cellpipe.readers.layouts import zarr_positions
 from cellpipe.readers.pixels.headers import (
     most_common,
 )
@@ -53,6 +55,7 @@ def inspect_source(
     ]
     odd_places = {(fault["well"], fault["field"]) for fault in odd}
     fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
+    fields, without = zarr_positions.with_positions(fields, Scale.from_dict(scale))
     step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
     return {
         "plate": plate,
@@ -64,5 +67,6 @@ def inspect_source(
         "fields": fields,
         "holes": [],
         "faults": [*source["faults"], *faults, *odd],
+        **({"notes": without} if without else {}),
         "other_channels": [label for label in labels if label not in names],
     }

@@ -199,7 +199,9 @@ def refuse_absent_channels(names: Mapping[str, str], tokens: set[str]) -> None:
             seen=f"no image of channel '{names[absent[0]]}' (source '{absent[0]}') in the plate",
             wanted=f"a source out of those found: {', '.join(sorted(tokens))}",
             do=f"correct 'channels.{names[absent[0]]}.source'"
-            + (f": write '{near[0]}' if that is meant" if near else ""),
+            + (f": write '{near[0]}' if that is meant" if near else "")
+            + "; for a plate that lacks the channel, or has another token for it, add a set to "
+            "'channel_sets' and name it in the column 'channels' of the sheet of plates",
         )
 
 

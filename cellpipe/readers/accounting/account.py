@@ -129,7 +129,7 @@ def accounted_source(
     return {
         **inspection,
         "faults": [*inspection["faults"], *wells_passed_over(over, known)],
-        "notes": list(source["notes"]),
+        "notes": [*source["notes"], *inspection.get("notes", [])],
         "closed": source["closed"],
         "folders": source["folders"],
         "watched": _metadata(Path(source["source"]), inspection["faults"]),

@@ -15,8 +15,15 @@ import numpy as np
 from cellpipe.errors import BadConfig, BadImage, Unreachable
 from cellpipe.image.units import micrometres, seconds
 from cellpipe.readers.accounting.files import Files
+from cellpipe.readers.layouts import zarr_positions
 from cellpipe.readers.layouts.zarr_images import list_images, refuse_lost_level
-from cellpipe.readers.layouts.zarr_wells import Listed, attributes, list_wells, read_attributes
+from cellpipe.readers.layouts.zarr_wells import (
+    Listed,
+    attributes,
+    cellpipe_attributes,
+    list_wells,
+    read_attributes,
+)
 from cellpipe.wells import row_and_column, well_name
 
 KNOWN = ("0.4", "0.5", "")  # versions of NGFF; "" where metadata have none
@@ -184,6 +191,7 @@ def _described(
         units = [axis.get("unit") for axis in multiscale["axes"]]
         levels = [str(dataset["path"]) for dataset in multiscale["datasets"]]
         scales = [_scale(multiscale, dataset, axes) for dataset in multiscale["datasets"]]
+        corner = zarr_positions.first_pixel(multiscale, multiscale["datasets"][0], axes)
         shape, dtype = _array(folder / levels[0])
     except Exception as fault:  # metadata of others can be wrong in any way
         raise _unusable(folder, f"cannot be read ({type(fault).__name__}: {fault})") from fault
@@ -204,6 +212,8 @@ def _described(
         "n_z": sizes.get("z", 1),
         "channels": _channel_labels(names, sizes.get("c", 1)),
         "units": units,
+        zarr_positions.FIRST: corner,
+        zarr_positions.OWN: zarr_positions.own_centre(cellpipe_attributes(folder)),
         **_steps(axes, scales[0], units, sizes),
     }
 

@@ -77,6 +77,19 @@ def read_attributes(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def cellpipe_attributes(folder: Path) -> dict[str, Any]:
+    """What cellpipe noted in the attributes of a group that it wrote; empty where it did not."""
+    for name in ("zarr.json", ".zattrs"):
+        try:
+            content = json.loads(_text(folder / name))
+            found = content.get("attributes", {}) if name == "zarr.json" else content
+            noted = found.get("cellpipe")
+        except (OSError, ValueError, AttributeError, Unreachable):
+            continue
+        return noted if isinstance(noted, dict) else {}
+    return {}
+
+
 def _text(path: Path) -> str:
     try:
         path.stat()
