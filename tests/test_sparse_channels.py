@@ -20,6 +20,8 @@ from scipy import ndimage
 from cellpipe import open_plate
 from cellpipe.correct.light import ChannelLight, Light
 from cellpipe.errors import BadImage
+from cellpipe.inspect.find import find_plates
+from cellpipe.inspect.plate import inspect_plate
 from cellpipe.readers.accounting import holes, sparse
 from cellpipe.readers.accounting.holes import stack_sizes
 from cellpipe.run.frames.ingest import Frame, figures_of_taken
@@ -92,6 +94,21 @@ def test_a_frame_that_some_fields_have_and_an_acquisition_that_was_stopped_are_n
     stopped = planes(range(7), n_fields=4, lost=late)  # t 7: dna of one field alone
     assert sparse.not_taken(stopped, ["dna", "spots"]) == {}
     assert sparse.not_taken(planes(range(8)), ["dna", "spots"]) == {}
+
+
+def test_inspect_reports_the_plan_and_no_hole(tmp_path):
+    for t in range(1, 5):
+        for name in ("s1_w1", "s2_w1", *(("s1_w2", "s2_w2") if t == 1 else ())):
+            path = tmp_path / f"TimePoint_{t}" / f"P_B02_{name}.tif"
+            path.parent.mkdir(exist_ok=True)
+            tifffile.imwrite(path, np.zeros((8, 12), np.uint16))
+    (found,) = find_plates(tmp_path)
+    seen = inspect_plate(found)
+    assert seen.holes == []
+    assert any("'2' was taken at 1 of 4 frames (the first)" in note for note in seen.notes)
+    (tmp_path / "TimePoint_3/P_B02_s2_w1.tif").unlink()
+    (found,) = find_plates(tmp_path)
+    assert [(h["field"], h["t"], h["channel"]) for h in inspect_plate(found).holes] == [(2, 2, "1")]
 
 
 # ---- nothing reads zeros

@@ -26,7 +26,7 @@ from cellpipe.inspect.known import (
 )
 from cellpipe.inspect.sample import Sample, read_sample
 from cellpipe.readers import formats, in_place, manifest
-from cellpipe.readers.accounting import account
+from cellpipe.readers.accounting import account, sparse
 from cellpipe.readers.accounting.doubles import PLACE
 from cellpipe.readers.accounting.holes import (
     expected_frames,
@@ -95,6 +95,7 @@ class Inspected:
     files: dict[str, Any] = field(default_factory=dict)
     in_colour: bool = False
     notes: list[str] = field(default_factory=list)
+    not_taken: dict[str, list[int]] = field(default_factory=dict)
     pixel_um: float | None = None
     arrays: dict[tuple[str, int], tuple[Path, str]] = field(default_factory=dict)
 
@@ -123,6 +124,8 @@ def inspect_plate(found: Found) -> Inspected:
     }
     scale, odd = plate_scale(headers, None)
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
+    tokens = sorted(set(planes["channel"]))
+    absent = sparse.not_taken(planes, tokens)
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
     positions, placed = places(planes, folder, vendor, sample)
@@ -147,7 +150,7 @@ def inspect_plate(found: Found) -> Inspected:
         positions=positions,
         placed=placed,
         pattern=found.pattern,
-        holes=missing_planes(there, sorted(set(planes["channel"])), n_t, n_z),
+        holes=missing_planes(there, tokens, n_t, n_z, absent),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),
         double=tuple(twice.sort_values([*PLACE, "path"])["path"][:2]),
@@ -158,15 +161,18 @@ def inspect_plate(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *found.files.notes,
+            *sparse.sentences(absent, max(n_t.values(), default=1)),
             *wells_within(set(planes["well"])),
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
+            *_other_size(scale),
             *_unlike_the_plan(planes, vendor, folder),
             *_empty(there),
             *_no_planes(there, folder),
             *([IN_COLOUR] if in_colour else []),
         ],
         in_colour=in_colour,
+        not_taken=absent,
     )
 
 
@@ -217,6 +223,12 @@ def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sampl
         else:
             channels.append(Channel(token, token, "file names"))
     return channels
+
+
+def _other_size(scale: Mapping[str, Any]) -> list[str]:
+    """A sentence on a pixel size that was seen where another one is taken."""
+    seen = scale["pixel_size_seen"]
+    return [f"pixel size: {seen}"] if seen and scale["pixel_size_known"] else []
 
 
 def _unlike_the_plan(

@@ -91,6 +91,14 @@ def odd_scale(inspection: Mapping[str, Any], tables: Mapping[str, Any]) -> Itera
     if source == "config":
         return
     y, x = inspection["pixel_size_y_um"], inspection["pixel_size_x_um"]
+    if seen:
+        yield {
+            "kind": "pixel size",
+            "where": "plate",
+            "seen": f"{in_words(y, x)} ({source}); but {seen}",
+            "likely_cause": "files that were written or altered by different programs",
+            "do": f"compare with the microscope's software; where it is wrong, {SET_SIZE}",
+        }
     if max(y, x) >= CAMERA_UM:
         cause = "the size of the camera's pixel, not of a pixel in the sample"
     elif y == x == 1.0:

@@ -4,10 +4,10 @@
 nuclei     ■ ■ ■ ■ ■ ■ ■ ■
 spots      ■ · · · ■ · · ·      every 4th frame, in all fields: not taken, and no hole
 
-A frame in which no field has the channel, though most fields have others, was not taken. Planes
-that some fields have and others lack were lost (`holes`). Of fewer fields than `FEWEST`, which lost
-files could leave alike, the frames must in addition be what microscopes offer: the first, the last,
-both, or every nth from the first.
+A frame in which no field has the channel, though half of the fields or more have others, was not
+taken. Planes that some fields have and others lack were lost (`holes`). Of fewer fields than
+`FEWEST`, which lost files could leave alike, the frames must in addition be what microscopes offer:
+the first, the last, both, or every nth from the first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pandas as pd
 
 FIELD = ["well", "field"]
-COMMON = 0.5  # of the fields: a frame that fewer have ends an acquisition that was stopped
+COMMON = 0.5  # of the fields: a frame that fewer have is of an acquisition that was stopped
 FEWEST = 3  # fields whose frames are alike by plan alone
 SHOWN = 6
 NotTaken = dict[str, list[int]]
@@ -32,7 +32,7 @@ def not_taken(planes: pd.DataFrame, channels: Sequence[str]) -> NotTaken:
     frames = places.drop_duplicates([*FIELD, "t"])
     n_fields = len(frames.drop_duplicates(FIELD))
     shares = frames["t"].value_counts() / max(n_fields, 1)
-    usual = sorted(int(t) for t in shares.index[shares > COMMON])
+    usual = sorted(int(t) for t in shares.index[shares >= COMMON])
     found: NotTaken = {}
     for channel in channels:
         taken = {int(t) for t in places.loc[places["channel"] == channel, "t"]}

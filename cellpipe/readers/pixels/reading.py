@@ -41,6 +41,8 @@ class Header:
     scale_source, time_source : where in the file sizes and the time step are
     z_source : where the step in z is; "" where that is the place of the sizes
     scale_doubt : a pixel size that was seen and is not believed, and why
+    scale_contradiction : another size of a pixel that was recorded, and where
+    objective : as recorded, such as "20x / 0.4 Air"; "" where it is not, and in containers
     pixel_note : how its numbers were read as grey values, where that is not plain
     """
 
@@ -56,6 +58,8 @@ class Header:
     scale_doubt: str = ""
     pixel_note: str = ""
     z_source: str = ""
+    scale_contradiction: str = ""
+    objective: str = ""
 
 
 def read_header(path: Path, page: int = ONLY) -> Header:
@@ -84,6 +88,10 @@ def _header(path: Path, page: int) -> Header:
             f"{time_source} of {path.name}",
             voxel.doubt,
             pixel_note(plane, is_imagej=tiff.is_imagej),
+            scale_contradiction=f"{voxel.contradiction} of {path.name}"
+            if voxel.contradiction
+            else "",
+            objective=tags.objective_of(tiff),
         )
 
 

@@ -6,7 +6,7 @@ unknown: no number takes its place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,11 +15,12 @@ from cellpipe.errors import BadImage
 from cellpipe.image.units import in_words, is_square
 from cellpipe.readers.pixels.headers import Read, most_common
 from cellpipe.readers.pixels.reading import Header
+from cellpipe.readers.units.objective import contradiction
+from cellpipe.readers.units.tags import TOLERANCE
 from cellpipe.readers.units.times import uneven, usual_step_s
 
 UNKNOWN = "unknown"
 NGFF = "NGFF metadata"
-TOLERANCE = 0.01  # of a size: fields that differ by more are of another magnification
 Place = tuple[str, int]
 Given = float | Sequence[float] | None  # a size, or sizes in y and x, from the config
 
@@ -38,27 +39,51 @@ def plate_scale(
         z_step_source
     faults : as those of an inspection
     """
-    held = {p: h for p, h in headers.items() if h.pixel_size_um}
-    sizes = {p: (h.pixel_size_y_um or h.pixel_size_um, h.pixel_size_um) for p, h in held.items()}
-    rounded = {p: (round(y, 6), round(x, 6)) for p, (y, x) in sizes.items()}  # type: ignore[arg-type]
+    sized = {p: h for p, h in headers.items() if h.pixel_size_um}
+    refused = {p: _refused(header) for p, header in sized.items()}
+    held = {p: h for p, h in sized.items() if not refused[p]}
+    sizes = {p: _size(header) for p, header in held.items()}
+    rounded = {p: (round(y, 6), round(x, 6)) for p, (y, x) in sizes.items()}
     usual = most_common(rounded.values())
-    doubts = [header.scale_doubt for header in headers.values() if header.scale_doubt]
+    of = held[next(p for p in rounded if rounded[p] == usual)] if usual else None
+    doubts = [why for why in refused.values() if why]
+    doubts += [header.scale_doubt for header in headers.values() if header.scale_doubt]
     seen, faults = most_common(doubts) or "", []
     if given is not None:
         y, x = _edges(given)
         source = "config"
-        if usual and not _alike(usual, (y, x)):
-            of = held[next(p for p in rounded if rounded[p] == usual)].scale_source
-            seen = f"{in_words(*usual)} in {of}, unlike the config"
-    elif usual:
+        if of and not _alike(usual, (y, x)):
+            seen = f"{in_words(*usual)} in {of.scale_source}, unlike the config"
+        elif why := _against_objective((y, x), headers.values()):
+            seen = f"{why}, unlike the config"
+    elif of:
         y, x = usual
-        source = held[next(p for p in rounded if rounded[p] == usual)].scale_source
+        source = of.scale_source
         faults = [_odd(p, own, usual) for p, own in rounded.items() if not _alike(own, usual)]
-        seen = ""
+        seen = most_common(h.scale_contradiction for h in held.values()) or ""
+        seen = seen or next(filter(None, refused.values()), "")
     else:
         return {**described_size(None, None), "pixel_size_seen": seen, **_z_step(headers)}, []
     scale = described_size(y, x, source)
     return {**scale, "pixel_size_seen": seen, **_z_step(headers)}, faults
+
+
+def _size(header: Header) -> tuple[float, float]:
+    """Edges of a pixel, of a header that has them."""
+    x = header.pixel_size_um or 0.0
+    return header.pixel_size_y_um or x, x
+
+
+def _refused(header: Header) -> str:
+    """Why the size in a header is not believed, with its source; "" if it is."""
+    why = contradiction(_size(header), header.objective)
+    return f"{header.scale_source} has {why}" if why else ""
+
+
+def _against_objective(size: tuple[float, float], headers: Iterable[Header]) -> str:
+    """Why the size in the config cannot be that of a plate's objective; "" if it can."""
+    recorded = most_common(h.objective for h in headers if h.objective) or ""
+    return contradiction(size, recorded)
 
 
 def described_size(y: float | None, x: float | None, source: str = UNKNOWN) -> dict[str, Any]:

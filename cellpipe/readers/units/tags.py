@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cellpipe.image.units import micrometres, seconds
+from cellpipe.image.units import in_words, micrometres, seconds
 from cellpipe.readers import xml_text
+from cellpipe.readers.units import objective
 from cellpipe.readers.units.times import ome_times_s, usual_step_s
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ PLAUSIBLE_UM = (0.02, 3.0)
 # Writers of TIFF whose resolution in centimetres is the sample's, because a person gave it.
 BELIEVED = re.compile(r"^(?:tifffile\.py|cellpipe)", re.IGNORECASE)
 _CENTIMETRE = 3
+TOLERANCE = 0.01  # of a size: what differs by more is another size
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Voxel:
     """Edges of a voxel in µm, with their place in the file; None where it has none.
 
     doubt : a pixel size that was seen and is not believed, and why; "" without any
+    contradiction : another size in the same file, and where; "" without any
     """
 
     y_um: float | None = None
@@ -40,21 +43,45 @@ class Voxel:
     z_um: float | None = None
     source: str = ""
     doubt: str = ""
+    contradiction: str = ""
 
 
 def scale(tiff: tifffile.TiffFile) -> Voxel:
-    """Size of a pixel, and the step in z."""
+    """Size of a pixel, and the step in z; the first place that has one, and one that differs."""
     doubts: list[str] = []
+    first: Voxel | None = None
     for source in (_ome_scale, _metaseries_scale, _imagej_scale, _plain_scale):
         try:
             found = source(tiff)
         except Exception:  # tags can hold anything
             continue
-        if found is not None and found.x_um:
-            return found
-        if found is not None and found.doubt:
+        if found is not None and found.x_um and first is None:
+            first = found
+        elif found is not None and found.x_um and first and not _alike(first, found):
+            seen = f"{in_words(found.y_um or found.x_um, found.x_um)} in the {found.source}"
+            return replace(first, contradiction=f"{seen}, unlike the {first.source}")
+        elif found is not None and found.doubt and first is None:
             doubts.append(found.doubt)
-    return Voxel(doubt="; ".join(doubts))
+    return first or Voxel(doubt="; ".join(doubts))
+
+
+def _alike(one: Voxel, other: Voxel) -> bool:
+    sizes = ((one.y_um, other.y_um), (one.x_um, other.x_um))
+    return all(abs(a - b) <= TOLERANCE * b for a, b in sizes if a and b)
+
+
+def objective_of(tiff: tifffile.TiffFile) -> str:
+    """The objective, as MetaSeries tags or OME-XML hold it; "" where they do not."""
+    try:
+        if tiff.is_metaseries:
+            return objective.of_metaseries(_metaseries_plane(tiff))
+        if tiff.ome_metadata:
+            folder = str(Path(tiff.filehandle.path).parent)
+            root = _root_of(tiff.ome_metadata, folder)
+            return objective.of_ome(root, ome_image(tiff)[0])
+    except Exception:  # tags can hold anything
+        pass
+    return ""
 
 
 def time_step_s(tiff: tifffile.TiffFile) -> tuple[float | None, str]:
@@ -110,6 +137,7 @@ def _pixels_of(text: str, folder: str) -> xml_text.Element | None:
     return next(xml_text.named(_root_of(text, folder), "Pixels"), None)
 
 
+@lru_cache(maxsize=4)  # of one file, which is asked for sizes, times and objective
 def _root_of(text: str, folder: str) -> xml_text.Element:
     """OME-XML; where a file only names its companion, that of the companion."""
     root = xml_text.parse(text)

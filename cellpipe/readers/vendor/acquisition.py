@@ -13,6 +13,7 @@ from cellpipe.errors import BadImage
 from cellpipe.image.units import micrometres
 from cellpipe.readers import xml_text
 from cellpipe.readers.containers import containers
+from cellpipe.readers.units import objective as objectives
 from cellpipe.readers.units import tags
 
 _TIFF = {".tif", ".tiff", ".stk"}
@@ -51,7 +52,7 @@ def read_acquisition(path: Path, page: int) -> Acquisition:
             if tiff.is_metaseries:
                 return _metaseries((tiff.metaseries_metadata or {}).get("PlaneInfo", {}))
             if tiff.ome_metadata:
-                return _ome(*tags.ome_image(tiff))
+                return _ome(*tags.ome_image(tiff), tags.objective_of(tiff))
     except Exception:  # a file that cannot be read is reported when its header is
         pass
     return Acquisition()
@@ -78,14 +79,12 @@ def _of_container(path: Path, page: int) -> Acquisition:
 
 def _metaseries(plane: dict[str, Any]) -> Acquisition:
     """MetaXpress: y of the stage, and of the field in its well, points downwards on screen."""
-    objective = str(plane.get("_MagSetting_") or plane.get("ImageXpress Micro Objective") or "")
-    aperture = xml_text.number(str(plane.get("_MagNA_")))
     in_well = [xml_text.signed(plane.get(f"OffsetFromWellCenterUm{axis}")) for axis in "YX"]
     on_stage = [xml_text.signed(plane.get(f"stage-position-{axis}")) for axis in "yx"]
     y, x = in_well if None not in in_well else on_stage
     return Acquisition(
         str(plane.get("_IllumSetting_") or ""),
-        f"{objective} / NA {aperture:g}" if objective and aperture else objective,
+        objectives.of_metaseries(plane),
         (y, x) if y is not None and x is not None else None,
         "centre of the well" if None not in in_well else "stage",
         xml_text.signed(plane.get("z-position")),
@@ -93,7 +92,7 @@ def _metaseries(plane: dict[str, Any]) -> Acquisition:
     )
 
 
-def _ome(image: xml_text.Element | None, alone: bool) -> Acquisition:
+def _ome(image: xml_text.Element | None, alone: bool, objective: str) -> Acquisition:
     """OME-XML: the first channel and plane of the file's image; a place if it has one image."""
     if image is None:
         return Acquisition()
@@ -102,7 +101,7 @@ def _ome(image: xml_text.Element | None, alone: bool) -> Acquisition:
     y, x = (ome_um(plane, f"Position{axis}") if alone else None for axis in "YX")
     return Acquisition(
         str(channel.get("Name") or "") if channel is not None else "",
-        "",
+        objective,
         (y, x) if y is not None and x is not None else None,
         "stage",
         ome_um(plane, "PositionZ"),

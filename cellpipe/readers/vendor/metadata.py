@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from cellpipe.image.units import is_square
+from cellpipe.image.units import in_words, is_square
 from cellpipe.readers.pixels.reading import Header
+from cellpipe.readers.units.tags import TOLERANCE
 
 Read = Callable[[str, int], Header]
 Size = tuple[float, float]  # edges of a pixel, y and x, in µm
@@ -81,6 +82,8 @@ class VendorMetadata:
             header = replace(header, time_step_s=self.step_s, time_source=self.time_source)
         if self.z_um:
             header = replace(header, z_step_um=self.z_um, z_source=self.z_source)
+        if self.objective:
+            header = replace(header, objective=self.objective)
         size = self.size_of(file)
         if size is None:
             if not self.size_source:  # metadata of a kind that holds no sizes
@@ -92,7 +95,18 @@ class VendorMetadata:
             pixel_size_um=size[1],
             pixel_size_y_um=size[0],
             scale_source=self.size_source,
+            scale_contradiction=self._unlike(header, size),
         )
+
+    def _unlike(self, header: Header, size: Size) -> str:
+        """The size in the image's own tags, where it is believed and another than this one."""
+        x = header.pixel_size_um
+        if not x:
+            return ""
+        own = (header.pixel_size_y_um or x, x)
+        if all(abs(a - b) <= TOLERANCE * b for a, b in zip(own, size, strict=True)):
+            return ""
+        return f"{in_words(*own)} in the {header.scale_source}, unlike {self.size_source}"
 
 
 def with_vendor(

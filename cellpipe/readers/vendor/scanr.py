@@ -19,6 +19,7 @@ from pathlib import Path, PureWindowsPath
 from cellpipe.errors import BadConfig
 from cellpipe.readers import xml_text
 from cellpipe.readers.layouts.pattern import BUILT_IN
+from cellpipe.readers.units.objective import in_ome
 from cellpipe.readers.units.tags import ome_length
 from cellpipe.readers.units.times import ome_times_s, usual_step_s
 from cellpipe.readers.vendor.acquisition import ome_um
@@ -62,7 +63,7 @@ def read_metadata(path: Path) -> VendorMetadata:
     try:
         for n, element in enumerate(xml_text.each(path, ("Objective", "Image"))):
             if xml_text.local(element) == "Objective":
-                found.objective = found.objective or _objective(element)
+                found.objective = found.objective or in_ome(element)
             else:
                 _note_image(found, element, heights, times, str(n))
     except (xml_text.BadXml, OSError) as fault:
@@ -71,13 +72,6 @@ def read_metadata(path: Path) -> VendorMetadata:
         found.z_um, found.z_source = step_um, f"{path.name} PositionZ"
     found.step_s = usual_step_s(max(times.values(), key=len, default={}))
     return found
-
-
-def _objective(element: Element) -> str:
-    power, aperture = (xml_text.number(element.get(n)) for n in ("NominalMagnification", "LensNA"))
-    if not power:
-        return element.get("Model", "")
-    return f"{power:g}x / NA {aperture:g}" if aperture else f"{power:g}x"
 
 
 def _note_image(
