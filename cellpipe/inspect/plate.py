@@ -12,11 +12,12 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.image.units import Scale
-from cellpipe.inspect.channels import Channel
+from cellpipe.inspect.channels import Channel, told_apart
 from cellpipe.inspect.find import Found
 from cellpipe.inspect.known import (
     Known,
     Positions,
+    light,
     objective,
     pixel_size,
     places,
@@ -84,6 +85,7 @@ class Inspected:
     time_step: Known
     objective: Known
     positions: Known
+    light: Known = field(default_factory=Known)
     pattern: str = ""
     placed: Positions = field(default_factory=dict)
     holes: list[dict[str, Any]] = field(default_factory=list)
@@ -150,6 +152,7 @@ def inspect_plate(found: Found) -> Inspected:
         time_step=step,
         objective=objective(vendor, sample),
         positions=positions,
+        light=light(planes, folder),
         placed=placed,
         pattern=found.pattern,
         holes=missing_planes(there, tokens, n_t, n_z, absent),
@@ -224,7 +227,7 @@ def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sampl
             channels.append(Channel(token, *own[token]))
         else:
             channels.append(Channel(token, token, "file names"))
-    return channels
+    return told_apart(channels)
 
 
 def _other_size(scale: Mapping[str, Any]) -> list[str]:
