@@ -6,6 +6,8 @@ over time. Plates are then summarised into well profiles and statistics, exporte
 and reported. Jobs work on blocks of fields; README.md says how to run it.
 """
 
+import atexit
+
 from snakemake.utils import min_version
 
 min_version("9.12")
@@ -58,7 +60,8 @@ include: "rules/plan.smk"
 include: "rules/train.smk"
 
 
-keep_parsed()
+# at the end: what parameters that depend on wildcards follow is parsed later
+atexit.register(keep_parsed)
 
 
 rule all:

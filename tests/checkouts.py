@@ -42,8 +42,7 @@ def labelled(path: Path) -> None:
 def make_checkout(here: Path, demo: Path) -> Path:
     """The repository in the folder `here`, with the small demo plate of the folder `demo`."""
     for part in PARTS:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / part, here / part, ignore=ignored)
+        shutil.copytree(ROOT / part, here / part)  # with what is compiled: else each process would
     for name in FILES:
         shutil.copy(ROOT / name, here)
     (here / ".venv").symlink_to(sys.prefix)

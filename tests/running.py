@@ -8,13 +8,16 @@ folder/
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +95,7 @@ class Run:
     @staticmethod
     def drawn(folder: Path, kind: str, config: dict[str, Any], size: str = "small") -> Run:
         """Draw the small demo plate or movie ("plate", "movie") and say where it lies."""
-        draw = [ROOT / "scripts/simulate_demo.py", "--size", size, "--only", kind, "--out", folder]
-        subprocess.run([sys.executable, *draw], check=True, capture_output=True)
-        for part in (folder / kind).iterdir():
-            part.rename(folder / part.name)
+        shutil.copytree(_simulated(kind, size), folder, dirs_exist_ok=True)
         layout = "imagexpress" if size == "tiny" and kind == "plate" else "drawn"
         sheet = {"plate": "P", "images": "images", "layout": layout, "plate_map": "plate_map.tsv"}
         if kind == "movie":
@@ -201,6 +201,16 @@ def final_digests(run: Run) -> dict[str, str]:
     Block tables and receipts hold seconds, and the report says when it was made.
     """
     return digests(run.plate, FINAL)
+
+
+@cache
+def _simulated(kind: str, size: str) -> Path:
+    """Images, truth and plate map, once in a process. Not to be changed."""
+    folder = Path(tempfile.mkdtemp(prefix="simulated-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    draw = [ROOT / "scripts/simulate_demo.py", "--size", size, "--only", kind, "--out", folder]
+    subprocess.run([sys.executable, *draw], check=True, capture_output=True)
+    return folder / kind
 
 
 _MADE: dict[str, Run] = {}  # once in a session, though several test modules compare with them

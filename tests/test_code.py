@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from running import PLATE, ROOT, Run
 
 from cellpipe.readers.containers.containers import modules_of as needed_by
-from cellpipe.run.code import PACKAGE, code_of, modules_of, parsed
+from cellpipe.run.code import CACHE, PACKAGE, code_of, modules_of, parsed
 from cellpipe.segment.engines import NAMES
 
 READS = "        return np.stack(stacks)\n\n    def __setitem__("
@@ -222,9 +223,9 @@ def test_only_engines_and_readers_are_imported_by_a_name_that_the_config_gives()
 def checkout(here: Path, change: Callable[[str], str]) -> Path:
     """The workflow in another folder, its reader of frames changed."""
     for part in ("cellpipe", "rules", "scripts", "config", "envs", "profiles"):
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / part, here / part, ignore=ignored)
+        shutil.copytree(ROOT / part, here / part)
     shutil.copy(ROOT / "Snakefile", here)
+    (here / "cellpipe/__pycache__" / CACHE.name).unlink(missing_ok=True)
     path = here / "cellpipe/plate/regions.py"
     path.write_text(change(path.read_text()))
     return here
@@ -237,6 +238,12 @@ def test_results_that_another_reader_made_are_made_again(tmp_path: Path) -> None
     target = "results/P/blocks/measure/0000.parquet"
     run.workflow = checkout(tmp_path / "one", lambda source: source)
     run.run(target)
+    sources = [
+        run.workflow / "scripts/ingest_block.py",
+        *run.workflow.glob("cellpipe/readers/*.py"),
+    ]
+    kept = json.loads((run.workflow / "cellpipe/__pycache__" / CACHE.name).read_text())
+    assert {hashlib.sha256(path.read_bytes()).hexdigest() for path in sources} <= set(kept)
     before = pd.read_parquet(run.folder / target)
     receipts = {stage: run.receipts(stage) for stage in ("ingest", "segment", "measure")}
     run.workflow = checkout(tmp_path / "other", lambda source: source.replace(READS, HALVES))

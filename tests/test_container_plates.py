@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import tifffile
 from made_nd2 import write_nd2
-from running import PLATE, Run
+from running import PLATE, whole_plate
 
 
 def run_lengths(mask: np.ndarray) -> list[int]:
@@ -39,10 +39,13 @@ def as_coco(truth: Path, images: Path) -> dict:
 
 
 @pytest.mark.slow
-def test_a_plate_of_nd2_files_gives_what_the_same_pixels_give_as_tiff(tmp_path: Path) -> None:
+def test_a_plate_of_nd2_files_gives_what_the_same_pixels_give_as_tiff(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """Names of files name the wells; pixel size and channels come from the files."""
-    tiff = Run.drawn(tmp_path / "tiff", "plate", PLATE, size="tiny")
-    nd2 = Run.drawn(tmp_path / "nd2", "plate", {**PLATE, "ingest": {}}, size="tiny")
+    tiff = whole_plate(tmp_path_factory)
+    nd2 = tiff.fresh(tmp_path / "nd2")
+    nd2.config = {**PLATE, "ingest": {}}
     by_field: dict[str, list[np.ndarray]] = {}
     for path in sorted((nd2.folder / "images").glob("*.tif")):
         by_field.setdefault(path.stem.rpartition("_")[0], []).append(tifffile.imread(path))
@@ -52,9 +55,8 @@ def test_a_plate_of_nd2_files_gives_what_the_same_pixels_give_as_tiff(tmp_path: 
         channels = [str(k + 1) for k in range(len(planes))]
         write_nd2(nd2.folder / f"images/{name}.nd2", pixels, channels, pixel_um=0.5)
     sheet = nd2.folder / "plates.tsv"
-    sheet.write_text(sheet.read_text().replace("imagexpress", "nd2"))
-    for run in (tiff, nd2):
-        run.run("results/P/cells.parquet")
+    sheet.write_text(sheet.read_text().replace("drawn", "nd2"))
+    nd2.run("results/P/cells.parquet")
     own, other = (pd.read_parquet(run.plate / "cells.parquet") for run in (nd2, tiff))
     pd.testing.assert_frame_equal(own, other)
     inspection = json.loads((nd2.plate / "inspection.json").read_text())
@@ -63,15 +65,18 @@ def test_a_plate_of_nd2_files_gives_what_the_same_pixels_give_as_tiff(tmp_path: 
 
 
 @pytest.mark.slow
-def test_colour_images_give_what_their_channels_give_as_grey_images(tmp_path: Path) -> None:
-    grey = Run.drawn(tmp_path / "grey", "plate", PLATE, size="tiny")
+def test_colour_images_give_what_their_channels_give_as_grey_images(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    grey = whole_plate(tmp_path_factory)
     channels = {
         name: {"source": colour}
         for name, colour in zip(PLATE["channels"], ("blue", "red", "green"), strict=True)
     }
     ingest = {**PLATE["ingest"], "colour_images": "channels"}
-    config = {**PLATE, "channels": channels, "ingest": ingest}
-    colour = Run.drawn(tmp_path / "colour", "plate", config, size="tiny")
+    colour = grey.fresh(tmp_path / "colour")
+    of_names = {"drawn": {"pattern": r"(?P<well>[A-Z]\d\d)_s(?P<field>\d+)\.tif"}}
+    colour.config = {**PLATE, "channels": channels, "ingest": ingest, "layouts": of_names}
     images = colour.folder / "images"
     for field in sorted({path.stem.rpartition("_")[0] for path in images.glob("*.tif")}):
         blue, red, green = (tifffile.imread(images / f"{field}_w{k}.tif") for k in (1, 2, 3))
@@ -79,15 +84,16 @@ def test_colour_images_give_what_their_channels_give_as_grey_images(tmp_path: Pa
             (images / f"{field}_w{k}.tif").unlink()
         pixels = np.stack([red, green, blue], axis=-1)
         tifffile.imwrite(images / f"{field}.tif", pixels, photometric="rgb")
-    for run in (grey, colour):
-        run.run("results/P/cells.parquet")
+    colour.run("results/P/cells.parquet")
     own, other = (pd.read_parquet(run.plate / "cells.parquet") for run in (colour, grey))
     pd.testing.assert_frame_equal(own, other)
 
 
 @pytest.mark.slow
-def test_annotations_of_coco_score_as_the_labels_they_were_made_of(tmp_path: Path) -> None:
-    run = Run.drawn(tmp_path / "run", "plate", PLATE, size="tiny")
+def test_annotations_of_coco_score_as_the_labels_they_were_made_of(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    run = whole_plate(tmp_path_factory).copied(tmp_path / "run")
     content = as_coco(run.folder / "truth", run.folder / "images")
     assert content["annotations"]
     (run.folder / "truth.json").write_text(json.dumps(content))

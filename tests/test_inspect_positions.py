@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from running import PLATE, Run
+from running import PLATE, Run, whole_plate
 
 from cellpipe.cli import main
 from cellpipe.errors import BadConfig
@@ -127,10 +127,13 @@ def test_labels_of_real_movies_are_no_positions(real_data: Path) -> None:
 
 @pytest.mark.slow
 def test_numbered_positions_run_as_the_same_images_in_wells_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     """Wells B02 … are images img_0001_dapi.tif …: the rule names them A01 …, cells are the same."""
-    wells = Run.drawn(tmp_path / "wells", "plate", PLATE, size="tiny")
+    wells = whole_plate(tmp_path_factory)
     images = tmp_path / "numbers" / "images"
     images.mkdir(parents=True)
     stains = {"1": "dapi", "2": "gfp", "3": "cy5"}
@@ -159,7 +162,6 @@ def test_numbered_positions_run_as_the_same_images_in_wells_do(
     Path("plates.tsv").write_text(f"{header}\nP\timages\town\t{written_map}\n")
     run = Run(images.parent, {**PLATE, **own, "profile": {"readouts": ["area_um2"]}})
     run.run()
-    wells.run("results/P/cells.parquet")
     ours, theirs = (pd.read_parquet(one.plate / "cells.parquet") for one in (run, wells))
     ruled = wells_in_order(map(str, places.values()))
     at = zip(theirs["well"], theirs["field"].astype(str), strict=True)

@@ -77,11 +77,21 @@ def measure_objects(
     ValueError
         If labels, pixels and channels do not belong together.
     """
+    return pd.DataFrame(_columns_of(labels, pixels, channels, pixel_size_um))
+
+
+def _columns_of(
+    labels: np.ndarray, pixels: np.ndarray, channels: Sequence[str], pixel_size_um: PixelSize
+) -> dict[str, np.ndarray]:
+    """Columns of `measure_objects`. A table is made of all at once: one by one costs more than
+    the measurement."""
     check_together(labels, pixels, channels)
     members = gather(labels)
-    table = pd.DataFrame({"label": members.label})
-    table = table.assign(**measure_shape(labels, members, pixel_size_um))
-    return table.assign(**measure_intensity(members, pixels, channels))
+    return {
+        "label": members.label,
+        **measure_shape(labels, members, pixel_size_um),
+        **measure_intensity(members, pixels, channels),
+    }
 
 
 def measure_parts(
@@ -93,14 +103,14 @@ def measure_parts(
     ratios: Mapping[str, Mapping[str, str]],
 ) -> pd.DataFrame:
     """Rows of `cellpipe.measure.cells.measure_cells` for arrays."""
-    table = measure_objects(nuclei, pixels, channels, pixel_size_um)
+    columns = _columns_of(nuclei, pixels, channels, pixel_size_um)
     if cells is not None:
         check_together(cells, pixels, channels)
         whole = gather(cells)
         for name, part in (("cell", whole), ("cytoplasm", without(whole, nuclei > 0))):
-            columns = measure_part(part, table["label"], pixels, channels, pixel_size_um)
-            table = table.assign(**{f"{name}_{key}": column for key, column in columns.items()})
-    return table.assign(**divide(table, ratios))
+            own = measure_part(part, columns["label"], pixels, channels, pixel_size_um)
+            columns |= {f"{name}_{key}": column for key, column in own.items()}
+    return pd.DataFrame(columns | divide(columns, ratios))
 
 
 def measured_columns(channels: Sequence[str], *, with_cells: bool) -> list[str]:
@@ -233,7 +243,7 @@ def measure_intensity(
 
 def measure_part(
     members: Members,
-    label: pd.Series,
+    label: np.ndarray,
     pixels: np.ndarray,
     channels: Sequence[str],
     pixel_size_um: PixelSize,
@@ -250,17 +260,19 @@ def measure_part(
     return aligned
 
 
-def divide(table: pd.DataFrame, ratios: Mapping[str, Mapping[str, str]]) -> dict[str, np.ndarray]:
+def divide(
+    columns: Mapping[str, np.ndarray], ratios: Mapping[str, Mapping[str, str]]
+) -> dict[str, np.ndarray]:
     """Ratio columns; a denominator of 0 has no ratio."""
-    check_ratios(ratios, list(table.columns))
-    columns = {}
+    check_ratios(ratios, list(columns))
+    divided = {}
     for name, parts in ratios.items():
-        denominator = table[parts["denominator"]].to_numpy(np.float64)
-        numerator = table[parts["numerator"]].to_numpy(np.float64)
-        columns[name] = np.divide(
+        denominator = columns[parts["denominator"]].astype(np.float64)
+        numerator = columns[parts["numerator"]].astype(np.float64)
+        divided[name] = np.divide(
             numerator,
             denominator,
-            out=np.full(len(table), np.nan),
+            out=np.full(len(denominator), np.nan),
             where=denominator != 0,
         )
-    return columns
+    return divided
