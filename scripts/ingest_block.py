@@ -21,6 +21,9 @@ with speaking(snakemake):
     in_place = snakemake.params.in_place
     planes = read_table(snakemake.input.manifest)
     of_field = {} if in_place else dict(tuple(planes.groupby(["well", "field"])))
+    of_frame: dict = {}
+    for plane in planes.itertuples():
+        of_frame.setdefault((plane.well, plane.field, plane.t), []).append(plane)
     n_z = {} if in_place else stack_sizes(planes)
     absent = {name: sorted(frames) for name, frames in job.plate.not_taken.items()}
     digests: dict = {}
@@ -47,10 +50,9 @@ with speaking(snakemake):
     def read(unit, t):
         if in_place:
             return ingest.in_place(job.plate, unit.well, unit.field, t)
-        listed = of_field[unit.well, unit.field]
         shape = job.plate.fields[unit.well, unit.field].shape[-2:]
         frame = {}
-        for plane in listed[listed["t"] == t].itertuples():
+        for plane in of_frame.get((unit.well, unit.field, t), []):
             pixels = read_plane(images / plane.path, plane.page)
             whole = ingest.refuse_other(pixels, images / plane.path, shape, plane.dtype)
             frame[plane.channel, plane.z] = whole

@@ -30,8 +30,14 @@ _OF_ZARR = re.compile(r".*\.[0-9a-f]{32}\.partial")  # of versions that let zarr
 
 def aside_of(path: Path) -> Path:
     """A name next to `path` that no other process uses. Writers need the suffix: it is kept."""
-    mark = f"cp-{_machine()}-{os.getpid()}-{_started(os.getpid())}-{uuid.uuid4().hex[:12]}"
+    pid = os.getpid()
+    mark = f"cp-{_machine()}-{pid}-{_own_start(pid)}-{uuid.uuid4().hex[:12]}"
     return path.with_name(f".{path.stem}.{mark}{path.suffix}")
+
+
+@cache  # a name is made for each chunk; a fork has another number
+def _own_start(pid: int) -> int:
+    return _started(pid)
 
 
 def is_aside(path: Path) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -218,4 +219,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _write(path: Path, content: Any) -> None:
     """Write a file of metadata. An unfinished copy of a killed job next to it is removed."""
     remove_leftovers(path.parent)
-    publish_text(path, json.dumps(content, indent=1) + "\n", synced=False)
+    publish_text(path, _indented(json.dumps(content)), synced=False)
+
+
+@lru_cache(maxsize=256)  # arrays of other fields have the same; to indent takes Python's time
+def _indented(text: str) -> str:
+    return json.dumps(json.loads(text), indent=1) + "\n"

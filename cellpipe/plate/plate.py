@@ -42,6 +42,7 @@ from cellpipe.plate.chunks import (
     torn_chunks,
 )
 from cellpipe.plate.regions import StoredFrame, write_sampled
+from cellpipe.plate.whole_chunks import write_whole
 
 if TYPE_CHECKING:
     import zarr  # and where an array is opened: some jobs only need the fields of a plate
@@ -183,7 +184,7 @@ class Plate:
         for level, coarse in zip(where.levels, _means(pixels), strict=False):
             array = self._open(self.path / where.path / level)
             coarse = coarse[: array.shape[-2], : array.shape[-1]]
-            array[_index(where.axes, t=t, c=c, z=z)] = _as_plane(coarse, array)
+            write_whole(array, _index(where.axes, t=t, c=c, z=z), coarse)
 
     def labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> Image:
         """Labels of one frame, an image (Z, Y, X), uint32; not read yet.
@@ -349,27 +350,19 @@ def _z(axes: str) -> int | None:
 
 def _opened(path: Path, owned: Path) -> zarr.Array:
     """An array: read only where it is a link, for then it is another's."""
-    import zarr
-
     if path.is_symlink():
         return open_in_place(path)
     refuse_elsewhere(path / "c", owned)
-    from cellpipe.plate.store import OwnStore
+    from cellpipe.plate.store import open_own
 
     try:
-        array = zarr.open_array(store=OwnStore(path), mode="r+")
+        return open_own(path)
     except Exception as fault:  # metadata that were altered can fail in any way
         raise CellpipeError(
             seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
             wanted="unchanged metadata",
             do=MEND,
         ) from fault
-    # open_array ignores this setting for arrays that exist (zarr 3.1.6): set it afterwards
-    return array.with_config({"write_empty_chunks": True})
-
-
-def _as_plane(pixels: np.ndarray, array: zarr.Array) -> np.ndarray:
-    return pixels.reshape((1,) * (array.ndim - 2) + pixels.shape)
 
 
 def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from cellpipe.image.tiles import Plane
 from cellpipe.plate.chunks import Array, read_planes
+from cellpipe.plate.whole_chunks import write_whole
 
 BLOCK_PX = 2048  # edge of what is held at once
 
@@ -55,7 +56,7 @@ def write_sampled(labels: Plane, array: Array, index: tuple[slice, ...]) -> None
     for y, x in itertools.product(_steps(coarse[0], edges[0]), _steps(coarse[1], edges[1])):
         chunk = np.zeros((y.stop - y.start, x.stop - x.start), np.uint32)
         _gather(labels, rows[y], columns[x], chunk)
-        array[(*index[:-2], y, x)] = chunk.reshape((1,) * (array.ndim - 2) + chunk.shape)
+        write_whole(array, (*index[:-2], y, x), chunk)
 
 
 def _gather(labels: Plane, rows: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:

@@ -72,7 +72,7 @@ def assemble(
     for channel in channels:
         stack = [plane for (name, _), plane in sorted(planes.items()) if name == channel]
         _refuse_holes(channel, len(stack), n_z.get(channel, 1))
-        whole = np.stack(stack)
+        whole = np.stack(stack) if len(stack) > 1 else stack[0][None]
         if projection:
             z = chosen_plane(whole, projection)
             if len(whole) > 1 and z is not None:
