@@ -220,6 +220,12 @@ def places_for(path):
     return path if STITCHED else []
 
 
+def movements_in(path):
+    """The table that holds movements of the stage, where anything is followed over time."""
+    of_spots = config["detect"]["channel"] and config["detect"]["track"]
+    return path if MOVIES or of_spots else []
+
+
 def track_tables(wildcards):
     """Block tables of the tracks of a block's fields, where labels of tracks are kept."""
     if "tracks" not in LABELS:

@@ -39,6 +39,7 @@ rule verify_plate:
         segment=block_tables("segment"),
         track=lambda wildcards: block_tables("track")(wildcards) if MOVIES else [],
         faults=faults_of_blocks,
+        fields=movements_in("<results>/{plate}/fields.parquet"),
     output:
         verified="<results>/{plate}/verified.tsv",
     log:

@@ -14,6 +14,9 @@ with speaking(snakemake):
     publish_table(snakemake.output.places, places)
     for by, rows in places.groupby("placed_by"):
         log.info("%d of %d fields placed by: %s", len(rows), len(places), by)
+    refused = places[places["overlaps_not_used"].ne("")]
+    for row in refused.itertuples():
+        log.info("%s field %d, overlaps not used: %s", row.well, row.field, row.overlaps_not_used)
     for line in notes:
         log.warning("%s", line)
     if notes:

@@ -6,12 +6,14 @@ import pandas as pd
 
 from cellpipe.errors import BadImage
 from cellpipe.files.publish import publish_table
+from cellpipe.files.tables import read_table
 from cellpipe.plate import lay_out as plate_metadata
 from cellpipe.plate.metadata_record import (
     metadata_faults,
     metadata_faults_but_provenance,
     note_metadata,
 )
+from cellpipe.plate.motion import KEY, transforms
 from cellpipe.plate.plate import Plate
 from cellpipe.run import block_files
 from cellpipe.run.job import log, speaking
@@ -52,6 +54,10 @@ with speaking(snakemake):
                 of_layer["fingerprints"].append(receipt.fingerprint)
                 if receipt.made.as_dict() not in of_layer["made"]:
                     of_layer["made"].append(receipt.made.as_dict())
+    if snakemake.input.fields:
+        fields = plate.scale.computed(read_table(snakemake.input.fields))
+        for place, motion in transforms(fields, plate.scale).items():
+            made.setdefault(place, {}).setdefault("pixels", {})[KEY] = motion
     plate_metadata.write_provenance(plate.layout, made)
     note_metadata(plate)
     of_frames = [Path(path).stem for path in snakemake.input.faults]

@@ -3,6 +3,7 @@
     python studies/stitching.py                      # cellpipe alone
     python studies/stitching.py --ashlar PYTHON      # with ashlar in its environment
     CELLPIPE_DATA=… python studies/stitching.py --real   # fields of real plates, by each channel
+    CELLPIPE_DATA=… python studies/stitching.py --null   # fields that share nothing
 
 ashlar (Muhlich et al., Bioinformatics 38:4613, 2022): ``python -m venv a; a/bin/pip install
 ashlar``; PYTHON is ``a/bin/python``. It gets the same arrays and positions through a reader of its
@@ -27,11 +28,13 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import null_pairs
 import numpy as np
+import pandas as pd
 
 from cellpipe.correct import overlaps
 from cellpipe.correct.once import counted_once
-from cellpipe.correct.placing import REACH, place_fields
+from cellpipe.correct.placing import LEAST_NCC, REACH, YES, place_fields
 from cellpipe.simulate.population import MIN_VISIBLE_PX
 from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
 
@@ -173,13 +176,47 @@ def real() -> None:
                 )
 
 
+def null(wells: int) -> None:
+    """Pairs that share nothing: how many are believed, and how near the others come."""
+    print(
+        "| fields show | pairs | believed | by score alone | score, of chance | lead | ncc left |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for name, fields_of in null_pairs.kinds(DATA):
+        tables = []
+        for well in range(1, wells + 1):
+            fields = [np.asarray(field) for field in fields_of(well)]
+            if fields:
+                placed = place_fields(fields, null_pairs.nominal(fields[0].shape[-2:]))
+                chance = max(placed.chance_score, 1e-9)
+                tables.append(placed.pairs.assign(times=placed.pairs["score"] / chance))
+        if not tables:
+            continue
+        pairs = pd.concat(tables)
+        near = pairs[(pairs["times"] > 1) & (pairs["ncc"] >= LEAST_NCC)]
+        lead, left = near["score"] / near["elsewhere"], near["ncc_without"] / near["ncc"]
+        print(
+            f"| {name} | {len(pairs)} | {(pairs['used'] == YES).sum()} | {len(near)} "
+            f"| {pairs['times'].max():.2f} | {_span(lead)} | {_span(left)} |",
+            flush=True,
+        )
+
+
+def _span(values: pd.Series) -> str:
+    return f"{values.min():.2f} to {values.max():.2f}" if len(values) else ""
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--ashlar", metavar="PYTHON", help="of the environment with ashlar")
     parser.add_argument("--wells", type=int, default=5, help="of each case")
     parser.add_argument("--cases", nargs="*", default=list(CASES))
     parser.add_argument("--real", action="store_true", help="real plates instead")
+    parser.add_argument("--null", action="store_true", help="fields that share nothing instead")
     args = parser.parse_args()
+    if args.null:
+        null(args.wells)
+        return
     if args.real:
         real()
         return

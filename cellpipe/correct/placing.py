@@ -3,8 +3,13 @@
     nominal positions ──► pairs that overlap ──► offsets (`overlaps`) ──► trusted ──► positions
 
 **Trust.** Pairs are also matched with one part turned or rolled, where every match is by chance.
-A pair counts if its score is above nearly all of those (`CHANCE`) and its correlation above
-`LEAST_NCC`.
+A pair counts if
+- its score is `MARGIN` times nearly all of those (`CHANCE`), and its correlation above `LEAST_NCC`;
+- it is `LEAD` times the pair's best score elsewhere within the reach: a repeated pattern fits in
+  several places;
+- the correlation holds, to `LEAST_LEFT`, without the structure that agrees most: one nucleus fits
+  on any other one.
+`studies/stitching.py --null` has the pairs of fields that share nothing by which these were chosen.
 
 **Adjustment.** The positions whose differences fit the trusted offsets best, by least squares
 over all pairs at once (Preibisch et al., Bioinformatics 25:1463, 2009). First the sum of
@@ -33,10 +38,14 @@ REACH = 0.08  # of the shorter edge of a field: how far neighbours may be from t
 LEAST_EDGE = 0.3  # share of an edge along which neighbours lie side by side; corners do not count
 LEAST_NCC = 0.3
 CHANCE = 0.98  # quantile of the scores by chance
+MARGIN = 1.2
+LEAD = 1.3
+LEAST_LEFT = 0.5  # of the correlation
 CHANCES = 24  # scores by chance of a well, at least, as far as there are ways
 OFF_PX = 2.0
 ROUNDS = 60
-PAIRS, NOMINAL = "pairs", "nominal"
+PAIRS, NOMINAL, YES = "pairs", "nominal", "yes"
+WHY_NOT = ("by chance", "low correlation", "as good elsewhere", "one object", "unlike the others")
 
 
 @dataclass(frozen=True)
@@ -46,9 +55,10 @@ class Placed:
     corners : (N, 2) float64, px: y and x of the first pixel of each field
     by : N × "pairs" (held by a trusted overlap) or "nominal"
     pairs : a row per pair: first, second (numbers of fields), offset_y_px, offset_x_px (found),
-        ncc, score, used ("yes"; or why not: "by chance", "low correlation", "unlike the others"),
+        ncc, score, elsewhere, ncc_without (see `overlaps.Match`), used ("yes"; or why not: one of
+        `WHY_NOT`),
         residual_px (distance from the adjusted offset; NaN where not used)
-    chance_score : score that a pair had to exceed
+    chance_score : score that matches by chance have; a pair had to exceed it `MARGIN` times
     """
 
     corners: np.ndarray
@@ -58,11 +68,21 @@ class Placed:
 
     def sentence(self) -> str:
         """What was placed, and what was not."""
-        held, used = self.by.count(PAIRS), int((self.pairs["used"] == "yes").sum())
+        held, used = self.by.count(PAIRS), int((self.pairs["used"] == YES).sum())
         words = f"{held} of {len(self.by)} fields placed by {used} of {len(self.pairs)} overlaps"
         if held == len(self.by):
             return words
         return f"{words}; {len(self.by) - held} at the stage's position: nothing to align by"
+
+    def not_used(self, field: int) -> list[tuple[int, str]]:
+        """The other field of each overlap of a field that is not used, and why."""
+        refused = self.pairs[self.pairs["used"] != YES]
+        ends = zip(refused["first"], refused["second"], refused["used"], strict=True)
+        return [
+            (int(other if one == field else one), str(why))
+            for one, other, why in ends
+            if field in (one, other)
+        ]
 
 
 def place_fields(
@@ -109,12 +129,17 @@ def place_fields(
     pairs = _table(rows)
     limit = float(np.quantile(chances, CHANCE)) if chances else 0.0
     pairs["used"] = np.select(
-        [~(pairs["score"] > limit), ~(pairs["ncc"] >= LEAST_NCC)],
-        ["by chance", "low correlation"],
-        "yes",
+        [
+            ~(pairs["score"] > MARGIN * limit),
+            ~(pairs["ncc"] >= LEAST_NCC),
+            ~(pairs["score"] > LEAD * pairs["elsewhere"]),
+            pairs["ncc_without"] < LEAST_LEFT * pairs["ncc"],
+        ],
+        WHY_NOT[:-1],
+        YES,
     )
     corners = _adjusted(nominal, pairs)
-    held = set(pairs.loc[pairs["used"] == "yes", ["first", "second"]].to_numpy().ravel())
+    held = set(pairs.loc[pairs["used"] == YES, ["first", "second"]].to_numpy().ravel())
     by = tuple(PAIRS if n in held else NOMINAL for n in range(len(fields)))
     return Placed(corners, by, pairs, limit)
 
@@ -136,7 +161,7 @@ def _table(rows: Sequence[tuple[float, ...]]) -> pd.DataFrame:
              "ncc_without"]  # fmt: skip
     table = pd.DataFrame(np.array(rows, float).reshape(-1, len(names)), columns=names)
     return table.astype({"first": "int64", "second": "int64"}).assign(
-        used="yes", residual_px=float("nan")
+        used=YES, residual_px=float("nan")
     )
 
 
@@ -145,7 +170,7 @@ def _adjusted(nominal: np.ndarray, pairs: pd.DataFrame) -> np.ndarray:
     ends = pairs[["first", "second"]].to_numpy()
     offsets = pairs[["offset_y_px", "offset_x_px"]].to_numpy()
     moved = offsets - (nominal[ends[:, 1]] - nominal[ends[:, 0]])  # of the second from the first
-    used = (pairs["used"] == "yes").to_numpy(copy=True)
+    used = (pairs["used"] == YES).to_numpy(copy=True)
     trust = pairs["score"].to_numpy() / max(float(pairs["score"].max()), 1.0) if len(pairs) else 1.0
     moves = np.zeros_like(nominal)
     left = np.zeros(len(pairs))
@@ -158,7 +183,7 @@ def _adjusted(nominal: np.ndarray, pairs: pd.DataFrame) -> np.ndarray:
             weights = trust / np.maximum(left, 0.05)
         if not square:
             off = used & (left >= OFF_PX)
-            pairs.loc[off, "used"] = "unlike the others"
+            pairs.loc[off, "used"] = WHY_NOT[-1]
             used &= ~off
     pairs["residual_px"] = np.where(used, left, np.nan)
     for group in _groups(len(nominal), ends[used]):

@@ -142,6 +142,27 @@ class OpenPlate:
         axes = where.axes.replace("c", "")
         return LazyImage(_lazy(array, refuse, what), axes, self._scale(where, array))
 
+    def stage_motion(self, well: str, field: int) -> pd.DataFrame:
+        """Translations that register the frames of a movie: what its stage moved, taken back.
+
+        A row per frame: t; y_px, x_px, y_um, x_um (float64), to be added to positions in it;
+        jump_…, the part of it that is jumps of the stage; known; found_by
+        (`cellpipe.plate.motion.stage_motion`). Only y_px, x_px where the pixel size is unknown.
+        Raises BadConfig for a field without any: no movie, or nothing was followed.
+        """
+        from cellpipe.plate.motion import JUMP, SHIFT, in_pixels, stage_motion
+
+        place, scale = self._place(well, field), self._plate.scale
+        fields = scale.computed(self.table("fields"))
+        own = fields[(fields["well"] == place[0]) & (fields["field"] == place[1])]
+        if not {*SHIFT, *JUMP} <= set(own) or own[[*SHIFT]].isna().all(axis=None):
+            raise BadConfig(
+                seen=f"no movement of the stage for field {place[1]} of well {place[0]}",
+                wanted="a movie in which cells, or spots, are followed",
+                do="set 'track.enabled', or 'detect.track', and run the plate again",
+            )
+        return in_pixels(stage_motion(own), scale)
+
     def places(self, well: str) -> pd.DataFrame:
         """Where the fields of a well lie by the recorded positions, a row per field.
 

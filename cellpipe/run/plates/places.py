@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cellpipe.correct.placing import NOMINAL, place_fields
+from cellpipe.correct.placing import NOMINAL, YES, place_fields
 from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Plane
 from cellpipe.plate.corners import corners_px
@@ -23,7 +23,7 @@ from cellpipe.run.frames.project import project_frame
 Frame = tuple[str, int, int]  # well, field, t
 Place = tuple[str, int]
 COLUMNS = ["plate", "well", "field", "well_y_um", "well_x_um", "moved_y_um",
-           "moved_x_um", "placed_by", "overlaps_used"]  # fmt: skip
+           "moved_x_um", "placed_by", "overlaps_used", "overlaps_not_used"]  # fmt: skip
 UNKNOWN, POSITIONS = "unknown", "positions"
 
 
@@ -45,6 +45,7 @@ def find_places(
         of the recorded positions; NaN where it is not known. moved_… : how far that is from
         the recorded position. placed_by : "positions", where they alone were asked for; "pairs",
         "nominal" where no overlap holds the field; "unknown". overlaps_used : of the field.
+        overlaps_not_used : text, the other field of each and why, as "3: by chance"
     """
     first: dict[Place, int] = {}
     for well, number, t in frames:
@@ -58,9 +59,8 @@ def find_places(
             part, note = _of_well(plate, fields, first, options["method"], channel)
         except BadConfig as fault:
             nowhere = np.full((len(fields), 2), np.nan)
-            part = _rows(
-                plate, fields, nowhere, nowhere, [UNKNOWN] * len(fields), [0] * len(fields)
-            )
+            n = len(fields)
+            part = _rows(plate, fields, nowhere, nowhere, [UNKNOWN] * n, [0] * n, [""] * n)
             note = fault.seen
         parts.append(part)
         notes += [f"well {well}: {note.removeprefix(f'well {well}: ')}"] if note else []
@@ -73,20 +73,23 @@ def _of_well(
     """`first` : the first frame of each field that can be read."""
     nominal = corners_px(fields, plate.scale)
     corners, used, note = nominal.copy(), [0] * len(fields), ""
+    refused = [""] * len(fields)
     by = [NOMINAL if method == "register" else POSITIONS] * len(fields)
     if method == "register":
         there = [n for n, field in enumerate(fields) if (field.well, field.field) in first]
         planes = [_plane(plate, fields[n], first, channel) for n in there]
         placed = place_fields(planes, nominal[there])
-        good = placed.pairs[placed.pairs["used"] == "yes"]
+        good = placed.pairs[placed.pairs["used"] == YES]
         ends = good[["first", "second"]].to_numpy().ravel()
         corners[there] = placed.corners
         for k, n in enumerate(there):
             by[n], used[n] = placed.by[k], int((ends == k).sum())
+            others = [(fields[there[other]].field, why) for other, why in placed.not_used(k)]
+            refused[n] = "; ".join(f"{other}: {why}" for other, why in others)
         note = placed.sentence() if NOMINAL in placed.by else ""
         if len(there) < len(fields):
             note = f"{note}; {len(fields) - len(there)} cannot be read".removeprefix("; ")
-    return _rows(plate, fields, corners, nominal, by, used), note
+    return _rows(plate, fields, corners, nominal, by, used, refused), note
 
 
 def _plane(plate: Plate, field: Field, first: Mapping[Place, int], channel: str) -> Plane:
@@ -102,6 +105,7 @@ def _rows(
     nominal: np.ndarray,
     by: list[str],
     used: list[int],
+    refused: list[str],
 ) -> pd.DataFrame:
     edge = np.array([plate.scale.y, plate.scale.x])
     at, moved = corners * edge, (corners - nominal) * edge
@@ -116,6 +120,7 @@ def _rows(
             "moved_x_um": moved[:, 1],
             "placed_by": by,
             "overlaps_used": np.array(used, "int32"),
+            "overlaps_not_used": refused,
         }
     )[COLUMNS]
 
