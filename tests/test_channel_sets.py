@@ -96,7 +96,7 @@ def test_a_plate_without_what_segmentation_needs_is_refused_in_words(old, row, s
 def test_channels_of_the_config_lack_what_only_a_set_has():
     given = config({**OLD, "spots": {"source": "3"}, "actin": {"source": "4"}})
     own, (sentence,) = config_of_plate(given, {**ROW, "plate": "A", "channels": ""})
-    assert "plate A has no channel 'actin', as 'channels' lacks it" in sentence
+    assert "plate A has no channel 'actin': 'channels' lacks it" in sentence
     assert own["detect"]["channel"] == "spots"
     assert needed_channels(given) == {
         "dna": "segment.nuclei.channel",

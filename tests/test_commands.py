@@ -69,7 +69,6 @@ RUN = [
 OF_CELLPIPE = [
     "cellpipe verify results/P",
     "cellpipe check path/to/my-config.yaml",
-    "cellpipe plan --configfile path/to/my-config.yaml",
     "cellpipe run --configfile path/to/my-config.yaml -n",
     "cellpipe check config/training/own_data.yaml",
 ]
@@ -78,6 +77,7 @@ OF_INSPECT = [  # in this order, on a plate that a microscope wrote
     "cellpipe inspect path/to/plate --write my-screen",
     "snakemake --configfile my-screen/config.yaml",
 ]
+OF_PLAN = ["cellpipe plan --configfile path/to/my-config.yaml"]  # tests/test_plan_probe.py
 OF_MODULE = ["snakemake cellpipe_plan"]  # of a workflow that uses these rules: tests/test_module.py
 OF_CONDA = ["snakemake --sdm conda", "snakemake benchmark --sdm conda"]
 OF_MAKE = ["make demo", "make test", "make lint", "make format", "make pictures", "make options"]
@@ -119,6 +119,7 @@ def test_every_command_of_the_documents_is_run_by_a_test() -> None:
         *OF_CONDA,
         *OF_CELLPIPE,
         *OF_INSPECT,
+        *OF_PLAN,
         *OF_MODULE,
         *OF_MAKE,
         *OF_ARCHIVE,

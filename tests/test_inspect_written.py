@@ -16,6 +16,7 @@ from cellpipe.cli import main
 from cellpipe.config.checked import check_file
 from cellpipe.config.plate_map import read_plate_map
 from cellpipe.inspect.channels import Channel, colours, keys, nuclei
+from cellpipe.inspect.sets import channel_sets
 
 
 def channels(*names: str) -> list[Channel]:
@@ -159,28 +160,66 @@ def test_nothing_that_was_changed_is_overwritten(here: Path, capsys: pytest.Capt
     written(folder)  # the same again
 
 
-def test_several_plates_share_one_sheet(here: Path, capsys: pytest.CaptureFixture) -> None:
+def test_plates_of_other_channels_get_a_set_of_their_own(
+    here: Path, capsys: pytest.CaptureFixture
+) -> None:
     metaxpress(here / "data" / "one")
     (metaxpress(here / "data" / "two") / "P.HTD").unlink()
     for path in (here / "data" / "two" / "TimePoint_1").glob("*w3.tif"):
         path.unlink()
     config, rows = written(here / "data")
-    assert [row[:3] for row in rows[1:]] == [
-        ["one", "data/one", "imagexpress"], ["two", "data/two", "imagexpress"],
+    assert rows[0] == ["plate", "images", "layout", "plate_map", "channels"]
+    assert [[*row[:3], row[4]] for row in rows[1:]] == [
+        ["one", "data/one", "imagexpress", ""], ["two", "data/two", "imagexpress", "two"],
     ]  # fmt: skip
-    assert [spec["source"] for spec in config["channels"].values()] == ["1", "2"]
+    assert [spec["source"] for spec in config["channels"].values()] == ["1", "2", "3"]
+    of_two = {name: spec["source"] for name, spec in config["channel_sets"]["two"].items()}
+    assert of_two == {"hoechst_33342": "1", "alexa_488": "2"}
     said = capsys.readouterr().out
-    assert "not in the config, as not all plates have it: ['Brightfield']" in said
-    assert f"token '1' is 'HOECHST 33342' in {here}/data/one and '1' in {here}/data/two" in said
+    assert "two: token '1' has no name, and is taken for 'HOECHST 33342'" in said
+    assert "the plate two has no channel 'brightfield'" in check_file(Path("my/config.yaml"))
+
+
+def test_plates_of_the_same_channels_need_no_set(here: Path) -> None:
+    metaxpress(here / "data" / "one")
+    metaxpress(here / "data" / "two")
+    config, rows = written(here / "data")
+    assert rows[0] == ["plate", "images", "layout", "plate_map"]
+    assert "channel_sets" not in config
+
+
+def test_plates_of_two_microscopes_map_to_the_same_names(
+    here: Path, capsys: pytest.CaptureFixture
+) -> None:
+    metaxpress(here / "data" / "one")
+    cellvoyager(here / "data" / "two")
+    config, _ = written(here / "data")
+    assert config["segment"]["nuclei"]["channel"] == "hoechst_33342"
+    of_two = config["channel_sets"]["two"]
+    assert of_two["hoechst_33342"]["source"] == "01"
+    said = capsys.readouterr().out
+    assert "both show nuclei" in said
+    assert "'Alexa 488 (BP)', 'Brightfield (BP)': of no other plate by name" in said
     check_file(Path("my/config.yaml"))
 
 
-def test_plates_of_no_common_channel_are_refused(here: Path, capsys: pytest.CaptureFixture) -> None:
-    metaxpress(here / "data" / "one")
-    cellvoyager(here / "data" / "two")
-    assert main(["inspect", "data", "--write", "my"]) == 2
-    assert "plates that have no channel in common" in capsys.readouterr().err
-    assert not Path("my/config.yaml").exists()
+def test_channels_are_the_same_by_name_by_nuclei_or_by_token() -> None:
+    def of(**names: str) -> list[Channel]:
+        return [Channel(token, name, "test") for token, name in names.items()]
+
+    one, two = of(a="HOECHST", b="GFP", c="Cy5"), of(b="gfp", a="DAPI", d="Cy5 long")
+    sets, of_plates, notes = channel_sets([one, two, one], ["A", "B", "C"])
+    assert of_plates == ["", "B", ""]
+    assert sets[1].keys == {"b": "gfp", "a": "hoechst", "d": "cy5_long"}
+    assert notes[0] == "B: 'DAPI' and 'HOECHST' both show nuclei: one name for both"
+    assert notes[1].startswith("B: 'Cy5 long': of no other plate by name")
+    unknown = of(a="405", b="gfp", c="c")
+    sets, _, notes = channel_sets([one, unknown], ["A", "B"])
+    assert sets[1].keys == {"a": "channel_405", "b": "gfp", "c": "cy5"}
+    assert "'channel_sets.B' must be set" in notes[-1]
+    assert "give that one the name 'hoechst'" in notes[-1]
+    clash = of(a="HOECHST", b="Gfp!")  # another name with the same letters
+    assert channel_sets([one, clash], ["A", "B"]).sets[1].keys == {"a": "hoechst", "b": "gfp_2"}
 
 
 @pytest.mark.slow

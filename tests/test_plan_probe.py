@@ -13,11 +13,12 @@ from running import PLATE, ROOT, Run, quiet_environment, whole_plate, with_chang
 
 from cellpipe.run.costs import read_costs
 
+AS_DOCUMENTED = ["cellpipe", "plan", "--configfile", "path/to/my-config.yaml"]
 
-def plan(run: Run, *words: str, **changes: object) -> subprocess.CompletedProcess[str]:
-    """The config goes in by the standard input, as the workflow hands it on."""
-    config = yaml.safe_dump(with_changes(run.config, changes), sort_keys=False)
-    command = [sys.executable, "-m", "cellpipe", "plan", "--configfile", "-", *words]
+
+def plan(run: Run, *words: str, config: str) -> subprocess.CompletedProcess[str]:
+    """`config` goes in by the standard input."""
+    command = [sys.executable, "-m", "cellpipe", *words]
     return subprocess.run(
         command,
         cwd=run.folder,
@@ -33,7 +34,10 @@ def test_a_plate_is_planned_and_its_report_compares(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     run = whole_plate(tmp_path_factory).copied(tmp_path / "run")
-    done = plan(run, "--cores", "2", "--resources", "mem_mb=9000")
+    (run.folder / "path/to").mkdir(parents=True)
+    (run.folder / "path/to/my-config.yaml").write_text(yaml.safe_dump(run.config, sort_keys=False))
+    options = ["--cores", "2", "--resources", "mem_mb=9000"]
+    done = plan(run, *AS_DOCUMENTED[1:], *options, config="")
     assert done.returncode == 0, done.stderr
     made = json.loads((run.plate / "plan.json").read_text())
     costs = read_costs(run.plate)
@@ -55,7 +59,8 @@ def test_a_plate_is_planned_and_its_report_compares(
 
 def test_a_probe_that_fails_says_why(tmp_path: Path) -> None:
     run = Run.drawn(tmp_path, "plate", PLATE, size="tiny")
-    done = plan(run, channels={"dna": {"source": "7"}})
+    config = yaml.safe_dump(with_changes(PLATE, {"channels": {"dna": {"source": "7"}}}))
+    done = plan(run, "plan", "--configfile", "-", config=config)  # as the workflow hands it on
     assert done.returncode == 2
     assert "no image of channel 'dna'" in done.stderr
     assert "Traceback" not in done.stderr

@@ -82,7 +82,8 @@ def _sentences(absent: Collection[str], gone: Collection[str], row: Section) -> 
     names = ", ".join(f"'{name}'" for name in absent)
     what = f"; left out for that: {', '.join(gone)}" if gone else ""
     of_set = f"its set of channels ('{row['channels']}')" if row.get("channels") else "'channels'"
-    yield f"the plate {row['plate']} has no channel {names}, as {of_set} lacks it{what}"
+    word = "channel" if len(absent) == 1 else "channels"
+    yield f"the plate {row['plate']} has no {word} {names}: {of_set} lacks it{what}"
 
 
 def _refuse_lacking(needed: Mapping[str, str], channels: Collection[str], row: Section) -> None:

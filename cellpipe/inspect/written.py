@@ -1,6 +1,6 @@
 """What `cellpipe inspect --write` makes: a config and a sheet of plates that run as they are.
 
-my/config.yaml            channels, the one of nuclei, options that the images need
+my/config.yaml            channels (of each kind of plates), the one of nuclei, needed options
 my/plates.tsv             a row per plate
 my/P-plate_map.tsv        wells of each plate, to be filled in; empty, it changes nothing
 """
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from cellpipe.errors import BadConfig
 from cellpipe.files.publish import publish_text
-from cellpipe.inspect.channels import Channel, colours, keys, nuclei
+from cellpipe.inspect.channels import Channel, colours, nuclei
 from cellpipe.inspect.plate import Inspected
+from cellpipe.inspect.sets import ChannelSet, channel_sets
 
 CONFIG, SHEET, MAP = "config.yaml", "plates.tsv", "plate_map.tsv"
 _MAP_HEADER = "well\tcondition\tdose\tcontrol\n"
@@ -34,10 +35,13 @@ def write(
 ) -> tuple[list[Path], list[str]]:
     """Write the config, the sheet of plates and plate maps to fill in into `folder`.
 
-    Returns the files, and sentences on what was left out or must be chosen.
-    Raises BadConfig where a file that is there was changed, or the plates share no channel.
+    Returns the files, and sentences on what was assumed or must be chosen.
+    Raises BadConfig where a file that is there was changed.
     """
-    channels, notes = _common(plates)
+    sets, of_plates, notes = channel_sets(
+        [plate.channels for plate in plates], names(plates), named
+    )
+    channels = sets[0].channels
     chosen, why = nuclei(channels, named)
     if chosen is None:
         notes.append(f"'segment.nuclei.channel' in {folder / CONFIG} must be set: {why}")
@@ -48,12 +52,12 @@ def write(
     }
 
     def config(chosen: Channel | None, why: str) -> str:
-        return _config(plates, channels, chosen, why, ingest, _seen_from_here(folder / SHEET))
+        return _config(plates, sets, chosen, why, ingest, _seen_from_here(folder / SHEET))
 
     maps = {folder / f"{name}-{MAP}": p for name, p in zip(names(plates), plates, strict=True)}
     texts = {
         **{path: _plate_map(plate) for path, plate in maps.items()},
-        folder / SHEET: _sheet(plates, list(maps)),
+        folder / SHEET: _sheet(plates, list(maps), of_plates),
         folder / CONFIG: config(chosen, why),  # last, so that a config implies the others
     }
     _refuse_changed(texts, config(*nuclei(channels)))
@@ -99,33 +103,6 @@ def _positions(plate: Inspected) -> dict[str, str]:
     return {well: one["position"] for well, one in zip(named["well"], found, strict=True) if one}
 
 
-def _common(plates: Sequence[Inspected]) -> tuple[list[Channel], list[str]]:
-    """Channels that all plates have, by their tokens; the others as sentences."""
-    tokens = [{channel.token for channel in plate.channels} for plate in plates]
-    shared = set.intersection(*tokens)
-    notes = []
-    if not shared:
-        own = [f"{p.folder.name}: {sorted(t)}" for p, t in zip(plates, tokens, strict=True)]
-        raise BadConfig(
-            seen=f"plates that have no channel in common: {'; '.join(own)}",
-            wanted="plates of one assay, with channels of the same names",
-            do="inspect and run them one by one",
-        )
-    for plate in plates:
-        if own := [c.name for c in plate.channels if c.token not in shared]:
-            notes.append(f"{plate.folder}: not in the config, as not all plates have it: {own}")
-    channels = [channel for channel in plates[0].channels if channel.token in shared]
-    for plate in plates[1:]:
-        for channel in plate.channels:
-            first = next((c for c in channels if c.token == channel.token), channel)
-            if first.name != channel.name:
-                notes.append(
-                    f"token '{channel.token}' is '{first.name}' in {plates[0].folder} and "
-                    f"'{channel.name}' in {plate.folder}: the config has the first name for both"
-                )
-    return channels, notes
-
-
 def names(plates: Sequence[Inspected]) -> list[str]:
     """Names of plates for the sheet, by their folders; no two alike."""
     found: list[str] = []
@@ -152,15 +129,17 @@ def layouts(plates: Sequence[Inspected]) -> dict[str, str]:
     return {p: f"own_{n}" if n > 1 else "own" for n, p in enumerate(patterns, start=1)}
 
 
-def _sheet(plates: Sequence[Inspected], maps: Sequence[Path]) -> str:
-    own = layouts(plates)
-    rows = zip(names(plates), plates, maps, strict=True)
+def _sheet(plates: Sequence[Inspected], maps: Sequence[Path], of_plates: Sequence[str]) -> str:
+    """`of_plates` : names of the plates' sets of channels."""
+    own, with_sets = layouts(plates), any(of_plates)
+    rows = zip(names(plates), plates, maps, of_plates, strict=True)
     lines = [
         f"{name}\t{_seen_from_here(p.folder)}\t{own.get(p.pattern, p.format.name)}\t"
-        f"{_seen_from_here(path)}\n"
-        for name, p, path in rows
+        f"{_seen_from_here(path)}" + (f"\t{of_set}\n" if with_sets else "\n")
+        for name, p, path, of_set in rows
     ]
-    return _HEADER + "".join(lines)
+    header = _HEADER.replace("\n", "\tchannels\n") if with_sets else _HEADER
+    return header + "".join(lines)
 
 
 def _seen_from_here(path: Path) -> str:
@@ -171,22 +150,24 @@ def _seen_from_here(path: Path) -> str:
 
 def _config(
     plates: Sequence[Inspected],
-    channels: Sequence[Channel],
+    sets: Sequence[ChannelSet],
     chosen: Channel | None,
     why: str,
     ingest: Mapping[str, str],
     sheet: str,
 ) -> str:
     """The config as YAML, with a comment on each value that is not plain."""
-    own, colour = keys(channels), colours(channels)
+    own = sets[0].keys
     lines = [
         f"# Written by `cellpipe inspect {plates[0].folder}`. Every option: docs/options.md.",
         f"plates: {_quoted(sheet)}",
         "channels:",
     ]
-    for channel in channels:
-        spec = f'{{ source: {_quoted(channel.token)}, color: "{colour[channel.token]}" }}'
-        lines.append(f"  {own[channel.token]}: {spec} # {_plain(channel.name)} ({channel.source})")
+    lines += _specs(sets[0], "  ")
+    if len(sets) > 1:
+        lines.append("channel_sets: # of plates with other channels: see the sheet of plates")
+    for one in sets[1:]:
+        lines += [f"  {_quoted(one.name)}:", *_specs(one, "    ")]
     if derived := layouts(plates):
         lines.append("layouts: # derived from the names of the files: see that they are right")
         lines += [f"  {name}:\n    pattern: {_quoted(text)}" for text, name in derived.items()]
@@ -208,6 +189,15 @@ def _config(
     if movie:
         lines += ["#track: # cells over time", "#  enabled: true"]
     return "\n".join(lines) + "\n"
+
+
+def _specs(of_set: ChannelSet, indent: str) -> Iterator[str]:
+    """A line of YAML per channel."""
+    colour = colours(of_set.channels)
+    for channel in of_set.channels:
+        spec = f'{{ source: {_quoted(channel.token)}, color: "{colour[channel.token]}" }}'
+        name = of_set.keys[channel.token]
+        yield f"{indent}{name}: {spec} # {_plain(channel.name)} ({channel.source})"
 
 
 def _quoted(text: str) -> str:
