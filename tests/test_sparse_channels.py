@@ -22,14 +22,18 @@ from cellpipe.correct.light import ChannelLight, Light
 from cellpipe.errors import BadImage
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import inspect_plate
+from cellpipe.plate.lay_out import write_provenance
 from cellpipe.readers.accounting import holes, sparse
 from cellpipe.readers.accounting.holes import stack_sizes
-from cellpipe.run.frames.ingest import Frame, figures_of_taken
+from cellpipe.readers.in_place import inspect_source
+from cellpipe.readers.layouts.ome_zarr import describe_source
+from cellpipe.run.frames.ingest import Frame, figures_of_taken, in_place
 from cellpipe.run.frames.measure import measure_frame
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.plates.classify import without_sparse
 from cellpipe.run.plates.light import read_small, together
 from cellpipe.track.detections import from_table
+from cellpipe.training.plates import PlateSet, list_frames
 
 EVERY_4TH = (0, 4)
 
@@ -131,12 +135,45 @@ def test_pixels_that_were_not_taken_are_refused_and_those_that_were_are_whole(pl
     assert project_frame(plate, "B02", 1, 1).whole().shape == (1, 40, 40)
     with pytest.raises(BadImage, match="'gfp' was not taken at frame 1") as refused:
         project_frame(plate, "B02", 1, 1, ["gfp"])
-    assert "not 1" in refused.value.wanted
+    assert refused.value.wanted == "a frame at which it was: 0"
     with pytest.raises(BadImage, match="'gfp' was not taken"):
         open_plate(plate.layout.parent).image("B02", 1).channel("gfp")[1].compute()
     shown = open_plate(plate.layout.parent).image("B02", 1)
     assert (shown.channel("gfp")[0].compute() == 101).all()
     assert (shown.channel("dna")[1].compute() == 200).all()
+
+
+def test_a_plate_of_ours_that_is_read_in_place_has_no_zeros_either(plate, tmp_path):
+    source = describe_source(plate.path)
+    assert source["fields"][0]["not_taken"] == {"gfp": [1]}
+    channels = {"nuclei": {"source": "dna"}, "signal": {"source": "gfp"}}
+    given = {"plate": "again", "pixel_size_um": None, "time_step_s": None}
+    inspection = inspect_source(source, channels, **given)
+    assert inspection["not_taken"] == {"signal": [1]}
+    assert "'signal' was taken at 1 of 2 frames (the first)" in inspection["notes"][0]
+    again = laid_out(tmp_path / "again", inspection, labels=["nuclei"])
+    assert again.in_place
+    assert in_place(again, "B02", 1, 1).pixels.shape == (1, 1, 40, 40)
+    assert (in_place(again, "B02", 1, 0).pixels[1] == 101).all()
+    with pytest.raises(BadImage, match="'signal' was not taken at frame 1"):
+        project_frame(again, "B02", 1, 1, ["signal"])
+    write_provenance(plate.layout, {("B02", 1): {"pixels": {"fingerprint": "x"}}})
+    assert describe_source(plate.path)["fields"][0]["not_taken"] == {"gfp": [1]}
+    laid_out(plate.layout.parent, inspected({"B02": [(2, 2, 1, 40, 40)]}), labels=["nuclei"])
+    assert "not_taken" not in describe_source(plate.path)["fields"][0]
+
+
+def test_a_network_is_not_trained_on_what_was_not_taken(plate):
+    for t in (0, 1):
+        plate.write_labels("B02", 1, t, "nuclei", np.ones((40, 40), np.uint32))
+    root, name = plate.path.parent, plate.path.name
+
+    def frames(*channels):
+        known = {"name": "s", "plate": name, "label": "nuclei", "licence": "CC0"}
+        return list(list_frames(PlateSet(channels=channels, **known), root)["file"])
+
+    assert frames("dna") == ["B02_1_t0", "B02_1_t1"]
+    assert frames("dna", "gfp") == ["B02_1_t0"]
 
 
 def test_the_light_of_a_channel_is_found_from_frames_that_have_it(plate):

@@ -19,28 +19,35 @@ from cellpipe.files.removal import refuse_elsewhere, remove
 from cellpipe.plate import trees
 
 _BESIDE = {"labels", "tables", "tracks"}  # folders of an image that are not its levels
-_CENTRE = "field_centre"
+_LAID_OUT = ("field_centre", "not_taken")  # keys of the attribute "cellpipe"
 _METADATA = ("zarr.json", ".zgroup", ".zattrs")  # of a group, in either version
 
 
 def note_provenance(folder: Path, facts: Mapping[str, Any]) -> None:
-    """Set the attribute "cellpipe" of a group; the centre of a field stays in it."""
+    """Set the attribute "cellpipe" of a group; what was noted when it was laid out stays in it."""
     path, content, attributes = _attributes(folder)
     noted = attributes.get("cellpipe") or {}
-    _note(path, content, attributes, {**facts, **{k: noted[k] for k in (_CENTRE,) if k in noted}})
+    _note(path, content, attributes, {**facts, **{k: noted[k] for k in _LAID_OUT if k in noted}})
 
 
-def note_centre(folder: Path, centre: Mapping[str, Any] | None) -> None:
-    """Set where the centre of an image lies, as "field_centre" of its attribute "cellpipe".
+def note_laid_out(
+    folder: Path, centre: Mapping[str, Any] | None, not_taken: Mapping[str, Sequence[int]]
+) -> None:
+    """Set what other programs need to know of an image, in its attribute "cellpipe".
 
-    It is no translation of NGFF: that would move the image alone in viewers, away from its labels,
-    and from the tables, whose positions count from the field's corner; and of a stage whose axes
-    may point anywhere it would be a guess. None: it is not recorded, and nothing is written.
+    field_centre : where the centre lies. It is no translation of NGFF: that would move the image
+        alone in viewers, away from its labels, and from the tables, whose positions count from the
+        field's corner; and of a stage whose axes may point anywhere it would be a guess.
+    not_taken : frames without a channel, by channel: their chunks are not there, and read as zeros
+
+    What is not recorded, or empty, is not written.
     """
     path, content, attributes = _attributes(folder)
-    noted = {k: v for k, v in (attributes.get("cellpipe") or {}).items() if k != _CENTRE}
-    if centre is not None or _CENTRE in (attributes.get("cellpipe") or {}):
-        _note(path, content, attributes, {**noted, **({_CENTRE: centre} if centre else {})})
+    before = attributes.get("cellpipe") or {}
+    facts = {name: fact for name, fact in zip(_LAID_OUT, (centre, not_taken), strict=True) if fact}
+    noted = {name: fact for name, fact in before.items() if name not in _LAID_OUT}
+    if facts or any(name in before for name in _LAID_OUT):
+        _note(path, content, attributes, {**noted, **facts})
 
 
 def _attributes(folder: Path) -> tuple[Path, dict[str, Any], dict[str, Any]]:

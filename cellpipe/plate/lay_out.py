@@ -27,7 +27,7 @@ from cellpipe.plate.disk import (
     bring_image,
     bring_labels,
     link_image,
-    note_centre,
+    note_laid_out,
     note_provenance,
     write_group,
 )
@@ -89,7 +89,8 @@ def lay_out(
         else:
             tree = _image_tree(field, inspection, colors, scales, units, ngff_version, chunk_px)
             bring_image(root / field.path, tree, owned)
-            note_centre(root / field.path, field.centre.as_dict() if field.centre else None)
+            centre = field.centre.as_dict() if field.centre else None
+            note_laid_out(root / field.path, centre, inspection.get("not_taken", {}))
         layers = _label_tree(field, labels, volumes, scales, units, ngff_version, chunk_px)
         bring_labels(root / field.path, layers, {*OWN_LAYERS, *labels}, owned)
         progress(done + 1, len(fields))

@@ -48,6 +48,9 @@ if TYPE_CHECKING:
     import zarr  # and where an array is opened: some jobs only need the fields of a plate
 
 
+SHOWN = 6  # frames in a message
+
+
 @dataclass(frozen=True)
 class Field:
     """One field of one well: the place of its image in the plate and its shape."""
@@ -148,9 +151,12 @@ class Plate:
         """Raise BadImage for a channel that was not taken at one of the frames."""
         for channel in channels:
             if absent := sorted(self.not_taken.get(channel, frozenset()).intersection(times)):
+                n_t = max(field.size("t") for field in self.fields.values())
+                taken = [t for t in range(n_t) if t not in self.not_taken[channel]]
+                more = " …" if len(taken) > SHOWN else ""
                 raise BadImage(
                     seen=f"channel '{channel}' was not taken at frame {absent[0]} ({what})",
-                    wanted=f"a frame at which it was: not {', '.join(map(str, absent))}",
+                    wanted=f"a frame at which it was: {', '.join(map(str, taken[:SHOWN]))}{more}",
                     do="nothing, if the microscope was set so; else copy the missing files, then "
                     "run again",
                 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from cellpipe.image.units import Scale
+from cellpipe.readers.accounting import sparse
 from cellpipe.readers.inspection import refuse_absent_channels
 from cellpipe.readers.layouts import zarr_positions
 from cellpipe.readers.pixels.headers import (
@@ -56,6 +58,10 @@ def inspect_source(
     odd_places = {(fault["well"], fault["field"]) for fault in odd}
     fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
     fields, without = zarr_positions.with_positions(fields, Scale.from_dict(scale))
+    absent = most_common(json.dumps(field.get("not_taken", {})) for field in fields)
+    not_taken = {names.get(c, c): ts for c, ts in json.loads(absent or "{}").items()}
+    n_t = max((int(field["n_t"]) for field in fields), default=1)
+    notes = [*sparse.sentences(not_taken, n_t), *without]
     step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
     return {
         "plate": plate,
@@ -67,6 +73,7 @@ def inspect_source(
         "fields": fields,
         "holes": [],
         "faults": [*source["faults"], *faults, *odd],
-        **({"notes": without} if without else {}),
+        **({"notes": notes} if notes else {}),
+        **({"not_taken": not_taken} if not_taken else {}),
         "other_channels": [label for label in labels if label not in names],
     }

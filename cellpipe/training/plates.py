@@ -110,7 +110,11 @@ def _frames(field: Mapping[str, Any], plate_set: PlateSet, path: Path) -> Iterat
         )
     channels = _channel_indices(plate_set.channels, field["channels"], plate_set.name)
     image, label = (path / d["source_path"] / d["levels"][0] for d in (field, layer))
-    for t in range(min(field["n_t"], layer["n_t"])):
+    lacking = field.get("not_taken", {})
+    absent = {t for channel in plate_set.channels for t in lacking.get(channel, ())}
+    if absent:
+        log.info("set %s: %s lacks a channel in %d frames", plate_set.name, image, len(absent))
+    for t in sorted(set(range(min(field["n_t"], layer["n_t"]))) - absent):
         pair = FramePair(image, field["axes"], channels, label, layer["axes"], t)
         name = f"{field['well']}_{field['field']}_t{t}"
         yield name, pair, field["well"], tuple(field["shape"][-2:])

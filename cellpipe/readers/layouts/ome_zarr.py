@@ -201,6 +201,7 @@ def _described(
     if versions is not None:
         versions.setdefault(version, source_path)
     names = of_image.get("omero", {}).get("channels", [])
+    noted = cellpipe_attributes(folder)
     return {
         "source_path": source_path,
         "axes": axes,
@@ -213,9 +214,21 @@ def _described(
         "channels": _channel_labels(names, sizes.get("c", 1)),
         "units": units,
         zarr_positions.FIRST: corner,
-        zarr_positions.OWN: zarr_positions.own_centre(cellpipe_attributes(folder)),
+        zarr_positions.OWN: zarr_positions.own_centre(noted),
+        **_not_taken(noted),
         **_steps(axes, scales[0], units, sizes),
     }
+
+
+def _not_taken(noted: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
+    """Frames without a channel, by its label, as cellpipe noted them of an image that it wrote."""
+    absent = noted.get("not_taken")
+    found = {
+        str(label): sorted(t for t in times if isinstance(t, int))
+        for label, times in (absent.items() if isinstance(absent, dict) else ())
+        if isinstance(times, list) and times
+    }
+    return {"not_taken": found} if found else {}
 
 
 def _steps(

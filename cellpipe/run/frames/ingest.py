@@ -88,7 +88,8 @@ def in_place(plate: Plate, well: str, field: int, t: int) -> Frame:
     frame = plate.frame(well, field, t)
     chosen = chosen_planes(frame, plate.projection)
     pixels = flattened(frame, plate.projection, chosen).whole()[:, None]
-    return Frame(pixels, {plate.channels[c]: (z, frame.size("z")) for c, z in chosen.items()})
+    taken = plate.channels_at(t)
+    return Frame(pixels, {taken[c]: (z, frame.size("z")) for c, z in chosen.items()})
 
 
 def _refuse_holes(channel: str, found: int, wanted: int) -> None:

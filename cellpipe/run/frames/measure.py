@@ -48,7 +48,8 @@ def measure_frame(
         ratios = _ratios_of(measuring["ratios"], taken)
         known = taken, pixel_size_um, {**measuring, "ratios": ratios}, objects
         rows = measure_frame(nuclei, cells, pixels, *known, light=light, t=t)
-        return rows.reindex(columns=_columns(channels, measuring, objects, cells is not None))
+        whole = _types(channels, measuring, objects, cells is not None)
+        return rows.reindex(columns=list(whole)).astype(whole)
     image = Image.of(pixels, "cyx")
     tops = [top_of(image.channel(c)) for c in range(len(channels))]
     rows = measure_cells(
@@ -72,11 +73,12 @@ def _ratios_of(ratios: Mapping[str, Mapping[str, str]], channels: Sequence[str])
     return {name: parts for name, parts in ratios.items() if there.issuperset(parts.values())}
 
 
-def _columns(
+def _types(
     channels: Sequence[str], measuring: Options, objects: str, with_cells: bool
-) -> list[str]:
-    """Columns of a frame with all of its channels."""
+) -> dict[str, Any]:
+    """Columns of a frame with all of its channels, and their types."""
     blank = np.zeros((8, 8), np.uint32)
     pixels = np.zeros((len(channels), 8, 8), np.uint16)
     known = channels, 1.0, measuring, objects
-    return list(measure_frame(blank, blank if with_cells else None, pixels, *known))
+    rows = measure_frame(blank, blank if with_cells else None, pixels, *known)
+    return {str(name): kind for name, kind in rows.dtypes.items()}
