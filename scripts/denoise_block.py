@@ -37,9 +37,8 @@ with speaking(snakemake):
 
     def write(unit, t, result):
         mean, clean, removed = result
-        for channel, plane in zip(raw.channels_at(t), clean, strict=True):
-            c = job.plate.channel_index(channel)
-            job.plate.write_plane(unit.well, unit.field, t, c, 0, plane)
+        taken = raw.channels_at(t)
+        job.plate.write_frame(unit.well, unit.field, t, taken, clean[:, None])
         rows = pd.DataFrame([{"mean": mean, "removed_sigma": removed}])
         return job.placed(rows, unit, t)
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -42,7 +43,7 @@ from cellpipe.plate.chunks import (
     torn_chunks,
 )
 from cellpipe.plate.regions import StoredFrame, write_sampled
-from cellpipe.plate.whole_chunks import write_whole
+from cellpipe.plate.whole_chunks import Shards, write_whole
 
 if TYPE_CHECKING:
     import zarr  # and where an array is opened: some jobs only need the fields of a plate
@@ -107,6 +108,7 @@ class Plate:
         self.label_names: list[str] = self._described["labels"]
         self.projection: str = self._described.get("projection", "max")  # of stacks in z
         self.in_place: bool = bool(self._described.get("source"))
+        self.shards: bool = self._described.get("shards", False)  # files that hold a whole frame
         absent = self._described.get("not_taken", {})  # channels of some frames only
         self.not_taken: dict[str, frozenset[int]] = {c: frozenset(ts) for c, ts in absent.items()}
         # kept per plate, not per process: a plate that is laid out again has new arrays
@@ -184,13 +186,44 @@ class Plate:
         self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray
     ) -> None:
         """Write one plane (Y, X) and its pyramid: means over 2 × 2, 4 × 4 … pixels of it."""
+        where = self._written_to(well, field)
+        if self.shards:
+            raise ValueError("a file of this plate holds a whole frame: use `write_frame`")
+        place = _index(where.axes, t=t, c=c, z=z)
+        for level, coarse in zip(range(len(where.levels)), _means(pixels), strict=False):
+            array = self.array(where, level)
+            write_whole(array, place, _cropped(coarse, array))
+
+    def write_frame(
+        self, well: str, field: int, t: int, channels: Sequence[str], pixels: np.ndarray
+    ) -> None:
+        """Write channels of a frame (C, Z, Y, X), with their pyramids.
+
+        Where the plate has shards, these are all of the frame: a channel that is not among them is
+        as if it was never taken.
+        """
+        where = self._written_to(well, field)
+        planes = [
+            (self.channel_index(channel), z, plane)
+            for channel, stack in zip(channels, pixels, strict=True)
+            for z, plane in enumerate(stack)
+        ]
+        if not self.shards:
+            for c, z, plane in planes:
+                self.write_plane(well, field, t, c, z, plane)
+            return
+        arrays = [self.array(where, level) for level in range(len(where.levels))]
+        with ExitStack() as stack:  # a file for each level, when all is encoded
+            files = [stack.enter_context(Shards(array)) for array in arrays]
+            for c, z, plane in planes:
+                place = _index(where.axes, t=t, c=c, z=z)
+                for file, array, coarse in zip(files, arrays, _means(plane), strict=False):
+                    file.add(place, _cropped(coarse, array))
+
+    def _written_to(self, well: str, field: int) -> Field:
         if self.in_place:
             raise ValueError("a plate that is read in place is never written to")
-        where = self.fields[well, field]
-        for level, coarse in zip(where.levels, _means(pixels), strict=False):
-            array = self._open(self.path / where.path / level)
-            coarse = coarse[: array.shape[-2], : array.shape[-1]]
-            write_whole(array, _index(where.axes, t=t, c=c, z=z), coarse)
+        return self.fields[well, field]
 
     def labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> Image:
         """Labels of one frame, an image (Z, Y, X), uint32; not read yet.
@@ -369,6 +402,10 @@ def _opened(path: Path, owned: Path) -> zarr.Array:
             wanted="unchanged metadata",
             do=MEND,
         ) from fault
+
+
+def _cropped(coarse: np.ndarray, array: zarr.Array) -> np.ndarray:
+    return coarse[: array.shape[-2], : array.shape[-1]]
 
 
 def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:
