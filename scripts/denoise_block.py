@@ -37,6 +37,8 @@ with speaking(snakemake):
 
     def write(unit, t, result):
         mean, clean, removed = result
+        if raw.channels_at(t) != raw.channels:  # nothing old may stand for what was not taken
+            job.plate.erase_frame(unit.well, unit.field, t)
         for channel, plane in zip(raw.channels_at(t), clean, strict=True):
             c = job.plate.channel_index(channel)
             job.plate.write_plane(unit.well, unit.field, t, c, 0, plane)

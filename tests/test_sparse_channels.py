@@ -18,8 +18,9 @@ from running import MOVIE, Run, with_changes
 from scipy import ndimage
 
 from cellpipe import open_plate
+from cellpipe.config.inspected import refuse_by_inspection
 from cellpipe.correct.light import ChannelLight, Light
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadConfig, BadImage
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import inspect_plate
 from cellpipe.plate.lay_out import write_provenance
@@ -229,6 +230,20 @@ def test_classifier_and_linker_use_what_every_frame_has():
     assert list(kept) == ["t", "label", "y_um", "x_um", "area_um2", "dna_mean"]
     assert without_sparse(cells, {})[1] == []
     assert from_table(cells)[0].features.shape == (4, 2)
+
+
+@pytest.mark.parametrize(("taken", "refused"), [((0, 4), True), ((0, 3), False), ((0,), False)])
+def test_spots_that_could_not_be_linked_are_refused_before_any_of_them_is_sought(taken, refused):
+    absent = {"spots": [t for t in range(8) if t not in taken]}
+    plate = {"channels": ["dna", "spots"], "pixel_size_um": 0.5, "not_taken": absent}
+    plate["fields"] = [{"shape": [8, 2, 1, 200, 200], "n_t": 8}]
+    detect = {"channel": "spots", "engine": "log", "diameter_um": 2.0, "max_gap_frames": 2}
+    refuse_by_inspection({"detect": {**detect, "track": False}}, plate)
+    if not refused:
+        return refuse_by_inspection({"detect": {**detect, "track": True}}, plate)
+    with pytest.raises(BadConfig, match="3 frames or more between") as fault:
+        refuse_by_inspection({"detect": {**detect, "track": True}}, plate)
+    assert "set 'detect.max_gap_frames' to 3" in fault.value.do
 
 
 # ---- the whole workflow
