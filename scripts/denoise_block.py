@@ -37,11 +37,10 @@ with speaking(snakemake):
 
     def write(unit, t, result):
         mean, clean, removed = result
-        if raw.channels_at(t) != raw.channels:  # nothing old may stand for what was not taken
+        taken = raw.channels_at(t)
+        if taken != raw.channels:  # nothing old may stand for what was not taken
             job.plate.erase_frame(unit.well, unit.field, t)
-        for channel, plane in zip(raw.channels_at(t), clean, strict=True):
-            c = job.plate.channel_index(channel)
-            job.plate.write_plane(unit.well, unit.field, t, c, 0, plane)
+        job.plate.write_frame(unit.well, unit.field, t, taken, clean[:, None])
         rows = pd.DataFrame([{"mean": mean, "removed_sigma": removed}])
         return job.placed(rows, unit, t)
 

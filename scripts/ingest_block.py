@@ -71,10 +71,7 @@ with speaking(snakemake):
         if len(taken) < len(job.plate.channels):  # nothing old may stand for what was not taken
             job.plate.erase_frame(unit.well, unit.field, t)
         if not in_place:
-            for channel, stack in zip(taken, frame.pixels, strict=True):
-                c = job.plate.channel_index(channel)
-                for z, plane in enumerate(stack):
-                    job.plate.write_plane(unit.well, unit.field, t, c, z, plane)
+            job.plate.write_frame(unit.well, unit.field, t, taken, frame.pixels)
         digests.setdefault(unit, []).append((t, ingest.pixel_digest(frame.pixels)))
         figures = ingest.figures_of_taken(frame, taken, job.plate.channels)
         return job.placed(figures, unit, t)

@@ -24,6 +24,7 @@ with speaking(snakemake):
         labels=options.labels,
         ngff_version=inspection.get("ngff_version", options.ingest["ngff_version"]),
         chunk_px=options.ingest["chunk_px"],
+        shards=options.ingest["shards"],
         store=options.store,
     )
     plate = Plate(snakemake.output.layout)

@@ -8,6 +8,7 @@ is written to OME-Zarr by
     copy           tifffile, then the chunks of full resolution with the codecs that cellpipe's have
     floor          the same with the levels of the pyramid: every chunk that cellpipe writes
     ingest         cellpipe's ingest of all blocks in one process, from a plate that is laid out
+    shards         the same with `ingest.shards`, a file for all channels of a field and level
     workflow       inspection, layout and ingest by Snakemake, and what starts them
     uzh            fractal-uzh-converters (`convert_operetta`), in the environment of `--uzh`
     ngff           ngff-zarr (`to_multiscales`, `to_ngff_zarr` of each field), in that of `--ngff`
@@ -149,7 +150,7 @@ def workflow(plate: Path, out: Path) -> None:
     subprocess.run([*command, "--", *tables], cwd=out, check=True, capture_output=True)
 
 
-def ingest(made: Path, plate: Path, out: Path) -> None:
+def ingest(made: Path, plate: Path, out: Path, shards: bool = False) -> None:
     """The script of the rule `ingest_block` on every block, from the workflow's manifest."""
     import runpy
 
@@ -161,7 +162,8 @@ def ingest(made: Path, plate: Path, out: Path) -> None:
     here = out / "results/P"
     here.mkdir(parents=True)
     inspection = json.loads((done / "inspection.json").read_text())
-    lay_out(here / "layout.json", inspection, colors=["0000FF", "00FF00"], labels=["nuclei"])
+    lay_out(here / "layout.json", inspection, colors=["0000FF", "00FF00"], labels=["nuclei"],
+            shards=shards)  # fmt: skip
     blocks = json.loads((done / "blocks.json").read_text())["blocks"]
     for block in blocks:
         made_of = {"layout": here / "layout.json", "blocks": done / "blocks.json",
@@ -217,11 +219,15 @@ def ngff(plate: Path, out: Path, n_wells: int) -> None:
             ngff_zarr.to_ngff_zarr(str(to), levels, version="0.5")
 
 
+IMPORTS = (
+    "import snakemake.iocontainers, zarr, tifffile, imagecodecs, pandas, cellpipe.plate.lay_out, "
+    "cellpipe.run.block_job, cellpipe.run.frames.ingest, cellpipe.readers.pixels.reading"
+)
 STARTS = {  # what each imports
     "copy": "import numcodecs, tifffile, google_crc32c",
     "floor": "import numcodecs, tifffile, google_crc32c",
-    "ingest": "import snakemake.io, zarr, tifffile, imagecodecs, pandas, cellpipe.plate.lay_out, "
-    "cellpipe.run.block_job, cellpipe.run.frames.ingest, cellpipe.readers.pixels.reading",
+    "ingest": IMPORTS,
+    "shards": IMPORTS,
     "uzh": "from fractal_uzh_converters.operetta.api import convert_operetta",
     "ngff": "import ngff_zarr, tifffile",
 }
@@ -235,6 +241,8 @@ def do(name: str, plate: Path, out: Path, n_wells: int, made: Path) -> None:
             raw(plate, out, n_wells, name == "floor")
         case "ingest":
             ingest(made, plate, out)
+        case "shards":
+            ingest(made, plate, out, shards=True)
         case "workflow":
             workflow(plate, out)
         case "uzh":
@@ -270,7 +278,7 @@ def files_and_bytes(folder: Path) -> tuple[int, float]:
 
 
 def store_of(name: str, out: Path) -> Path:
-    return out / "results/P/P.ome.zarr" if name in ("ingest", "workflow") else out
+    return out / "results/P/P.ome.zarr" if name in ("ingest", "shards", "workflow") else out
 
 
 def compare_chunks(floor: Path, ours: Path) -> int:
@@ -302,7 +310,7 @@ def _is_array(path: Path) -> bool:
     if (path / ".zarray").is_file():
         return True
     about = path / "zarr.json"
-    return about.is_file() and '"array"' in about.read_text()
+    return about.is_file() and json.loads(about.read_text())["node_type"] == "array"
 
 
 def main() -> None:
@@ -340,8 +348,8 @@ def speed(here: Path, options: argparse.Namespace) -> None:
     measured(command_of(sys.executable, "plate", here, plate, n))
     n_files, mb = files_and_bytes(plate / "Images")
     print(f"{n} wells, {n_files - 1:,} images, {mb:,.0f} MB, {options.rounds} round(s)\n")
-    pythons = {"copy": sys.executable, "floor": sys.executable, "workflow": sys.executable,
-               "ingest": sys.executable, "uzh": options.uzh, "ngff": options.ngff}  # fmt: skip
+    ours = ("copy", "floor", "workflow", "ingest", "shards")
+    pythons = {**dict.fromkeys(ours, sys.executable), "uzh": options.uzh, "ngff": options.ngff}
     costs: dict[str, list[Cost]] = {}
     for _ in range(options.rounds):
         for name, python in pythons.items():

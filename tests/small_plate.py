@@ -43,7 +43,8 @@ SIDE = 300  # two levels
 class Small:
     """A plate in a folder, made by stages that skip what is there, as the workflow does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shards: bool = False) -> None:
+        self.shards = shards
         self.images, self.root = folder / "images", folder / "results/P"
         self.computed: list[str] = []
 
@@ -67,7 +68,7 @@ class Small:
         if not (self.root / "layout.json").exists():
             plan = inspected({w: [(2, 2, 1, SIDE, SIDE)] for w in ("B02", "B03")}, plate="P")
             layers, layout = ["nuclei", "tracks"], self.root / "layout.json"
-            lay_out(layout, plan, colors=["FFFFFF"] * 2, labels=layers)
+            lay_out(layout, plan, colors=["FFFFFF"] * 2, labels=layers, shards=self.shards)
             note_metadata(Plate(layout))
             self.record("lay_out_plate", None, ["layout.json"])
         self.plate = Plate(self.root / "layout.json")
@@ -108,8 +109,8 @@ class Small:
 
     def write_pixels(self, unit, t, image):
         self.computed.append(f"ingest {unit.name}")
-        for c, plane in enumerate(image):
-            self.plate.write_plane(unit.well, unit.field, t, c, 0, plane)
+        channels = self.plate.channels
+        self.plate.write_frame(unit.well, unit.field, t, channels, image[:, None])
         return pd.DataFrame([{"well": unit.well, "t": t, "mean": float(image.mean())}])
 
     def read_pixels(self, unit, t):

@@ -33,7 +33,7 @@ DISTRIBUTIONS = {
     "threadpoolctl": "scikit-learn",  # which depends on it
     "markupsafe": "jinja2",  # which depends on it
     "tensorflow": "tensorflow-cpu",
-    "google_crc32c": "zarr",  # which depends on it
+    **dict.fromkeys(("google_crc32c", "numcodecs"), "zarr"),  # which depends on them
     "bioimageio": "bioimageio.core",  # and bioimageio.spec, on which it depends
 }
 # Imported by functions of a module that the script shares with other stages, never by its own.

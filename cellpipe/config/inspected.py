@@ -61,8 +61,8 @@ def _refuse_wide_gaps(detect: Section, inspection: Section) -> None:
     gap = min((b - a - 1 for a, b in itertools.pairwise(taken)), default=0)
     if gap > detect["max_gap_frames"]:
         raise BadConfig(
-            seen=f"{detect['max_gap_frames']} for 'detect.max_gap_frames', and {gap} frames or more "
-            f"between those at which channel '{detect['channel']}' was taken",
+            seen=f"{detect['max_gap_frames']} for 'detect.max_gap_frames', and {gap} frames or "
+            f"more between those at which channel '{detect['channel']}' was taken",
             wanted="spots that can be linked from one frame of the channel to the next",
             do=f"set 'detect.max_gap_frames' to {gap} or more, or 'detect.track' to false",
         )

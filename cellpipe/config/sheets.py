@@ -28,7 +28,18 @@ def checked_config(config: Mapping[str, Any], schemas: Path) -> dict[str, Any]:
     refuse_unknown_channels(filled)
     settle(filled["segment"], config["segment"])
     refuse_small_spots(filled)
+    refuse_shards(filled["ingest"])
     return filled
+
+
+def refuse_shards(ingest: Mapping[str, Any]) -> None:
+    """Refuse shards in a version of OME-NGFF that has none."""
+    if ingest["shards"] and ingest["ngff_version"] == "0.4":
+        raise BadConfig(
+            seen="'ingest.shards: true' with 'ingest.ngff_version: \"0.4\"', which has no shards",
+            wanted="shards in OME-NGFF 0.5",
+            do="set 'ingest.ngff_version' to \"0.5\", or 'ingest.shards' to false",
+        )
 
 
 def refuse_small_spots(config: Mapping[str, Any]) -> None:

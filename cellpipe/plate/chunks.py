@@ -48,8 +48,13 @@ def read_planes(array: Array, index: tuple[slice, ...], what: str) -> np.ndarray
 def torn_chunks(array: Array, index: tuple[slice, ...]) -> list[Path]:
     """Chunks shorter than in Blosc's header: its decoder reads on past their end.
 
-    Chunks of other codecs, whose decoders notice, and missing ones are passed over.
+    Shards whose index is not whole, or points beyond them. Chunks of other codecs, whose decoders
+    notice, and missing ones are passed over.
     """
+    if array.shards:
+        n = int(np.prod([s // c for s, c in zip(array.shards, array.chunks, strict=True)]))
+        files = chunk_files(array, index) if _index_at_end(array) else []
+        return [path for path in files if path.is_file() and not _whole_shard(path, n)]
     codecs = _codecs(array)
     n_more = 4 if codecs[-1:] == ["Crc32cCodec"] else 0
     packed = codecs[-2:-1] if n_more else codecs[-1:]
@@ -89,6 +94,31 @@ def _whole(path: Path, n_more: int, n_bytes: int | None) -> bool:
         size = file.seek(0, 2)
     unpacked = n_bytes is None or n_bytes == int.from_bytes(header[4:8], "little")
     return size >= 16 and size == int.from_bytes(header[12:16], "little") + n_more and unpacked
+
+
+def _index_at_end(array: Array) -> bool:
+    """Whether shards end with an index and its checksum, as those that cellpipe lays out."""
+    own = array.metadata.codecs[0].to_dict()["configuration"]
+    names = [codec["name"] for codec in own["index_codecs"]]
+    return own["index_location"] == "end" and names == ["bytes", "crc32c"]
+
+
+def _whole_shard(path: Path, n_chunks: int) -> bool:
+    """Whether a shard ends with an index that its checksum fits, of chunks that lie before it."""
+    import google_crc32c  # zarr's own
+
+    n_bytes = 16 * n_chunks
+    size = path.stat().st_size
+    if size < n_bytes + 4:
+        return False
+    with path.open("rb") as file:
+        file.seek(size - n_bytes - 4)
+        packed, checksum = file.read(n_bytes), file.read(4)
+    if int(google_crc32c.value(packed)).to_bytes(4, "little") != checksum:
+        return False
+    ends = np.frombuffer(packed, "<u8").reshape(-1, 2).sum(axis=1, dtype=np.uint64)
+    # an absent chunk has the largest number twice, whose sum is that less one
+    return bool((ends[ends != np.uint64(2**64 - 2)] <= size - n_bytes - 4).all())
 
 
 def refuse_torn(torn: Sequence[Path], what: str) -> None:

@@ -52,6 +52,7 @@ def lay_out(
     volumes: Collection[str] = (),
     ngff_version: str = "0.5",
     chunk_px: int = 2048,
+    shards: bool = False,
     store: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
@@ -70,7 +71,9 @@ def lay_out(
     colors : RRGGBB per channel
     labels : names of label layers
     volumes : those of them that have as many planes in z as their image; the others have one
+    shards : all channels and planes of a frame share a file for each level; not in NGFF 0.4
     """
+    joined = "czyx" if shards and ngff_version != "0.4" else ""
     store = store or f"{inspection['plate']}.ome.zarr"
     root = layout.parent / store
     _refuse_foreign_store(root, inspection)
@@ -87,7 +90,8 @@ def lay_out(
             source = Path(inspection["source"]) / described["source_path"]
             link_image(source, root / field.path, owned)
         else:
-            tree = _image_tree(field, inspection, colors, scales, units, ngff_version, chunk_px)
+            written = (ngff_version, chunk_px, joined)
+            tree = _image_tree(field, inspection, colors, scales, units, *written)
             bring_image(root / field.path, tree, owned)
             centre = field.centre.as_dict() if field.centre else None
             note_laid_out(root / field.path, centre, inspection.get("not_taken", {}))
@@ -105,6 +109,7 @@ def lay_out(
         **{key: inspection[key] for key in SCALE if key in inspection},
         "ngff_version": ngff_version,
         "chunk_px": chunk_px,
+        **({"shards": True} if joined and not inspection.get("source") else {}),
         "labels": list(labels),
         "fields": [field.as_dict() for field in fields],
     }
@@ -216,6 +221,7 @@ def _image_tree(
     units: Mapping[str, str | None],
     version: str,
     chunk_px: int,
+    joined: str,
 ) -> trees.Tree:
     integer = np.dtype(field.dtype).kind in "ui"
     full = (0.0, float(np.iinfo(field.dtype).max) if integer else 1.0)
@@ -226,7 +232,7 @@ def _image_tree(
     tree = {".": trees.group(attributes, version)}
     for k, level in enumerate(field.levels):
         shape = _coarse(field.shape, k)
-        tree[level] = trees.array(shape, field.dtype, field.axes, chunk_px, version)
+        tree[level] = trees.array(shape, field.dtype, field.axes, chunk_px, version, joined)
     return tree
 
 

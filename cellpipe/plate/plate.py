@@ -11,9 +11,9 @@ Axes are T, C, Z, Y, X, or the subset that a plate read in place has.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -41,14 +41,13 @@ from cellpipe.plate.chunks import (
     scaled,
     torn_chunks,
 )
+from cellpipe.plate.pyramid import cropped, means
 from cellpipe.plate.regions import StoredFrame, write_sampled
-from cellpipe.plate.whole_chunks import write_whole
+from cellpipe.plate.taken import refuse_not_taken
+from cellpipe.plate.whole_chunks import Shards, write_whole
 
 if TYPE_CHECKING:
     import zarr  # and where an array is opened: some jobs only need the fields of a plate
-
-
-SHOWN = 6  # frames in a message
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,7 @@ class Plate:
         self.label_names: list[str] = self._described["labels"]
         self.projection: str = self._described.get("projection", "max")  # of stacks in z
         self.in_place: bool = bool(self._described.get("source"))
+        self.shards: bool = self._described.get("shards", False)  # files that hold a whole frame
         absent = self._described.get("not_taken", {})  # channels of some frames only
         self.not_taken: dict[str, frozenset[int]] = {c: frozenset(ts) for c, ts in absent.items()}
         # kept per plate, not per process: a plate that is laid out again has new arrays
@@ -147,19 +147,10 @@ class Plate:
             for t in absent & {*range(field.size("t"))}
         }
 
-    def refuse_not_taken(self, channels: Iterable[str], times: Iterable[int], what: str) -> None:
+    def refuse_not_taken(self, channels: Iterable[str], times: Collection[int], what: str) -> None:
         """Raise BadImage for a channel that was not taken at one of the frames."""
-        for channel in channels:
-            if absent := sorted(self.not_taken.get(channel, frozenset()).intersection(times)):
-                n_t = max(field.size("t") for field in self.fields.values())
-                taken = [t for t in range(n_t) if t not in self.not_taken[channel]]
-                more = " …" if len(taken) > SHOWN else ""
-                raise BadImage(
-                    seen=f"channel '{channel}' was not taken at frame {absent[0]} ({what})",
-                    wanted=f"a frame at which it was: {', '.join(map(str, taken[:SHOWN]))}{more}",
-                    do="nothing, if the microscope was set so; else copy the missing files, then "
-                    "run again",
-                )
+        n_t = max(field.size("t") for field in self.fields.values()) if self.not_taken else 1
+        refuse_not_taken(self.not_taken, channels, times, n_t, what)
 
     def frame(
         self, well: str, field: int, t: int, channels: list[str] | None = None, level: int = 0
@@ -184,13 +175,44 @@ class Plate:
         self, well: str, field: int, t: int, c: int, z: int, pixels: np.ndarray
     ) -> None:
         """Write one plane (Y, X) and its pyramid: means over 2 × 2, 4 × 4 … pixels of it."""
+        where = self._written_to(well, field)
+        if self.shards:
+            raise ValueError("a file of this plate holds a whole frame: use `write_frame`")
+        place = _index(where.axes, t=t, c=c, z=z)
+        for level, coarse in zip(range(len(where.levels)), means(pixels), strict=False):
+            array = self.array(where, level)
+            write_whole(array, place, cropped(coarse, array.shape))
+
+    def write_frame(
+        self, well: str, field: int, t: int, channels: Sequence[str], pixels: np.ndarray
+    ) -> None:
+        """Write channels of a frame (C, Z, Y, X), with their pyramids.
+
+        Where the plate has shards, these are all of the frame: a channel that is not among them is
+        as if it was never taken.
+        """
+        where = self._written_to(well, field)
+        planes = [
+            (self.channel_index(channel), z, plane)
+            for channel, stack in zip(channels, pixels, strict=True)
+            for z, plane in enumerate(stack)
+        ]
+        if not self.shards:
+            for c, z, plane in planes:
+                self.write_plane(well, field, t, c, z, plane)
+            return
+        arrays = [self.array(where, level) for level in range(len(where.levels))]
+        with ExitStack() as stack:  # a file for each level, when all is encoded
+            files = [stack.enter_context(Shards(array)) for array in arrays]
+            for c, z, plane in planes:
+                place = _index(where.axes, t=t, c=c, z=z)
+                for file, array, coarse in zip(files, arrays, means(plane), strict=False):
+                    file.add(place, cropped(coarse, array.shape))
+
+    def _written_to(self, well: str, field: int) -> Field:
         if self.in_place:
             raise ValueError("a plate that is read in place is never written to")
-        where = self.fields[well, field]
-        for level, coarse in zip(where.levels, _means(pixels), strict=False):
-            array = self._open(self.path / where.path / level)
-            coarse = coarse[: array.shape[-2], : array.shape[-1]]
-            write_whole(array, _index(where.axes, t=t, c=c, z=z), coarse)
+        return self.fields[well, field]
 
     def labels(self, well: str, field: int, t: int, name: str, level: int = 0) -> Image:
         """Labels of one frame, an image (Z, Y, X), uint32; not read yet.
@@ -369,22 +391,3 @@ def _opened(path: Path, owned: Path) -> zarr.Array:
             wanted="unchanged metadata",
             do=MEND,
         ) from fault
-
-
-def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:
-    """The plane, then its means over 2 × 2, 4 × 4 … pixels, each from the full resolution.
-
-    Sums are carried along, so that rounding is done once; a rim that is left over is repeated.
-    """
-    yield pixels
-    integer = pixels.dtype.kind in "ui"
-    wide = np.uint64 if pixels.dtype.itemsize > 2 else np.uint32
-    total: Any = pixels.astype(wide) if integer else pixels
-    for level in itertools.count(1):
-        y, x = total.shape
-        even = np.pad(total, ((0, y % 2), (0, x % 2)), mode="edge") if y % 2 or x % 2 else total
-        total = even[::2, ::2] + even[1::2, ::2]
-        total += even[::2, 1::2]
-        total += even[1::2, 1::2]
-        mean = (total + 2 ** (2 * level - 1)) >> (2 * level) if integer else total / 4**level
-        yield mean.astype(pixels.dtype)
