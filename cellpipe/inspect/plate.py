@@ -129,8 +129,9 @@ def inspect_plate(found: Found) -> Inspected:
     }
     scale, odd = plate_scale(headers, None)
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
-    tokens = sorted(set(planes["channel"]))
+    tokens, n_frames = sorted(set(planes["channel"])), max(n_t.values(), default=1)
     absent = sparse.not_taken(planes, tokens)
+    channels = _channels(planes, vendor, sample)
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
     positions, placed = places(planes, folder, vendor, sample)
@@ -142,8 +143,8 @@ def inspect_plate(found: Found) -> Inspected:
         folder=folder,
         format=found.format,
         planes=planes,
-        channels=_channels(planes, vendor, sample),
-        frames=max(n_t.values(), default=1),
+        channels=channels,
+        frames=n_frames,
         planes_z=n_z,
         sizes=Counter(header.shape for header in sample.headers.values()),
         dtypes=Counter(header.dtype for header in sample.headers.values()),
@@ -167,7 +168,11 @@ def inspect_plate(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *found.files.notes,
-            *sparse.sentences(absent, max(n_t.values(), default=1)),
+            *(
+                f"channel '{channel.name}' {sparse.in_words(absent[channel.token], n_frames)}"
+                for channel in channels
+                if channel.token in absent
+            ),
             *wells_within(set(planes["well"])),
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),

@@ -11,9 +11,8 @@ Axes are T, C, Z, Y, X, or the subset that a plate read in place has.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -42,14 +41,13 @@ from cellpipe.plate.chunks import (
     scaled,
     torn_chunks,
 )
+from cellpipe.plate.pyramid import cropped, means
 from cellpipe.plate.regions import StoredFrame, write_sampled
+from cellpipe.plate.taken import refuse_not_taken
 from cellpipe.plate.whole_chunks import Shards, write_whole
 
 if TYPE_CHECKING:
     import zarr  # and where an array is opened: some jobs only need the fields of a plate
-
-
-SHOWN = 6  # frames in a message
 
 
 @dataclass(frozen=True)
@@ -149,19 +147,10 @@ class Plate:
             for t in absent & {*range(field.size("t"))}
         }
 
-    def refuse_not_taken(self, channels: Iterable[str], times: Iterable[int], what: str) -> None:
+    def refuse_not_taken(self, channels: Iterable[str], times: Collection[int], what: str) -> None:
         """Raise BadImage for a channel that was not taken at one of the frames."""
-        for channel in channels:
-            if absent := sorted(self.not_taken.get(channel, frozenset()).intersection(times)):
-                n_t = max(field.size("t") for field in self.fields.values())
-                taken = [t for t in range(n_t) if t not in self.not_taken[channel]]
-                more = " …" if len(taken) > SHOWN else ""
-                raise BadImage(
-                    seen=f"channel '{channel}' was not taken at frame {absent[0]} ({what})",
-                    wanted=f"a frame at which it was: {', '.join(map(str, taken[:SHOWN]))}{more}",
-                    do="nothing, if the microscope was set so; else copy the missing files, then "
-                    "run again",
-                )
+        n_t = max(field.size("t") for field in self.fields.values()) if self.not_taken else 1
+        refuse_not_taken(self.not_taken, channels, times, n_t, what)
 
     def frame(
         self, well: str, field: int, t: int, channels: list[str] | None = None, level: int = 0
@@ -190,9 +179,9 @@ class Plate:
         if self.shards:
             raise ValueError("a file of this plate holds a whole frame: use `write_frame`")
         place = _index(where.axes, t=t, c=c, z=z)
-        for level, coarse in zip(range(len(where.levels)), _means(pixels), strict=False):
+        for level, coarse in zip(range(len(where.levels)), means(pixels), strict=False):
             array = self.array(where, level)
-            write_whole(array, place, _cropped(coarse, array))
+            write_whole(array, place, cropped(coarse, array.shape))
 
     def write_frame(
         self, well: str, field: int, t: int, channels: Sequence[str], pixels: np.ndarray
@@ -217,8 +206,8 @@ class Plate:
             files = [stack.enter_context(Shards(array)) for array in arrays]
             for c, z, plane in planes:
                 place = _index(where.axes, t=t, c=c, z=z)
-                for file, array, coarse in zip(files, arrays, _means(plane), strict=False):
-                    file.add(place, _cropped(coarse, array))
+                for file, array, coarse in zip(files, arrays, means(plane), strict=False):
+                    file.add(place, cropped(coarse, array.shape))
 
     def _written_to(self, well: str, field: int) -> Field:
         if self.in_place:
@@ -402,26 +391,3 @@ def _opened(path: Path, owned: Path) -> zarr.Array:
             wanted="unchanged metadata",
             do=MEND,
         ) from fault
-
-
-def _cropped(coarse: np.ndarray, array: zarr.Array) -> np.ndarray:
-    return coarse[: array.shape[-2], : array.shape[-1]]
-
-
-def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:
-    """The plane, then its means over 2 × 2, 4 × 4 … pixels, each from the full resolution.
-
-    Sums are carried along, so that rounding is done once; a rim that is left over is repeated.
-    """
-    yield pixels
-    integer = pixels.dtype.kind in "ui"
-    wide = np.uint64 if pixels.dtype.itemsize > 2 else np.uint32
-    total: Any = pixels.astype(wide) if integer else pixels
-    for level in itertools.count(1):
-        y, x = total.shape
-        even = np.pad(total, ((0, y % 2), (0, x % 2)), mode="edge") if y % 2 or x % 2 else total
-        total = even[::2, ::2] + even[1::2, ::2]
-        total += even[::2, 1::2]
-        total += even[1::2, 1::2]
-        mean = (total + 2 ** (2 * level - 1)) >> (2 * level) if integer else total / 4**level
-        yield mean.astype(pixels.dtype)
