@@ -65,7 +65,7 @@ def inspect(options: argparse.Namespace) -> int:
     here = Path("Snakefile").is_file()  # a checkout of cellpipe; elsewhere, the package has its own
     run = "snakemake" if here else "cellpipe run --cores all"
     unset = [note.split("'")[1] for note in notes if "must be set" in note]
-    before = f"set {', '.join(f"'{name}'" for name in unset)}, then " if unset else ""
+    before = "set " + ", ".join(f"'{name}'" for name in unset) + ", then " if unset else ""
     print(f"next: {before}{run} --configfile {shlex.quote(str(options.write / CONFIG))}")
     return 0
 
