@@ -11,7 +11,6 @@ Axes are T, C, Z, Y, X, or the subset that a plate read in place has.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,16 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellpipe.errors import BadImage, CellpipeError
+from cellpipe.errors import BadImage
 from cellpipe.files.asides import sweep
-from cellpipe.files.removal import refuse_elsewhere, remove
+from cellpipe.files.removal import remove
 from cellpipe.image.axes import Image
 from cellpipe.image.centre import FieldCentre
 from cellpipe.image.projection import only_plane
 from cellpipe.image.tiles import Plane
 from cellpipe.image.units import Scale, square_edge
 from cellpipe.plate.chunks import (
-    MEND,
     altered_chunks,
     chunk_files,
     chunk_places,
@@ -42,6 +40,7 @@ from cellpipe.plate.chunks import (
     scaled,
     torn_chunks,
 )
+from cellpipe.plate.pyramid import levels
 from cellpipe.plate.regions import StoredFrame, write_sampled
 from cellpipe.plate.whole_chunks import Shards, write_whole
 
@@ -189,10 +188,9 @@ class Plate:
         where = self._written_to(well, field)
         if self.shards:
             raise ValueError("a file of this plate holds a whole frame: use `write_frame`")
-        place = _index(where.axes, t=t, c=c, z=z)
-        for level, coarse in zip(range(len(where.levels)), _means(pixels), strict=False):
-            array = self.array(where, level)
-            write_whole(array, place, _cropped(coarse, array))
+        arrays = [self.array(where, level) for level in range(len(where.levels))]
+        for array, coarse in zip(arrays, levels(pixels, arrays), strict=True):
+            write_whole(array, _index(where.axes, t=t, c=c, z=z), coarse)
 
     def write_frame(
         self, well: str, field: int, t: int, channels: Sequence[str], pixels: np.ndarray
@@ -216,9 +214,8 @@ class Plate:
         with ExitStack() as stack:  # a file for each level, when all is encoded
             files = [stack.enter_context(Shards(array)) for array in arrays]
             for c, z, plane in planes:
-                place = _index(where.axes, t=t, c=c, z=z)
-                for file, array, coarse in zip(files, arrays, _means(plane), strict=False):
-                    file.add(place, _cropped(coarse, array))
+                for file, coarse in zip(files, levels(plane, arrays), strict=True):
+                    file.add(_index(where.axes, t=t, c=c, z=z), coarse)
 
     def _written_to(self, well: str, field: int) -> Field:
         if self.in_place:
@@ -367,13 +364,6 @@ class Plate:
         return self.array(where, level, name), _index(where.axes.replace("c", ""), t=t)
 
 
-def open_in_place(array: Path) -> zarr.Array:
-    """An array of a plate of others, to read only."""
-    import zarr
-
-    return zarr.open_array(str(array), mode="r")
-
-
 def _index(axes: str, **at: int) -> tuple[slice, ...]:
     """Slices along `axes`; slices, not integers, so that every reader takes the same path."""
     return tuple(
@@ -387,41 +377,14 @@ def _z(axes: str) -> int | None:
     return axes.index("z") if "z" in axes else None
 
 
+def open_in_place(array: Path) -> zarr.Array:
+    """An array of a plate of others, to read only."""
+    from cellpipe.plate.store import opened_to_read
+
+    return opened_to_read(array)
+
+
 def _opened(path: Path, owned: Path) -> zarr.Array:
-    """An array: read only where it is a link, for then it is another's."""
-    if path.is_symlink():
-        return open_in_place(path)
-    refuse_elsewhere(path / "c", owned)
-    from cellpipe.plate.store import open_own
+    from cellpipe.plate.store import opened  # which brings zarr
 
-    try:
-        return open_own(path)
-    except Exception as fault:  # metadata that were altered can fail in any way
-        raise CellpipeError(
-            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
-            wanted="unchanged metadata",
-            do=MEND,
-        ) from fault
-
-
-def _cropped(coarse: np.ndarray, array: zarr.Array) -> np.ndarray:
-    return coarse[: array.shape[-2], : array.shape[-1]]
-
-
-def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:
-    """The plane, then its means over 2 × 2, 4 × 4 … pixels, each from the full resolution.
-
-    Sums are carried along, so that rounding is done once; a rim that is left over is repeated.
-    """
-    yield pixels
-    integer = pixels.dtype.kind in "ui"
-    wide = np.uint64 if pixels.dtype.itemsize > 2 else np.uint32
-    total: Any = pixels.astype(wide) if integer else pixels
-    for level in itertools.count(1):
-        y, x = total.shape
-        even = np.pad(total, ((0, y % 2), (0, x % 2)), mode="edge") if y % 2 or x % 2 else total
-        total = even[::2, ::2] + even[1::2, ::2]
-        total += even[::2, 1::2]
-        total += even[1::2, 1::2]
-        mean = (total + 2 ** (2 * level - 1)) >> (2 * level) if integer else total / 4**level
-        yield mean.astype(pixels.dtype)
+    return opened(path, owned)
