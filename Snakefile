@@ -25,6 +25,8 @@ if not workflow.overwrite_configfiles:
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
+include: "rules/messages.smk"
 
 
 pathvars:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cellpipe.readers.containers import containers, contents_of, plane_place, read_plane
+from cellpipe.readers.containers import containers
+from cellpipe.readers.containers.containers import contents_of, plane_place, read_plane
 
 FILES = (
     *("formats-real/nd2/example-multichannel.nd2", "formats-real/nd2/example-pbmc.nd2"),

@@ -58,7 +58,7 @@ SETS: dict[str, list[Expected] | str] = {
             "imagexpress",
             2,
             4,
-            "FITC_05, FITC_05, FITC_05, FITC_05",
+            "FITC_05 (1), FITC_05 (2), FITC_05 (3), FITC_05 (4)",
             "1.3668 µm",
             0,
             f"20{LAMBDA}0.75",

@@ -101,6 +101,9 @@ def draw_fields(cells: pd.DataFrame, seed: int = 1) -> pd.DataFrame:
     return fields
 
 
+REACH_PX = 40  # of a cell: beyond it there is less than a grey value of it
+
+
 def draw_scene(share: float, seed: int, shape: tuple[int, int] = (256, 256)):
     """(pixels (2, Y, X) float32, labels (Y, X)): round nuclei, reporter inside or around them."""
     rng = np.random.default_rng(seed)
@@ -114,16 +117,18 @@ def draw_scene(share: float, seed: int, shape: tuple[int, int] = (256, 256)):
             continue
         centres.append((cy, cx))
         a, b, angle = rng.uniform(7, 11), rng.uniform(7, 11), rng.uniform(0, np.pi)
-        u = (y - cy) * np.cos(angle) + (x - cx) * np.sin(angle)
-        v = (x - cx) * np.cos(angle) - (y - cy) * np.sin(angle)
+        near = tuple(slice(max(0, int(c) - REACH_PX), int(c) + REACH_PX) for c in (cy, cx))
+        dy, dx = y[near] - cy, x[near] - cx
+        u = dy * np.cos(angle) + dx * np.sin(angle)
+        v = dx * np.cos(angle) - dy * np.sin(angle)
         nucleus = (u / a) ** 2 + (v / b) ** 2
         cell = (u / (2.0 * a)) ** 2 + (v / (2.2 * b)) ** 2
-        labels[nucleus <= 1] = len(centres)
-        pixels[0] += 0.7 * expit(8 * (1 - nucleus)) * rng.uniform(0.8, 1.2)
+        labels[near][nucleus <= 1] = len(centres)
+        pixels[0][near] += 0.7 * expit(8 * (1 - nucleus)) * rng.uniform(0.8, 1.2)
         inside, around = (0.75, 0.2) if rng.random() < share else (0.16, 0.45)
         body = expit(5 * (1 - cell))
         core = expit(8 * (1 - nucleus))
-        pixels[1] += body * (around * (1 - core) + inside * core) * rng.uniform(0.8, 1.2)
+        pixels[1][near] += body * (around * (1 - core) + inside * core) * rng.uniform(0.8, 1.2)
     return pixels.astype(np.float32), labels
 
 

@@ -90,3 +90,32 @@ def test_no_rooms_import_each_other() -> None:
             "\n".join(" -> ".join(circle[i : i + 2]) + ": " + lines[pair][0]
                       for i, pair in enumerate(pairwise(circle)))
         ) from None  # fmt: skip
+
+
+def test_studies_import_what_is_there() -> None:
+    """No test runs them, and no type checker reads them."""
+    wrong = []
+    for path in sorted((ROOT / "studies").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("cellpipe"):
+                there = _defined(str(node.module))
+                wrong += [f"{path.name}:{node.lineno} {a.name}" for a in node.names
+                          if a.name not in there]  # fmt: skip
+    assert wrong == []
+
+
+def _defined(module: str) -> set[str]:
+    """Names at the top of a module, and modules in its folder."""
+    place = ROOT.joinpath(*module.split("."))
+    path = place.with_suffix(".py")
+    names = {other.stem for other in place.glob("*")}
+    for node in ast.walk(
+        ast.parse((path if path.is_file() else place / "__init__.py").read_text())
+    ):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names

@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 FILES = [ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk"))]
-WITHOUT_RULES = {"common.smk", "package.smk", "recipes.smk"}
+WITHOUT_RULES = {"common.smk", "inputs.smk", "messages.smk", "package.smk", "recipes.smk"}
 PROFILES = {
     name: yaml.safe_load((ROOT / f"profiles/{name}/config.yaml").read_text())
     for name in ("default", "slurm")

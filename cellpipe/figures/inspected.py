@@ -86,11 +86,12 @@ def _legend(figure: Figure, shares: Sequence[float]) -> None:
 
 
 def field_of_channels(
-    planes: Mapping[str, np.ndarray], where: str, pixel_size_um: float | None
+    planes: Mapping[str, np.ndarray], where: str, pixel_size_um: Mapping[str, float]
 ) -> Figure:
     """One field, a picture per channel, from its 0.5 to its 99.8 percentile, which are named.
 
-    planes : channel → pixels (Y, X); where : the field; pixel_size_um : for a bar, None without
+    planes : channel → pixels (Y, X); where : the field
+    pixel_size_um : channel → edge of its pixels in x, for a bar; those that are known
     """
     across = min(len(planes), PER_ROW)
     down = -(-len(planes) // across)
@@ -108,8 +109,8 @@ def field_of_channels(
             axes.set_yticks([])
             axes.set_xlabel(f"{_grey(low)} to {_grey(high)}", labelpad=2)
             axes.set_title(plain_text(channel))
-            if pixel_size_um:
-                _bar(axes, small.shape, pixel_size_um * pixels.shape[1] / small.shape[1])
+            if edge := pixel_size_um.get(channel):
+                _bar(axes, small.shape, edge * pixels.shape[1] / small.shape[1])
         figure.suptitle(plain_text(where), x=0.01, ha="left", fontsize=7)
     return figure
 

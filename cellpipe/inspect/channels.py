@@ -7,8 +7,9 @@ stain: where no name, or more than one, is of DNA, the choice is left to a perso
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # stains and proteins that show every nucleus; SYTO 14 is not among them: it shows RNA
 _NUCLEI = re.compile(
@@ -41,6 +42,20 @@ class Channel:
     token: str
     name: str
     source: str
+
+
+def told_apart(channels: Sequence[Channel]) -> list[Channel]:
+    """The channels with names that no two share: one that several have gets the token too.
+
+    MetaXpress names a wavelength by the setting it was taken with, which may be the same for all.
+    """
+    counts = Counter(channel.name.lower() for channel in channels)
+    return [
+        replace(channel, name=f"{channel.name} ({channel.token})")
+        if counts[channel.name.lower()] > 1 and channel.name != channel.token
+        else channel
+        for channel in channels
+    ]
 
 
 def is_stain(word: str) -> bool:

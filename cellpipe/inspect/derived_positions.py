@@ -32,10 +32,14 @@ _MASK = re.compile(r"(?i)(?:^|[^a-z])(?:masks?|labels?|seg(?:mentation)?s?|trk|o
 
 
 class Derived(NamedTuple):
-    """A pattern, and how it reads names, as a part of a sentence."""
+    """A pattern, and how it reads names, as a part of a sentence.
+
+    loose : the position is a number that no word explains, and may count something else
+    """
 
     pattern: str
     how: str
+    loose: bool = False
 
 
 @dataclass
@@ -75,6 +79,8 @@ class _Reading:
     span: tuple[int, int] | None = None
     how: str = ""
     groups: set[str] = field(default_factory=set)
+    counts_time: bool = False
+    loose: bool = False
 
     def take(self, part: _Part, group: str) -> bool:
         """Name a part; False where another has that name."""
@@ -96,10 +102,12 @@ class _Reading:
         ]
 
 
-def derive_positions(files: Files) -> Derived | None:
+def derive_positions(files: Files, counts_time: bool = False) -> Derived | None:
     """A pattern with the group ``position`` for the images of a listing; None where none is clear.
 
     It is for the images at the depth of folders where more than half of them are.
+
+    counts_time : a number that no word explains counts time points
     """
     images = [path for path in files.images if not is_thumbnail(path)]
     if not images or any(map(_MASK.search, images)):
@@ -111,7 +119,7 @@ def derive_positions(files: Files) -> Derived | None:
     names = of_one_structure([path[: len(path) - len(suffix(path))] for path in images])
     if names is None or _may_hold_wells(names):
         return None
-    reading = _Reading(names, _parts(names), _folders(names))
+    reading = _Reading(names, _parts(names), _folders(names), counts_time=counts_time)
     text = _of_reading(reading)
     if text is None:
         return None
@@ -121,7 +129,7 @@ def derive_positions(files: Files) -> Derived | None:
     alike = Counter(tuple(sorted(place.items())) for place in places)
     if len(places) < COVER * len(images) or max(alike.values()) > 1:
         return None
-    return Derived(pattern, reading.how)
+    return Derived(pattern, reading.how, reading.loose)
 
 
 def _may_hold_wells(names: Names) -> bool:
@@ -206,8 +214,12 @@ def _by_names(reading: _Reading) -> bool:
     if chosen:
         reading.take(chosen[0], "position")
         reading.how = f"the number after '{chosen[0].word}' is the position"
-    elif loose := reading.open("number"):
-        reading.take(loose[0], "position")
+    elif (loose := reading.open("number")) and reading.counts_time:
+        clear = len(loose) == 1 and reading.take(loose[0], "t") and _one_position(reading)
+        reading.how = "a number that no word explains counts the time points of one position"
+        return clear
+    elif loose:
+        reading.loose = reading.take(loose[0], "position")
         reading.how = (
             "a number that no word explains is the position (if it counts time points or planes, "
             "the group must be t or z)"

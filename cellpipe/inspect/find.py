@@ -18,8 +18,9 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.derived import derive_pattern
-from cellpipe.inspect.derived_positions import derive_positions
+from cellpipe.inspect.derived_positions import Derived, derive_positions
 from cellpipe.inspect.nothing import left_out, metadata_alone, refuse_nothing
+from cellpipe.inspect.same_place import SAME, correlation, follow_each_other
 from cellpipe.inspect.split import STEPS, parts_of, parts_of_formats, thinned
 from cellpipe.readers import formats, manifest
 from cellpipe.readers.accounting.files import Files, find_files
@@ -203,7 +204,8 @@ def _by_derived(files: Files, columns: int | None, hints: list[str]) -> Found:
         derived = derive_positions(files)
         if derived is None:
             refuse_nothing(files)
-        pattern, how = derived
+        derived, seen = _movie_or_positions(files, derived)
+        pattern, how = derived.pattern, f"{derived.how}{seen}"
         read = (
             "the names are of no known microscope and hold no wells, and were read by the pattern "
             f"{pattern}: {how}"
@@ -213,6 +215,36 @@ def _by_derived(files: Files, columns: int | None, hints: list[str]) -> Found:
     planes = manifest.list_planes(OWN, files.folder, own, files, columns)
     hints = [*hints, f"{read}: {right}"]
     return Found(files.folder, _derived_format(pattern), files, planes, hints, pattern)
+
+
+def _movie_or_positions(files: Files, derived: Derived) -> tuple[Derived, str]:
+    """The pattern by which a number that no word explains is time, where pixels show one place.
+
+    The second is what was seen, as the end of a sentence.
+    """
+    if not derived.loose:
+        return derived, ""
+    found = [re.fullmatch(derived.pattern, path) for path in files.images]
+    named = [(m["position"], m.groupdict(), m.string) for m in found if m]
+    rest = {tuple((k, v) for k, v in own.items() if k != "position") for _, own, _ in named}
+    first = min(rest, default=())
+    own = [(p, path) for p, g, path in named if first == tuple(
+        (k, v) for k, v in g.items() if k != "position")]  # fmt: skip
+    numbers = [int(re.sub(r"\D", "", position) or 0) for position, _ in own]
+    pairs = [(own[a][1], own[b][1]) for a, b in follow_each_other(numbers)]
+    alike = correlation(files.folder, pairs)
+    if not alike >= SAME:
+        return derived, ""
+    of_time = derive_positions(files, counts_time=True)
+    if of_time is None:
+        return derived, (
+            f", although images that follow each other show the same (correlation {alike:.2f}): "
+            "if they are a movie, list them in a manifest.csv"
+        )
+    return of_time, (
+        f", because images that follow each other show the same (correlation {alike:.2f}; if they "
+        "are the planes of a stack, the group must be z)"
+    )
 
 
 def _derived_format(pattern: str) -> Format:

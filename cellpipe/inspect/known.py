@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from cellpipe.correct.decide import FEWEST_FIELDS
 from cellpipe.errors import BadImage
 from cellpipe.image.units import in_words
 from cellpipe.inspect.sample import Sample, positions_of_one_well
@@ -16,6 +17,7 @@ from cellpipe.readers import manifest
 from cellpipe.readers.pixels.reading import Header
 from cellpipe.readers.units.scales import UNKNOWN
 from cellpipe.readers.units.scales import time_step as step_of_movie
+from cellpipe.readers.vendor.light_profiles import read_profiles
 from cellpipe.readers.vendor.metadata import VendorMetadata
 
 FRAMES_READ = 24  # of a movie, whose times are in each file
@@ -93,6 +95,26 @@ def places(
             words = f"in each file, relative to the {about.origin}: read in {len(placed)} of {well}"
             return Known(words, about.source), placed
     return Known(), {}
+
+
+def light(planes: pd.DataFrame, folder: Path) -> Known:
+    """Profiles of the light over the field that the instrument recorded; unknown where it did not.
+
+    With few fields they cannot be checked against the images, which is said here already.
+    """
+    there = planes[planes["path"] != ""]
+    found = read_profiles(folder, dict(there.groupby("channel")["path"].first()))
+    if not found.by_channel:
+        return Known(f"{UNKNOWN}: {found.words}") if found.words else Known()
+    n, of = len(found.by_channel), planes["channel"].nunique()
+    words = f"profiles of {n} of {of} channel{'s' * (of != 1)}, for 'correct.method' auto or vendor"
+    n_fields = len(there[["well", "field"]].drop_duplicates())
+    if n_fields < FEWEST_FIELDS:
+        words += (
+            f"; not to be checked in {n_fields} field{'s' * (n_fields != 1)} (at least "
+            f"{FEWEST_FIELDS}), nor whether the export was corrected already"
+        )
+    return Known(words, next(iter(found.by_channel.values())).source)
 
 
 def recorded_places(fields: Sequence[Mapping[str, Any]]) -> tuple[Known, Positions]:

@@ -11,6 +11,7 @@ from cellpipe.errors import BadImage
 from cellpipe.files.publish import published
 from cellpipe.inspect.plate import Inspected
 from cellpipe.plate.glance import plane_of_array
+from cellpipe.readers import manifest
 from cellpipe.readers.pixels.reading import read_plane
 
 FIELD = ["well", "field"]
@@ -37,6 +38,37 @@ def pixels_of_a_field(plate: Inspected) -> tuple[tuple[str, int], dict[str, np.n
         if plane is not None:
             found[channel.name] = plane
     return place, found
+
+
+def edges_um(
+    plate: Inspected, place: tuple[str, int], pixels: dict[str, np.ndarray]
+) -> dict[str, float]:
+    """Edge of a pixel in x of the pictured planes, by channel name; those that are known.
+
+    A field, or a channel of it, may have been taken with another binning or objective than most.
+    """
+    if plate.pixel_um is None:
+        return {}
+    if plate.format.in_place:
+        edge = plate.edges.get(place)
+        return dict.fromkeys(pixels, edge) if edge else {}
+    read = manifest.read_header_below(plate.folder)
+    own = plate.planes[(plate.planes["well"] == place[0]) & (plate.planes["field"] == place[1])]
+    usual = plate.sizes.most_common(1)[0][0] if plate.sizes else None
+    found = {}
+    for channel in plate.channels:
+        rows = own[(own["channel"] == channel.token) & (own["path"] != "")]
+        if channel.name not in pixels or rows.empty:
+            continue
+        try:
+            edge = read(str(rows["path"].iat[0]), int(rows["page"].iat[0])).pixel_size_um
+        except BadImage:
+            edge = None
+        if edge is None and pixels[channel.name].shape[-2:] == usual:
+            edge = plate.pixel_um
+        if edge is not None:
+            found[channel.name] = edge
+    return found
 
 
 def _first_that_reads(planes: pd.DataFrame, folder: Path) -> np.ndarray | None:
@@ -77,7 +109,7 @@ def plot(
     figures = {"wells": plate_of_planes(shares(plate), n_fields)}
     if pixels:
         where = f"well {place[0]}, field {place[1]}"
-        figures["channels"] = field_of_channels(pixels, where, plate.pixel_um)
+        figures["channels"] = field_of_channels(pixels, where, edges_um(plate, place, pixels))
     written = []
     for name, figure in figures.items():
         path = stem.with_name(f"{stem.name}-{name}.png")

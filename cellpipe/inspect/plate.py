@@ -12,11 +12,12 @@ import pandas as pd
 
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.image.units import Scale
-from cellpipe.inspect.channels import Channel
+from cellpipe.inspect.channels import Channel, told_apart
 from cellpipe.inspect.find import Found
 from cellpipe.inspect.known import (
     Known,
     Positions,
+    light,
     objective,
     pixel_size,
     places,
@@ -67,6 +68,7 @@ class Inspected:
     n_bytes : of the files that hold planes
     pixel_um : edge of a pixel in x; None where it is unknown
     arrays : of a plate in place: (well, field) → path of a small level and its axes
+    edges : of a plate in place: (well, field) → edge of a pixel of that level in x, as far as known
     in_colour : whether its images are in colour, and taken as three channels
     """
 
@@ -83,6 +85,7 @@ class Inspected:
     time_step: Known
     objective: Known
     positions: Known
+    light: Known = field(default_factory=Known)
     pattern: str = ""
     placed: Positions = field(default_factory=dict)
     holes: list[dict[str, Any]] = field(default_factory=list)
@@ -98,6 +101,7 @@ class Inspected:
     not_taken: dict[str, list[int]] = field(default_factory=dict)
     pixel_um: float | None = None
     arrays: dict[tuple[str, int], tuple[Path, str]] = field(default_factory=dict)
+    edges: dict[tuple[str, int], float] = field(default_factory=dict)
 
     @property
     def wells(self) -> list[str]:
@@ -124,8 +128,9 @@ def inspect_plate(found: Found) -> Inspected:
     }
     scale, odd = plate_scale(headers, None)
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
-    tokens = sorted(set(planes["channel"]))
+    tokens, n_frames = sorted(set(planes["channel"])), max(n_t.values(), default=1)
     absent = sparse.not_taken(planes, tokens)
+    channels = _channels(planes, vendor, sample)
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
     positions, placed = places(planes, folder, vendor, sample)
@@ -137,8 +142,8 @@ def inspect_plate(found: Found) -> Inspected:
         folder=folder,
         format=found.format,
         planes=planes,
-        channels=_channels(planes, vendor, sample),
-        frames=max(n_t.values(), default=1),
+        channels=channels,
+        frames=n_frames,
         planes_z=n_z,
         sizes=Counter(header.shape for header in sample.headers.values()),
         dtypes=Counter(header.dtype for header in sample.headers.values()),
@@ -148,6 +153,7 @@ def inspect_plate(found: Found) -> Inspected:
         time_step=step,
         objective=objective(vendor, sample),
         positions=positions,
+        light=light(planes, folder),
         placed=placed,
         pattern=found.pattern,
         holes=missing_planes(there, tokens, n_t, n_z, absent),
@@ -161,7 +167,11 @@ def inspect_plate(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *found.files.notes,
-            *sparse.sentences(absent, max(n_t.values(), default=1)),
+            *(
+                f"channel '{channel.name}' {sparse.in_words(absent[channel.token], n_frames)}"
+                for channel in channels
+                if channel.token in absent
+            ),
             *wells_within(set(planes["well"])),
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
@@ -222,7 +232,7 @@ def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sampl
             channels.append(Channel(token, *own[token]))
         else:
             channels.append(Channel(token, token, "file names"))
-    return channels
+    return told_apart(channels)
 
 
 def _other_size(scale: Mapping[str, Any]) -> list[str]:
@@ -307,8 +317,13 @@ def _in_place(found: Found) -> Inspected:
         missing=missing_fields(planes),
         sampled=len(source["fields"]),
         arrays={
-            (f["well"], f["field"]): (found.folder / f["source_path"] / _small(f), f["axes"])
+            (f["well"], f["field"]): (found.folder / f["source_path"] / _small(f)[0], f["axes"])
             for f in source["fields"]
+        },
+        edges={
+            (f["well"], f["field"]): f["pixel_size_um"] * _small(f)[1]
+            for f in source["fields"]
+            if f["pixel_size_um"]
         },
         notes=[
             *found.hints,
@@ -320,9 +335,10 @@ def _in_place(found: Found) -> Inspected:
     )
 
 
-def _small(described: Mapping[str, Any]) -> str:
-    """The level of an image that is large enough for a picture of it."""
+def _small(described: Mapping[str, Any]) -> tuple[str, float]:
+    """The level of an image that is large enough for a picture of it, and how coarse it is."""
     first = described["scales"][0][-1]
-    sides = [described["shape"][-1] * first / scale[-1] for scale in described["scales"]]
-    large = [level for level, side in zip(described["levels"], sides, strict=True) if side >= 300]
-    return str(large[-1] if large else described["levels"][0])
+    coarse = [scale[-1] / first for scale in described["scales"]]
+    large = [k for k, by in enumerate(coarse) if described["shape"][-1] / by >= 300]
+    chosen = large[-1] if large else 0
+    return str(described["levels"][chosen]), coarse[chosen]

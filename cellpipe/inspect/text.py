@@ -11,6 +11,7 @@ from cellpipe.inspect.known import Known, spacing
 from cellpipe.inspect.plate import Inspected
 from cellpipe.readers.accounting import account
 from cellpipe.readers.layouts.numbers import listed
+from cellpipe.readers.units.scales import UNKNOWN
 from cellpipe.wells import row_and_column, row_number
 
 SHOWN = 4
@@ -39,6 +40,7 @@ def lines(plate: Inspected, disk: Disk | None, named: str | None = None) -> list
         *_field_size(plate),
         _value("positions", plate.positions),
         _value("objective", plate.objective),
+        *([_value("light", plate.light)] if plate.light.value != UNKNOWN else []),
         *_files(plate),
         *([_line("disk", disk.as_text())] if disk else []),
         *_faults(plate),

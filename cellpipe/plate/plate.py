@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -40,15 +40,17 @@ from cellpipe.plate.chunks import (
     scaled,
     torn_chunks,
 )
+<<<<<<< HEAD
 from cellpipe.plate.pyramid import levels
+=======
+from cellpipe.plate.pyramid import cropped, means
+>>>>>>> main
 from cellpipe.plate.regions import StoredFrame, write_sampled
+from cellpipe.plate.taken import refuse_not_taken
 from cellpipe.plate.whole_chunks import Shards, write_whole
 
 if TYPE_CHECKING:
     import zarr  # and where an array is opened: some jobs only need the fields of a plate
-
-
-SHOWN = 6  # frames in a message
 
 
 @dataclass(frozen=True)
@@ -148,19 +150,10 @@ class Plate:
             for t in absent & {*range(field.size("t"))}
         }
 
-    def refuse_not_taken(self, channels: Iterable[str], times: Iterable[int], what: str) -> None:
+    def refuse_not_taken(self, channels: Iterable[str], times: Collection[int], what: str) -> None:
         """Raise BadImage for a channel that was not taken at one of the frames."""
-        for channel in channels:
-            if absent := sorted(self.not_taken.get(channel, frozenset()).intersection(times)):
-                n_t = max(field.size("t") for field in self.fields.values())
-                taken = [t for t in range(n_t) if t not in self.not_taken[channel]]
-                more = " …" if len(taken) > SHOWN else ""
-                raise BadImage(
-                    seen=f"channel '{channel}' was not taken at frame {absent[0]} ({what})",
-                    wanted=f"a frame at which it was: {', '.join(map(str, taken[:SHOWN]))}{more}",
-                    do="nothing, if the microscope was set so; else copy the missing files, then "
-                    "run again",
-                )
+        n_t = max(field.size("t") for field in self.fields.values()) if self.not_taken else 1
+        refuse_not_taken(self.not_taken, channels, times, n_t, what)
 
     def frame(
         self, well: str, field: int, t: int, channels: list[str] | None = None, level: int = 0
@@ -188,9 +181,16 @@ class Plate:
         where = self._written_to(well, field)
         if self.shards:
             raise ValueError("a file of this plate holds a whole frame: use `write_frame`")
+<<<<<<< HEAD
         arrays = [self.array(where, level) for level in range(len(where.levels))]
         for array, coarse in zip(arrays, levels(pixels, arrays), strict=True):
             write_whole(array, _index(where.axes, t=t, c=c, z=z), coarse)
+=======
+        place = _index(where.axes, t=t, c=c, z=z)
+        for level, coarse in zip(range(len(where.levels)), means(pixels), strict=False):
+            array = self.array(where, level)
+            write_whole(array, place, cropped(coarse, array.shape))
+>>>>>>> main
 
     def write_frame(
         self, well: str, field: int, t: int, channels: Sequence[str], pixels: np.ndarray
@@ -214,8 +214,14 @@ class Plate:
         with ExitStack() as stack:  # a file for each level, when all is encoded
             files = [stack.enter_context(Shards(array)) for array in arrays]
             for c, z, plane in planes:
+<<<<<<< HEAD
                 for file, coarse in zip(files, levels(plane, arrays), strict=True):
                     file.add(_index(where.axes, t=t, c=c, z=z), coarse)
+=======
+                place = _index(where.axes, t=t, c=c, z=z)
+                for file, array, coarse in zip(files, arrays, means(plane), strict=False):
+                    file.add(place, cropped(coarse, array.shape))
+>>>>>>> main
 
     def _written_to(self, well: str, field: int) -> Field:
         if self.in_place:
@@ -387,4 +393,15 @@ def open_in_place(array: Path) -> zarr.Array:
 def _opened(path: Path, owned: Path) -> zarr.Array:
     from cellpipe.plate.store import opened  # which brings zarr
 
+<<<<<<< HEAD
     return opened(path, owned)
+=======
+    try:
+        return open_own(path)
+    except Exception as fault:  # metadata that were altered can fail in any way
+        raise CellpipeError(
+            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
+            wanted="unchanged metadata",
+            do=MEND,
+        ) from fault
+>>>>>>> main

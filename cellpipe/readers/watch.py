@@ -87,7 +87,10 @@ def _listed(results: Path) -> dict[str, tuple[int, int]]:
     # Arrow's threads may not outlive the reading: see `files.tables.read_table`
     alone = {"use_threads": False, "pre_buffer": False}
     try:
-        if pq.read_metadata(path).num_rows <= MAX_FILES:
+        metadata = pq.read_metadata(path)
+        if not set(columns) <= set(metadata.schema.names):
+            return {}  # of a plate that is read in place
+        if metadata.num_rows <= MAX_FILES:
             table = pq.read_table(path, columns=columns, **alone)
         else:
             named = sorted({row.get("file") or "" for row in _left_out(results)} - {""})
@@ -95,7 +98,7 @@ def _listed(results: Path) -> dict[str, tuple[int, int]]:
                 return {}
             wanted = [("path", "in", named)]
             table = pq.read_table(path, columns=columns, filters=wanted, **alone)
-    except (OSError, ValueError, KeyError, TypeError):  # a plate read in place has no such columns
+    except (OSError, ValueError):  # no manifest yet, or a torn one: the next run makes it
         return {}
     states = zip(*(table.column(name).to_pylist() for name in columns), strict=True)
     return {path: (size, changed) for path, size, changed in states if path}

@@ -179,7 +179,7 @@ def told(summary: Mapping[str, Any], folder: Path) -> list[str]:
         )
     if summary["passed_over"]["files"]:
         lines.append(
-            f"passed over: {summary['passed_over']['files']:,} files"
+            f"passed over: {_files(summary['passed_over']['files'])}"
             + "".join(f"; {reason}" for reason in summary["passed_over"]["reasons"])
         )
     for reason, names in summary["not_judged"].items():
@@ -192,6 +192,10 @@ def told(summary: Mapping[str, Any], folder: Path) -> list[str]:
         more = len(summary["warnings"]) - SHOWN
         lines.append(f"{more} more warnings: see {folder / 'warnings.tsv'}")
     return [lines[0], *(f"  {line}" for line in [*lines[1:], *summary["notes"]])]
+
+
+def _files(n: int) -> str:
+    return f"{n:,} file{'s' * (n != 1)}"
 
 
 def end_of_run(results: Path, plates: Iterable[str], stopped: Mapping[str, list[str]]) -> str:

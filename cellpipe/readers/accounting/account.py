@@ -253,7 +253,8 @@ def _groups(over: pd.DataFrame) -> list[dict[str, Any]]:
 def sentences(found: Mapping[str, Any]) -> list[str]:
     """The account as text, a line for the total and one for each reason."""
     over = sum(group["files"] for group in found["passed_over"])
-    what = found.get("unit", "files")
+    what = str(found.get("unit", "files"))
+    what = what.removesuffix("s") if found["n"] == 1 else what
     lines = [
         f"{found['n']:,} {what} in the folder: {found['used']:,} used, "
         f"{found['quarantined']:,} quarantined, {over:,} passed over"

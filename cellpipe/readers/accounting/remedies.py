@@ -73,9 +73,12 @@ def remedy(reason: str) -> str:
     if foreign.may_hold_images(reason):
         return foreign.remedy(reason)
     if reason == OTHER_FORMAT:
-        return "list all images in a CSV manifest, if they belong to the plate"
+        return (
+            "put them into a folder of their own, with a row in the sheet of plates; or list all "
+            "images in a manifest.csv, if they belong to the plate"
+        )
     if reason in (NO_NAME, NO_WELL):
-        return "rename them"
+        return "rename them so that each name holds its well, such as B03; or put them elsewhere"
     if reason == UNFINISHED:
         return "copy the images again, or rename them, if they belong to the plate"
     return "list them in the metadata, if they belong to the plate"
