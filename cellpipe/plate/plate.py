@@ -40,11 +40,7 @@ from cellpipe.plate.chunks import (
     scaled,
     torn_chunks,
 )
-<<<<<<< HEAD
-from cellpipe.plate.pyramid import levels
-=======
 from cellpipe.plate.pyramid import cropped, means
->>>>>>> main
 from cellpipe.plate.regions import StoredFrame, write_sampled
 from cellpipe.plate.taken import refuse_not_taken
 from cellpipe.plate.whole_chunks import Shards, write_whole
@@ -181,16 +177,10 @@ class Plate:
         where = self._written_to(well, field)
         if self.shards:
             raise ValueError("a file of this plate holds a whole frame: use `write_frame`")
-<<<<<<< HEAD
-        arrays = [self.array(where, level) for level in range(len(where.levels))]
-        for array, coarse in zip(arrays, levels(pixels, arrays), strict=True):
-            write_whole(array, _index(where.axes, t=t, c=c, z=z), coarse)
-=======
         place = _index(where.axes, t=t, c=c, z=z)
         for level, coarse in zip(range(len(where.levels)), means(pixels), strict=False):
             array = self.array(where, level)
             write_whole(array, place, cropped(coarse, array.shape))
->>>>>>> main
 
     def write_frame(
         self, well: str, field: int, t: int, channels: Sequence[str], pixels: np.ndarray
@@ -214,14 +204,9 @@ class Plate:
         with ExitStack() as stack:  # a file for each level, when all is encoded
             files = [stack.enter_context(Shards(array)) for array in arrays]
             for c, z, plane in planes:
-<<<<<<< HEAD
-                for file, coarse in zip(files, levels(plane, arrays), strict=True):
-                    file.add(_index(where.axes, t=t, c=c, z=z), coarse)
-=======
                 place = _index(where.axes, t=t, c=c, z=z)
                 for file, array, coarse in zip(files, arrays, means(plane), strict=False):
                     file.add(place, cropped(coarse, array.shape))
->>>>>>> main
 
     def _written_to(self, well: str, field: int) -> Field:
         if self.in_place:
@@ -393,15 +378,4 @@ def open_in_place(array: Path) -> zarr.Array:
 def _opened(path: Path, owned: Path) -> zarr.Array:
     from cellpipe.plate.store import opened  # which brings zarr
 
-<<<<<<< HEAD
     return opened(path, owned)
-=======
-    try:
-        return open_own(path)
-    except Exception as fault:  # metadata that were altered can fail in any way
-        raise CellpipeError(
-            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
-            wanted="unchanged metadata",
-            do=MEND,
-        ) from fault
->>>>>>> main

@@ -1,38 +1,16 @@
-<<<<<<< HEAD
-"""Resolution levels of a plane: means over 2 × 2, 4 × 4 … pixels."""
-=======
 """Levels of a plane: means over 2 × 2, 4 × 4 … pixels, each from the full resolution."""
->>>>>>> main
 
 from __future__ import annotations
 
 import itertools
-<<<<<<< HEAD
-from collections.abc import Iterator, Sequence
-=======
 from collections.abc import Iterator
->>>>>>> main
 from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
-from cellpipe.plate.chunks import Array
-
-
-def levels(pixels: np.ndarray, arrays: Sequence[Array]) -> Iterator[np.ndarray]:
-    """A plane (Y, X) at the size of each of the arrays of an image, full resolution first."""
-    for array, coarse in zip(arrays, _means(pixels), strict=False):
-        yield coarse[: array.shape[-2], : array.shape[-1]]
-
-
-def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:
-    """The plane, then its means over 2 × 2, 4 × 4 … pixels, each from the full resolution.
-=======
 
 def means(pixels: np.ndarray) -> Iterator[np.ndarray]:
     """The plane (Y, X), then its means over 2 × 2, 4 × 4 … pixels, each in the plane's dtype.
->>>>>>> main
 
     Sums are carried along, so that rounding is done once; a rim that is left over is repeated.
     """
@@ -48,11 +26,8 @@ def means(pixels: np.ndarray) -> Iterator[np.ndarray]:
         total += even[1::2, 1::2]
         mean = (total + 2 ** (2 * level - 1)) >> (2 * level) if integer else total / 4**level
         yield mean.astype(pixels.dtype)
-<<<<<<< HEAD
-=======
 
 
 def cropped(coarse: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A level without the rim that was repeated, as large as its array of `shape` (…, Y, X)."""
     return coarse[: shape[-2], : shape[-1]]
->>>>>>> main
