@@ -21,16 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellpipe.errors import BadImage, CellpipeError
+from cellpipe.errors import BadImage
 from cellpipe.files.asides import sweep
-from cellpipe.files.removal import refuse_elsewhere, remove
+from cellpipe.files.removal import remove
 from cellpipe.image.axes import Image
 from cellpipe.image.centre import FieldCentre
 from cellpipe.image.projection import only_plane
 from cellpipe.image.tiles import Plane
 from cellpipe.image.units import Scale, square_edge
 from cellpipe.plate.chunks import (
-    MEND,
     altered_chunks,
     chunk_files,
     chunk_places,
@@ -356,13 +355,6 @@ class Plate:
         return self.array(where, level, name), _index(where.axes.replace("c", ""), t=t)
 
 
-def open_in_place(array: Path) -> zarr.Array:
-    """An array of a plate of others, to read only."""
-    import zarr
-
-    return zarr.open_array(str(array), mode="r")
-
-
 def _index(axes: str, **at: int) -> tuple[slice, ...]:
     """Slices along `axes`; slices, not integers, so that every reader takes the same path."""
     return tuple(
@@ -376,18 +368,14 @@ def _z(axes: str) -> int | None:
     return axes.index("z") if "z" in axes else None
 
 
-def _opened(path: Path, owned: Path) -> zarr.Array:
-    """An array: read only where it is a link, for then it is another's."""
-    if path.is_symlink():
-        return open_in_place(path)
-    refuse_elsewhere(path / "c", owned)
-    from cellpipe.plate.store import open_own
+def open_in_place(array: Path) -> zarr.Array:
+    """An array of a plate of others, to read only."""
+    from cellpipe.plate.store import opened_to_read
 
-    try:
-        return open_own(path)
-    except Exception as fault:  # metadata that were altered can fail in any way
-        raise CellpipeError(
-            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
-            wanted="unchanged metadata",
-            do=MEND,
-        ) from fault
+    return opened_to_read(array)
+
+
+def _opened(path: Path, owned: Path) -> zarr.Array:
+    from cellpipe.plate.store import opened  # which brings zarr
+
+    return opened(path, owned)
