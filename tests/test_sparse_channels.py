@@ -28,6 +28,8 @@ from cellpipe.readers.accounting import holes, sparse
 from cellpipe.readers.accounting.holes import stack_sizes
 from cellpipe.readers.in_place import inspect_source
 from cellpipe.readers.layouts.ome_zarr import describe_source
+from cellpipe.readers.pixels.reading import Header
+from cellpipe.readers.units.scales import time_step
 from cellpipe.run.frames.ingest import Frame, figures_of_taken, in_place
 from cellpipe.run.frames.measure import measure_frame
 from cellpipe.run.frames.project import project_frame
@@ -115,6 +117,19 @@ def test_inspect_reports_the_plan_and_no_hole(tmp_path):
     (tmp_path / "TimePoint_3/P_B02_s2_w1.tif").unlink()
     (found,) = find_plates(tmp_path)
     assert [(h["field"], h["t"], h["channel"]) for h in inspect_plate(found).holes] == [(2, 2, "1")]
+
+
+def test_the_time_step_is_that_of_a_channel_that_was_taken_often():
+    table = planes((0,), n_fields=1).replace({"dna": "gfp", "spots": "bf"})  # bf comes first
+    table = table.sort_values(["t", "channel"]).assign(
+        path=lambda rows: rows["t"].astype(str), page=-1
+    )
+
+    def read(path, page):
+        return Header((8, 8), "uint16", acquired_s=1000.0 + 60 * int(path))
+
+    found, notes = time_step({("B02", 1): table}, {("B02", 1): read("0", -1)}, read, None)
+    assert (found["time_step_s"], notes) == (60.0, [])
 
 
 # ---- nothing reads zeros
