@@ -38,6 +38,8 @@ with speaking(snakemake):
     def write(unit, t, result):
         mean, clean, removed = result
         taken = raw.channels_at(t)
+        if taken != raw.channels:  # nothing old may stand for what was not taken
+            job.plate.erase_frame(unit.well, unit.field, t)
         job.plate.write_frame(unit.well, unit.field, t, taken, clean[:, None])
         rows = pd.DataFrame([{"mean": mean, "removed_sigma": removed}])
         return job.placed(rows, unit, t)

@@ -228,7 +228,7 @@ def test_its_environment_holds_what_its_script_imports(rule: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES.values())
 def test_the_environment_of_ingest_holds_what_readers_of_containers_import(module: str) -> None:
-    wanted = needed(ROOT / f"cellpipe/readers/{module}.py")
+    wanted = needed(ROOT / f"cellpipe/readers/containers/{module}.py")
     assert wanted & {"nd2", "liffile", "imagecodecs"}, "no package of its own"
     assert wanted <= set(environment("ingest.yaml"))
 

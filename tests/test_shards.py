@@ -15,9 +15,11 @@ import zarr
 from drawn_plate import inspected, laid_out
 from running import ROOT
 from small_plate import Small
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec
 
 from cellpipe.config.sheets import refuse_shards
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.plate.chunks import read_planes, torn_chunks
 from cellpipe.plate.plate import Plate
 from cellpipe.run.faults import find_faults
 
@@ -108,6 +110,44 @@ def test_nothing_is_written_of_a_frame_that_ends_in_an_error(tmp_path: Path) -> 
     assert files_of(plate) == before
     with pytest.raises(ValueError, match="whole frame"):
         plate.write_plane("B02", 1, 1, 0, 0, np.zeros(SHAPE[-2:], np.uint16))
+
+
+def test_a_frame_that_cannot_be_published_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plate = plate_of(tmp_path, True)
+    before = {path: path.read_bytes() for path in plate.path.rglob("*") if path.is_file()}
+
+    def full(source: str, target: str) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        plate.write_frame("B02", 1, 0, CHANNELS, frame(1))
+    after = {path: path.read_bytes() for path in plate.path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+@pytest.mark.parametrize("endian", ["little", "big"])
+def test_shards_of_another_writer_are_read_and_never_called_torn(
+    tmp_path: Path, location: str, endian: str
+) -> None:
+    """Chunks that are all zero are absent from them."""
+    within = [BytesCodec(), BloscCodec()]
+    index = [BytesCodec(endian=endian), Crc32cCodec()]
+    shards = ShardingCodec(
+        chunk_shape=(1, 32, 32), codecs=within, index_codecs=index, index_location=location
+    )
+    made = {"shape": (4, 100, 130), "dtype": "uint16", "chunks": (2, 128, 192), "fill_value": 0}
+    array = zarr.create(store=str(tmp_path / "a"), zarr_format=3, codecs=[shards], **made)
+    pixels = np.random.default_rng(0).integers(0, 9, made["shape"]).astype(np.uint16)
+    pixels[0, :64] = 0
+    array[:] = pixels
+    for z in range(4):
+        cut = (slice(z, z + 1), slice(None), slice(None))
+        assert torn_chunks(array, cut) == []
+        np.testing.assert_array_equal(read_planes(array, cut, "it")[0], pixels[z])
 
 
 @pytest.mark.parametrize("keep", [0, 3, 40, 0.3, -1, -4, -60])

@@ -18,8 +18,9 @@ from running import MOVIE, Run, with_changes
 from scipy import ndimage
 
 from cellpipe import open_plate
+from cellpipe.config.inspected import refuse_by_inspection
 from cellpipe.correct.light import ChannelLight, Light
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadConfig, BadImage
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import inspect_plate
 from cellpipe.plate.lay_out import write_provenance
@@ -27,6 +28,8 @@ from cellpipe.readers.accounting import holes, sparse
 from cellpipe.readers.accounting.holes import stack_sizes
 from cellpipe.readers.in_place import inspect_source
 from cellpipe.readers.layouts.ome_zarr import describe_source
+from cellpipe.readers.pixels.reading import Header
+from cellpipe.readers.units.scales import time_step
 from cellpipe.run.frames.ingest import Frame, figures_of_taken, in_place
 from cellpipe.run.frames.measure import measure_frame
 from cellpipe.run.frames.project import project_frame
@@ -36,6 +39,7 @@ from cellpipe.track.detections import from_table
 from cellpipe.training.plates import PlateSet, list_frames
 
 EVERY_4TH = (0, 4)
+STACKS = MOVIE["layouts"]["drawn"]["pattern"].replace(r"\.tif", r"_z(?P<z>\d)\.tif")
 
 
 def planes(taken, n_fields=2, n_t=8, lost=()) -> pd.DataFrame:
@@ -113,6 +117,19 @@ def test_inspect_reports_the_plan_and_no_hole(tmp_path):
     (tmp_path / "TimePoint_3/P_B02_s2_w1.tif").unlink()
     (found,) = find_plates(tmp_path)
     assert [(h["field"], h["t"], h["channel"]) for h in inspect_plate(found).holes] == [(2, 2, "1")]
+
+
+def test_the_time_step_is_that_of_a_channel_that_was_taken_often():
+    table = planes((0,), n_fields=1).replace({"dna": "gfp", "spots": "bf"})  # bf comes first
+    table = table.sort_values(["t", "channel"]).assign(
+        path=lambda rows: rows["t"].astype(str), page=-1
+    )
+
+    def read(path, page):
+        return Header((8, 8), "uint16", acquired_s=1000.0 + 60 * int(path))
+
+    found, notes = time_step({("B02", 1): table}, {("B02", 1): read("0", -1)}, read, None)
+    assert (found["time_step_s"], notes) == (60.0, [])
 
 
 # ---- nothing reads zeros
@@ -231,19 +248,40 @@ def test_classifier_and_linker_use_what_every_frame_has():
     assert from_table(cells)[0].features.shape == (4, 2)
 
 
+@pytest.mark.parametrize(("taken", "refused"), [((0, 4), True), ((0, 3), False), ((0,), False)])
+def test_spots_that_could_not_be_linked_are_refused_before_any_of_them_is_sought(taken, refused):
+    absent = {"spots": [t for t in range(8) if t not in taken]}
+    plate = {"channels": ["dna", "spots"], "pixel_size_um": 0.5, "not_taken": absent}
+    plate["fields"] = [{"shape": [8, 2, 1, 200, 200], "n_t": 8}]
+    detect = {"channel": "spots", "engine": "log", "diameter_um": 2.0, "max_gap_frames": 2}
+    refuse_by_inspection({"detect": {**detect, "track": False}}, plate)
+    if not refused:
+        return refuse_by_inspection({"detect": {**detect, "track": True}}, plate)
+    with pytest.raises(BadConfig, match="3 frames or more between") as fault:
+        refuse_by_inspection({"detect": {**detect, "track": True}}, plate)
+    assert "set 'detect.max_gap_frames' to 3" in fault.value.do
+
+
 # ---- the whole workflow
 
 
 def test_a_movie_whose_spots_were_taken_at_every_4th_frame_keeps_all_frames(tmp_path):
+    """Stacks of two planes of dna, one plane of spots at every 4th frame."""
     run = Run.drawn(tmp_path, "movie", {})
     rng = np.random.default_rng(3)
-    for path in sorted((tmp_path / "images").glob("*_t00[15]_w1.tif")):
-        light = np.zeros(tifffile.imread(path).shape)
-        light[rng.integers(10, 180, 60), rng.integers(10, 180, 60)] = 4000
-        image = rng.poisson(100 + ndimage.gaussian_filter(light, 1.2)).astype(np.uint16)
-        tifffile.imwrite(path.with_name(path.name.replace("_w1", "_w2")), image)
+    for path in sorted((tmp_path / "images").glob("*_w1.tif")):
+        sharp = tifffile.imread(path)
+        tifffile.imwrite(path.with_name(f"{path.stem}_z2.tif"), ndimage.gaussian_filter(sharp, 3))
+        path.rename(path.with_name(f"{path.stem}_z1.tif"))
+        if path.stem[-6:-3] in ("001", "005"):
+            light = np.zeros(sharp.shape)
+            light[rng.integers(10, 180, 60), rng.integers(10, 180, 60)] = 4000
+            image = rng.poisson(100 + ndimage.gaussian_filter(light, 1.2)).astype(np.uint16)
+            tifffile.imwrite(path.with_name(f"{path.stem[:-1]}2_z1.tif"), image)
     more = {
         "channels": {"spots": {"source": "2"}},
+        "layouts": {"drawn": {"pattern": STACKS}},
+        "project": {"method": "best_focus"},
         "correct": {"method": "auto", "over_time": "auto"},
         "detect": {"channel": "spots", "engine": "log", "diameter_um": 2.0},
         "profile": {"readouts": ["area_um2", "spots_mean", "spot_count", "spots_per_field"]},
@@ -272,6 +310,8 @@ def test_a_movie_whose_spots_were_taken_at_every_4th_frame_keeps_all_frames(tmp_
     assert (cells["class"] != "").all()
     taken = fields["t"].isin(EVERY_4TH)
     assert fields.loc[~taken, "spots_mean"].isna().all()
+    assert fields["dna_n_z"].eq(2).all()
+    assert fields["dna_z"].eq(1).all()
     assert fields.loc[taken, "spots_background"].between(70, 110).all()
     assert wells["spots_mean"].between(0.1, 100).all()  # above the background
     assert wells["spots_per_field"].gt(10).all()

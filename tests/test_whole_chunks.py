@@ -10,7 +10,7 @@ import pytest
 import zarr
 
 from cellpipe.plate import trees
-from cellpipe.plate.store import OwnStore, open_own
+from cellpipe.plate.store import OwnStore, opened
 from cellpipe.plate.whole_chunks import write_whole
 
 
@@ -66,7 +66,7 @@ def test_chunks_are_those_of_zarr(
     ours, theirs = (
         laid_out(tmp_path / name, shape, dtype, chunk_px, **others) for name in ("a", "b")
     )
-    write_whole(open_own(ours), cut, pixels)
+    write_whole(opened(ours, tmp_path), cut, pixels)
     by_zarr(theirs, cut, pixels)
     assert chunks(ours) == chunks(theirs)
     assert len(chunks(ours)) == -(-shape[-2] // chunk_px) * -(-shape[-1] // chunk_px)
@@ -78,7 +78,7 @@ def test_one_chunk_of_several_may_be_written_alone(tmp_path: Path) -> None:
     pixels = np.arange(32 * 26, dtype=np.uint32).reshape(32, 26)
     cut = (slice(1, 2), slice(0, 1), slice(0, 1), slice(32, 64), slice(64, 90))
     ours, theirs = (laid_out(tmp_path / n, (2, 1, 1, 70, 90), "uint32", 32) for n in "ab")
-    write_whole(open_own(ours), cut, pixels)
+    write_whole(opened(ours, tmp_path), cut, pixels)
     by_zarr(theirs, cut, pixels)
     assert chunks(ours) == chunks(theirs)
     assert list(chunks(ours)) == ["c/1/0/0/1/2"]
@@ -91,14 +91,14 @@ def test_zeros_are_written_and_a_view_of_any_order(tmp_path: Path) -> None:
     wide[::2, 4] = 7
     for plane, pixels in enumerate((np.zeros((64, 64), np.uint16), wide[::2, ::2].T)):
         cut = (slice(plane, plane + 1), ALL, ALL)
-        write_whole(open_own(ours), cut, pixels)
+        write_whole(opened(ours, tmp_path), cut, pixels)
         by_zarr(theirs, cut, pixels)
     assert chunks(ours) == chunks(theirs)
     assert len(chunks(ours)) == 2
 
 
 def test_pixels_of_another_size_are_refused(tmp_path: Path) -> None:
-    array = open_own(laid_out(tmp_path / "a", (2, 64, 64), "uint16", 64))
+    array = opened(laid_out(tmp_path / "a", (2, 64, 64), "uint16", 64), tmp_path)
     with pytest.raises(ValueError, match="for a place of"):
         write_whole(array, (slice(0, 1), ALL, ALL), np.zeros((64, 60), np.uint16))
     assert chunks(tmp_path / "a") == {}
@@ -107,7 +107,7 @@ def test_pixels_of_another_size_are_refused(tmp_path: Path) -> None:
 def test_arrays_that_share_their_metadata_are_told_apart(tmp_path: Path) -> None:
     for n in "ab":
         laid_out(tmp_path / n, (2, 64, 64), "uint16", 64)
-    one, other = (open_own(tmp_path / n) for n in "ab")
+    one, other = (opened(tmp_path / n, tmp_path) for n in "ab")
     assert one.metadata is other.metadata
     write_whole(one, (slice(0, 1), ALL, ALL), np.full((64, 64), 5, np.uint16))
     assert (int(one[0, 0, 0]), int(other[0, 0, 0])) == (5, 0)

@@ -8,6 +8,7 @@ results kept    `refuse_lost_inspection`, before any job: Snakemake would remove
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from cellpipe.config.channel_sets import channels_of
 from cellpipe.config.plate_map import read_plate_map
-from cellpipe.errors import Unreachable
+from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.image.units import Scale
 from cellpipe.readers import watch
 
@@ -48,6 +49,23 @@ def refuse_by_inspection(config: Section, inspection: Section) -> None:
     shapes = [field["shape"][-2:] for field in inspection["fields"]]
     if shapes:
         refuse_wide(detect["diameter_um"], edge_um, max(shapes, key=min))
+    if detect["track"]:
+        _refuse_wide_gaps(detect, inspection)
+
+
+def _refuse_wide_gaps(detect: Section, inspection: Section) -> None:
+    """Spots of a channel that was taken too rarely for any two of its frames to be linked."""
+    absent = set(inspection.get("not_taken", {}).get(detect["channel"], ()))
+    n_t = max((field["n_t"] for field in inspection["fields"]), default=1)
+    taken = [t for t in range(n_t) if t not in absent]
+    gap = min((b - a - 1 for a, b in itertools.pairwise(taken)), default=0)
+    if gap > detect["max_gap_frames"]:
+        raise BadConfig(
+            seen=f"{detect['max_gap_frames']} for 'detect.max_gap_frames', and {gap} frames or "
+            f"more between those at which channel '{detect['channel']}' was taken",
+            wanted="spots that can be linked from one frame of the channel to the next",
+            do=f"set 'detect.max_gap_frames' to {gap} or more, or 'detect.track' to false",
+        )
 
 
 def refuse_lost_inspection(config: Section, plates: Mapping[str, Section]) -> None:

@@ -26,6 +26,7 @@ from cellpipe.inspect.known import (
     z_step,
 )
 from cellpipe.inspect.sample import Sample, read_sample
+from cellpipe.inspect.split import beginnings
 from cellpipe.readers import formats, in_place, manifest
 from cellpipe.readers.accounting import account, sparse
 from cellpipe.readers.accounting.doubles import PLACE
@@ -128,8 +129,9 @@ def inspect_plate(found: Found) -> Inspected:
     }
     scale, odd = plate_scale(headers, None)
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
-    tokens = sorted(set(planes["channel"]))
+    tokens, n_frames = sorted(set(planes["channel"])), max(n_t.values(), default=1)
     absent = sparse.not_taken(planes, tokens)
+    channels = _channels(planes, vendor, sample)
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
     positions, placed = places(planes, folder, vendor, sample)
@@ -141,8 +143,8 @@ def inspect_plate(found: Found) -> Inspected:
         folder=folder,
         format=found.format,
         planes=planes,
-        channels=_channels(planes, vendor, sample),
-        frames=max(n_t.values(), default=1),
+        channels=channels,
+        frames=n_frames,
         planes_z=n_z,
         sizes=Counter(header.shape for header in sample.headers.values()),
         dtypes=Counter(header.dtype for header in sample.headers.values()),
@@ -166,13 +168,18 @@ def inspect_plate(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *found.files.notes,
-            *sparse.sentences(absent, max(n_t.values(), default=1)),
+            *(
+                f"channel '{channel.name}' {sparse.in_words(absent[channel.token], n_frames)}"
+                for channel in channels
+                if channel.token in absent
+            ),
             *wells_within(set(planes["well"])),
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
             *_other_size(scale),
             *_unlike_the_plan(planes, vendor, folder),
             *_empty(there),
+            *_plates_in_one(twice, found.format),
             *_no_planes(there, folder),
             *([IN_COLOUR] if in_colour else []),
         ],
@@ -263,6 +270,18 @@ def _unlike_the_plan(
                 f"here, such as '{absent[0]}'"
             )
     return notes
+
+
+def _plates_in_one(twice: pd.DataFrame, own: Format) -> list[str]:
+    """A sentence where files for one place have names of several plates."""
+    names = beginnings(twice["path"].tolist(), own)
+    if len(names) < 2:
+        return []
+    shown = ", ".join(f"'{name}'" for name in names[:4]) + (" …" if len(names) > 4 else "")
+    return [
+        f"the names of doubles begin with {shown}: if these are {len(names)} plates, put each into "
+        "a folder of its own"
+    ]
 
 
 def _empty(planes: pd.DataFrame) -> list[str]:

@@ -100,7 +100,9 @@ def _index_at_end(array: Array) -> bool:
     """Whether shards end with an index and its checksum, as those that cellpipe lays out."""
     own = array.metadata.codecs[0].to_dict()["configuration"]
     names = [codec["name"] for codec in own["index_codecs"]]
-    return own["index_location"] == "end" and names == ["bytes", "crc32c"]
+    if own["index_location"] != "end" or names != ["bytes", "crc32c"]:
+        return False
+    return own["index_codecs"][0].get("configuration", {}).get("endian", "little") == "little"
 
 
 def _whole_shard(path: Path, n_chunks: int) -> bool:

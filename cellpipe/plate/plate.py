@@ -11,9 +11,8 @@ Axes are T, C, Z, Y, X, or the subset that a plate read in place has.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -22,16 +21,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cellpipe.errors import BadImage, CellpipeError
+from cellpipe.errors import BadImage
 from cellpipe.files.asides import sweep
-from cellpipe.files.removal import refuse_elsewhere, remove
+from cellpipe.files.removal import remove
 from cellpipe.image.axes import Image
 from cellpipe.image.centre import FieldCentre
 from cellpipe.image.projection import only_plane
 from cellpipe.image.tiles import Plane
 from cellpipe.image.units import Scale, square_edge
 from cellpipe.plate.chunks import (
-    MEND,
     altered_chunks,
     chunk_files,
     chunk_places,
@@ -42,14 +40,13 @@ from cellpipe.plate.chunks import (
     scaled,
     torn_chunks,
 )
+from cellpipe.plate.pyramid import cropped, means
 from cellpipe.plate.regions import StoredFrame, write_sampled
+from cellpipe.plate.taken import refuse_not_taken
 from cellpipe.plate.whole_chunks import Shards, write_whole
 
 if TYPE_CHECKING:
     import zarr  # and where an array is opened: some jobs only need the fields of a plate
-
-
-SHOWN = 6  # frames in a message
 
 
 @dataclass(frozen=True)
@@ -149,19 +146,10 @@ class Plate:
             for t in absent & {*range(field.size("t"))}
         }
 
-    def refuse_not_taken(self, channels: Iterable[str], times: Iterable[int], what: str) -> None:
+    def refuse_not_taken(self, channels: Iterable[str], times: Collection[int], what: str) -> None:
         """Raise BadImage for a channel that was not taken at one of the frames."""
-        for channel in channels:
-            if absent := sorted(self.not_taken.get(channel, frozenset()).intersection(times)):
-                n_t = max(field.size("t") for field in self.fields.values())
-                taken = [t for t in range(n_t) if t not in self.not_taken[channel]]
-                more = " …" if len(taken) > SHOWN else ""
-                raise BadImage(
-                    seen=f"channel '{channel}' was not taken at frame {absent[0]} ({what})",
-                    wanted=f"a frame at which it was: {', '.join(map(str, taken[:SHOWN]))}{more}",
-                    do="nothing, if the microscope was set so; else copy the missing files, then "
-                    "run again",
-                )
+        n_t = max(field.size("t") for field in self.fields.values()) if self.not_taken else 1
+        refuse_not_taken(self.not_taken, channels, times, n_t, what)
 
     def frame(
         self, well: str, field: int, t: int, channels: list[str] | None = None, level: int = 0
@@ -190,9 +178,9 @@ class Plate:
         if self.shards:
             raise ValueError("a file of this plate holds a whole frame: use `write_frame`")
         place = _index(where.axes, t=t, c=c, z=z)
-        for level, coarse in zip(range(len(where.levels)), _means(pixels), strict=False):
+        for level, coarse in zip(range(len(where.levels)), means(pixels), strict=False):
             array = self.array(where, level)
-            write_whole(array, place, _cropped(coarse, array))
+            write_whole(array, place, cropped(coarse, array.shape))
 
     def write_frame(
         self, well: str, field: int, t: int, channels: Sequence[str], pixels: np.ndarray
@@ -217,8 +205,8 @@ class Plate:
             files = [stack.enter_context(Shards(array)) for array in arrays]
             for c, z, plane in planes:
                 place = _index(where.axes, t=t, c=c, z=z)
-                for file, array, coarse in zip(files, arrays, _means(plane), strict=False):
-                    file.add(place, _cropped(coarse, array))
+                for file, array, coarse in zip(files, arrays, means(plane), strict=False):
+                    file.add(place, cropped(coarse, array.shape))
 
     def _written_to(self, well: str, field: int) -> Field:
         if self.in_place:
@@ -367,13 +355,6 @@ class Plate:
         return self.array(where, level, name), _index(where.axes.replace("c", ""), t=t)
 
 
-def open_in_place(array: Path) -> zarr.Array:
-    """An array of a plate of others, to read only."""
-    import zarr
-
-    return zarr.open_array(str(array), mode="r")
-
-
 def _index(axes: str, **at: int) -> tuple[slice, ...]:
     """Slices along `axes`; slices, not integers, so that every reader takes the same path."""
     return tuple(
@@ -387,41 +368,14 @@ def _z(axes: str) -> int | None:
     return axes.index("z") if "z" in axes else None
 
 
+def open_in_place(array: Path) -> zarr.Array:
+    """An array of a plate of others, to read only."""
+    from cellpipe.plate.store import opened_to_read
+
+    return opened_to_read(array)
+
+
 def _opened(path: Path, owned: Path) -> zarr.Array:
-    """An array: read only where it is a link, for then it is another's."""
-    if path.is_symlink():
-        return open_in_place(path)
-    refuse_elsewhere(path / "c", owned)
-    from cellpipe.plate.store import open_own
+    from cellpipe.plate.store import opened  # which brings zarr
 
-    try:
-        return open_own(path)
-    except Exception as fault:  # metadata that were altered can fail in any way
-        raise CellpipeError(
-            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
-            wanted="unchanged metadata",
-            do=MEND,
-        ) from fault
-
-
-def _cropped(coarse: np.ndarray, array: zarr.Array) -> np.ndarray:
-    return coarse[: array.shape[-2], : array.shape[-1]]
-
-
-def _means(pixels: np.ndarray) -> Iterator[np.ndarray]:
-    """The plane, then its means over 2 × 2, 4 × 4 … pixels, each from the full resolution.
-
-    Sums are carried along, so that rounding is done once; a rim that is left over is repeated.
-    """
-    yield pixels
-    integer = pixels.dtype.kind in "ui"
-    wide = np.uint64 if pixels.dtype.itemsize > 2 else np.uint32
-    total: Any = pixels.astype(wide) if integer else pixels
-    for level in itertools.count(1):
-        y, x = total.shape
-        even = np.pad(total, ((0, y % 2), (0, x % 2)), mode="edge") if y % 2 or x % 2 else total
-        total = even[::2, ::2] + even[1::2, ::2]
-        total += even[::2, 1::2]
-        total += even[1::2, 1::2]
-        mean = (total + 2 ** (2 * level - 1)) >> (2 * level) if integer else total / 4**level
-        yield mean.astype(pixels.dtype)
+    return opened(path, owned)

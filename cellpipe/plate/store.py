@@ -17,6 +17,9 @@ from zarr.core.buffer import Buffer
 from zarr.core.metadata.v3 import ArrayV3Metadata
 from zarr.storage import LocalStore, StorePath
 
+from cellpipe.errors import CellpipeError
+from cellpipe.files.removal import refuse_elsewhere
+from cellpipe.plate.chunks import MEND
 from cellpipe.plate.whole_chunks import put_file
 
 
@@ -31,7 +34,27 @@ class OwnStore(LocalStore):
         await asyncio.to_thread(put_file, self.root / key, value.as_buffer_like())
 
 
-def open_own(path: Path) -> zarr.Array:
+def opened_to_read(array: Path) -> zarr.Array:
+    """An array of a plate of others, to read only."""
+    return zarr.open_array(str(array), mode="r")
+
+
+def opened(path: Path, owned: Path) -> zarr.Array:
+    """An array: read only where it is a link, for then it is another's."""
+    if path.is_symlink():
+        return opened_to_read(path)
+    refuse_elsewhere(path / "c", owned)
+    try:
+        return _own(path)
+    except Exception as fault:  # metadata that were altered can fail in any way
+        raise CellpipeError(
+            seen=f"the array {path} cannot be opened ({type(fault).__name__}: {fault})",
+            wanted="unchanged metadata",
+            do=MEND,
+        ) from fault
+
+
+def _own(path: Path) -> zarr.Array:
     """An array that cellpipe laid out, to read and to write; every chunk of it is written.
 
     Zarr v3 by the text of its metadata, which the arrays of other fields share: to parse it takes

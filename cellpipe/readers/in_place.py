@@ -60,7 +60,7 @@ def inspect_source(
     fields, without = zarr_positions.with_positions(fields, Scale.from_dict(scale))
     absent = most_common(json.dumps(field.get("not_taken", {})) for field in fields)
     not_taken = {names.get(c, c): ts for c, ts in json.loads(absent or "{}").items()}
-    n_t = max((int(field["n_t"]) for field in fields), default=1)
+    n_t = max((int(field.get("n_t", 1)) for field in fields), default=1)
     notes = [*sparse.sentences(not_taken, n_t), *without]
     step_s = time_step_s or next((f["time_step_s"] for f in fields if f["time_step_s"]), None)
     return {

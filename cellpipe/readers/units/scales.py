@@ -194,7 +194,9 @@ def time_step(
     if header.time_step_s:
         return described_step(header.time_step_s, header.time_source), []
     group = groups[place]
-    of_channel = group[group["channel"] == group["channel"].iloc[0]].drop_duplicates("t")
+    # the first channel of those that were taken most often
+    often = group.groupby("channel", sort=False)["t"].nunique().idxmax()
+    of_channel = group[group["channel"] == often].drop_duplicates("t")
     times_s = _acquired_s(of_channel, read)
     source = f"MetaSeries acquisition times of {of_channel['path'].iloc[0]}"
     note = uneven(times_s, f"well {place[0]} field {place[1]}")

@@ -137,7 +137,7 @@ def _pixels_of(text: str, folder: str) -> xml_text.Element | None:
     return next(xml_text.named(_root_of(text, folder), "Pixels"), None)
 
 
-@lru_cache(maxsize=4)  # of one file, which is asked for sizes, times and objective
+@lru_cache(maxsize=1)  # of one file, which is asked for sizes, times and objective
 def _root_of(text: str, folder: str) -> xml_text.Element:
     """OME-XML; where a file only names its companion, that of the companion."""
     root = xml_text.parse(text)
