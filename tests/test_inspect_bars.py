@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
 from test_in_place import draw_source
 
+from cellpipe.figures.inspected import plate_of_planes
+from cellpipe.figures.style import figure_bytes
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.pictures import edges_um, pixels_of_a_field, plot
 from cellpipe.inspect.plate import Inspected, inspect_plate
@@ -48,3 +52,12 @@ def test_a_coarse_level_of_a_plate_in_place_has_coarse_pixels(tmp_path: Path) ->
     wide = next(iter(pixels.values())).shape[1]
     (edge,) = set(edges_um(plate, place, pixels).values())
     assert wide * edge == pytest.approx(520 * 0.325)
+
+
+@pytest.mark.parametrize("n_channels", [1, 3])
+def test_titles_are_not_cut_off_at_the_top(n_channels: int) -> None:
+    shares = {f"channel {n}": {"B02": 1.0, "C03": n / 3} for n in range(n_channels)}
+    png = figure_bytes(plate_of_planes(shares, {"B02": 2, "C03": 2}), "png")
+    pixels = iio.imread(io.BytesIO(png))[..., :3]
+    dark = (pixels.min(axis=-1) < 128).any(axis=1)
+    assert dark.argmax() > 5  # rows of white above the first letters

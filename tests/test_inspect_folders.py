@@ -87,6 +87,26 @@ def test_plates_with_metadata_of_their_own_are_several(tmp_path: Path) -> None:
     assert folders(found, tmp_path) == ["a/Images", "b/Images"]
 
 
+def test_plates_named_as_rows_are_several_if_they_hold_the_same_wells(tmp_path: Path) -> None:
+    metaxpress(tmp_path / "A", name="A")
+    metaxpress(tmp_path / "B", name="B")
+    assert folders(find_plates(tmp_path), tmp_path) == ["A", "B"]
+    rows = tmp_path / "rows"
+    touched(rows, "A/x_A02_w1.tif", "B/x_B02_w1.tif")
+    assert folders(find_plates(rows), rows) == ["."]
+
+
+def test_two_plates_in_one_folder_are_named_by_their_doubles(tmp_path: Path) -> None:
+    folder = metaxpress(tmp_path / "P")
+    for path in list((folder / "TimePoint_1").glob("*.tif")):
+        shutil.copy(path, path.with_name(path.name.replace("P_", "my plate_")))
+    (found,) = find_plates(folder)
+    plate = inspect_plate(found)
+    assert plate.doubles == 24
+    (note,) = [note for note in plate.notes if "doubles" in note]
+    assert note.startswith("the names of doubles begin with 'P', 'my plate': if these are 2 plates")
+
+
 def test_plates_of_two_formats_are_both_found(tmp_path: Path) -> None:
     metaxpress(tmp_path / "one")
     cellvoyager(tmp_path / "two")
@@ -153,6 +173,18 @@ def test_a_folder_of_links(tmp_path: Path) -> None:
     fault = refused(links)
     assert fault.seen.startswith(f"1 link(s) in {links} that lead out of it, such as 'plate'")
     assert fault.do == f"cellpipe inspect {links} --follow-links"
+
+
+def test_links_that_lead_nowhere_are_named(tmp_path: Path) -> None:
+    (tmp_path / "P_B02_s1_w1.tif").symlink_to(tmp_path / "away" / "x.tif")
+    fault = refused(tmp_path)
+    assert fault.seen.startswith(f"1 link(s) in {tmp_path} that lead nowhere, such as 'P_B02")
+    assert fault.do.startswith("mount the disk or share")
+
+
+def test_commands_in_remedies_can_be_pasted(tmp_path: Path) -> None:
+    folder = metaxpress(tmp_path / "Maß 1 (ä)")
+    assert refused(folder / "P.HTD").do == f"cellpipe inspect '{folder}'"
 
 
 def test_a_folder_of_other_files(tmp_path: Path) -> None:

@@ -37,12 +37,14 @@ def plate_of_planes(
     height = width / across * n_rows / n_columns * 0.95 + 0.35
     with house_style():
         figure = new_figure(width, height * down + 0.35)
+        # the layout takes titles above numbers for lower than they are
+        figure.set_layout_engine("constrained", h_pad=0.13)
         grid = figure.subplots(down, across, squeeze=False)
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
         for axes, (channel, own) in zip(grid.flat, panels.items(), strict=False):
             _wells(axes, own, n_fields, (n_rows, n_columns))
-            axes.set_title(plain_text(channel), pad=6)
+            axes.set_title(plain_text(channel), y=1.0, pad=16)  # above the numbers of columns
         _legend(figure, [share for own in panels.values() for share in own.values()])
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -63,9 +64,9 @@ def inspect(options: argparse.Namespace) -> int:
         print(f"note: {note}")
     here = Path("Snakefile").is_file()  # a checkout of cellpipe; elsewhere, the package has its own
     run = "snakemake" if here else "cellpipe run --cores all"
-    unset = any("must be set" in note for note in notes)
-    before = "set 'segment.nuclei.channel', then " if unset else ""
-    print(f"next: {before}{run} --configfile {options.write / CONFIG}")
+    unset = [note.split("'")[1] for note in notes if "must be set" in note]
+    before = "set " + ", ".join(f"'{name}'" for name in unset) + ", then " if unset else ""
+    print(f"next: {before}{run} --configfile {shlex.quote(str(options.write / CONFIG))}")
     return 0
 
 

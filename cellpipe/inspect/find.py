@@ -10,6 +10,7 @@ import difflib
 import functools
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,7 +118,7 @@ def _refuse_no_folder(folder: Path) -> None:
         raise BadConfig(
             seen=f"{folder}, which is a file",
             wanted="the folder that the microscope wrote for a plate",
-            do=f"cellpipe inspect {folder.parent}",
+            do=f"cellpipe inspect {shlex.quote(str(folder.parent))}",
         )
     there = folder.parent
     while not there.is_dir():
@@ -147,7 +148,7 @@ def _in_place(folder: Path) -> tuple[list[Path], list[str]]:
         raise BadConfig(
             seen=f"{folder}, which is {part} of the OME-Zarr plate {above}",
             wanted="the folder of the whole plate",
-            do=f"cellpipe inspect {above}",
+            do=f"cellpipe inspect {shlex.quote(str(above))}",
         )
     plates = [each for each in zarr_in(folder) if "plate" in attributes(each)]
     return plates, [*find_images(folder)]
@@ -264,7 +265,9 @@ def _listed(own: Format, files: Files, columns: int | None) -> pd.DataFrame:
         if "plate_columns" not in fault.do:
             raise
         raise BadConfig(
-            seen=fault.seen, wanted=fault.wanted, do=f"cellpipe inspect {files.folder} --columns 12"
+            seen=fault.seen,
+            wanted=fault.wanted,
+            do=f"cellpipe inspect {shlex.quote(str(files.folder))} --columns 12",
         ) from fault
 
 
@@ -319,6 +322,6 @@ def _too_low(folder: Path) -> list[str]:
     if len(alike) < 2:
         return []
     return [
-        f"{here.name} is one of {len(alike)} such folders of {parent}: cellpipe inspect {parent} "
-        "takes them all"
+        f"{here.name} is one of {len(alike)} such folders of {parent}: cellpipe inspect "
+        f"{shlex.quote(str(parent))} takes them all"
     ]

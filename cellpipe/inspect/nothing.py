@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NoReturn
@@ -12,6 +13,7 @@ from cellpipe.readers.accounting import foreign
 from cellpipe.readers.accounting.files import (
     IMAGE_SUFFIXES,
     LINK_FOLDER,
+    LINK_NOWHERE,
     LINK_OUT,
     Files,
     is_thumbnail,
@@ -27,6 +29,7 @@ def refuse_nothing(files: Files) -> NoReturn:
     """Raise BadConfig for a folder in which no format is recognised."""
     folder = files.folder
     behind = [p for p, why in files.passed_over.items() if why in (LINK_OUT, LINK_FOLDER)]
+    nowhere = [path for path, why in files.passed_over.items() if why == LINK_NOWHERE]
     images = [path for path in files.images if not is_thumbnail(path)]
     others = [path for path in files.candidates if foreign.reason(path)]
     if not files.names:
@@ -37,7 +40,14 @@ def refuse_nothing(files: Files) -> NoReturn:
             seen=f"{len(behind)} link(s) in {folder} that lead out of it, such as '{behind[0]}', "
             "and no image else",
             wanted="images in the folder itself, or leave to follow links",
-            do=f"cellpipe inspect {folder} --follow-links",
+            do=f"cellpipe inspect {shlex.quote(str(folder))} --follow-links",
+        )
+    if not images and nowhere:
+        raise BadConfig(
+            seen=f"{len(nowhere)} link(s) in {folder} that lead nowhere, such as '{nowhere[0]}', "
+            "and no image else",
+            wanted="links whose files are there",
+            do="mount the disk or share that they lead to, or name the folder of the images",
         )
     if not images:
         _refuse_metadata_alone(files)

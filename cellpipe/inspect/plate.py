@@ -26,6 +26,7 @@ from cellpipe.inspect.known import (
     z_step,
 )
 from cellpipe.inspect.sample import Sample, read_sample
+from cellpipe.inspect.split import beginnings
 from cellpipe.readers import formats, in_place, manifest
 from cellpipe.readers.accounting import account, sparse
 from cellpipe.readers.accounting.doubles import PLACE
@@ -178,6 +179,7 @@ def inspect_plate(found: Found) -> Inspected:
             *_other_size(scale),
             *_unlike_the_plan(planes, vendor, folder),
             *_empty(there),
+            *_plates_in_one(twice, found.format),
             *_no_planes(there, folder),
             *([IN_COLOUR] if in_colour else []),
         ],
@@ -268,6 +270,18 @@ def _unlike_the_plan(
                 f"here, such as '{absent[0]}'"
             )
     return notes
+
+
+def _plates_in_one(twice: pd.DataFrame, own: Format) -> list[str]:
+    """A sentence where files for one place have names of several plates."""
+    names = beginnings(twice["path"].tolist(), own)
+    if len(names) < 2:
+        return []
+    shown = ", ".join(f"'{name}'" for name in names[:4]) + (" …" if len(names) > 4 else "")
+    return [
+        f"the names of doubles begin with {shown}: if these are {len(names)} plates, put each into "
+        "a folder of its own"
+    ]
 
 
 def _empty(planes: pd.DataFrame) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -36,11 +37,11 @@ def parts_of(planes: pd.DataFrame, own: Format, folder: Path) -> list[str]:
         return []
     if len(parts) == 1:
         return [] if OF_WELLS.fullmatch(parts[0]) else parts
-    if all(OF_WELLS.fullmatch(part) for part in parts):
-        return []
+    twice = planes.assign(part=firsts).drop_duplicates([*PLACE, "part"]).duplicated(PLACE).any()
+    if all(OF_WELLS.fullmatch(part) for part in parts) and not twice:
+        return []  # a plate may be named as a row is, but holds other wells than that row then
     if _named_apart(planes["path"], firsts, own):
         return parts
-    twice = planes.assign(part=firsts).drop_duplicates([*PLACE, "part"]).duplicated(PLACE).any()
     return parts if twice or _of_their_own(planes["path"], firsts, folder) else []
 
 
@@ -68,6 +69,20 @@ def _named_apart(paths: pd.Series, firsts: pd.Series, own: Format) -> bool:
         seen.setdefault(part, set()).add(path[start : max(start, at)])
     names = [name for of_part in seen.values() for name in of_part]
     return "" not in names and len(names) == len(set(names)) == len(seen)
+
+
+def beginnings(paths: Sequence[str], own: Format) -> list[str]:
+    """What names begin with before their well, sorted; of formats whose names hold wells."""
+    if own.name not in BUILT_IN:
+        return []
+    expression = re.compile(BUILT_IN[own.name])
+    found = set()
+    for path in paths:
+        if match := expression.fullmatch(path):
+            at = match.start("well" if "well" in match.groupdict() else "row")
+            start = path.rfind("/") + 1
+            found.add(path[start : max(start, at)].strip("_- "))
+    return sorted(found - {""})
 
 
 def _few_of_each(firsts: pd.Series, paths: pd.Series) -> tuple[list[str], list[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -159,7 +160,8 @@ def _config(
     """The config as YAML, with a comment on each value that is not plain."""
     own = sets[0].keys
     lines = [
-        f"# Written by `cellpipe inspect {plates[0].folder}`. Every option: docs/options.md.",
+        f"# Written by `cellpipe inspect {shlex.quote(str(plates[0].folder))}`. Every option: "
+        "docs/options.md.",
         f"plates: {_quoted(sheet)}",
         "channels:",
     ]
