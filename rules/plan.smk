@@ -4,6 +4,8 @@ in     images, plate map, annotations (sheet of plates)
 out    results/P/plan.json, plan.tsv    jobs, core hours, memory, disk and wall time
 """
 
+import json
+
 
 # without an output: it probes again whenever it is asked for
 rule plan:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cellpipe.errors import CellpipeError
+
+if TYPE_CHECKING:
+    import pandas as pd  # and where a table of text is read
 
 # columns of the lists of a plate that hold words and names
 TEXTS = {
@@ -45,6 +48,8 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
 
 def read_statistics(path: str | Path) -> pd.DataFrame:
     """statistics.tsv of a plate; names of groups and notes are text, whatever their form."""
+    import pandas as pd
+
     texts = ("readout", "kind", "group", "note")
     table = pd.read_csv(
         path, sep="\t", dtype=dict.fromkeys(texts, "str"), keep_default_na=False, na_values=[""]
@@ -57,6 +62,8 @@ def read_listing(path: str | Path) -> pd.DataFrame:
 
     An empty cell of text is "".
     """
+    import pandas as pd
+
     header = pd.read_csv(path, sep="\t", nrows=0)
     texts = [name for name in header if name in TEXTS]
     table = pd.read_csv(
@@ -67,5 +74,7 @@ def read_listing(path: str | Path) -> pd.DataFrame:
 
 def read_confusion(path: str | Path) -> pd.DataFrame:
     """confusion.tsv of a classifier: true classes in rows, predicted ones in columns, as text."""
+    import pandas as pd
+
     table = pd.read_csv(path, sep="\t", dtype={0: "str"}, keep_default_na=False)
     return table.set_index(table.columns[0])

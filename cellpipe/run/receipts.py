@@ -12,9 +12,8 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -23,6 +22,9 @@ from cellpipe.files.removal import remove
 from cellpipe.files.tables import BadTable, read_table
 from cellpipe.run.blocks import Unit
 from cellpipe.run.made import Made
+
+if TYPE_CHECKING:
+    import pandas as pd  # and where tables are joined: to read receipts takes none
 
 _META = b"cellpipe"
 _PLACE_TYPES = {"plate": "str", "well": "str", "field": "int32", "t": "int32", "label": "uint32"}
@@ -142,6 +144,8 @@ def read_rows(paths: Iterable[Path | str]) -> pd.DataFrame:
 
 def joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Rows of several tables, in order. Tables without rows still give their columns."""
+    import pandas as pd
+
     full = [frame for frame in frames if len(frame)]
     if full:
         return pd.concat(full, ignore_index=True)
