@@ -93,11 +93,21 @@ def test_a_plate_without_what_segmentation_needs_is_refused_in_words(old, row, s
     assert refused.value.do.startswith(do)
 
 
-def test_channels_of_the_config_lack_what_only_a_set_has():
-    given = config({**OLD, "spots": {"source": "3"}, "actin": {"source": "4"}})
-    own, (sentence,) = config_of_plate(given, {**ROW, "plate": "A", "channels": ""})
-    assert "plate A has no channel 'actin': 'channels' lacks it" in sentence
+def test_a_channel_that_only_a_set_has_concerns_the_other_plates_where_it_is_asked_for():
+    more = {**OLD, "spots": {"source": "3"}, "actin": {"source": "4"}}
+    row = {**ROW, "plate": "A", "channels": ""}
+    own, left_out = config_of_plate(config(more), row)
+    assert left_out == []
     assert own["detect"]["channel"] == "spots"
+    assert "actin" not in own["channels"]
+    given = config(more, profile={"readouts": ["actin_mean", "area_um2"]})
+    own, (sentence,) = config_of_plate(given, row)
+    assert "plate A has no channel 'actin': 'channels' lacks it" in sentence
+    assert sentence.endswith("left out for that: readout actin_mean")
+    assert own["profile"]["readouts"] == ["area_um2"]
+    own, (sentence,) = config_of_plate(config(more, detect={"channel": "actin"}), row)
+    assert own["detect"]["channel"] is None
+    assert sentence.endswith("left out for that: stage detect")
     assert needed_channels(given) == {
         "dna": "segment.nuclei.channel",
         "reporter": "segment.cells.channel",

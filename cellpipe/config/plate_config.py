@@ -75,10 +75,22 @@ def config_of_plate(config: Section, row: Section) -> tuple[dict[str, Any], list
         + [f"ratio {name}" for name in ratios if name not in fewer]
         + [f"readout {name}" for name in [*profile["readouts"], hit] if name in lost]
     )
-    return own, list(_sentences(absent, list(gone), row))
+    return own, list(_sentences([c for c in absent if _matters(config, c)], list(gone), row))
+
+
+def _matters(config: Section, channel: str) -> bool:
+    """Whether a plate without a channel of other plates lacks anything that the config asks for."""
+    profile, asked = config["profile"], set()
+    for parts in config["measure"]["ratios"].values():
+        asked |= {parts["numerator"], parts["denominator"]}
+    asked |= {*profile["readouts"], profile["hit_readout"]}
+    sought = [config[stage.name]["channel"] for stage in _by_channel() if stage.runs(config)]
+    return channel in (*config["channels"], *sought) or not asked.isdisjoint(_columns([channel]))
 
 
 def _sentences(absent: Collection[str], gone: Collection[str], row: Section) -> Iterator[str]:
+    if not absent:
+        return
     names = ", ".join(f"'{name}'" for name in absent)
     what = f"; left out for that: {', '.join(gone)}" if gone else ""
     of_set = f"its set of channels ('{row['channels']}')" if row.get("channels") else "'channels'"
