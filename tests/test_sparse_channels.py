@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import tifffile
 from drawn_plate import inspected, laid_out
+from made_czi import Block, document, write_czi
 from running import MOVIE, Run, with_changes
 from scipy import ndimage
 
@@ -27,7 +28,9 @@ from cellpipe.plate.lay_out import write_provenance
 from cellpipe.readers.accounting import holes, sparse
 from cellpipe.readers.accounting.holes import stack_sizes
 from cellpipe.readers.in_place import inspect_source
+from cellpipe.readers.inspection import inspect_planes
 from cellpipe.readers.layouts.ome_zarr import describe_source
+from cellpipe.readers.manifest import list_planes, read_header_below
 from cellpipe.readers.pixels.reading import Header
 from cellpipe.readers.units.scales import time_step
 from cellpipe.run.frames.ingest import Frame, figures_of_taken, in_place
@@ -117,6 +120,25 @@ def test_inspect_reports_the_plan_and_no_hole(tmp_path):
     (tmp_path / "TimePoint_3/P_B02_s2_w1.tif").unlink()
     (found,) = find_plates(tmp_path)
     assert [(h["field"], h["t"], h["channel"]) for h in inspect_plate(found).holes] == [(2, 2, "1")]
+
+
+def test_what_sizes_in_the_metadata_count_and_no_file_holds_was_not_taken(tmp_path):
+    """A .czi of five planes in z of DAPI, and one of GFP at the first of three times."""
+    rng = np.random.default_rng(2)
+    places = [{"T": t, "Z": z, "C": 0} for t in range(3) for z in range(5)]
+    places.append({"T": 0, "Z": 2, "C": 1})
+    blocks = [Block(rng.integers(0, 99, (32, 40)).astype(np.uint16), at) for at in places]
+    write_czi(tmp_path / "WellB03.czi", blocks, document(channels=("DAPI", "GFP")))
+    channels = {"dna": {"source": "DAPI"}, "gfp": {"source": "GFP"}}
+    options = {"pixel_size_um": None, "time_step_s": None, "keep_stack": False, "plate": "P"}
+    listed = list_planes("czi", tmp_path, {})
+    read = read_header_below(tmp_path)
+    inspection, table = inspect_planes(listed, channels, read=read, **options)
+    assert inspection["not_taken"] == {"gfp": [1, 2]}
+    assert inspection["holes"] == []
+    assert stack_sizes(table) == {"dna": 5, "gfp": 1}
+    (found,) = find_plates(tmp_path)
+    assert inspect_plate(found).not_taken == {"GFP": [1, 2]}
 
 
 def test_the_time_step_is_that_of_a_channel_that_was_taken_often():

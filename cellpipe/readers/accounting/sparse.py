@@ -26,7 +26,8 @@ NotTaken = dict[str, list[int]]
 def not_taken(planes: pd.DataFrame, channels: Sequence[str]) -> NotTaken:
     """Frames at which a plate did not take a channel, by channel; those without any are absent.
 
-    planes : of the wanted channels: ``well field t channel``
+    planes : of the wanted channels, those that a file holds: ``well field t channel``. Sizes in
+        metadata (OME-XML, .czi) count planes that were never taken, too
     """
     places = planes.drop_duplicates([*FIELD, "t", "channel"])
     frames = places.drop_duplicates([*FIELD, "t"])
