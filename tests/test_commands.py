@@ -23,7 +23,7 @@ from cellpipe.config.training import PATHS
 
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
-    for pattern in ("*.md", "docs/*.md", "config/**/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "config/**/*.md")
     for path in ROOT.glob(pattern)
     if path.name != "CHANGELOG.md"
 )

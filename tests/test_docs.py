@@ -32,7 +32,7 @@ OPTIONS = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 DOCUMENTS = sorted(
     str(path.relative_to(ROOT))
-    for pattern in ("*.md", "docs/*.md", "config/**/*.md", "studies/*.md")
+    for pattern in ("*.md", "docs/**/*.md", "config/**/*.md", "studies/**/*.md")
     for path in ROOT.glob(pattern)
 )
 RULES = "\n".join(path.read_text() for path in [ROOT / "Snakefile", *ROOT.glob("rules/*.smk")])

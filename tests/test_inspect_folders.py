@@ -6,14 +6,17 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from microscopes import WELLS, cellvoyager, harmony, metaxpress, touched
 
-from cellpipe.errors import BadConfig
+from cellpipe.cli import main
+from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.inspect.find import Found, find_plates
 from cellpipe.inspect.plate import inspect_plate
-from cellpipe.readers.accounting.files import LINK_NOWHERE
+from cellpipe.readers import manifest
+from cellpipe.readers.accounting.files import LINK_NOWHERE, Files, find_files
 
 
 def folders(found: list[Found], below: Path) -> list[str]:
@@ -173,6 +176,59 @@ def test_a_folder_of_links(tmp_path: Path) -> None:
     fault = refused(links)
     assert fault.seen.startswith(f"1 link(s) in {links} that lead out of it, such as 'plate'")
     assert fault.do == f"cellpipe inspect {links} --follow-links"
+
+
+def test_folders_that_cannot_be_listed_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cellpipe.inspect import find
+
+    metaxpress(tmp_path / "open")
+    (tmp_path / "shut").mkdir()
+
+    def listed(folder: Path, follow: bool) -> Files:
+        files = find_files(folder, follow)
+        if folder == tmp_path:
+            files.closed["shut/"] = "Permission denied"
+        return files
+
+    monkeypatch.setattr(find, "find_files", listed)
+    found = find_plates(tmp_path)
+    assert "1 folder(s) cannot be listed, such as 'shut/': Permission denied" in found[0].hints
+
+
+def test_one_file_that_cannot_be_reached_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = metaxpress(tmp_path / "P")
+    shut = "P_B02_s1_w1"
+
+    def header(read: Any, away: str) -> Any:
+        def reached(path: str, page: int) -> Any:
+            if away in path:
+                raise Unreachable(seen=f"{path} is shut", wanted="a file", do="open it")
+            return read(path, page)
+
+        return reached
+
+    real = manifest.read_header_below
+    monkeypatch.setattr(manifest, "read_header_below", lambda root: header(real(root), shut))
+    (found,) = find_plates(folder)
+    plate = inspect_plate(found)
+    assert list(plate.unreadable.values()) == [f"TimePoint_1/{shut}.tif is shut"]
+    assert plate.sizes
+    monkeypatch.setattr(manifest, "read_header_below", lambda root: header(real(root), "P_"))
+    with pytest.raises(Unreachable):
+        inspect_plate(found)
+
+
+def test_what_cannot_be_written_is_refused_before_anything_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = metaxpress(tmp_path / "P")
+    assert main(["inspect", str(folder), "--write", str(folder / "P.HTD")]) == 2
+    out, err = capsys.readouterr()
+    assert "in which nothing can be written" in out + err
 
 
 def test_links_that_lead_nowhere_are_named(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""A format is less than 80 lines: those of the example in CONTRIBUTING.md, run in a copy.
+"""A format is less than 80 lines: the example in docs/developing/formats.md, run in a copy.
 
-CONTRIBUTING.md ──► copy/cellpipe/readers/layouts/micro_manager.py, its line and its test
+formats.md ──► copy/cellpipe/readers/layouts/micro_manager.py, its line and its test
                         └─► a plate that this file writes, inspected
 """
 
@@ -18,8 +18,8 @@ import pytest
 import tifffile
 from running import ROOT, quiet_environment
 
-SECTION = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## A microscope\n")[1]
-SECTION = SECTION.split("\n### An example\n")[1].split("\n## ")[0]
+PAGE = ROOT / "docs/developing/formats.md"
+SECTION = PAGE.read_text(encoding="utf-8").split("\n## An example\n")[1]
 PIECE = re.compile(r"^`([^`\n]+)`(?:, before `([^`\n]+)`)?\n\n```\w+\n(.*?)^```$", re.M | re.S)
 REGISTRY = "cellpipe/readers/formats.py"
 MOST_LINES = 80

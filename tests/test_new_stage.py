@@ -1,6 +1,6 @@
-"""A stage is four files: those of the example in CONTRIBUTING.md, written into a copy and run.
+"""A stage is four files: the example in docs/developing/stages.md, written into a copy and run.
 
-CONTRIBUTING.md ──► checkout/cellpipe/measure/granularity.py, scripts/, rules/, schema
+stages.md ──► checkout/cellpipe/measure/granularity.py, scripts/, rules/, schema
                           └─► a simulated plate, run to the end
 """
 
@@ -29,7 +29,8 @@ from cellpipe.plate.plate import Plate
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.receipts import read_receipts
 
-SECTION = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("\n## A stage\n")[1]
+PAGE = ROOT / "docs/developing/stages.md"
+SECTION = PAGE.read_text(encoding="utf-8").split("\n## A stage\n")[1]
 SECTION = SECTION.split("\n## ")[0]
 PIECE = re.compile(r"^`([^`\n]+)`(?:, before `(\w+)`)?\n\n```\w+\n(.*?)^```$", re.M | re.S)
 STAGE = "granularity"

@@ -35,7 +35,7 @@ OUT_OF_USE = {
     r"\bheld? (?:up )?against each other\b": "compared",
 }
 FOUND = [(re.compile(pattern, re.IGNORECASE), write) for pattern, write in OUT_OF_USE.items()]
-DOCUMENTS = ("README.md", "docs/*.md", "config/*.md", "config/training/*.md")
+DOCUMENTS = ("README.md", "docs/**/*.md", "config/*.md", "config/training/*.md")
 CODE = ("cellpipe/**/*.py", "scripts/*.py")
 
 

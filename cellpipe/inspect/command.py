@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,9 @@ from cellpipe.inspect.written import CONFIG, names, write
 
 def inspect(options: argparse.Namespace) -> int:
     """Print what is in the folder; write what is wanted. Returns the exit status."""
+    for folder in (options.write, options.pictures):
+        if folder is not None:
+            _refuse_no_writing(folder)
     found = find_plates(
         options.folder,
         options.layout,
@@ -68,6 +72,24 @@ def inspect(options: argparse.Namespace) -> int:
     before = "set " + ", ".join(f"'{name}'" for name in unset) + ", then " if unset else ""
     print(f"next: {before}{run} --configfile {shlex.quote(str(options.write / CONFIG))}")
     return 0
+
+
+def _refuse_no_writing(folder: Path) -> None:
+    """Raise BadConfig for a folder that cannot be made, or written to. Nothing is made here."""
+    there = folder
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    why = ""
+    if not there.is_dir():
+        why = f"{there} is a file"
+    elif not os.access(there, os.W_OK | os.X_OK):
+        why = "Permission denied"
+    if why:
+        raise BadConfig(
+            seen=f"{folder}, in which nothing can be written ({why})",
+            wanted="a folder for the config and the pictures that this account may write",
+            do="name another one, such as one in your home folder",
+        )
 
 
 def _refuse_other_channel(named: str | None, plates: Sequence[Inspected]) -> None:

@@ -178,6 +178,7 @@ def _below(
 ) -> list[Found]:
     """Plates of one folder, or of each of those in it."""
     files = find_files(folder, follow)
+    hints = [*hints, *_closed(files)]
     own, more = _format_of(files, layout)
     if own is None:
         return [_by_derived(files, columns, hints)]
@@ -191,6 +192,14 @@ def _below(
         return [Found(folder, own, files, planes, [*hints, *more])]
     hints += left_out(files, parts)
     return _of_parts(folder, parts, layout, follow, columns, hints)
+
+
+def _closed(files: Files) -> list[str]:
+    """A sentence on folders that cannot be listed: a plate in one of them is not seen."""
+    if not files.closed:
+        return []
+    path, why = next(iter(files.closed.items()))
+    return [f"{len(files.closed)} folder(s) cannot be listed, such as '{path}': {why}"]
 
 
 def _by_derived(files: Files, columns: int | None, hints: list[str]) -> Found:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadImage, Unreachable
 from cellpipe.files.publish import published
 from cellpipe.inspect.plate import Inspected
 from cellpipe.plate.glance import plane_of_array
@@ -62,7 +62,7 @@ def edges_um(
             continue
         try:
             edge = read(str(rows["path"].iat[0]), int(rows["page"].iat[0])).pixel_size_um
-        except BadImage:
+        except (BadImage, Unreachable):
             edge = None
         if edge is None and pixels[channel.name].shape[-2:] == usual:
             edge = plate.pixel_um
@@ -78,7 +78,7 @@ def _first_that_reads(planes: pd.DataFrame, folder: Path) -> np.ndarray | None:
     for row in planes.loc[middle[:TRIED]].itertuples():
         try:
             return read_plane(folder / str(row.path), int(str(row.page)))
-        except BadImage:
+        except (BadImage, Unreachable):
             continue
     return None
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from cellpipe.errors import BadConfig, BadImage
+from cellpipe.errors import BadConfig, BadImage, Unreachable
 from cellpipe.image.units import Scale
 from cellpipe.inspect.channels import Channel, told_apart
 from cellpipe.inspect.find import Found
@@ -194,9 +194,16 @@ def _with_colours(planes: pd.DataFrame, folder: Path) -> tuple[pd.DataFrame, boo
     The first image of a channel stands for the others.
     """
     first = planes[planes["path"] != ""].drop_duplicates("channel").itertuples()
-    if any(colours.in_colour(folder / str(row.path), int(str(row.page))) for row in first):
+    if any(_in_colour(folder / str(row.path), int(str(row.page))) for row in first):
         return manifest.with_colours(planes, "channels"), True
     return planes.reset_index(drop=True), False
+
+
+def _in_colour(path: Path, page: int) -> bool:
+    try:
+        return colours.in_colour(path, page)
+    except Unreachable:  # listed among those that cannot be read
+        return False
 
 
 def _no_planes(there: pd.DataFrame, folder: Path) -> list[str]:
@@ -205,7 +212,7 @@ def _no_planes(there: pd.DataFrame, folder: Path) -> list[str]:
     for row in there.drop_duplicates("channel").itertuples():
         try:
             read_plane(folder / str(row.path), int(str(row.page)))
-        except BadImage as fault:
+        except (BadImage, Unreachable) as fault:
             faults.setdefault(fault.do, fault.seen)
     return [f"{seen}: {do}" for do, seen in faults.items()]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadImage, Unreachable
 from cellpipe.readers.pixels.reading import Header
 from cellpipe.readers.vendor.acquisition import Acquisition, read_acquisition
 
@@ -40,8 +40,11 @@ class Sample:
 
 
 def read_sample(planes: pd.DataFrame, folder: Path, read: Callable[[str, int], Header]) -> Sample:
-    """Read the headers of a sample of `planes` (index 0 … N - 1; see `cellpipe.readers`)."""
-    sample = Sample()
+    """Read the headers of a sample of `planes` (index 0 … N - 1; see `cellpipe.readers`).
+
+    Raises Unreachable where no file of the sample can be reached: the disk is at fault then.
+    """
+    sample, away = Sample(), None
     for row in chosen(planes):
         path, page = str(planes["path"].iat[row]), int(planes["page"].iat[row])
         try:
@@ -49,7 +52,12 @@ def read_sample(planes: pd.DataFrame, folder: Path, read: Callable[[str, int], H
         except BadImage as fault:
             sample.unreadable[path] = fault.seen
             continue
+        except Unreachable as fault:  # of another account, say
+            sample.unreadable[path], away = fault.seen, fault
+            continue
         sample.acquired[row] = read_acquisition(folder / path, page)
+    if away is not None and not sample.headers:
+        raise away
     return sample
 
 

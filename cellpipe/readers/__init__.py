@@ -1,4 +1,4 @@
-"""Layouts: how a microscope names its files. One module per layout; see CONTRIBUTING.
+"""Layouts: how a microscope names its files. One module per layout; see docs/developing/formats.md.
 
 A layout is a function that lists image planes below a folder:
 

@@ -1,7 +1,7 @@
 """The formats that are read, one line each: what a sheet may name, messages and docs follow.
 
 A format is a module of this room that lists the planes of a folder, or a pattern of file names in
-`pattern.py`; see CONTRIBUTING, "A microscope". Modules are imported here, not by names as text, so
+`pattern.py`; see docs/developing/formats.md. Modules are imported here, not by names as text, so
 that the digest of the inspection's code follows them (`cellpipe.run.code`). A library that only
 one format needs is imported inside the function that uses it.
 """
