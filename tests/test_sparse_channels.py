@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import tifffile
 from drawn_plate import inspected, laid_out
+from made_czi import Block, document, write_czi
 from running import MOVIE, Run, with_changes
 from scipy import ndimage
 
@@ -27,7 +28,9 @@ from cellpipe.plate.lay_out import write_provenance
 from cellpipe.readers.accounting import holes, sparse
 from cellpipe.readers.accounting.holes import stack_sizes
 from cellpipe.readers.in_place import inspect_source
+from cellpipe.readers.inspection import inspect_planes
 from cellpipe.readers.layouts.ome_zarr import describe_source
+from cellpipe.readers.manifest import list_planes, read_header_below
 from cellpipe.readers.pixels.reading import Header
 from cellpipe.readers.units.scales import time_step
 from cellpipe.run.frames.ingest import Frame, figures_of_taken, in_place
@@ -85,6 +88,31 @@ def test_other_frames_of_one_or_two_fields_were_lost_and_of_three_were_not_taken
     assert absent == {"spots": [t for t in range(8) if t not in taken]}
 
 
+def test_a_plan_is_recognised_in_a_single_movie_that_lost_one_of_its_planes():
+    table = planes(range(0, 20, 4), n_fields=1, n_t=20, lost=[(1, 8, "spots")])
+    absent = sparse.not_taken(table, ["dna", "spots"])
+    assert absent == {"spots": [t for t in range(20) if t % 4]}
+    channels, n_t = ["dna", "spots"], holes.expected_frames(table)
+    found = holes.missing_planes(table, channels, n_t, stack_sizes(table), absent)
+    assert [(h["t"], h["channel"]) for h in found] == [(8, "spots")]
+
+
+def test_random_losses_of_planned_planes_are_holes_and_nothing_else_is():
+    rng = np.random.default_rng(5)
+    for _ in range(60):
+        n_fields, n_t, n = rng.integers(3, 8), rng.integers(6, 30), rng.integers(2, 6)
+        plan = range(0, n_t, n)
+        every = [(f, t, "spots") for f in range(1, n_fields + 1) for t in plan]
+        at = rng.choice(len(every), int(rng.integers(0, 3)), replace=False)
+        lost = [every[k] for k in at]
+        table = planes(plan, n_fields, n_t, lost)
+        absent = sparse.not_taken(table, ["dna", "spots"])
+        assert absent == {"spots": [t for t in range(n_t) if t % n]}
+        frames = holes.expected_frames(table)
+        found = holes.missing_planes(table, ["dna", "spots"], frames, stack_sizes(table), absent)
+        assert [(h["field"], h["t"], h["channel"]) for h in found] == sorted(lost)
+
+
 def test_a_plane_that_a_field_lacks_at_a_frame_of_the_plan_is_a_hole():
     table = planes(EVERY_4TH, n_fields=4, lost=[(2, 4, "spots"), (3, 1, "dna")])
     absent = sparse.not_taken(table, ["dna", "spots"])
@@ -117,6 +145,25 @@ def test_inspect_reports_the_plan_and_no_hole(tmp_path):
     (tmp_path / "TimePoint_3/P_B02_s2_w1.tif").unlink()
     (found,) = find_plates(tmp_path)
     assert [(h["field"], h["t"], h["channel"]) for h in inspect_plate(found).holes] == [(2, 2, "1")]
+
+
+def test_what_sizes_in_the_metadata_count_and_no_file_holds_was_not_taken(tmp_path):
+    """A .czi of five planes in z of DAPI, and one of GFP at the first of three times."""
+    rng = np.random.default_rng(2)
+    places = [{"T": t, "Z": z, "C": 0} for t in range(3) for z in range(5)]
+    places.append({"T": 0, "Z": 2, "C": 1})
+    blocks = [Block(rng.integers(0, 99, (32, 40)).astype(np.uint16), at) for at in places]
+    write_czi(tmp_path / "WellB03.czi", blocks, document(channels=("DAPI", "GFP")))
+    channels = {"dna": {"source": "DAPI"}, "gfp": {"source": "GFP"}}
+    options = {"pixel_size_um": None, "time_step_s": None, "keep_stack": False, "plate": "P"}
+    listed = list_planes("czi", tmp_path, {})
+    read = read_header_below(tmp_path)
+    inspection, table = inspect_planes(listed, channels, read=read, **options)
+    assert inspection["not_taken"] == {"gfp": [1, 2]}
+    assert inspection["holes"] == []
+    assert stack_sizes(table) == {"dna": 5, "gfp": 1}
+    (found,) = find_plates(tmp_path)
+    assert inspect_plate(found).not_taken == {"GFP": [1, 2]}
 
 
 def test_the_time_step_is_that_of_a_channel_that_was_taken_often():
@@ -287,16 +334,15 @@ def test_a_movie_whose_spots_were_taken_at_every_4th_frame_keeps_all_frames(tmp_
         "profile": {"readouts": ["area_um2", "spots_mean", "spot_count", "spots_per_field"]},
     }
     run.config = with_changes(MOVIE, more)
-    said = run.run()
+    said = run.run("results/P/verified.tsv", "results/P/report.html")
     assert "'spots' was taken at 2 of 8 frames (every 4th) in all fields" in said
     inspection = json.loads((run.plate / "inspection.json").read_text())
     assert inspection["holes"] == []
     assert inspection["not_taken"] == {"spots": [1, 2, 3, 5, 6, 7]}
     quarantine = pd.read_csv(run.plate / "quarantine.tsv", sep="\t")
     assert quarantine.empty
-    summary = json.loads((run.plate / "summary.json").read_text())
-    assert summary["frames_left_out"] == 0
-    assert any("every 4th" in row["seen"] for row in summary["warnings"])
+    warnings = pd.read_csv(run.plate / "warnings.tsv", sep="\t")
+    assert warnings["seen"].str.contains("every 4th").any()
     assert "channel spots" in (run.plate / "report.html").read_text()
 
     table = open_plate(run.plate).table

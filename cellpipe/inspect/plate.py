@@ -130,12 +130,12 @@ def inspect_plate(found: Found) -> Inspected:
     scale, odd = plate_scale(headers, None)
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
     tokens, n_frames = sorted(set(planes["channel"])), max(n_t.values(), default=1)
-    absent = sparse.not_taken(planes, tokens)
+    there = planes[planes["path"] != ""]
+    absent = sparse.not_taken(there, tokens)
     channels = _channels(planes, vendor, sample)
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
     positions, placed = places(planes, folder, vendor, sample)
-    there = planes[planes["path"] != ""]
     over = account.passed_over(found.files, planes, there, {})
     names = set(found.files.names)
     used = set(there["path"]) & names

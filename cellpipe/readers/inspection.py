@@ -84,7 +84,7 @@ def inspect_planes(
     stored = np.result_type(*dtypes.values()).name if dtypes else "uint16"
     groups = dict(tuple(planes.groupby(FIELD)))
     n_t, n_z = expected_frames(counted), stack_sizes(planes)
-    absent = sparse.not_taken(counted, list(channels))
+    absent = sparse.not_taken(planes, list(channels))
     repeated = refuse_uneven_stacks(n_z) if keep_stack else []
     stack = max(n_z.values(), default=1) if keep_stack else 1
     step, late = time_step(groups, headers, read, time_step_s)
