@@ -7,18 +7,20 @@ spots      ■ · · · ■ · · ·      every 4th frame, in all fields: not ta
 A frame in which no field has the channel, though half of the fields or more have others, was not
 taken. Planes that some fields have and others lack were lost (`holes`). Of fewer fields than
 `FEWEST`, which lost files could leave alike, the frames must in addition be what microscopes offer:
-the first, the last, both, or every nth from the first.
+the first, the last, both, or every nth from the first, of which a fifth may be lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 FIELD = ["well", "field"]
 COMMON = 0.5  # of the fields: a frame that fewer have is of an acquisition that was stopped
 FEWEST = 3  # fields whose frames are alike by plan alone
+KEPT = 0.8  # of the frames of a plan, for the others to have been lost
 SHOWN = 6
 NotTaken = dict[str, list[int]]
 
@@ -37,16 +39,20 @@ def not_taken(planes: pd.DataFrame, channels: Sequence[str]) -> NotTaken:
     found: NotTaken = {}
     for channel in channels:
         taken = {int(t) for t in places.loc[places["channel"] == channel, "t"]}
-        absent = [t for t in usual if t not in taken]
-        if not absent or not taken:
+        if not taken:
             continue
-        if n_fields >= FEWEST or plan_of(taken, usual):
+        by_plan = taken if n_fields >= FEWEST else _plan(taken, usual)[1]
+        absent = [t for t in usual if t not in by_plan]
+        if absent and by_plan:
             found[channel] = absent
     return found
 
 
-def plan_of(taken: Collection[int], frames: Sequence[int]) -> str:
-    """How a microscope would call the frames that were taken of a movie; "" for others."""
+def _plan(taken: Collection[int], frames: Sequence[int]) -> tuple[str, set[int]]:
+    """Of what microscopes offer, the plan that gave these frames of a movie, and all of its frames.
+
+    ("", empty) where there is none. Of every nth frame, a few may have been lost.
+    """
     first, last = frames[0], frames[-1]
     for words, offered in (
         ("the first", {first}),
@@ -54,12 +60,13 @@ def plan_of(taken: Collection[int], frames: Sequence[int]) -> str:
         ("the first and the last", {first, last}),
     ):
         if set(taken) == offered:
-            return words
+            return words, offered
     steps = sorted(taken)
-    n = steps[1] - steps[0] if len(steps) > 1 else 0
-    if n > 1 and steps[0] == first and set(range(first, last + 1, n)) & set(frames) == set(steps):
-        return f"every {n}{_ending(n)}"
-    return ""
+    n = int(min(np.diff(steps), default=0))
+    every = set(range(first, last + 1, max(n, 1))) & set(frames)
+    if n > 1 and every.issuperset(steps) and len(steps) >= KEPT * len(every):
+        return f"every {n}{_ending(n)}", every
+    return "", set()
 
 
 def sentences(absent: Mapping[str, Collection[int]], n_t: int) -> list[str]:
@@ -70,7 +77,7 @@ def sentences(absent: Mapping[str, Collection[int]], n_t: int) -> list[str]:
 def in_words(absent: Collection[int], n_t: int) -> str:
     """When a channel was taken, and what that means."""
     taken = sorted(set(range(n_t)) - set(absent))
-    plan = plan_of(taken, range(n_t))
+    plan, _ = _plan(taken, range(n_t))
     if not plan:
         plan = "t " + ", ".join(map(str, taken[:SHOWN])) + (" …" if len(taken) > SHOWN else "")
     return (
