@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from cellpipe.correct.once import counted_once
 from cellpipe.correct.overlaps import KINDS, by_chance, cut_box, match
 from cellpipe.correct.placing import neighbours, place_fields
 from cellpipe.errors import BadConfig
+from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
 
 REACH = 24
@@ -215,3 +217,68 @@ def test_counts_of_a_simulated_well_are_those_of_its_scene() -> None:
     )
     assert len(fields) > 1.1 * drawn.n_nuclei
     assert abs(counts.sum() - drawn.n_nuclei) <= 1
+
+
+# ---- what matches by chance alone
+
+
+def laid_out(fields: list[np.ndarray]) -> Any:
+    """Six fields that share nothing, as if neighbours shared a fifth of an edge."""
+    rows, columns = np.mgrid[:2, :3]
+    nominal = 160.0 * np.stack([rows.ravel(), columns.ravel()], axis=1)
+    return place_fields(fields, nominal, REACH)
+
+
+@pytest.mark.parametrize("design", [{}, {"nuclei_per_mm2": 60.0}, {"brightness": 0.05}])
+def test_fields_of_other_places_are_not_believed(design: dict[str, Any]) -> None:
+    small = {"grid": (1, 1), "shape": (200, 200), "nuclei_per_mm2": 1500.0, **design}
+    seeds = range(40, 46)
+    placed = laid_out([simulate_well(WellDesign(**small, seed=n)).fields[0] for n in seeds])
+    assert set(placed.by) == {"nominal"}
+    assert not (placed.pairs["used"] == "yes").any()
+
+
+@pytest.mark.parametrize("period", [13, 37])
+def test_a_lattice_fits_in_several_places_and_is_not_believed(period: int) -> None:
+    rng = np.random.default_rng(period)
+    fields = []
+    for _ in range(6):
+        y, x = np.mgrid[:200, :200] + rng.uniform(0, period, 2)[:, None, None]
+        wave = np.cos(2 * np.pi * y / period) * np.cos(2 * np.pi * x / period)
+        fields.append(rng.poisson(100 + 300.0 * (wave > 0.5)).astype(np.uint16))
+    placed = laid_out(fields)
+    assert placed.pairs["ncc"].min() > 0.8  # it fits well, wherever it is put
+    assert set(placed.by) == {"nominal"}
+    assert {why for n in range(6) for _, why in placed.not_used(n)} <= {
+        "by chance",
+        "as good elsewhere",
+    }
+
+
+def test_one_object_on_another_is_not_believed_and_two_are() -> None:
+    """Discs in the strip that two fields share; each field has its own noise."""
+
+    def strip(discs: list[tuple[int, int]], seed: int) -> np.ndarray:
+        y, x = np.mgrid[:200, :200]
+        light = sum(500.0 * (np.hypot(y - r, x - c) < 9) for r, c in discs) + 100
+        return np.random.default_rng(seed).poisson(light).astype(np.uint16)
+
+    nominal = np.array([[0.0, 0.0], [0.0, 160.0]])
+    alone = [strip([(100, 180)], 1), strip([(104, 17)], 2)]
+    placed = place_fields(alone, nominal, REACH)
+    assert placed.pairs["ncc"].iloc[0] > 0.8
+    assert placed.pairs["used"].iloc[0] == "one object"
+    assert placed.not_used(1) == [(0, "one object")]
+    both = [strip([(60, 180), (150, 172)], 1), strip([(64, 17), (154, 9)], 2)]
+    placed = place_fields(both, nominal, REACH)
+    assert placed.pairs["used"].iloc[0] == "yes"
+    assert placed.corners[1] - placed.corners[0] == pytest.approx([-4, 163], abs=0.5)
+
+
+@pytest.mark.data
+def test_narrow_overlaps_of_a_real_plate_are_believed(real_data: Path) -> None:
+    folder = real_data / "hcs-harmony/operetta-compose/Images"
+    fields = [read_plane(path, 0) for path in sorted(folder.glob("*.tiff"))]
+    placed = place_fields(fields, np.array([[0.0, 0.0], [0.0, 1080.0]]))
+    assert placed.by == ("pairs", "pairs")
+    assert placed.pairs["ncc"].iloc[0] > 0.9

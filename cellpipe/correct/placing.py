@@ -6,7 +6,7 @@
 A pair counts if
 - its score is `MARGIN` times nearly all of those (`CHANCE`), and its correlation above `LEAST_NCC`;
 - it is `LEAD` times the pair's best score elsewhere within the reach: a repeated pattern fits in
-  several places;
+  several places; and both factors together are `BOTH`;
 - the correlation holds, to `LEAST_LEFT`, without the structure that agrees most: one nucleus fits
   on any other one.
 `studies/stitching.py --null` has the pairs of fields that share nothing by which these were chosen.
@@ -38,8 +38,7 @@ REACH = 0.08  # of the shorter edge of a field: how far neighbours may be from t
 LEAST_EDGE = 0.3  # share of an edge along which neighbours lie side by side; corners do not count
 LEAST_NCC = 0.3
 CHANCE = 0.98  # quantile of the scores by chance
-MARGIN = 1.2
-LEAD = 1.8
+MARGIN, LEAD, BOTH = 1.15, 1.1, 2.4
 LEAST_LEFT = 0.5  # of the correlation
 CHANCES = 24  # scores by chance of a well, at least, as far as there are ways
 OFF_PX = 2.0
@@ -133,9 +132,10 @@ def place_fields(
             ~(pairs["score"] > MARGIN * limit),
             ~(pairs["ncc"] >= LEAST_NCC),
             ~(pairs["score"] > LEAD * pairs["elsewhere"]),
+            ~(pairs["score"] ** 2 > BOTH * limit * pairs["elsewhere"].clip(lower=0)),
             pairs["ncc_without"] < LEAST_LEFT * pairs["ncc"],
         ],
-        WHY_NOT[:-1],
+        [WHY_NOT[0], WHY_NOT[1], WHY_NOT[2], WHY_NOT[0], WHY_NOT[3]],
         YES,
     )
     corners = _adjusted(nominal, pairs)
