@@ -104,7 +104,7 @@ def place_fields(
     shapes = {tuple(int(n) for n in field.shape[-2:]) for field in fields}
     if len(shapes) > 1 or len(nominal) != len(fields) or not np.isfinite(nominal).all():
         raise BadConfig(
-            seen=f"{len(fields)} fields of the sizes {sorted(shapes)}, {len(nominal)} positions, "
+            seen=f"{len(fields)} fields of the sizes {sorted(shapes)}, {len(nominal)} position(s), "
             f"{int(np.isfinite(nominal).all(axis=1).sum())} of them finite",
             wanted="fields of one size, each with its position",
             do="leave out the fields of other sizes and those without a position",

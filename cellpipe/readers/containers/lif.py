@@ -77,8 +77,8 @@ class Lif:
             self._images += [(image, tile) for tile in range(len(found))]
         if through:
             self.notes.append(
-                f"{len(through)} series scan the depth, such as '{through[0]}': the rows of their"
-                " planes are along z"
+                f"{len(through)} series scan{'s' * (len(through) == 1)} the depth, such as "
+                f"'{through[0]}': the rows of their planes are along z"
             )
         if not views:
             raise ValueError(

@@ -103,8 +103,9 @@ def _of_several_depths(
     fewer = stacks if 2 * len(stacks) <= len(views) else views.keys() - stacks
     path, number = min(fewer)
     example = f"'{views[path, number].name}' of {path}" if views[path, number].name else path
+    kind = "is a stack" if len(stacks) == 1 else "are stacks"
     return [
-        f"{len(stacks)} of {len(views)} positions, scenes or series are stacks, the others single "
+        f"{len(stacks)} of {len(views)} positions, scenes or series {kind}, the others single "
         f"planes: fields with another number of planes than most are quarantined. List those that "
         f"belong together in a manifest.csv, without such as {example}"
     ]
