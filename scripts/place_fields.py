@@ -20,4 +20,5 @@ with speaking(snakemake):
     for line in notes:
         log.warning("%s", line)
     if notes:
-        warn(f"{plate.name}: {len(notes)} wells not placed as asked, such as {notes[0]}")
+        wells = f"{len(notes)} well{'s' * (len(notes) != 1)}"
+        warn(f"{plate.name}: {wells} not placed as asked, such as {notes[0]}")

@@ -85,6 +85,11 @@ def test_a_misspelt_option_is_named_with_the_nearest_right_one(text, name, near)
         ("seed: many", "whole number", "correct 'seed'"),
         ("seed: 1.0", "whole number", "write 1, a whole number"),
         ("seed: null", "whole number", "write a value, or remove 'seed'"),
+        (
+            "segment: {nuclei: {channel: }}",
+            "text",
+            "write its value behind 'segment.nuclei.channel:': channel that shows nuclei",
+        ),
         ("track: {max_distance_um: .nan}", "number > 0", "correct 'track.max_distance_um'"),
         ("ingest: {pixel_size_um: 0}", "number > 0", "correct 'ingest.pixel_size_um'"),
         ("ingest: {pixel_size_um: 0.65 um}", "number", "write 0.65 alone"),

@@ -181,7 +181,7 @@ def test_a_run_places_fields_and_counts_cells_once(tmp_path: Path, drawn: Simula
     assert "counted" not in pd.read_parquet(run.plate / "cells.parquet")
     assert not (run.plate / "places.parquet").exists()
     said = run.run(stitch={"method": "register"})
-    assert "1 wells not placed as asked, such as well B02: 5 of 6 fields placed" in said
+    assert "1 well not placed as asked, such as well B02: 5 of 6 fields placed" in said
     cells = pd.read_parquet(run.plate / "cells.parquet")
     assert abs(cells["counted"].sum() / drawn.n_nuclei - 1) < 0.05
     assert len(cells) > 1.1 * cells["counted"].sum()

@@ -115,7 +115,7 @@ def test_wells_count_each_object_and_each_part_of_the_ground_once(
     assert 0.1 < wells.loc["B02", "overlap_share"] < 0.25
     assert np.isnan(wells.loc["B03", "overlap_share"])
     assert facts_of_overlap(wells)["overlap of fields"].endswith(
-        "there count once; unknown in 1 wells, whose fields count by themselves"
+        "there count once; unknown in 1 well, whose fields count by themselves"
     )
     # a well with fewer fields is as dense, and is compared by what it would have had
     few, dense = truth(drawn, 12)

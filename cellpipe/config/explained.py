@@ -143,6 +143,8 @@ def _remedy(fault: ValidationError, where: str) -> str:
         if first:
             return f"write '{first}' below '{where}:', indented by two spaces"
         return f"indent its options by two spaces below '{where}:', or remove '{where}'"
+    if value is None and fault.schema.get("tier") == "needed":
+        return f"write its value behind '{where}:': {fault.schema.get('description', where)}"
     if value is None:
         return f"write a value, or remove '{where}'"
     if "enum" in fault.schema:

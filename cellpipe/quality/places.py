@@ -93,7 +93,8 @@ def facts_of_overlap(wells: pd.DataFrame) -> dict[str, str]:
         span = high if low == high else f"{low} to {high}"
         words.append(f"{span} % of the area of a well's fields; objects and area there count once")
     if unknown:
-        words.append(f"unknown in {unknown} wells, whose fields count by themselves")
+        wells_of = f"{unknown} well{'s' * (unknown != 1)}"
+        words.append(f"unknown in {wells_of}, whose fields count by themselves")
     return {"overlap of fields": "; ".join(words)} if words else {}
 
 

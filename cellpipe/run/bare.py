@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from cellpipe.classify.cells import classify_cells
+from cellpipe.errors import BadConfig
 from cellpipe.files.tables import read_table
 from cellpipe.plate.plate import Plate
 from cellpipe.run.frames import denoise, detect, measure, segment
@@ -45,6 +46,12 @@ def frames_of(plate: Plate, most: int) -> list[Frame]:
         for t in range(where.size("t"))
         if plate.channels_at(t) == plate.channels and plate.has_frame(well, field, t)
     ]
+    if not frames:
+        raise BadConfig(
+            seen=f"no frame of the plate {plate.name} has all of its channels",
+            wanted="frames on which every stage can be timed",
+            do="benchmark a plate whose channels were taken together",
+        )
     step = max(1, -(-len(frames) // most))
     return frames[::step]
 
