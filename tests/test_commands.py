@@ -231,7 +231,7 @@ def test_options_of_a_script_are_those_it_has(command: str, checkout: Path) -> N
 
 
 def test_studies_are_there() -> None:
-    text = (ROOT / "studies/README.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"python\s+((?:studies|scripts)/\w+\.py)", text))
+    pages = [path.read_text(encoding="utf-8") for path in (ROOT / "studies").glob("*/README.md")]
+    named = set(re.findall(r"python\s+((?:studies|scripts)/[\w/]+\.py)", "\n".join(pages)))
     assert named
     assert all((ROOT / path).is_file() for path in named)

@@ -1,4 +1,4 @@
-"""Damaged plates give no number that is silently wrong; more of them: studies/damage.py."""
+"""Damaged plates give no number that is silently wrong; more of them: studies/faults/damage.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from accounting import faults_of_account
 from running import ROOT, whole_movie, whole_plate
 
-HARNESS = [sys.executable, str(ROOT / "studies/damage.py")]
+HARNESS = [sys.executable, str(ROOT / "studies/faults/damage.py")]
 
 
 @pytest.mark.slow

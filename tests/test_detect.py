@@ -279,7 +279,7 @@ def test_insta_spots_that_a_person_marked_in_cells(engine, size, real_data):
     imageio = pytest.importorskip("imageio.v3")
     base = real_data / "spots-insta-smfish" / "smFISH_real"
     (path,) = base.glob(f"*_{size}.png")
-    # they lie 2 pixels below and right of the spots, see studies/spots.py
+    # they lie 2 pixels below and right of the spots, see studies/spots/spots.py
     true = (pd.read_csv(base / f"{size}.csv") - 2).rename(columns={"row": "y_um", "col": "x_um"})
     found = detect_spots(imageio.imread(path), pixel_size_um=1, diameter_um=4, engine=engine)
     recall, precision = found_and_true(found, true, within_um=3)

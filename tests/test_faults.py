@@ -37,7 +37,7 @@ from cellpipe.run.receipts import (
 )
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "studies"))
+sys.path.insert(0, str(ROOT / "studies/faults"))
 
 from plant_faults import Planter, reported  # noqa: E402
 from test_in_place import draw_source, laid_out_beside  # noqa: E402

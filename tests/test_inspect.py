@@ -100,7 +100,7 @@ def test_fields_lie_where_they_were_taken(tmp_path: Path, name: str, origin: str
 
 @pytest.mark.data
 def test_real_folders_are_as_the_study_expects(real_data: Path) -> None:
-    study = runpy.run_path(str(ROOT / "studies" / "inspect_sets.py"))
+    study = runpy.run_path(str(ROOT / "studies/formats/inspect_sets.py"))
     assert study["compare"](real_data) == 0
 
 

@@ -64,7 +64,7 @@ def test_fields_without_cells_have_none(engine):
         assert segment_nuclei(field, 1.0, engine=engine).labels.max() == 0
 
 
-# what the weights reach on columns that they did not learn from; see studies/README.md
+# what the weights reach on columns that they did not learn from; see studies/label_free
 @pytest.mark.data
 @pytest.mark.parametrize(("probability", "least"), [(0, 0.6), (None, 0.79)])
 def test_cells_of_the_columns_held_out(engine, real_data, probability, least):

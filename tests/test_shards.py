@@ -23,7 +23,7 @@ from cellpipe.plate.chunks import read_planes, torn_chunks
 from cellpipe.plate.plate import Plate
 from cellpipe.run.faults import find_faults
 
-sys.path.insert(0, str(ROOT / "studies"))
+sys.path.insert(0, str(ROOT / "studies/faults"))
 
 from plant_faults import Planter, reported
 

@@ -9,7 +9,7 @@
 1. Normalised cross-correlation of the shared pixels at every shift within the reach, by Fourier
    transforms with masks (Padfield, IEEE Trans. Image Process. 21:2706, 2012). Phase correlation
    (Kuglin and Hines, 1975) with a check of its peaks, as Preibisch et al. (Bioinformatics 25:1463,
-   2009) have it, missed pairs that share a sixth of the box; see studies/README, "Whole wells".
+   2009) have it, missed pairs that share a sixth of the box; see studies/wells.
 2. The fraction of a pixel by least squares on the shared pixels, with a gain and an offset
    (Lucas and Kanade, IJCAI 1981): no window and no period, so the edges do not pull. The upsampled
    transform of Guizar-Sicairos et al. (Opt. Lett. 33:156, 2008) was off by 0.1 to 0.2 px.

@@ -9,7 +9,7 @@ A pair counts if
   several places; and both factors together are `BOTH`;
 - the correlation holds, to `LEAST_LEFT`, without the structure that agrees most: one nucleus fits
   on any other one.
-`studies/stitching.py --null` has the pairs of fields that share nothing by which these were chosen.
+They were chosen by pairs of fields that share nothing: `studies/wells/stitching.py --null`.
 
 **Adjustment.** The positions whose differences fit the trusted offsets best, by least squares
 over all pairs at once (Preibisch et al., Bioinformatics 25:1463, 2009). First the sum of

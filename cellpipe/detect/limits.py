@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cellpipe.errors import BadConfig
 
-# Below, in pixels, an engine misses spots or invents them (studies/README.md). `learned` brings
+# Below, in pixels, an engine misses spots or invents them (studies/spots). `learned` brings
 # images to the diameters of its card, 2.3 to 7 px, so it has the limit of the pixels alone.
 LEAST_DIAMETER_PX = {"learned": 1.4, "log": 1.4, "trackpy": 2.1}
 LARGEST_SHARE = 0.5  # of the shorter side of an image

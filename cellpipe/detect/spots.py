@@ -51,7 +51,7 @@ def detect_spots(
     engine : "learned", "log" or "trackpy"
         Of false spots, ``log`` and ``trackpy`` control the rate that noise makes, by
         `false_per_mpx`. ``learned`` controls none by an option: it is measured, on simulated fields
-        without a spot (studies/README.md).
+        without a spot (studies/spots).
     threshold : float or None
         Least height of a spot in standard deviations of the noise nearby. None: what
         `false_per_mpx` allows (5.2 for spots of 4 pixels); for ``learned``, whose probability

@@ -1,7 +1,7 @@
 """Fields without a single spot: light and cameras that have been taken for spots.
 
 Every kind is smooth light under camera noise, or a fault of a camera. What an engine finds in them
-is false, so they measure its false positive rate (studies/spots_null.py).
+is false, so they measure its false positive rate (studies/spots/spots_null.py).
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ makes one row per track, `stage_shifts` reports how far the stage moved. `motion
 all cells do together, `frames` and `events` choose among them, `assignment` and `packing` solve it.
 If a network is given, `learned` lets it score each candidate by the features of `clues`.
 
-Why the cells' linker is our own: on the same detections (`studies/track.py`; simulated movies,
-seeds 1 to 3, every cell detected; LNK / CT / division F1 ±1 frame)
+Why the cells' linker is our own: on the same detections (`studies/tracks/track.py`; simulated
+movies, seeds 1 to 3, every cell detected; LNK / CT / division F1 ±1 frame)
 
                                easy                middle              hard
     cellpipe                   .999 .997 .998      .995 .942 .978      .968 .708 .949
@@ -21,7 +21,7 @@ With 2.5 % missed and 1 % false detections, of which perfect links score 1 / .94
 middle difficulty cellpipe .989 .859 .939, laptrack .957 .605 .560, trackpy .953 .560. CPU seconds
 of 20 middle frames of 1,000, 10,000 and 50,000 cells: cellpipe .54, 3.0, 15.5, trackpy 1.5, 7.3,
 49.5. cellpipe used areas and intensities, the others use positions only. Its constants were chosen
-on other seeds of the same simulator and on T98G. `studies/README.md` has all of it, and what was
+on other seeds of the same simulator and on T98G. `studies/tracks` has all of it, and what was
 tried and not kept.
 """
 
