@@ -120,7 +120,7 @@ def test_chunks_without_their_array_are_not_taken_over(tmp_path) -> None:
 def test_metadata_that_a_killed_job_left_aside_go(tmp_path, monkeypatch) -> None:
     plate = laid_out(tmp_path, inspected(FIELDS), labels=["nuclei"])
     with monkeypatch.context() as dead:
-        dead.setattr(asides, "_started", lambda pid: 1)
+        dead.setattr(asides, "_own_start", lambda pid: 1)
         left = [aside_of(path) for path in plate.path.rglob("zarr.json")]
     for path in plate.path.rglob("zarr.json"):
         path.unlink()

@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from cellpipe.errors import CellpipeError
 from cellpipe.files.asides import aside_of
 from cellpipe.files.removal import remove_quietly
 from cellpipe.plate.chunks import Array
@@ -98,7 +99,16 @@ def joined(chunks: Mapping[Place, bytes], sides: Place) -> bytes:
 def _encoded(
     array: Array, cut: tuple[slice, ...], pixels: np.ndarray, encode: Encode
 ) -> Iterator[tuple[Place, bytes]]:
-    """Place in the grid of chunks, and bytes, of each chunk under `cut`."""
+    """Place in the grid of chunks, and bytes, of each chunk under `cut`.
+
+    Raises CellpipeError for an array that was opened to be read only: it is a link to another's.
+    """
+    if array.read_only:
+        raise CellpipeError(
+            seen=f"{array.store_path} is a link to an array of another plate, or of a person",
+            wanted="an array of the plate itself, to write to",
+            do="remove the link, then run again",
+        )
     sides = tuple(len(range(size)[one]) for one, size in zip(cut, array.shape, strict=True))
     if sides[-2:] != pixels.shape:
         raise ValueError(f"pixels of {pixels.shape} for a place of {sides[-2:]}")
