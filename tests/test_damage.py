@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from accounting import faults_of_account
+from in_process import PLACE, server
 from running import ROOT, whole_movie, whole_plate
 
 HARNESS = [sys.executable, str(ROOT / "studies/faults/damage.py")]
@@ -26,7 +27,7 @@ def test_damages_are_named_and_leave_other_wells_alone(
         [*HARNESS, *asked, "--every", "2"],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", PLACE: server()},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     outcomes = json.loads((tmp_path / "outcomes.json").read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -44,13 +45,17 @@ def test_four_wavelengths_of_one_setting_have_four_pictures(real_data: Path) -> 
     assert list(pixels_of_a_field(plate)[1]) == names
 
 
+@cache
+def field_of(seed: int) -> np.ndarray:
+    design = WellDesign(grid=(1, 1), shape=(160, 160), nuclei_per_mm2=2500.0, seed=seed)
+    return simulate_well(design).fields[0]
+
+
 def draw_movie(folder: Path, same_place: bool, stem: str = "cells_") -> None:
     """Eight images, of one place that drifts a little, or of eight places."""
     folder.mkdir(parents=True)
     for n in range(8):
-        design = WellDesign(grid=(1, 1), shape=(160, 160), nuclei_per_mm2=2500.0,
-                            seed=1 if same_place else n)  # fmt: skip
-        pixels = simulate_well(design).fields[0]
+        pixels = field_of(1 if same_place else n)
         noise = np.random.default_rng(n).integers(0, 20, pixels.shape)
         moved = np.roll(pixels, n if same_place else 0, axis=1)
         tifffile.imwrite(folder / f"{stem}{n:03d}.tif", (moved + noise).astype(np.uint16))
