@@ -8,11 +8,12 @@ from types import SimpleNamespace as Wildcards
 from snakemake.io import flag
 from snakemake.path_modifier import PATH_MODIFIER_FLAG
 from cellpipe.run.blocks import Cut
-from cellpipe.run.contents import incomplete, lost_stores
+from cellpipe.run.contents import incomplete, lost_stores, unrecorded
 
 
 def blocks(plate):
     """How a plate is cut into blocks; asks for the plate to be laid out first."""
+    whole(Wildcards(plate=plate))
     path = checkpoints.lay_out_plate.get(plate=plate).output.blocks
     return read_cut(path, Path(path).stat().st_mtime_ns)
 
@@ -150,10 +151,18 @@ FOLDERS = {
 
 @cache
 def gone(plate):
-    """Outputs that lack what they held when they were made: files, or the pixels."""
+    """Outputs that lack what they held when they were made (files, pixels), or their record."""
     folder = Path(config["results"], plate)
     names = [*lost_stores(folder), *incomplete(folder, FOLDERS)]
+    names += unrecorded(folder, {r: outputs_of(r, plate) for r in final_rules(plate)})
     return [f"{folder}/{name}" for name in names]
+
+
+def outputs_of(rule, plate):
+    """Outputs of a rule of a plate, below the plate's folder."""
+    folder = f"{Path(config['results'], plate)}/"
+    outputs = getattr(rules, rule).output
+    return [str(path).replace("{plate}", plate).removeprefix(folder) for path in outputs]
 
 
 def whole(wildcards):

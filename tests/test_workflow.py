@@ -170,6 +170,23 @@ def test_names_with_spaces_and_quotes_are_only_names(whole: Run, tmp_path: Path)
     assert not list(tmp_path.rglob("executed"))
 
 
+def test_a_table_whose_job_was_killed_before_its_record_is_made_again(
+    copy: Run, whole: Run
+) -> None:
+    """Snakemake marks it as incomplete, and does not look at marks behind a checkpoint."""
+    records = [
+        copy.plate / "digests/measure_block/0000.json",
+        copy.plate / "digests/gather_plate.json",
+    ]
+    for record in records:
+        record.unlink()
+    before = copy.receipts("measure")
+    copy.run(CELLS)
+    assert all(record.is_file() for record in records)
+    assert copy.receipts("measure") == before
+    assert final_digests(copy) == final_digests(whole)
+
+
 def test_another_block_size_computes_no_frame_again(copy: Run, whole: Run) -> None:
     before = {stage: copy.receipts(stage) for stage in STAGES}
     copy.run(CELLS, blocks={"frames_per_block": 3})

@@ -1,4 +1,4 @@
-"""Contents of the folders among the results of a plate, so that a lost file is made again.
+"""What the results of a plate have lost and is made again: files in folders, stores, records.
 
 Snakemake notices a missing folder, but not a missing file in it: before a rule that makes a
 folder it empties the folder, and afterwards it sets a time stamp in it, so that a run that dies
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,29 @@ def incomplete(plate: Path, folders: Mapping[str, str]) -> list[str]:
         for pattern, output in folders.items()
         if any(_under(name, pattern) and not (plate / name).is_file() for name in written)
     ]
+
+
+def unrecorded(plate: Path, outputs: Mapping[str, Sequence[str]]) -> list[str]:
+    """Outputs that stand without the record of what was written: their job was killed before it.
+
+    Snakemake marks what killed jobs leave, but looks at no marks of jobs behind a checkpoint.
+
+    outputs : rule of the plate → its outputs, below the plate's folder; tables of blocks are known
+    """
+    records = plate / digests.FOLDER
+    tables = [
+        path.relative_to(plate).as_posix()
+        for path in sorted(plate.glob("blocks/*/[!.]*"))
+        if not (records / f"{path.parent.name}_block/{path.stem}.json").is_file()
+    ]
+    own = [
+        name
+        for rule, names in outputs.items()
+        if not (records / f"{rule}.json").is_file()
+        for name in names
+        if (plate / name).exists()
+    ]
+    return [*tables, *own]
 
 
 def _under(folder: str, pattern: str) -> bool:
