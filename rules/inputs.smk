@@ -162,7 +162,9 @@ def outputs_of(rule, plate):
     """Outputs of a rule of a plate, below the plate's folder."""
     folder = f"{Path(config['results'], plate)}/"
     outputs = getattr(rules, rule).output
-    return [str(path).replace("{plate}", plate).removeprefix(folder) for path in outputs]
+    return [
+        str(path).replace("{plate}", plate).removeprefix(folder) for path in outputs
+    ]
 
 
 def whole(wildcards):
