@@ -111,3 +111,12 @@ def test_arrays_that_share_their_metadata_are_told_apart(tmp_path: Path) -> None
     assert one.metadata is other.metadata
     write_whole(one, (slice(0, 1), ALL, ALL), np.full((64, 64), 5, np.uint16))
     assert (int(one[0, 0, 0]), int(other[0, 0, 0])) == (5, 0)
+
+
+@pytest.mark.parametrize("cut", [slice(16, 64), slice(0, 48)])
+def test_a_place_that_cuts_chunks_is_refused(cut: slice, tmp_path: Path) -> None:
+    """The rest of the chunk would be lost without a word."""
+    array = opened(laid_out(tmp_path / "P/0", (64, 64), "uint16", 32), tmp_path / "P")
+    with pytest.raises(ValueError, match="cuts chunks of 32"):
+        write_whole(array, (cut, slice(None)), np.ones((48, 64), np.uint16))
+    assert not chunks(tmp_path / "P/0")

@@ -113,6 +113,10 @@ def _encoded(
     if sides[-2:] != pixels.shape:
         raise ValueError(f"pixels of {pixels.shape} for a place of {sides[-2:]}")
     edges = array.chunks[-2:]
+    for one, edge, size in zip(cut[-2:], edges, array.shape[-2:], strict=True):
+        start, stop, _ = one.indices(size)
+        if start % edge or (stop % edge and stop != size):  # the rest of a chunk would be lost
+            raise ValueError(f"{start} to {stop} of {size} pixels cuts chunks of {edge}")
     first = [one.indices(size)[0] for one, size in zip(cut, array.shape, strict=True)]
     for y, x in itertools.product(*map(range, (0, 0), pixels.shape, edges)):
         chunk = pixels[y : y + edges[0], x : x + edges[1]]

@@ -13,11 +13,10 @@ is written to OME-Zarr by
     uzh            fractal-uzh-converters (`convert_operetta`), in the environment of `--uzh`
     ngff           ngff-zarr (`to_multiscales`, `to_ngff_zarr` of each field), in that of `--ngff`
 
-one after the other in each round, each in a process of its own, one thread for each library. CPU
-seconds (user and system, of all its processes) are the figure, because machines are shared; those
-of the imports of each are measured alone and taken off. Chunks of `ingest` are compared with
-those of `floor` byte for byte, and pixels of the others with the images. `--memory`: peak of the
-largest process of `ingest` and `workflow` for a quarter, all and four times the wells.
+in turn in each round, each in a process of its own with one thread for each library. The figure is
+CPU seconds of all its processes without those of its imports, because machines are shared. Chunks
+of `ingest` are compared with those of `floor` byte for byte, and pixels of the others with the
+images. `--memory`: peak of the largest process for a quarter, all and four times the wells.
 """
 
 from __future__ import annotations
