@@ -17,17 +17,12 @@ import numpy as np
 import pytest
 import tifffile
 from running import ROOT, quiet_environment
+from worked_examples import pieces_of, section_of, write_pieces
 
-PAGE = ROOT / "docs/developing/formats.md"
-SECTION = PAGE.read_text(encoding="utf-8").split("\n## An example\n")[1]
-PIECE = re.compile(r"^`([^`\n]+)`(?:, before `([^`\n]+)`)?\n\n```\w+\n(.*?)^```$", re.M | re.S)
+SECTION = section_of("formats.md", "An example")
+PIECES = pieces_of(SECTION)
 REGISTRY = "cellpipe/readers/formats.py"
 MOST_LINES = 80
-
-
-def pieces() -> list[tuple[str, str, str]]:
-    """(path, what it is put before, text) of each piece of code in the section."""
-    return PIECE.findall(SECTION)
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +34,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (copy / "tests").mkdir()
     for name in ("pyproject.toml", "tests/test_formats.py"):
         shutil.copy(ROOT / name, copy / name)
-    for name, before, text in pieces():
-        path = copy / name
-        assert path.exists() == bool(before), "a file is new, or the text states the place in it"
-        if before:
-            old = path.read_text()
-            assert old.count(f"\n{before}") == 1
-            text = old.replace(f"\n{before}", f"\n{text}{before}")
-        path.write_text(text)
+    write_pieces(copy, PIECES)
     return copy
 
 
@@ -57,17 +45,17 @@ def run(copy: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_reader_is_no_longer_than_the_text_states() -> None:
-    lines = sum(text.count("\n") for name, _, text in pieces() if name.startswith("cellpipe/"))
+    lines = sum(text.count("\n") for name, _, text in PIECES if name.startswith("cellpipe/"))
     assert f"A reader of them is the {lines} lines of the first three pieces" in " ".join(
         SECTION.split()
     )
     assert lines <= MOST_LINES
-    assert [name for name, _, _ in pieces()][1:3] == [REGISTRY, REGISTRY]
-    assert SECTION.count("```") == 2 * len(pieces()) == 8
+    assert [name for name, _, _ in PIECES][1:3] == [REGISTRY, REGISTRY]
+    assert SECTION.count("```") == 2 * len(PIECES) == 8
 
 
 def test_the_example_is_written_as_the_rest_is(copy: Path) -> None:
-    written = sorted({name for name, _, _ in pieces()})
+    written = sorted({name for name, _, _ in PIECES})
     joined = run(copy, "ruff", "check", "--no-cache", "--fix", *written)
     assert joined.returncode == 0, joined.stdout
     formatted = run(copy, "ruff", "format", "--no-cache", "--check", *written)

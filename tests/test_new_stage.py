@@ -20,8 +20,9 @@ import pandas as pd
 import pytest
 from checkouts import make_checkout
 from in_process import run_forked
-from running import PLATE, ROOT, Run, digests, quiet_environment
+from running import PLATE, Run, digests, quiet_environment
 from skimage.morphology import disk, opening
+from worked_examples import pieces_of, section_of, write_pieces
 
 from cellpipe.errors import BadConfig
 from cellpipe.image.axes import Image
@@ -29,10 +30,8 @@ from cellpipe.plate.plate import Plate
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.receipts import read_receipts
 
-PAGE = ROOT / "docs/developing/stages.md"
-SECTION = PAGE.read_text(encoding="utf-8").split("\n## A stage\n")[1]
-SECTION = SECTION.split("\n## ")[0]
-PIECE = re.compile(r"^`([^`\n]+)`(?:, before `(\w+)`)?\n\n```\w+\n(.*?)^```$", re.M | re.S)
+SECTION = section_of("stages.md", "A stage")
+PIECES = pieces_of(SECTION)
 STAGE = "granularity"
 COLUMNS = ["granularity_1", "granularity_2", "granularity_3"]
 CONFIG: dict[str, Any] = {
@@ -61,28 +60,12 @@ class Extended(Run):
         return run_forked(command, self.folder, checkout=self.workflow)
 
 
-def pieces() -> list[tuple[str, str, str]]:
-    """(path, what it is put before, text) of each piece of code in the section."""
-    return PIECE.findall(SECTION)
-
-
-def write_pieces(checkout: Path) -> None:
-    for name, before, text in pieces():
-        path = checkout / name
-        assert path.exists() == bool(before), "a file is new, or the text states the place in it"
-        if before:
-            old = path.read_text()
-            assert old.count(f"\n  {before}:\n") == 1
-            text = old.replace(f"\n  {before}:\n", f"\n{text}  {before}:\n")
-        path.write_text(text)
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, small_demo: Path) -> Extended:
     """The plate, run to the end. Not to be changed but by the last test."""
     folder = tmp_path_factory.mktemp("new_stage")
     checkout = make_checkout(folder / "checkout", small_demo)
-    write_pieces(checkout)
+    write_pieces(checkout, PIECES)
     shutil.copytree(small_demo / "plate", folder / "run")
     sheet = {"plate": "P", "images": "images", "layout": "drawn", "plate_map": "plate_map.tsv"}
     lines = ["\t".join(sheet), "\t".join(sheet.values())]
@@ -95,22 +78,22 @@ def run(tmp_path_factory: pytest.TempPathFactory, small_demo: Path) -> Extended:
 @pytest.fixture(scope="module")
 def module() -> ModuleType:
     """The stage's module as the text has it."""
-    text = next(text for name, _, text in pieces() if name.startswith("cellpipe/"))
+    text = next(text for name, _, text in PIECES if name.startswith("cellpipe/"))
     made = ModuleType("granularity")
     exec(compile(text, "granularity.py", "exec"), made.__dict__)
     return made
 
 
 def test_the_text_writes_four_files_and_names_no_other() -> None:
-    assert len(pieces()) == 4
+    assert len(PIECES) == 4
     assert SECTION.count("```") == 8
     outside = re.sub(r"```.*?```", "", SECTION, flags=re.S)
-    named = set(re.findall(r"`(\w+/[\w/]+\.\w+)`", outside)) - {name for name, _, _ in pieces()}
+    named = set(re.findall(r"`(\w+/[\w/]+\.\w+)`", outside)) - {name for name, _, _ in PIECES}
     assert named == {"tests/test_new_stage.py", "cellpipe/config/stages.py"}
 
 
 def test_the_example_is_written_as_the_rest_is(run: Extended) -> None:
-    written = [name for name, _, _ in pieces() if name.endswith(".py")]
+    written = [name for name, _, _ in PIECES if name.endswith(".py")]
     for words in (["check"], ["format", "--check"]):
         command = [sys.executable, "-m", "ruff", *words, "--no-cache", *written]
         done = subprocess.run(command, cwd=run.workflow, capture_output=True, text=True)
