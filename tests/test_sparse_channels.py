@@ -78,6 +78,7 @@ def test_frames_that_microscopes_offer_are_a_plan_in_a_single_field(taken, words
     assert absent == {"spots": [t for t in range(8) if t not in taken]}
     (sentence,) = sparse.sentences(absent, 8)
     assert f"'spots' was taken at {len(taken)} of 8 frames ({words})" in sentence
+    assert "lost" not in sentence
 
 
 @pytest.mark.parametrize("taken", [(0, 1, 2, 4, 5, 6, 7), (0, 1, 2), (1, 5), (0, 4, 6)])
@@ -86,6 +87,8 @@ def test_other_frames_of_one_or_two_fields_were_lost_and_of_three_were_not_taken
         assert sparse.not_taken(planes(taken, n_fields), ["dna", "spots"]) == {}
     absent = sparse.not_taken(planes(taken, 3), ["dna", "spots"])
     assert absent == {"spots": [t for t in range(8) if t not in taken]}
+    (sentence,) = sparse.sentences(absent, 8)
+    assert "check that no files were lost" in sentence
 
 
 def test_a_plan_is_recognised_in_a_single_movie_that_lost_one_of_its_planes():

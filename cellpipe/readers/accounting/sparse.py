@@ -78,11 +78,12 @@ def in_words(absent: Collection[int], n_t: int) -> str:
     """When a channel was taken, and what that means."""
     taken = sorted(set(range(n_t)) - set(absent))
     plan, _ = _plan(taken, range(n_t))
+    doubt = "" if plan else ". This is no usual plan: check that no files were lost"
     if not plan:
         plan = "t " + ", ".join(map(str, taken[:SHOWN])) + (" …" if len(taken) > SHOWN else "")
     return (
         f"was taken at {len(taken)} of {n_t} frames ({plan}) in all fields: its columns are empty "
-        "in the others, and no classifier uses them"
+        f"in the others, and no classifier uses them{doubt}"
     )
 
 
