@@ -1,4 +1,4 @@
-"""Images of one place that names tell apart: what an instrument made of others, reads, fast frames.
+"""Images of one place that names distinguish: made by the instrument of others, reads, fast frames.
 
 ZStep_2/P_B03_w1.tif        P_B03_w1.tif                          its projection: left out
 B3_01_1_1_DAPI_001.tif      B3_-1_1_1_Stitched[DAPI …]_001.tif    put together of it: left out
