@@ -37,6 +37,8 @@ class Plan:
     sets : what is learned from; none for a kind whose images are all simulated
     initial : weights to start from, a shipped name or a .safetensors file
     licence : of the weights that come out
+    balance : "images": sets are sampled by the edge lengths of their images; "sets": each alike,
+        times its weight
     """
 
     name: str
@@ -47,6 +49,7 @@ class Plan:
     augmentation: Augmentation = field(default_factory=Augmentation)
     initial: str | None = None
     licence: str = "CC0-1.0"
+    balance: Literal["images", "sets"] = "images"
     normalisation: GreyScale = field(default_factory=GreyScale)
     simulation: Simulation = field(default_factory=Simulation)
     freeze: Freeze = field(default_factory=Freeze)

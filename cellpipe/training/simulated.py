@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cellpipe.errors import BadConfig
+from cellpipe.simulate.kinds import simulate_scene
 from cellpipe.simulate.plate import CHANNELS, PlateDesign, simulate_field
 
 # ranges that fields are sampled from, so that sizes, crowding and touching vary as on real plates
@@ -22,6 +23,8 @@ class Simulation:
     """The share of crops that is simulated, and of what.
 
     share : of crops; 0: none
+    scenes : "plate": fields of the simulated plate, of many sizes and densities; "any": objects and
+        microscopes of any kind
     fields : how many fields are simulated, once, before the training
     objects : whose labels are the truth
     channels : of the simulation (dna, reporter, spots), in the network's order
@@ -30,6 +33,7 @@ class Simulation:
     share: float = 0.0
     fields: int = 16
     shape_px: int = 512
+    scenes: Literal["plate", "any"] = "plate"
     objects: Literal["nuclei", "cells"] = "nuclei"
     channels: tuple[str, ...] = ("dna",)
 
@@ -47,10 +51,15 @@ def simulate_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndar
             do="correct 'simulation.channels' in the training config",
         )
     places = [CHANNELS.index(name) for name in simulation.channels]
+    shape = (simulation.shape_px, simulation.shape_px)
     for number in range(simulation.fields if simulation.share else 0):
         rng = np.random.default_rng([seed, number])
+        if simulation.scenes == "any":
+            scene = simulate_scene(rng, shape, simulation.objects)
+            yield scene.pixels[None], scene.labels
+            continue
         design = PlateDesign(
-            shape=(simulation.shape_px, simulation.shape_px),
+            shape=shape,
             pixel_size_um=_between(rng, PIXEL_SIZE_UM),
             nuclei_per_mm2=_between(rng, NUCLEI_PER_MM2),
             touching=rng.uniform(*TOUCHING),
