@@ -44,12 +44,12 @@ rule cut_training_pairs:
         data=local(TRAINING_DATA),
     output:
         pairs=directory("training/pairs/{network}"),
-    wildcard_constraints:
-        network="|".join(CUT),
     log:
         "<logs>/cut_training_pairs/{network}.log",
     benchmark:
         "<benchmarks>/cut_training_pairs/{network}.tsv"
+    wildcard_constraints:
+        network="|".join(CUT),
     conda:
         "../envs/train.yaml"
     script:
