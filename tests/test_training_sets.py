@@ -17,7 +17,7 @@ from cellpipe.training.pairs import PairSet, even_planes, list_pairs
 from cellpipe.training.plan import read_plan
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.segmentation import Example, balanced, sample_batch
-from cellpipe.training.simulated import Simulation, simulate_fields
+from cellpipe.training.simulated import Simulation, held_out_fields, simulate_fields
 from cellpipe.training.split import sample_split
 
 
@@ -84,6 +84,16 @@ def test_simulated_fields_of_any_kind(objects):
     assert first[0][0].tobytes() != first[1][0].tobytes()
 
 
+def test_simulated_fields_are_held_out():
+    asked = Simulation(share=0.5, fields=3, held_out_fields=4, shape_px=64, scenes="any")
+    pairs = held_out_fields(asked, 5)
+    assert pairs["side"].tolist() == ["validation", "test"] * 2
+    learned = {pixels.tobytes() for pixels, _ in simulate_fields(asked, 5)}
+    held_out = {pair.read()[0].tobytes() for pair in pairs["pair"]}
+    assert len(learned | held_out) == 7
+    assert held_out_fields(Simulation(held_out_fields=4), 5).empty
+
+
 @pytest.mark.data
 def test_domains_are_cut_as_the_config_reads_them(tmp_path, real_data):
     table = domains.cut(real_data, tmp_path)
@@ -91,7 +101,7 @@ def test_domains_are_cut_as_the_config_reads_them(tmp_path, real_data):
     listed = plan.split(tmp_path)
     assert {s.name for s in plan.sets} == set(table["set"])
     written = table.set_index(["set", "file"])["side"]
-    for row in listed.itertuples():
+    for row in listed[listed["set"] != "simulated"].itertuples():
         assert written[row.set, row.file] != "test"
     # no field is learned from and tested on, but for its own columns
     stems = table.assign(stem=table["file"].str.replace(r"_(train|test)(?=\.)", "", regex=True))

@@ -22,7 +22,7 @@ from cellpipe.training.parts import Freeze
 from cellpipe.training.plates import PlateSet, list_frames
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.settings import build, top_level
-from cellpipe.training.simulated import Simulation
+from cellpipe.training.simulated import Simulation, held_out_fields
 from cellpipe.training.simulated_spots import list_simulated_spots
 from cellpipe.training.split import refuse_empty_sides, sample_split
 
@@ -79,6 +79,9 @@ class Plan:
             for s in self.sets
         ]
         pairs = sample_split(tables, [s.held_out for s in self.sets], self.schedule.seed)
+        simulated = held_out_fields(self.simulation, self.schedule.seed)
+        if len(simulated):
+            pairs = pd.concat([pairs, simulated], ignore_index=True)
         refuse_empty_sides(pairs)
         return pairs
 
