@@ -45,6 +45,7 @@ from cellpipe.readers.units.scales import plate_scale, scale_of_source
 from cellpipe.readers.vendor.metadata import VendorMetadata
 from cellpipe.wells import row_and_column
 
+NAMED_IN = {"ome-tiff": "OME-XML", "load-data": "the table", "csv": "the manifest"}
 IN_COLOUR = (
     "the images are in colour: each is taken as the channels red, green and blue"
     " ('ingest.colour_images: channels')"
@@ -132,7 +133,7 @@ def inspect_plate(found: Found) -> Inspected:
     tokens, n_frames = sorted(set(planes["channel"])), max(n_t.values(), default=1)
     there = planes[planes["path"] != ""]
     absent = sparse.not_taken(there, tokens)
-    channels = _channels(planes, vendor, sample)
+    channels = _channels(planes, vendor, sample, NAMED_IN.get(found.format.name, "file names"))
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
     positions, placed = places(planes, folder, vendor, sample)
@@ -226,8 +227,13 @@ def _vendor(planes: pd.DataFrame, folder: Path) -> VendorMetadata | None:
     return next((one for one in found if one is not None), None)
 
 
-def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sample) -> list[Channel]:
-    """Channels by the names that the microscope gave them: recorded, in the tags, in file names."""
+def _channels(
+    planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sample, named_in: str
+) -> list[Channel]:
+    """Channels by the names that the microscope gave them: recorded, in the tags, in file names.
+
+    named_in : where the tokens are
+    """
     own: dict[str, tuple[str, str]] = {}
     for row, acquired in sample.acquired.items():
         if acquired.channel:
@@ -241,7 +247,7 @@ def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sampl
         elif token in own:
             channels.append(Channel(token, *own[token]))
         else:
-            channels.append(Channel(token, token, "file names"))
+            channels.append(Channel(token, token, named_in))
     return told_apart(channels)
 
 
