@@ -21,6 +21,7 @@ from cellpipe.readers.inspection import inspect_planes, wells_without_images
 from cellpipe.readers.layouts import ome_zarr
 from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.readers.vendor import centres
+from cellpipe.readers.vendor.plan import recorded_of_plate, unlike_the_plan
 from cellpipe.run.job import log, speaking, warn
 from cellpipe.wells import row_and_column
 
@@ -44,6 +45,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     listed = manifest.list_planes(
         options.layout, images, options.layouts, files, options.ingest["plate_columns"]
     )
+    files.notes += unlike_the_plan(listed, recorded_of_plate(listed, images), files.names)
     listed = manifest.with_colours(listed, options.ingest["colour_images"])
     inspection, planes = inspect_planes(
         listed,

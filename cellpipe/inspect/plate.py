@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from cellpipe.inspect.known import (
 )
 from cellpipe.inspect.sample import Sample, read_sample
 from cellpipe.inspect.split import beginnings
-from cellpipe.readers import formats, in_place, manifest
+from cellpipe.readers import in_place, manifest
 from cellpipe.readers.accounting import account, sparse
 from cellpipe.readers.accounting.doubles import PLACE
 from cellpipe.readers.accounting.holes import (
@@ -43,6 +44,7 @@ from cellpipe.readers.pixels import colours
 from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.readers.units.scales import plate_scale, scale_of_source
 from cellpipe.readers.vendor.metadata import VendorMetadata
+from cellpipe.readers.vendor.plan import recorded_of_plate, unlike_the_plan
 from cellpipe.wells import row_and_column
 
 NAMED_IN = {"ome-tiff": "OME-XML", "load-data": "the table", "csv": "the manifest"}
@@ -123,7 +125,7 @@ def inspect_plate(found: Found) -> Inspected:
     folder = found.folder
     planes, in_colour = _with_colours(found.planes, folder)
     sample = read_sample(planes, folder, manifest.read_header_below(folder))
-    vendor = _vendor(planes, folder)
+    vendor = recorded_of_plate(planes, folder)
     headers = {
         (str(planes["well"].iat[row]), int(planes["field"].iat[row])): header
         for row, header in sample.headers.items()
@@ -179,7 +181,7 @@ def inspect_plate(found: Found) -> Inspected:
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
             *_other_size(scale),
             *dict.fromkeys(h.pixel_note for h in sample.headers.values() if h.pixel_note),
-            *_unlike_the_plan(planes, vendor, found.files.names),
+            *unlike_the_plan(planes, vendor, found.files.names),
             *_empty(there),
             *_plates_in_one(twice, found.format),
             *_no_planes(there, folder),
@@ -219,14 +221,6 @@ def _no_planes(there: pd.DataFrame, folder: Path) -> list[str]:
     return [f"{seen}: {do}" for do, seen in faults.items()]
 
 
-def _vendor(planes: pd.DataFrame, folder: Path) -> VendorMetadata | None:
-    """What the microscope recorded next to the images, of the first folder that has it."""
-    paths = planes["path"][planes["path"] != ""]
-    examples = paths.groupby(paths.str.rpartition("/")[0]).first()
-    found = (formats.recorded(folder / path) for path in examples)
-    return next((one for one in found if one is not None), None)
-
-
 def _channels(
     planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sample, named_in: str
 ) -> list[Channel]:
@@ -255,35 +249,6 @@ def _other_size(scale: Mapping[str, Any]) -> list[str]:
     """A sentence on a pixel size that was seen where another one is taken."""
     seen = scale["pixel_size_seen"]
     return [f"pixel size: {seen}"] if seen and scale["pixel_size_known"] else []
-
-
-def _unlike_the_plan(
-    planes: pd.DataFrame, vendor: VendorMetadata | None, names: Sequence[str]
-) -> list[str]:
-    """Sentences where there is less, or more, than the microscope's files name."""
-    if vendor is None:
-        return []
-    notes = [f"{vendor.file}: {vendor.fault}"] if vendor.fault else []
-    per_well = planes.drop_duplicates(["well", "field"]).groupby("well").size()
-    there = {
-        "wells": planes["well"].nunique(),
-        "fields": int(per_well.max()),
-        "channels": planes["channel"].nunique(),
-        "frames": int(planes["t"].max()) + 1,
-    }
-    for what, n in vendor.planned.items():
-        if there[what] < n:
-            name = {"fields": "fields per well", "frames": "time points"}.get(what, what)
-            notes.append(f"{vendor.file} planned {n} {name}, and images of {there[what]} are here")
-    if vendor.files:
-        there_by_name = {name.rpartition("/")[2] for name in names}
-        absent = [file for file in vendor.files if file not in there_by_name]
-        if absent:
-            notes.append(
-                f"{len(absent)} of the {len(vendor.files)} images that {vendor.file} names are not "
-                f"here, such as '{absent[0]}'"
-            )
-    return notes
 
 
 def _plates_in_one(twice: pd.DataFrame, own: Format) -> list[str]:
@@ -330,7 +295,7 @@ def _in_place(found: Found) -> Inspected:
         folder=found.folder,
         format=found.format,
         planes=planes,
-        channels=[Channel(label, label, "omero.channels") for label in labels],
+        channels=[Channel(label, label, _named_in(label)) for label in labels],
         frames=max(f["n_t"] for f in source["fields"]),
         planes_z=dict.fromkeys(labels, depth),
         sizes=Counter((f["shape"][-2], f["shape"][-1]) for f in source["fields"]),
@@ -361,6 +326,10 @@ def _in_place(found: Found) -> Inspected:
             *([f"{len(faults) - 5} more images cannot be used"] if len(faults) > 5 else []),
         ],
     )
+
+
+def _named_in(label: str) -> str:
+    return "no name recorded" if re.fullmatch(r"channel_\d+", label) else "omero.channels"
 
 
 def _small(described: Mapping[str, Any]) -> tuple[str, float]:

@@ -51,6 +51,7 @@ def _measurement(folder: str) -> VendorMetadata | None:
     faults: list[str] = []
     settings = _read_detail(found, detail, faults) if detail.is_file() else ""
     if records.is_file():
+        found.listed_in = records.name
         _read_records(found, records, faults)
     _read_settings(found, _settings_in(Path(folder), settings), faults)
     found.fault = "; ".join(faults)
