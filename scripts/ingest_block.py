@@ -63,11 +63,11 @@ with speaking(snakemake):
             return planes
         field = job.plate.fields[unit.well, unit.field]
         method = projection if field.size("z") == 1 else None
-        taken = job.plate.channels_at(t)
+        taken = job.plate.channels_at(unit.well, t)
         return ingest.assemble(planes, taken, dtype=field.dtype, n_z=n_z, projection=method)
 
     def write(unit, t, frame):
-        taken = job.plate.channels_at(t)
+        taken = job.plate.channels_at(unit.well, t)
         if len(taken) < len(job.plate.channels):  # nothing old may stand for what was not taken
             job.plate.erase_frame(unit.well, unit.field, t)
         if not in_place:

@@ -17,6 +17,7 @@ from cellpipe.readers import in_place, manifest
 from cellpipe.readers.accounting import account
 from cellpipe.readers.accounting.doubles import same_bytes
 from cellpipe.readers.accounting.holes import refuse_absent_plane, stack_sizes
+from cellpipe.readers.accounting.sparse import lacking_in_words
 from cellpipe.readers.inspection import inspect_planes, wells_without_images
 from cellpipe.readers.layouts import ome_zarr
 from cellpipe.readers.pixels.reading import read_plane
@@ -119,5 +120,10 @@ with speaking(snakemake):
         )
     for line in account.sentences(inspection["files"]):
         log.info("%s", line)
-    for line in [*inspection["notes"], *account.warnings(inspection["files"])]:
+    n_wells = len(wells)
+    lacking = [
+        f"channel '{channel}' {lacking_in_words(of, n_wells)}"
+        for channel, of in inspection.get("lacking", {}).items()
+    ]
+    for line in [*inspection["notes"], *lacking, *account.warnings(inspection["files"])]:
         warn(line)

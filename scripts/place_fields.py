@@ -9,7 +9,7 @@ from cellpipe.run.receipts import good_frames
 with speaking(snakemake):
     params, plate = snakemake.params, Plate(snakemake.input.layout)
     frames = sorted(good_frames(snakemake.input.tables))
-    frames = [frame for frame in frames if params.channel in plate.channels_at(frame[2])]
+    frames = [frame for frame in frames if params.channel in plate.channels_at(frame[0], frame[2])]
     places, notes = find_places(plate, frames, params.options, params.channel)
     publish_table(snakemake.output.places, places)
     for by, rows in places.groupby("placed_by"):

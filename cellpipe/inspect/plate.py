@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,7 +102,7 @@ class Inspected:
     files: dict[str, Any] = field(default_factory=dict)
     in_colour: bool = False
     notes: list[str] = field(default_factory=list)
-    not_taken: dict[str, list[int]] = field(default_factory=dict)
+    not_taken: dict[str, Any] = field(default_factory=dict)
     pixel_um: float | None = None
     arrays: dict[tuple[str, int], tuple[Path, str]] = field(default_factory=dict)
     edges: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -134,7 +134,7 @@ def inspect_plate(found: Found) -> Inspected:
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
     tokens, n_frames = sorted(set(planes["channel"])), max(n_t.values(), default=1)
     there = planes[planes["path"] != ""]
-    absent = sparse.not_taken(there, tokens)
+    absent, lacking = sparse.not_taken(there, tokens), sparse.lacking(there, tokens)
     channels = _channels(planes, vendor, sample, NAMED_IN.get(found.format.name, "file names"))
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
@@ -160,7 +160,7 @@ def inspect_plate(found: Found) -> Inspected:
         light=light(planes, folder),
         placed=placed,
         pattern=found.pattern,
-        holes=missing_planes(there, tokens, n_t, n_z, absent),
+        holes=missing_planes(there, tokens, n_t, n_z, absent, lacking),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),
         double=tuple(twice.sort_values([*PLACE, "path"])["path"][:2]),
@@ -176,6 +176,11 @@ def inspect_plate(found: Found) -> Inspected:
                 for channel in channels
                 if channel.token in absent
             ),
+            *(
+                f"channel '{channel.name}' {_lacking(lacking[channel.token], planes)}"
+                for channel in channels
+                if channel.token in lacking
+            ),
             *wells_within(set(planes["well"])),
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
@@ -188,7 +193,7 @@ def inspect_plate(found: Found) -> Inspected:
             *([IN_COLOUR] if in_colour else []),
         ],
         in_colour=in_colour,
-        not_taken=absent,
+        not_taken={**absent, **lacking},
     )
 
 
@@ -326,6 +331,10 @@ def _in_place(found: Found) -> Inspected:
             *([f"{len(faults) - 5} more images cannot be used"] if len(faults) > 5 else []),
         ],
     )
+
+
+def _lacking(wells: Sequence[str], planes: pd.DataFrame) -> str:
+    return sparse.lacking_in_words(wells, planes["well"].nunique())
 
 
 def _named_in(label: str) -> str:

@@ -156,7 +156,7 @@ def _faults(plate: Inspected) -> list[str]:
         found.append(f"{len(plate.unreadable)} of {plate.sampled} files opened: {path}: {why}")
     names = ["missing"] * (bool(plate.holes) + bool(plate.missing))
     names += ["doubles"] * bool(plate.doubles) + ["unreadable"] * bool(plate.unreadable)
-    planned = " that was to be taken" if plate.not_taken else ""
+    planned = ", but as noted below" if plate.not_taken else ""
     return [_line(name, text) for name, text in zip(names, found, strict=True)] or [
         _line("missing", f"nothing: every field has every channel, time point and plane{planned}")
     ]

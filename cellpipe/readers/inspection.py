@@ -62,7 +62,8 @@ def inspect_planes(
     -------
     inspection : dict
         ``plate, channels, fields, holes, faults, other_channels, copies, notes``, ``not_taken``
-        where channels were not taken at all frames (see `accounting.sparse`), and its scale, see
+        where channels were not taken at all frames and ``lacking`` where wells lack one (see
+        `accounting.sparse`), and its scale, see
         `cellpipe.readers.units.scales.plate_scale` and `time_step`
     planes : DataFrame
         the planes of the wanted channels, with the channel's name in place of its token, and the
@@ -85,6 +86,7 @@ def inspect_planes(
     groups = dict(tuple(planes.groupby(FIELD)))
     n_t, n_z = expected_frames(counted), stack_sizes(planes)
     absent = sparse.not_taken(planes, list(channels))
+    lacking = sparse.lacking(planes, list(channels))
     repeated = refuse_uneven_stacks(n_z) if keep_stack else []
     stack = max(n_z.values(), default=1) if keep_stack else 1
     step, late = time_step(groups, headers, read, time_step_s)
@@ -101,11 +103,12 @@ def inspect_planes(
         **scale,
         **step,
         "fields": fields,
-        "holes": missing_planes(planes, list(channels), n_t, n_z, absent),
+        "holes": missing_planes(planes, list(channels), n_t, n_z, absent, lacking),
         "faults": [*faults, *missing_fields(counted)],
         "other_channels": sorted(tokens - set(names)),
         "copies": copies,
         **({"not_taken": absent} if absent else {}),
+        **({"lacking": lacking} if lacking else {}),
         "notes": [
             *sparse.sentences(absent, max(n_t.values(), default=1)),
             *wells_within(set(counted["well"])),

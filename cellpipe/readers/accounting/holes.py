@@ -20,6 +20,7 @@ FIELD = ["well", "field"]
 WHOLE_BLOCK = 0.8  # wells with images, of the block that they span
 SHOWN = 8
 NONE_ABSENT: Mapping[str, Collection[int]] = {}
+NONE_LACKING: Mapping[str, Collection[str]] = {}
 
 
 def expected_frames(planes: pd.DataFrame) -> dict[tuple[str, int], int]:
@@ -36,6 +37,7 @@ def missing_planes(
     n_t: Mapping[tuple[str, int], int],
     n_z: Mapping[str, int],
     absent: Mapping[str, Collection[int]] = NONE_ABSENT,
+    lacking: Mapping[str, Collection[str]] = NONE_LACKING,
 ) -> list[dict[str, Any]]:
     """Frames of a channel that a field lacks, and those that lack planes of the stack ("z").
 
@@ -44,6 +46,7 @@ def missing_planes(
     planes : of the wanted channels: ``well field t channel z``
     n_t : frames that each field should have; n_z : planes of each channel, see `stack_sizes`
     absent : frames at which a channel was not taken, see `sparse.not_taken`: they are no holes
+    lacking : wells without any image of a channel, see `sparse.lacking`: named once, no holes
     """
     found = planes.groupby([*FIELD, "t", "channel"], sort=False)["z"].agg(["nunique"])["nunique"]
     wanted = pd.MultiIndex.from_tuples(
@@ -52,7 +55,7 @@ def missing_planes(
             for (well, field), frames in n_t.items()
             for t in range(frames)
             for channel in channels
-            if t not in absent.get(channel, ())
+            if t not in absent.get(channel, ()) and well not in lacking.get(channel, ())
         ],
         names=found.index.names,
     )
