@@ -99,7 +99,8 @@ def test_wells_without_spots_are_measured_in_the_other_channels(tmp_path: Path) 
     for well in lost:
         for path in (tmp_path / "images").glob(f"{well}_*_w3.tif"):
             path.unlink()
-    said = run.run("results/P/verified.tsv", "results/P/report.html", ingest={"shards": True})
+    changes = {"ingest": {"shards": True}, "profile": {"readouts": ["translocation", "spots_mean"]}}
+    said = run.run("results/P/verified.tsv", "results/P/report.html", **changes)
     seen = f"'spots' has no image in 3 of {len(wells)} wells ({', '.join(lost)})"
     assert seen in said
     inspection = json.loads((run.plate / "inspection.json").read_text())
