@@ -17,6 +17,7 @@ from cellpipe.readers import in_place, manifest
 from cellpipe.readers.accounting import account
 from cellpipe.readers.accounting.doubles import same_bytes
 from cellpipe.readers.accounting.holes import refuse_absent_plane, stack_sizes
+from cellpipe.readers.accounting.remedies import OTHER_CHANNEL, OTHER_OF_SET
 from cellpipe.readers.accounting.sparse import lacking_in_words
 from cellpipe.readers.inspection import inspect_planes, wells_without_images
 from cellpipe.readers.layouts import ome_zarr
@@ -60,7 +61,8 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     inspection = centres.with_centres(inspection, planes, images, options.layout)
     refuse_absent_plane(stack_sizes(planes), options.project)
     inspection["windows"] = windows(planes, images)
-    inspection, over = account.accounted(inspection, files, listed, planes)
+    other = OTHER_OF_SET if options.channel_set else OTHER_CHANNEL
+    inspection, over = account.accounted(inspection, files, listed, planes, other)
     return inspection, planes, over
 
 

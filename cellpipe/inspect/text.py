@@ -18,7 +18,7 @@ SHOWN = 4
 WIDTH = 14  # of the names of values
 
 
-def lines(plate: Inspected, disk: Disk | None, named: str | None = None) -> list[str]:
+def lines(plate: Inspected, disk: Disk | None, named: Sequence[str] = ()) -> list[str]:
     """The whole inspection, a value a line.
 
     disk : of the results; None where no pixels could be read
@@ -85,7 +85,7 @@ def _counted(counts: Mapping[int, int], what: str) -> str:
     return f"{what}: {', '.join(parts)}{' …' if len(several) > SHOWN else ''}"
 
 
-def _channels(plate: Inspected, named: str | None) -> list[str]:
+def _channels(plate: Inspected, named: Sequence[str]) -> list[str]:
     """A line per channel, and which shows nuclei."""
     chosen, why = nuclei(plate.channels, named)
     rows = []
