@@ -91,7 +91,8 @@ def cells_of(drawn: SimulatedWell) -> pd.DataFrame:
                 y, x = at.mean(axis=0) * UM
                 rows.append(("B02", number, 0, label, y, x, len(at) * UM**2))
     names = ["well", "field", "t", "label", "y_um", "x_um", "area_um2"]
-    return pd.DataFrame(rows, columns=names)
+    longest = [2 * (area / np.pi) ** 0.5 for *_, area in rows]
+    return pd.DataFrame(rows, columns=names).assign(touches_border=False, major_axis_um=longest)
 
 
 def test_cells_are_counted_once_at_each_time(plate: Plate, drawn: SimulatedWell) -> None:
