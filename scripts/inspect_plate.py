@@ -13,7 +13,7 @@ from cellpipe.files.publish import publish_table, publish_text
 from cellpipe.image.levels import contrast_window
 from cellpipe.image.projection import method_of
 from cellpipe.quality.scale import facts_of_scale
-from cellpipe.readers import in_place, manifest
+from cellpipe.readers import formats, in_place, manifest
 from cellpipe.readers.accounting import account
 from cellpipe.readers.accounting.doubles import same_bytes
 from cellpipe.readers.accounting.holes import refuse_absent_plane, stack_sizes
@@ -56,10 +56,14 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         read=manifest.read_header_below(images),
         keep_stack=options.project["keep_stack"],
         same=same_bytes(images),
+        stated=formats.states_planes(options.layout),
         **own,
     )
     inspection = centres.with_centres(inspection, planes, images, options.layout)
-    refuse_absent_plane(stack_sizes(planes), options.project)
+    depths = stack_sizes(planes)
+    if "n_z" in planes:  # of fields whose metadata state another depth
+        depths = planes.groupby("channel")["n_z"].min().astype(int).to_dict()
+    refuse_absent_plane(depths, options.project)
     inspection["windows"] = windows(planes, images)
     other = OTHER_OF_SET if options.channel_set else OTHER_CHANNEL
     inspection, over = account.accounted(inspection, files, listed, planes, other)

@@ -28,13 +28,15 @@ from cellpipe.inspect.known import (
 )
 from cellpipe.inspect.sample import Sample, read_sample
 from cellpipe.inspect.split import beginnings
-from cellpipe.readers import in_place, manifest
+from cellpipe.readers import formats, in_place, manifest
 from cellpipe.readers.accounting import account, sparse
 from cellpipe.readers.accounting.doubles import PLACE
 from cellpipe.readers.accounting.holes import (
+    depths_in_words,
     expected_frames,
     missing_fields,
     missing_planes,
+    own_depths,
     stack_sizes,
     wells_within,
 )
@@ -132,6 +134,7 @@ def inspect_plate(found: Found) -> Inspected:
     }
     scale, odd = plate_scale(headers, None)
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
+    own = own_depths(planes, n_z) if formats.states_planes(found.format.name) else {}
     tokens, n_frames = sorted(set(planes["channel"])), max(n_t.values(), default=1)
     there = planes[planes["path"] != ""]
     absent, lacking = sparse.not_taken(there, tokens), sparse.lacking(there, tokens)
@@ -160,7 +163,7 @@ def inspect_plate(found: Found) -> Inspected:
         light=light(planes, folder),
         placed=placed,
         pattern=found.pattern,
-        holes=missing_planes(there, tokens, n_t, n_z, absent, lacking),
+        holes=missing_planes(there, tokens, n_t, n_z, absent, lacking, own),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),
         double=tuple(twice.sort_values([*PLACE, "path"])["path"][:2]),
@@ -181,6 +184,7 @@ def inspect_plate(found: Found) -> Inspected:
                 for channel in channels
                 if channel.token in lacking
             ),
+            *depths_in_words(own, n_z),
             *wells_within(set(planes["well"])),
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
