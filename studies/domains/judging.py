@@ -52,8 +52,10 @@ def program(weights: str) -> Program:
     )
 
 
-def changes(photons: Sequence[float], scales: Sequence[float]) -> dict[str, Change]:
-    """What is judged, by name: images unchanged, with the noise of few photons, resized."""
+def changes(
+    photons: Sequence[float], scales: Sequence[float], inverted: bool = False
+) -> dict[str, Change]:
+    """What is judged, by name: images unchanged, with few photons, resized, dark for bright."""
     made: dict[str, Change] = {"unchanged": lambda image: (image.pixels, image.truth)}
     for count in photons:
         made[f"{count:g} photons"] = lambda image, count=count: (
@@ -62,6 +64,11 @@ def changes(photons: Sequence[float], scales: Sequence[float]) -> dict[str, Chan
         )
     for scale in scales:
         made[f"scale {scale:g}"] = lambda image, scale=scale: resized(image, scale)
+    if inverted:
+        made["inverted"] = lambda image: (
+            image.pixels.max() - image.pixels.astype(np.float32),
+            image.truth,
+        )
     return made
 
 

@@ -2,15 +2,15 @@
 
 CELLPIPE_DATA=path/to/data python studies/domains/panel.py [--engines nuclei cells_phase classical]
     [--weights cells=path/cells.safetensors …] [--domains phase yeast …] [--sides] [--pairs folder]
-    [--photons 30 …] [--scale 0.5 2 …] [--diameter-given] [--out panel.tsv]
+    [--photons 30 …] [--scale 0.5 2 …] [--inverted] [--diameter-given] [--out panel.tsv]
     [--each images.tsv] [--pictures folder]
 
 --sides leaves out what a network learned from, or what chose its step, image by image. Without it
 all is judged, and marked. --pairs takes, of the domains that it has, the parts that were held back
-(`scripts/cut_training_pairs.py` writes them). --photons and --scale judge images with noise, and
-resized with their labels, too. --diameter-given gives each image the median diameter of its true
-objects. Scores are means over the images of a domain, counts are sums; the same command prints the
-same, but for CPU seconds (one thread).
+(`scripts/cut_training_pairs.py` writes them). --photons, --scale and --inverted judge images with
+noise, resized with their labels, and with dark for bright, too. --diameter-given gives each image
+the median diameter of its true objects. Scores are means over the images of a domain, counts are
+sums; the same command prints the same, but for CPU seconds (one thread).
 """
 
 from __future__ import annotations
@@ -80,9 +80,10 @@ def judged(
 ) -> pd.DataFrame:
     """A row per engine, change and image of one domain; draws its middle image if that is asked."""
     asked = {"sides": options.sides, "diameter_given": options.diameter_given}
+    others = changes(options.photons, options.scale, options.inverted)
     middle, outlines, tables = len(pictures) // 2, {}, []
     for name, engine in programs.items():
-        for changed, change in changes(options.photons, options.scale).items():
+        for changed, change in others.items():
             table, labels = judge(engine, pictures, change, **asked)
             table.insert(0, "engine", name)
             table.insert(1, "images", changed)
@@ -135,6 +136,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pairs", type=Path, help="folder of pairs that were cut for a training")
     parser.add_argument("--photons", nargs="*", type=float, default=[])
     parser.add_argument("--scale", nargs="*", type=float, default=[])
+    parser.add_argument("--inverted", action="store_true", help="dark for bright, too")
     parser.add_argument("--diameter-given", action="store_true")
     parser.add_argument("--out", type=Path, help="TSV of the panel")
     parser.add_argument("--each", type=Path, help="TSV of every image")
