@@ -19,7 +19,7 @@ from cellpipe.training.recipe import data_folder, gpus, initial_file
 
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
 # networks that learn from cut images, and where these lie; below the `prefix` of a module
-CUT = {"cells_phase": "training/pairs/cells_phase"}
+CUT = {name: f"training/pairs/{name}" for name in ("cells", "cells_phase")}
 CUT_AT = {
     network: workflow.modifier.path_modifier.replace_prefix(path)
     for network, path in CUT.items()
@@ -39,15 +39,17 @@ rule train:
 
 
 rule cut_training_pairs:
-    """Images and labels of label-free cells are cut into training pairs."""
+    """Published images and labels are cut into training pairs, for one network."""
     input:
         data=local(TRAINING_DATA),
     output:
-        pairs=directory(CUT["cells_phase"]),
+        pairs=directory("training/pairs/{network}"),
     log:
-        "<logs>/cut_training_pairs.log",
+        "<logs>/cut_training_pairs/{network}.log",
     benchmark:
-        "<benchmarks>/cut_training_pairs.tsv"
+        "<benchmarks>/cut_training_pairs/{network}.tsv"
+    wildcard_constraints:
+        network="|".join(CUT),
     conda:
         "../envs/train.yaml"
     script:

@@ -180,7 +180,10 @@ def _preload() -> None:
 
 def _work(asked: socket.socket) -> int:
     """Do what is asked for, as a program of its own would; returns its exit code."""
-    size, (output,), _, _ = socket.recv_fds(asked, 8, 1)
+    size, sent, _, _ = socket.recv_fds(asked, 8, 1)
+    if not sent:  # who asked was killed before it said for what
+        return 1
+    (output,) = sent
     with asked.makefile("rb") as file:
         message = file.read(struct.unpack("q", size)[0])
     work, folder, environment, checkout, group = pickle.loads(message)

@@ -10,17 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import imageio.v3 as iio
-import numpy as np
 import pandas as pd
 import tifffile
 
-from cellpipe.errors import BadConfig
-from cellpipe.training.pairs import compact
+from cellpipe.training.cut_pairs import Pair, refuse_missing_folder, whole, write_pairs
 
-LEAST_PX = 20  # networks predict no smaller object: slivers that the cut leaves are no truth
 # a field's columns that are learned from, and those that test; the side with more cells learns
 COLUMNS = {
     10: {"train": slice(0, 592), "test": slice(656, None)},
@@ -32,16 +28,6 @@ YEAST_CROPS = ("time073", "time076")
 FOLDERS = ("cells-phase-usiigaci", "tracking-t98g-phase", "cells-yeast-bf-yit")
 
 
-class Pair(NamedTuple):
-    """An image (Y, X) and its labels (Y, X) uint32, of a set and a side."""
-
-    of_set: str
-    side: str
-    name: str
-    pixels: np.ndarray
-    labels: np.ndarray
-
-
 def pairs(data: Path, left_out: int | None = None) -> Iterator[Pair]:
     """Every pair, from the published folders.
 
@@ -50,12 +36,7 @@ def pairs(data: Path, left_out: int | None = None) -> Iterator[Pair]:
     Raises BadConfig where a folder is missing.
     """
     for name in FOLDERS:
-        if not (data / name).is_dir():
-            raise BadConfig(
-                seen=f"no folder {data / name}",
-                wanted=f"the published images: {', '.join(FOLDERS)}",
-                do="download them, and set CELLPIPE_DATA to the folder that contains them",
-            )
+        refuse_missing_folder(data, name, FOLDERS)
     for field, columns in COLUMNS.items():
         if left_out is not None:
             columns = {"test" if field == left_out else "train": slice(None)}
@@ -77,25 +58,9 @@ def pairs(data: Path, left_out: int | None = None) -> Iterator[Pair]:
         yield Pair("yeast", "train", name, pixels, whole(labels))
 
 
-def whole(labels: np.ndarray) -> np.ndarray:
-    """Labels 1..n without slivers, uint32."""
-    area = np.bincount(labels.ravel())
-    return compact(np.where(area[labels] >= LEAST_PX, labels, 0))
-
-
 def cut(data: Path, out: Path, left_out: int | None = None) -> pd.DataFrame:
     """Write the pairs as config/training/cells_phase.yaml reads them.
 
     Returns a table: set, side, file, cells.
     """
-    rows = []
-    for pair in pairs(data, left_out):
-        for kind, array in (("images", pair.pixels), ("labels", pair.labels.astype(np.uint16))):
-            path = out / pair.of_set / kind / f"{pair.name}.tif"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            tifffile.imwrite(path, array, compression="zlib")
-        rows.append((pair.of_set, pair.side, f"{pair.name}.tif", int(pair.labels.max())))
-    table = pd.DataFrame(rows, columns=["set", "side", "file", "cells"])
-    for of_set, files in table.groupby("set"):
-        files.to_csv(out / str(of_set) / "manifest.csv", index=False)
-    return table
+    return write_pairs(pairs(data, left_out), out)

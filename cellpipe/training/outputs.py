@@ -18,7 +18,10 @@ from cellpipe.training.linking_plan import LinkingPlan
 from cellpipe.training.plan import Plan
 from cellpipe.training.trained import Trained
 
-KEPT = ("kind", "initial", "normalisation", "simulation", "freeze", "weighting", "augmentation")
+KEPT = (
+    *("kind", "initial", "balance", "normalisation", "simulation", "freeze", "weighting"),
+    "augmentation",
+)
 
 
 @dataclasses.dataclass(frozen=True)

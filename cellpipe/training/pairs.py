@@ -31,6 +31,8 @@ class PairSet:
     manifest : table with a column `file`; `keep` selects rows by column value; `group_column`
         names the twin of an image in another set
     weight : how often crops are sampled from here, against the other sets' 1
+    planes : images of a stack (Z, Y, X) with labels (Z, Y, X), at most: planes at even distances
+        between the first and the last with objects
     """
 
     name: str
@@ -42,6 +44,7 @@ class PairSet:
     group_column: str | None = None
     held_out: tuple[float, float] = (0.15, 0.15)  # shares of validation and test
     weight: float = 1.0
+    planes: int = 8
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -50,16 +53,20 @@ class PairSet:
 
 @dataclass(frozen=True)
 class FilePair:
-    """Files of one image, one per channel, and of its labels."""
+    """Files of one image, one per channel, and of its labels; of stacks, one plane."""
 
     images: tuple[Path, ...]
     label: Path
+    plane: int | None = None
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (C, Y, X), and labels (Y, X) uint32, relabelled 1..n."""
-        labels = as_labels(_read(self.label), str(self.label))
-        planes = [_planes(path, labels.shape) for path in self.images]
+        labels = as_labels(self._of(_read(self.label)), str(self.label))
+        planes = [_planes(path, self._of(_read(path)), labels.shape) for path in self.images]
         return np.concatenate(planes), compact(labels)
+
+    def _of(self, pixels: np.ndarray) -> np.ndarray:
+        return pixels if self.plane is None else pixels[self.plane]
 
 
 def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
@@ -84,16 +91,27 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
     images = [tuple(root / f / name for f in pair_set.folders) for name in table["file"]]
     labels = [_label_file(root / pair_set.labels, stem) for stem in stems]
     _refuse_missing(pair_set.name, [path for files in images for path in files] + labels)
-    return pd.DataFrame(
-        {
-            "set": pair_set.name,
-            "file": table["file"].to_numpy(),
-            "pair": [FilePair(*files) for files in zip(images, labels, strict=True)],
-            "group": group.to_numpy(),
-            "shape": [_shape(path) for path in labels],
-            "weight": pair_set.weight,
-        }
-    )
+    rows: list[tuple[str, FilePair, str, tuple[int, ...]]] = []
+    for name, of_group, files, label in zip(table["file"], group, images, labels, strict=True):
+        shape = _shape(label)
+        if len(shape) == 2:
+            rows.append((name, FilePair(files, label), of_group, shape))
+            continue
+        for z in even_planes(_read(label), pair_set.planes):
+            # one stack is one group: its planes show the same objects
+            rows.append((f"{name} z{z}", FilePair(files, label, z), of_group, shape[1:]))
+    listed = pd.DataFrame(rows, columns=["file", "pair", "group", "shape"])
+    return listed.assign(set=pair_set.name, weight=pair_set.weight)
+
+
+def even_planes(labels: np.ndarray, most: int) -> list[int]:
+    """Planes of a stack of labels (Z, Y, X) at even distances, from those that hold objects."""
+    held = np.flatnonzero(labels.reshape(len(labels), -1).any(axis=1))
+    if not len(held):
+        return []
+    # the middles of equal parts: caps of objects at the ends are few pixels
+    places = (np.arange(min(most, len(held))) + 0.5) * len(held) / min(most, len(held))
+    return [int(held[int(place)]) for place in places]
 
 
 def read_all(pairs: pd.DataFrame, channels: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -138,8 +156,7 @@ def _shape(path: Path) -> tuple[int, ...]:
         return file.series[0].shape
 
 
-def _planes(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    pixels = _read(path)
+def _planes(path: Path, pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     if pixels.shape == shape and pixels.ndim == 2:
         return pixels[None]
     if pixels.ndim == 3 and pixels.shape[1:] == shape:

@@ -22,7 +22,7 @@ from cellpipe.training.parts import Freeze
 from cellpipe.training.plates import PlateSet, list_frames
 from cellpipe.training.schedule import Schedule
 from cellpipe.training.settings import build, top_level
-from cellpipe.training.simulated import Simulation
+from cellpipe.training.simulated import Simulation, held_out_fields
 from cellpipe.training.simulated_spots import list_simulated_spots
 from cellpipe.training.split import refuse_empty_sides, sample_split
 
@@ -37,6 +37,8 @@ class Plan:
     sets : what is learned from; none for a kind whose images are all simulated
     initial : weights to start from, a shipped name or a .safetensors file
     licence : of the weights that come out
+    balance : "images": sets are sampled by the edge lengths of their images; "sets": each alike,
+        times its weight
     """
 
     name: str
@@ -47,6 +49,7 @@ class Plan:
     augmentation: Augmentation = field(default_factory=Augmentation)
     initial: str | None = None
     licence: str = "CC0-1.0"
+    balance: Literal["images", "sets"] = "images"
     normalisation: GreyScale = field(default_factory=GreyScale)
     simulation: Simulation = field(default_factory=Simulation)
     freeze: Freeze = field(default_factory=Freeze)
@@ -76,6 +79,9 @@ class Plan:
             for s in self.sets
         ]
         pairs = sample_split(tables, [s.held_out for s in self.sets], self.schedule.seed)
+        simulated = held_out_fields(self.simulation, self.schedule.seed)
+        if len(simulated):
+            pairs = pd.concat([pairs, simulated], ignore_index=True)
         refuse_empty_sides(pairs)
         return pairs
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -62,6 +63,11 @@ class Example:
     diameter_px: float
     weight: float = 1.0
 
+    @property
+    def edge_px(self) -> float:
+        """Large images are sampled more often, but not in proportion to their pixels."""
+        return math.sqrt(self.image.shape[-1] * self.image.shape[-2])
+
 
 @dataclass(frozen=True)
 class Simulated:
@@ -97,9 +103,7 @@ def sample_batch(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The crops of one step: images (B, C, P, P), maps (B, 5, P, P), valid (B, 1, P, P)."""
     rng = np.random.default_rng([schedule.seed, step])
-    # by edge length: large images are seen more often, but not in proportion to their pixels
-    share = np.sqrt([e.image.shape[-1] * e.image.shape[-2] for e in examples])
-    share *= [e.weight for e in examples]
+    share = np.array([e.weight * e.edge_px for e in examples])
     picked = [examples[i] for i in rng.choice(len(examples), schedule.batch, p=share / share.sum())]
     if simulated.share:
         for i in np.flatnonzero(rng.random(schedule.batch) < simulated.share):
@@ -166,11 +170,24 @@ def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Simul
         make_example(pixels, labels, scale, weight)
         for (pixels, labels), weight in zip(real, learn["weight"], strict=True)
     ]
+    if plan.balance == "sets":
+        examples = balanced(examples, learn["set"].tolist())
     # simulated grey values are not those of the data: they are scaled by themselves
     own = replace(scale, per="image", fitted=None)
     fields = simulate_fields(plan.simulation, plan.schedule.seed)
     simulated = [make_example(pixels, labels, own) for pixels, labels in fields]
     return examples, Simulated(simulated, plan.simulation.share), scale
+
+
+def balanced(examples: Sequence[Example], sets: Sequence[str]) -> list[Example]:
+    """The same examples, weighted so that each set is sampled as often as its weight says."""
+    total: dict[str, float] = {}
+    for example, of_set in zip(examples, sets, strict=True):
+        total[of_set] = total.get(of_set, 0.0) + example.edge_px
+    return [
+        replace(example, weight=example.weight / total[of_set])
+        for example, of_set in zip(examples, sets, strict=True)
+    ]
 
 
 def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Trained:

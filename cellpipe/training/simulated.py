@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
 from cellpipe.errors import BadConfig
+from cellpipe.simulate.kinds import simulate_scene
 from cellpipe.simulate.plate import CHANNELS, PlateDesign, simulate_field
 
 # ranges that fields are sampled from, so that sizes, crowding and touching vary as on real plates
@@ -22,16 +24,34 @@ class Simulation:
     """The share of crops that is simulated, and of what.
 
     share : of crops; 0: none
+    scenes : "plate": fields of the simulated plate, of many sizes and densities; "any": objects and
+        microscopes of any kind
     fields : how many fields are simulated, once, before the training
+    held_out_fields : and how many more, that validate and test by turns
     objects : whose labels are the truth
     channels : of the simulation (dna, reporter, spots), in the network's order
     """
 
     share: float = 0.0
     fields: int = 16
+    held_out_fields: int = 0
     shape_px: int = 512
+    scenes: Literal["plate", "any"] = "plate"
     objects: Literal["nuclei", "cells"] = "nuclei"
     channels: tuple[str, ...] = ("dna",)
+
+
+@dataclass(frozen=True)
+class SimulatedPair:
+    """A field that is simulated when it is read; `number` and `seed` determine its bytes."""
+
+    simulation: Simulation
+    seed: int
+    number: int
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (C, Y, X) uint16, and labels (Y, X) uint32."""
+        return _field(self.simulation, np.random.default_rng([self.seed, self.number]))
 
 
 def simulate_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -46,19 +66,44 @@ def simulate_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndar
             wanted=f"some of: {', '.join(CHANNELS)}",
             do="correct 'simulation.channels' in the training config",
         )
-    places = [CHANNELS.index(name) for name in simulation.channels]
     for number in range(simulation.fields if simulation.share else 0):
-        rng = np.random.default_rng([seed, number])
-        design = PlateDesign(
-            shape=(simulation.shape_px, simulation.shape_px),
-            pixel_size_um=_between(rng, PIXEL_SIZE_UM),
-            nuclei_per_mm2=_between(rng, NUCLEI_PER_MM2),
-            touching=rng.uniform(*TOUCHING),
-            empty_wells=(),
-            seed=int(rng.integers(2**31)),
-        )
-        field = simulate_field(design, str(rng.choice(design.wells.index)), 1)
-        yield field.pixels[places], getattr(field, simulation.objects)
+        yield SimulatedPair(simulation, seed, number).read()
+
+
+def held_out_fields(simulation: Simulation, seed: int) -> pd.DataFrame:
+    """Fields that validate and test by turns, as pairs; none where share is 0."""
+    n = simulation.held_out_fields if simulation.share else 0
+    numbers = [simulation.fields + i for i in range(n)]  # none of those that are learned from
+    names = [f"field {number}" for number in numbers]
+    return pd.DataFrame(
+        {
+            "set": "simulated",
+            "file": names,
+            "pair": [SimulatedPair(simulation, seed, number) for number in numbers],
+            "group": names,
+            "shape": [(simulation.shape_px, simulation.shape_px)] * n,
+            "weight": 1.0,
+            "side": [("validation", "test")[i % 2] for i in range(n)],
+        }
+    )
+
+
+def _field(simulation: Simulation, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    shape = (simulation.shape_px, simulation.shape_px)
+    if simulation.scenes == "any":
+        scene = simulate_scene(rng, shape, simulation.objects)
+        return scene.pixels[None], scene.labels
+    design = PlateDesign(
+        shape=shape,
+        pixel_size_um=_between(rng, PIXEL_SIZE_UM),
+        nuclei_per_mm2=_between(rng, NUCLEI_PER_MM2),
+        touching=rng.uniform(*TOUCHING),
+        empty_wells=(),
+        seed=int(rng.integers(2**31)),
+    )
+    field = simulate_field(design, str(rng.choice(design.wells.index)), 1)
+    places = [CHANNELS.index(name) for name in simulation.channels]
+    return field.pixels[places], getattr(field, simulation.objects)
 
 
 def _between(rng: np.random.Generator, limits: tuple[float, float]) -> float:
