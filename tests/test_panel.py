@@ -14,11 +14,12 @@ from running import ROOT
 
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.networks.card import load_card
+from cellpipe.training.cut_pairs import LEAST_PX
 
 sys.path.insert(0, str(ROOT / "studies/domains"))
 
 import panel
-from domains import DOMAINS, LEAST_PX, MOST_IMAGES, MOST_PLANES, images, listed, parts
+from domains import DOMAINS, MOST_IMAGES, MOST_PLANES, images, listed, parts
 from judging import Program, changes, judge, of_domain
 from sides import Sides, sides_of
 

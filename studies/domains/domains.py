@@ -23,11 +23,11 @@ import tifffile
 from cellpipe.errors import BadConfig
 from cellpipe.networks.card import load_card
 from cellpipe.readers.truth.whole_labels import as_labels
-from cellpipe.training.pairs import compact
+from cellpipe.training.cut_pairs import whole
+from cellpipe.training.pairs import compact, even_planes
 
 MOST_IMAGES = 25  # of a domain
 MOST_PLANES = 6  # of a stack
-LEAST_PX = 20  # of an object of a stack: a plane cuts slivers from the ends of objects
 GREEN = 1
 CUT = r"(_z\d+)?(_(train|validation|test))?$"  # what a pair that was cut adds to its file's stem
 
@@ -212,12 +212,6 @@ def evenly(items: list, most: int) -> list:
     return [items[int((i + 0.5) * len(items) / n)] for i in range(n)]
 
 
-def large_enough(labels: np.ndarray, least_px: int = LEAST_PX) -> np.ndarray:
-    """Labels 1..n, uint32, without objects of fewer pixels."""
-    area = np.bincount(labels.ravel())
-    return compact(np.where(area[labels] >= least_px, labels, 0))
-
-
 def _planes(
     domain: Domain, path: Path, label: Path, name: str, twins: frozenset[str], part: bool
 ) -> Iterator[Image]:
@@ -227,9 +221,9 @@ def _planes(
         plane = _channel(pixels, labels.shape, domain.channel)
         yield Image(domain, name, fields, part, plane, compact(labels))
         return
-    planes = [(z, large_enough(plane)) for z, plane in enumerate(labels)]
-    for z, truth in evenly([(z, truth) for z, truth in planes if truth.any()], MOST_PLANES):
-        yield Image(domain, f"{name}_z{z:02d}", fields, part, pixels[z], truth)
+    cut = [whole(plane) for plane in labels]
+    for z in even_planes(np.stack(cut), MOST_PLANES):
+        yield Image(domain, f"{name}_z{z:02d}", fields, part, pixels[z], cut[z])
 
 
 def _channel(pixels: np.ndarray, shape: tuple[int, ...], channel: int) -> np.ndarray:

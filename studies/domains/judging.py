@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from domains import Domain, Image, large_enough
+from domains import Domain, Image
 from sides import NOT_NEW, Sides, sides_of
 
 from cellpipe.image.rescale import nearest, resize
@@ -20,6 +20,7 @@ from cellpipe.metrics.labels import matches, overlap, segmentation_accuracy, spl
 from cellpipe.networks.diameter import typical_diameter_px
 from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
+from cellpipe.training.cut_pairs import whole
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "nuclei"))
 from degraded import READ_ELECTRONS, through_camera
@@ -76,7 +77,7 @@ def resized(image: Image, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and truth of an image at another resolution; objects of a few pixels are no truth."""
     height, width = image.truth.shape
     shape = max(1, round(height * scale)), max(1, round(width * scale))
-    return resize(image.pixels, shape), large_enough(nearest(image.truth, shape))
+    return resize(image.pixels, shape), whole(nearest(image.truth, shape))
 
 
 def judge_image(truth: np.ndarray, found: np.ndarray) -> dict[str, Any]:
