@@ -197,5 +197,7 @@ def test_every_domain_is_there(domain, real_data):
         assert image.truth.max() > 0, image.name
     # the shipped network was trained on nuclei: what it is judged on it did not learn from, but for
     # one image that another set publishes too
-    seen = {sides_of("nuclei").of(image) for image in judged}
-    assert seen == ({"learned"} if domain.name == "nuclei-dense" else {""})
+    sides = sides_of("nuclei")
+    assert {sides.of(image) for image in judged} == (
+        {"learned"} if domain.name == "nuclei-dense" else {""}
+    )
