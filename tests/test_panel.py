@@ -48,7 +48,7 @@ def row(data: Path, change, learned: Sides | None = None, **asked) -> dict:
     engine = Program(
         lambda pixels, diameter: change(truth[pixels.tobytes()].copy()), learned or Sides()
     )
-    return of_domain(FLAT, judge(engine, fields, changes([], [])["unchanged"], **asked)[0])
+    return of_domain(FLAT, judge(engine, fields, changes()["unchanged"], **asked)[0])
 
 
 def test_the_true_labels_are_perfect(data):
@@ -153,6 +153,25 @@ def test_noise_and_scale_change_what_is_judged(data):
     assert 0.1 < dim[light].std() / (dim[light].mean() - dim[~light].mean()) < 0.4
     assert small.shape == labels.shape == (48, 48)
     assert labels.max() == 9
+
+
+def test_objects_are_brought_to_a_diameter_and_back(data):
+    """An engine that takes what is bright for objects: their outlines come back where they were."""
+    from scipy import ndimage
+
+    fields = list(images(FLAT, data))
+    given = []
+
+    def found(pixels: np.ndarray, diameter: float | None) -> np.ndarray:
+        given.append((pixels.shape, diameter))
+        return ndimage.label(ndimage.gaussian_filter(pixels, 1) > 95)[0]
+
+    change = changes(diameters_px=[34])["at 34 px"]
+    table, _ = judge(Program(found, Sides()), fields, change, diameter_given=True)
+    for (shape, diameter), true in zip(given, table["true_px"], strict=True):
+        assert shape[0] == round(96 * 34 / true)
+        assert diameter == pytest.approx(34, rel=0.01)
+    assert of_domain(FLAT, table)["ap90"] > 0.9
 
 
 def test_the_whole_panel(data, tmp_path, monkeypatch, capsys):

@@ -17,7 +17,7 @@ from sides import NOT_NEW, Sides, sides_of
 from cellpipe.image.rescale import nearest, resize
 from cellpipe.metrics.boundaries import surface_distances
 from cellpipe.metrics.labels import matches, overlap, segmentation_accuracy, splits_and_merges
-from cellpipe.networks.diameter import typical_diameter_px
+from cellpipe.networks.diameter import scaled_shape, typical_diameter_px
 from cellpipe.segment.engines import load_engine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.cut_pairs import whole
@@ -54,9 +54,15 @@ def program(weights: str) -> Program:
 
 
 def changes(
-    photons: Sequence[float], scales: Sequence[float], inverted: bool = False
+    photons: Sequence[float] = (),
+    scales: Sequence[float] = (),
+    diameters_px: Sequence[float] = (),
+    inverted: bool = False,
 ) -> dict[str, Change]:
-    """What is judged, by name: images unchanged, with few photons, resized, dark for bright."""
+    """What is judged, by name: images unchanged, with few photons, resized, dark for bright.
+
+    diameters_px : images alone are resized, so that their true objects have these median diameters
+    """
     made: dict[str, Change] = {"unchanged": lambda image: (image.pixels, image.truth)}
     for count in photons:
         made[f"{count:g} photons"] = lambda image, count=count: (
@@ -65,6 +71,11 @@ def changes(
         )
     for scale in scales:
         made[f"scale {scale:g}"] = lambda image, scale=scale: resized(image, scale)
+    for diameter in diameters_px:
+        made[f"at {diameter:g} px"] = lambda image, diameter=diameter: (
+            resize(image.pixels, scaled_shape(image.truth.shape, diameter / true_px(image.truth))),
+            image.truth,
+        )
     if inverted:
         made["inverted"] = lambda image: (
             image.pixels.max() - image.pixels.astype(np.float32),
@@ -75,9 +86,14 @@ def changes(
 
 def resized(image: Image, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Pixels and truth of an image at another resolution; objects of a few pixels are no truth."""
-    height, width = image.truth.shape
-    shape = max(1, round(height * scale)), max(1, round(width * scale))
+    shape = scaled_shape(image.truth.shape, scale)
     return resize(image.pixels, shape), whole(nearest(image.truth, shape))
+
+
+def true_px(truth: np.ndarray) -> float:
+    """Median diameter of labels 1..n (Y, X); NaN without one."""
+    areas = np.bincount(truth.ravel())[1:]
+    return typical_diameter_px(areas) if len(areas) else float("nan")
 
 
 def judge_image(truth: np.ndarray, found: np.ndarray) -> dict[str, Any]:
@@ -111,17 +127,18 @@ def judge(
     for image in pictures:
         seen = engine.sides.of(image)
         pixels, truth = change(image)
-        area = np.bincount(truth.ravel())[1:]
-        given = options.get("diameter_given") and len(area) > 0
-        diameter = typical_diameter_px(area) if len(area) else np.nan
+        diameter = true_px(truth)
+        given = options.get("diameter_given") and diameter > 0
         row = {"image": image.name, "seen": seen, "true_px": diameter}
         if options.get("sides") and seen in NOT_NEW:
             rows.append(row)
             labels.append(np.zeros(truth.shape, np.uint32))
             continue
         started = time.process_time()
-        found = np.asarray(engine.found(pixels, diameter if given else None))
+        zoom = pixels.shape[0] / truth.shape[0]
+        found = np.asarray(engine.found(pixels, diameter * zoom if given else None))
         seconds = time.process_time() - started
+        found = nearest(found, truth.shape)
         rows.append({**row, **judge_image(truth, found), "mpx": pixels.size / 1e6, "cpu": seconds})
         labels.append(found)
     return pd.DataFrame(rows), labels

@@ -2,15 +2,16 @@
 
 CELLPIPE_DATA=path/to/data python studies/domains/panel.py [--engines nuclei cells_phase classical]
     [--weights cells=path/cells.safetensors …] [--domains phase yeast …] [--sides] [--pairs folder]
-    [--photons 30 …] [--scale 0.5 2 …] [--inverted] [--diameter-given] [--out panel.tsv]
-    [--each images.tsv] [--pictures folder]
+    [--photons 30 …] [--scale 0.5 2 …] [--at-px 14 …] [--inverted] [--diameter-given]
+    [--out panel.tsv] [--each images.tsv] [--pictures folder]
 
 --sides leaves out what a network learned from, or what chose its step, image by image. Without it
 all is judged, and marked. --pairs takes, of the domains that it has, the parts that were held back
 (`scripts/cut_training_pairs.py` writes them). --photons, --scale and --inverted judge images with
-noise, resized with their labels, and with dark for bright, too. --diameter-given gives each image
-the median diameter of its true objects. Scores are means over the images of a domain, counts are
-sums; the same command prints the same, but for CPU seconds (one thread).
+noise, resized with their labels, and with dark for bright, too. --at-px judges them resized so that
+the median true diameter is so many pixels, with what is found brought back to the true labels.
+--diameter-given gives an engine that median. Scores are means over the images of a domain, counts
+are sums; the same command prints the same, but for CPU seconds (one thread).
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ def judged(
 ) -> pd.DataFrame:
     """A row per engine, change and image of one domain; draws its middle image if that is asked."""
     asked = {"sides": options.sides, "diameter_given": options.diameter_given}
-    others = changes(options.photons, options.scale, options.inverted)
+    others = changes(options.photons, options.scale, options.at_px, options.inverted)
     middle, outlines, tables = len(pictures) // 2, {}, []
     for name, engine in programs.items():
         for changed, change in others.items():
@@ -136,6 +137,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--pairs", type=Path, help="folder of pairs that were cut for a training")
     parser.add_argument("--photons", nargs="*", type=float, default=[])
     parser.add_argument("--scale", nargs="*", type=float, default=[])
+    parser.add_argument("--at-px", nargs="*", type=float, default=[])
     parser.add_argument("--inverted", action="store_true", help="dark for bright, too")
     parser.add_argument("--diameter-given", action="store_true")
     parser.add_argument("--out", type=Path, help="TSV of the panel")
