@@ -133,6 +133,9 @@ def test_the_coarsest_scale_that_holds_tells_the_diameter():
     few = {1 / 2: seen(large), 1 / 4: seen(large), 1 / 8: seen(large[:5])}
     assert searched_diameter_px(seen(pieces, 0.2), few.get) == pytest.approx(90, abs=1)
     assert searched_diameter_px(none, lambda scale: none) is None
+    # a clump of small ones, though two coarse scales agree on it
+    clump = dict.fromkeys((1 / 4, 1 / 8), seen([(10, 10, 420)])) | {1 / 2: none}
+    assert searched_diameter_px(seen(small), clump.get) is None
 
 
 @pytest.mark.parametrize("diameter_px", [8.0, 12.0, 90.0])

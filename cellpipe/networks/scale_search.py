@@ -5,7 +5,7 @@ scale they are whole. What is too small at a coarse scale is lost or joined. So 
 
 - what is found there is not small for the network,
 - the next coarser or the next finer scale shows the same objects, and
-- it is nearly as much, in area times probability, as at any such scale.
+- it is nearly as much, in area by certainty, as at any such scale.
 
 Cellpose has a network of its own for the size (Stringer et al. 2021,
 doi:10.1038/s41592-020-01018-x); here the network that segments is asked, for a tenth to a third of
@@ -31,6 +31,7 @@ ENOUGH = 0.8  # of the most evidence at any scale
 WHOLE_PX = 1024  # an image of up to this edge is examined as a whole: rarely is it examined again
 SQUARE_PX = 512
 LEAST_OBJECTS = 8  # for an estimate
+FEW = 3  # fewer objects at a coarse scale may be clumps of those that a finer one shows
 MUCH_LARGER = 1.2  # than the largest known: until then objects are found without rescaling
 SAME = 0.5  # IoU of two objects that are the same
 AGREEMENT = 0.6  # F1 between two scales
@@ -52,8 +53,8 @@ class Seen(NamedTuple):
 
     @property
     def evidence(self) -> float:
-        """Area that is believed to be objects, in pixels."""
-        return float(np.sum(self.areas_px * self.probability))
+        """Area that is rather objects than not, in pixels; certain ones count whole."""
+        return float(np.sum(self.areas_px * np.clip(2 * self.probability - 1, 0, 1)))
 
 
 def estimated_scale(
@@ -134,10 +135,11 @@ def searched_diameter_px(fine: Seen, look: Callable[[float], Seen]) -> float | N
     tried = {1.0: fine, **coarse}
     scales, seen_at = list(tried), list(tried.values())
     alike = [agreement(a.labels, b.labels) for a, b in pairwise(seen_at)]
+    many = len(fine.probability) >= LEAST_OBJECTS  # then one whole clump of them tells nothing
     confirmed = [
-        bool(len(seen.probability))
+        len(seen.probability) >= (FEW if many and scale < 1 else 1)
         and max(alike[max(place - 1, 0) : place + 1], default=1.0) >= AGREEMENT
-        for place, seen in enumerate(seen_at)
+        for place, (scale, seen) in enumerate(tried.items())
     ]
     most = max(
         (seen.evidence for seen, ok in zip(seen_at, confirmed, strict=True) if ok), default=0
