@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,7 +177,8 @@ def inspect_plate(found: Found) -> Inspected:
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
             *_other_size(scale),
-            *_unlike_the_plan(planes, vendor, folder),
+            *dict.fromkeys(h.pixel_note for h in sample.headers.values() if h.pixel_note),
+            *_unlike_the_plan(planes, vendor, found.files.names),
             *_empty(there),
             *_plates_in_one(twice, found.format),
             *_no_planes(there, folder),
@@ -251,7 +252,7 @@ def _other_size(scale: Mapping[str, Any]) -> list[str]:
 
 
 def _unlike_the_plan(
-    planes: pd.DataFrame, vendor: VendorMetadata | None, folder: Path
+    planes: pd.DataFrame, vendor: VendorMetadata | None, names: Sequence[str]
 ) -> list[str]:
     """Sentences where there is less, or more, than the microscope's files name."""
     if vendor is None:
@@ -269,8 +270,8 @@ def _unlike_the_plan(
             name = {"fields": "fields per well", "frames": "time points"}.get(what, what)
             notes.append(f"{vendor.file} planned {n} {name}, and images of {there[what]} are here")
     if vendor.files:
-        names = set(planes["path"].str.rpartition("/")[2])
-        absent = [file for file in vendor.files if file not in names]
+        there_by_name = {name.rpartition("/")[2] for name in names}
+        absent = [file for file in vendor.files if file not in there_by_name]
         if absent:
             notes.append(
                 f"{len(absent)} of the {len(vendor.files)} images that {vendor.file} names are not "

@@ -19,11 +19,15 @@ from cellpipe.readers import formats
 from cellpipe.readers.accounting.doubles import PLACE
 from cellpipe.readers.accounting.files import Files
 from cellpipe.readers.formats import Format
-from cellpipe.readers.layouts.pattern import BUILT_IN
+from cellpipe.readers.layouts.built_in import BUILT_IN
 
 ENOUGH = 2000  # files of a listing by which its format is recognised
 FEW = 50  # files of a folder that show how it names them
 STEPS = re.compile(r"(?i)(?:TimePoint|ZStep)_\d+")  # ImageXpress: parts of one plate
+OF_FORMAT = {
+    "cq1": re.compile("Image|Projection"),
+    "hcsai": re.compile(r"experiment\w*|timepoint\d+"),
+}
 OF_WELLS = re.compile(r"(?i:(?:row|col(?:umn)?|well)s?[ _-]*\w*)|[A-P]{1,2}|[A-P]\d{1,2}")
 
 
@@ -31,7 +35,7 @@ def parts_of(planes: pd.DataFrame, own: Format, folder: Path) -> list[str]:
     """Folders of several plates, or the only one that all images are in; [] for one plate here."""
     if own.name not in BUILT_IN:  # what metadata list belongs together
         return []
-    firsts = _first_folders(planes["path"])
+    firsts = _first_folders(planes["path"], OF_FORMAT.get(own.name, STEPS))
     parts = sorted(set(firsts))
     if "" in parts:
         return []
@@ -45,12 +49,12 @@ def parts_of(planes: pd.DataFrame, own: Format, folder: Path) -> list[str]:
     return parts if twice or _of_their_own(planes["path"], firsts, folder) else []
 
 
-def _first_folders(paths: pd.Series) -> pd.Series:
+def _first_folders(paths: pd.Series, of_format: re.Pattern[str]) -> pd.Series:
     """The first folder of each path; "" where it is of the format, as TimePoint_1 is."""
 
     def first(folder: str) -> str:
         parts = PurePosixPath(folder).parts if folder else ()
-        return "" if not parts or STEPS.fullmatch(parts[0]) else parts[0]
+        return "" if not parts or of_format.fullmatch(parts[0]) else parts[0]
 
     folders = paths.str.rpartition("/")[0]
     return folders.map({folder: first(folder) for folder in folders.unique()})

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,17 @@ import pandas as pd
 from cellpipe.errors import BadConfig
 from cellpipe.readers.accounting.files import Files
 from cellpipe.readers.containers.planes import Layout
-from cellpipe.readers.layouts import csv, ctc_images, load_data, ome_tiff, ome_zarr, pattern
-from cellpipe.readers.vendor import cellvoyager, harmony, incell, metaxpress, scanr
+from cellpipe.readers.layouts import (
+    csv,
+    ctc_images,
+    harmony_index,
+    load_data,
+    ome_tiff,
+    ome_zarr,
+    pattern,
+)
+from cellpipe.readers.layouts.built_in import BUILT_IN, EXAMPLES
+from cellpipe.readers.vendor import cellvoyager, harmony, hcsai, incell, metaxpress, scanr
 from cellpipe.readers.vendor.metadata import VendorMetadata
 
 ListPlanes = Callable[[Path, Files, int | None], pd.DataFrame]
@@ -56,16 +66,37 @@ class Format:
 
 
 def _by_names(
-    name: str, title: str, recorded: Callable[[Path], VendorMetadata | None] | None = None
+    name: str,
+    title: str,
+    recorded: Callable[[Path], VendorMetadata | None] | None = None,
+    *,
+    numbered: bool = False,
 ) -> Format:
-    """A format whose file names hold everything: a pattern of that name in `pattern.py`."""
-    own, example = pattern.BUILT_IN[name], pattern.EXAMPLES[name]
+    """A format whose file names hold everything: a pattern of that name in `built_in.py`.
+
+    numbered : wells may be running numbers, which the recorded columns of the plate place
+    """
+    own, example = BUILT_IN[name], EXAMPLES[name]
     recognise = functools.partial(pattern.matching, own)
 
     def list_planes(folder: Path, files: Files, columns: int | None) -> pd.DataFrame:
+        if numbered and recorded and columns is None:
+            columns = _columns(folder, files, own, recorded)
         return pattern.list_planes(folder, own, files, columns)
 
     return Format(name, title, example, recognise, list_planes, recorded)
+
+
+def _columns(
+    folder: Path,
+    files: Files,
+    own: str,
+    recorded: Callable[[Path], VendorMetadata | None],
+) -> int | None:
+    """Columns of the plate, as the microscope recorded them next to the first image."""
+    first = next((path for path in files.candidates if re.fullmatch(own, path)), None)
+    about = recorded(folder / first) if first else None
+    return about.columns if about else None
 
 
 class Reader(Protocol):
@@ -93,10 +124,19 @@ def _by_reader(
 
 FORMATS = (
     _by_names("imagexpress", "Molecular Devices ImageXpress (MetaXpress)", metaxpress.recorded),
+    _by_names("hcsai", "Molecular Devices ImageXpress HCS.ai", hcsai.recorded),
     _by_names("phenix", "Revvity Opera Phenix, Operetta (Harmony)", harmony.recorded),
+    _by_reader(
+        "harmony-index",
+        "Operetta, names of earlier versions",
+        "002003-1-001001001.tif",
+        harmony_index,
+        harmony.recorded,
+    ),
     _by_names("cellvoyager", "Yokogawa CellVoyager", cellvoyager.recorded),
+    _by_names("cq1", "Yokogawa CQ1, CQ3000", cellvoyager.recorded, numbered=True),
     _by_names("cellomics", "Thermo Cellomics ArrayScan"),
-    _by_names("scanr", "Evident (Olympus) ScanR", scanr.recorded),
+    _by_names("scanr", "Evident (Olympus) ScanR", scanr.recorded, numbered=True),
     _by_names("incell", "Cytiva (GE) IN Cell Analyzer", incell.recorded),
     _by_names("cytation", "Agilent BioTek Cytation (Gen5)"),
     _by_names("bbbc", "translocation sets BBBC013, BBBC014"),

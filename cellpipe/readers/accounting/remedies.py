@@ -10,6 +10,7 @@ import pandas as pd
 from cellpipe.readers.accounting import foreign
 from cellpipe.readers.accounting.files import (
     CORRECTION,
+    DERIVED,
     HIDDEN,
     LABELS,
     LIKE_THE_OTHERS,
@@ -28,7 +29,7 @@ from cellpipe.readers.accounting.files import (
 
 MAX_FOLDERS = 20  # that get rows of their own in the quarantine, per reason
 # what every plate may have next to its images
-EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION, CORRECTION, LABELS)
+EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION, DERIVED, CORRECTION, LABELS)
 OTHER_CHANNEL = "a channel that the config does not name"
 
 

@@ -26,7 +26,6 @@ from cellpipe.readers.accounting.files import (
     NO_WELL,
     NOT_NAMED,
     OTHER_LAYOUT,
-    PROJECTION,
     THUMBNAIL,
     Files,
     NoPlanes,
@@ -35,71 +34,17 @@ from cellpipe.readers.accounting.files import (
     is_thumbnail,
     whole_name,
 )
+from cellpipe.readers.layouts.built_in import BUILT_IN, EXAMPLES
+from cellpipe.readers.layouts.derived_images import (
+    reads_apart,
+    with_fast_frames,
+    without_derived,
+)
 from cellpipe.readers.layouts.numbers import frames_of, lost_planes, planes_of
 from cellpipe.readers.layouts.origins import Origins
 from cellpipe.readers.layouts.pattern_groups import compiled, note, well_of, wells_of_positions
 from cellpipe.readers.layouts.series import Series
 from cellpipe.wells import BadWellName
-
-_GUID = r"(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})?"
-# B03, B3, b03, AF48; one letter beyond P and one digit could be a token of another kind (s1, w2)
-_NAME = r"(?:[A-Z]{1,2}\d{2}|(?:A[A-F]|[A-P])\d|(?:a[a-f]|[a-p])\d{1,2})"
-BUILT_IN = {
-    # Molecular Devices ImageXpress / MetaXpress: TimePoint_1/ZStep_2/Plate_B03_s1_w2<GUID>.tif
-    "imagexpress": (
-        r"(?:(?:.*/)?TimePoint_(?P<t>\d+)/)?(?:(?:.*/)?ZStep_(?P<z>\d+)/)?(?:.*/)?"
-        rf"(?:[^/]*_)?(?P<well>{_NAME})(?:_s(?P<field>\d+))?(?:_w(?P<channel>\d+?))?"
-        + _GUID
-        + r"(?i:\.tiff?)"
-    ),
-    # Revvity Opera Phenix / Operetta (Harmony): r03c03f03p01-ch1sk1fk1fl1.tiff
-    "phenix": (
-        r"(?:.*/)?r(?P<row>\d{2})c(?P<column>\d{2})f(?P<field>\d{2,})p(?P<z>\d{2,})"
-        r"-ch(?P<channel>\d+)sk(?P<t>\d+)fk\d+fl\d+(?i:\.tiff?)"
-    ),
-    # Yokogawa CellVoyager: AssayPlate_B03_T0001F001L01A01Z01C01.tif; of 1,536 wells A01.d4
-    "cellvoyager": (
-        rf"(?:.*/)?[^/]*_(?P<well>{_NAME}(?:\.[a-d][1-4])?)_T(?P<t>\d+)F(?P<field>\d+)L\d+A\d+"
-        r"Z(?P<z>\d+)C(?P<channel>\d+)(?i:\.tiff?|\.png)"
-    ),
-    # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif
-    "cellomics": (
-        rf"(?:.*/)?[^/]*_(?P<well>{_NAME})f(?P<field>\d{{2,}})d(?P<channel>\d+)"
-        r"(?i:\.tiff?|\.c01)"
-    ),
-    # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif, or without the name
-    "scanr": (
-        r"(?:.*/)?(?:[^/]*?--)??(?P<well>[A-Za-z]{1,2}\d{1,2}(?=--W\d+--P)|W\d{4,}(?=--P))"
-        r"(?:--W\d+)?--P(?P<field>\d+)(?=[^/]*--Z(?P<z>\d+))(?=[^/]*--T(?P<t>\d+))"
-        r"--[ZT]\d+--[ZT]\d+--(?P<channel>[^/]+?)(?i:\.tiff?)"
-    ),
-    # GE / Cytiva IN Cell Analyzer: B - 3(fld 1 wv DAPI - DAPI z 2 tl 3).tif
-    "incell": (
-        r"(?:.*/)?(?P<well>[A-Za-z]{1,2} - \d{1,2})\(fld (?P<field>\d+)"
-        r" wv (?P<channel>[^/()]+?)(?: z (?P<z>\d+))?(?: (?:tl|time) (?P<t>\d+)[^/()]*)?\)"
-        r"(?i:\.tiff?)"
-    ),
-    # Agilent BioTek Cytation (Gen5): D6_01_1_2_DAPI_001.tif
-    "cytation": (
-        r"(?:.*/)?(?P<well>[A-Za-z]{1,2}\d{1,2})_\d+_\d+_(?P<field>\d+)_(?P<channel>[^/_]+)"
-        r"_(?P<t>\d+)(?i:\.tiff?)"
-    ),
-    # Translocation sets of the Broad collection (BBBC013, BBBC014): Channel1-01-A-01.BMP
-    "bbbc": (
-        r"(?:.*/)?Channel ?(?P<channel>\d)-\d{2}-(?P<row>[A-P])-(?P<column>\d{2})"
-        r"(?i:\.tiff?|\.bmp|\.png)"
-    ),
-}
-EXAMPLES = {
-    "imagexpress": "TimePoint_1/Plate_B03_s1_w2.tif",
-    "phenix": "r03c03f03p01-ch1sk1fk1fl1.tiff",
-    "cellvoyager": "Plate_B03_T0001F001L01A01Z01C01.tif",
-    "cellomics": "Plate_B03f00d0.tif",
-    "scanr": "B3--W00015--P00001--Z00000--T00000--DAPI.tif",
-    "incell": "B - 3(fld 1 wv DAPI - DAPI).tif",
-    "cytation": "B3_01_1_2_DAPI_001.tif",
-    "bbbc": "Channel1-15-B-03.BMP",
-}
 
 
 def list_planes(
@@ -123,11 +68,14 @@ def list_planes(
         raise _nothing(files, pattern)
     _name_wells_of_copies(files, expression, columns, positions)
     layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
-    planes = _without_projections(pd.DataFrame(rows), files, layout)
+    planes = without_derived(with_fast_frames(pd.DataFrame(rows)), files, layout)
     frames, notes = frames_of(planes["t"], count=layout is not None)
     files.notes += note(positions) + origins.notes() + notes
     files.notes += lost_planes(planes["z"], planes["channel"])
-    return planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
+    planes = planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
+    planes, apart = reads_apart(planes)
+    files.notes += apart
+    return planes[["path", "well", "field", "t", "channel", "z", "page"]]
 
 
 def _matching(
@@ -213,6 +161,8 @@ def _plane(path: str, well: str, groups: dict[str, str | None]) -> dict[str, obj
         "t": _number(path, "t", groups.get("t") or ""),
         "channel": groups.get("channel") or "1",
         "z": _number(path, "z", groups.get("z") or "", whole=False),
+        "fast": int(groups.get("fast") or 1),
+        "read": groups.get("read") or "",
     }
 
 
@@ -245,18 +195,3 @@ def _name_wells_of_copies(
         if found:
             with contextlib.suppress(BadConfig):
                 files.wells[path] = well_of(found.groupdict(), columns, positions)
-
-
-def _without_projections(planes: pd.DataFrame, files: Files, layout: str | None) -> pd.DataFrame:
-    """Where a channel of a field has a stack and its projection, the stack counts alone.
-
-    The projection is the file whose path has no z (IN Cell; ImageXpress puts it next to the ZStep
-    folders), or, of ImageXpress, the one in ZStep_0: its stacks count from 1.
-    """
-    stacked = planes["z"].notna() & ~((planes["z"] == 0) & (layout == "imagexpress"))
-    place = ["well", "field", "t", "channel"]
-    keys = [planes[name].fillna(-1) if name == "t" else planes[name] for name in place]
-    has_stack = stacked.groupby(keys).transform("any")
-    for path in planes["path"][~stacked & has_stack]:
-        files.pass_over(path, PROJECTION)
-    return planes[stacked | ~has_stack].reset_index(drop=True)

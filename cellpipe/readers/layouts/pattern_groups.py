@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from cellpipe.errors import BadConfig
 from cellpipe.readers.accounting.files import Files, whole_name
+from cellpipe.readers.layouts.built_in import BUILT_IN
 from cellpipe.readers.layouts.wells_by_order import OTHER_WELLS, in_words, wells_in_order
 from cellpipe.wells import BadWellName, row_name, well_name
 
@@ -42,7 +43,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
             wanted="'position' in names without wells alone: each position becomes a well",
             do="rename the group 'position' to 'field', if it counts the fields of a well",
         )
-    if groups - GROUPS:
+    if pattern not in BUILT_IN.values() and groups - GROUPS:
         raise BadConfig(
             seen=f"the group(s) {sorted(groups - GROUPS)} in a pattern",
             wanted=f"groups out of {sorted(GROUPS)}",

@@ -16,7 +16,7 @@ from cellpipe.readers import ONLY
 from cellpipe.readers.accounting.files import IMAGE_SUFFIXES
 from cellpipe.readers.attempts import attempted
 from cellpipe.readers.containers import containers
-from cellpipe.readers.pixels import colours
+from cellpipe.readers.pixels import colours, sign_bit
 from cellpipe.readers.pixels.decoding import (
     refuse_broken_file,
     refuse_broken_streams,
@@ -76,9 +76,11 @@ def _header(path: Path, page: int) -> Header:
     with _open(path) as tiff:
         plane = _page(tiff, page, path)
         voxel, (step_s, time_source) = tags.scale(tiff), tags.time_step_s(tiff)
+        shape = _plane_shape(_colours_last(plane), path)
+        off = sign_bit.may_be(path, plane.dtype) and _has_sign_bit(plane, path)
         return Header(
-            _plane_shape(_colours_last(plane), path),
-            str(plane.dtype),
+            shape,
+            "uint16" if off else str(plane.dtype),
             voxel.x_um,
             step_s,
             tags.acquired_s(tiff),
@@ -87,12 +89,18 @@ def _header(path: Path, page: int) -> Header:
             f"{voxel.source} of {path.name}",
             f"{time_source} of {path.name}",
             voxel.doubt,
-            pixel_note(plane, is_imagej=tiff.is_imagej),
+            sign_bit.NOTE if off else pixel_note(plane, is_imagej=tiff.is_imagej),
             scale_contradiction=f"{voxel.contradiction} of {path.name}"
             if voxel.contradiction
             else "",
             objective=tags.objective_of(tiff),
         )
+
+
+def _has_sign_bit(plane: Any, path: Path) -> bool:
+    refuse_disproportion(plane, path)
+    refuse_truncated(plane, path)
+    return sign_bit.is_set(plane.asarray())
 
 
 def read_plane(path: Path, page: int = ONLY, *, as_stored: bool = False) -> np.ndarray:
@@ -159,6 +167,8 @@ def _read_tiff(path: Path, page: int, as_stored: bool) -> np.ndarray:
         refuse_broken_streams(tiff, plane, pixels, path)
         if not as_stored:
             pixels = grey_values(pixels, plane, path, is_imagej=tiff.is_imagej)
+            if sign_bit.may_be(path, pixels.dtype) and sign_bit.is_set(pixels):
+                pixels = sign_bit.taken_off(pixels)
         return np.moveaxis(pixels, 0, -1) if plane.axes == "SYX" else pixels
 
 

@@ -137,8 +137,14 @@ def _z_step(headers: Mapping[Place, Header]) -> dict[str, Any]:
     steps = [round(h.z_step_um, 6) for h in headers.values() if h.z_step_um]
     usual = most_common(steps)
     of = next((h for h in headers.values() if h.z_step_um and round(h.z_step_um, 6) == usual), None)
-    source = (of.z_source or of.scale_source.replace("SizeX", "SizeZ")) if of else UNKNOWN
+    source = _z_source(of) if of else UNKNOWN
     return {"z_step_um": usual, "z_step_source": source}
+
+
+def _z_source(header: Header) -> str:
+    """Where the step in z is: in the place of the sizes, but for its own name."""
+    of_sizes = header.scale_source.replace("SizeX", "SizeZ")
+    return header.z_source or of_sizes.replace("ImageWidthMicrons", "ZStackStepSizeMicrons")
 
 
 def scale_of_source(
@@ -198,7 +204,8 @@ def time_step(
     often = group.groupby("channel", sort=False)["t"].nunique().idxmax()
     of_channel = group[group["channel"] == often].drop_duplicates("t")
     times_s = _acquired_s(of_channel, read)
-    source = f"MetaSeries acquisition times of {of_channel['path'].iloc[0]}"
+    writer = "BioTek" if header.scale_source.startswith("BioTek") else "MetaSeries"
+    source = f"{writer} acquisition times of {of_channel['path'].iloc[0]}"
     note = uneven(times_s, f"well {place[0]} field {place[1]}")
     return described_step(usual_step_s(times_s), source), [note] if note else []
 

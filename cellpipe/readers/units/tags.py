@@ -1,4 +1,4 @@
-"""What the tags of a TIFF hold of scale and time: OME-XML, MetaSeries, ImageJ, plain resolution.
+"""What the tags of a TIFF hold of scale and time: OME-XML, MetaSeries, BioTek, ImageJ, resolution.
 
 Tags are often wrong or broken. What cannot be understood is absent, never an error; and what is
 understood but not trusted is kept as a doubt, as text.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from cellpipe.image.units import in_words, micrometres, seconds
 from cellpipe.readers import xml_text
-from cellpipe.readers.units import objective
+from cellpipe.readers.units import biotek, objective
 from cellpipe.readers.units.times import ome_times_s, usual_step_s
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def scale(tiff: tifffile.TiffFile) -> Voxel:
     """Size of a pixel, and the step in z; the first place that has one, and one that differs."""
     doubts: list[str] = []
     first: Voxel | None = None
-    for source in (_ome_scale, _metaseries_scale, _imagej_scale, _plain_scale):
+    for source in (_ome_scale, _metaseries_scale, _biotek_scale, _imagej_scale, _plain_scale):
         try:
             found = source(tiff)
         except Exception:  # tags can hold anything
@@ -71,7 +71,7 @@ def _alike(one: Voxel, other: Voxel) -> bool:
 
 
 def objective_of(tiff: tifffile.TiffFile) -> str:
-    """The objective, as MetaSeries tags or OME-XML hold it; "" where they do not."""
+    """The objective, as MetaSeries tags, OME-XML or BioTek's XML hold it; "" where they do not."""
     try:
         if tiff.is_metaseries:
             return objective.of_metaseries(_metaseries_plane(tiff))
@@ -79,6 +79,8 @@ def objective_of(tiff: tifffile.TiffFile) -> str:
             folder = str(Path(tiff.filehandle.path).parent)
             root = _root_of(tiff.ome_metadata, folder)
             return objective.of_ome(root, ome_image(tiff)[0])
+        if text := biotek_text(tiff):
+            return biotek.objective(text)
     except Exception:  # tags can hold anything
         pass
     return ""
@@ -99,7 +101,7 @@ def time_step_s(tiff: tifffile.TiffFile) -> tuple[float | None, str]:
 
 def acquired_s(tiff: tifffile.TiffFile) -> float | None:
     """When the plane was taken, in seconds since some fixed day."""
-    return _quietly(_metaseries_time, tiff)
+    return _quietly(_metaseries_time, tiff) or _quietly(_biotek_time, tiff)
 
 
 def _quietly(source: Callable[[Any], float | None], tiff: Any) -> float | None:
@@ -198,6 +200,28 @@ def _metaseries_scale(tiff: Any) -> Voxel | None:
 def _metaseries_time(tiff: Any) -> float | None:
     taken = _metaseries_plane(tiff).get("acquisition-time-local")
     return taken.timestamp() if taken else None
+
+
+def biotek_text(tiff: Any) -> str:
+    """The description that Gen5 wrote; "" where another program did."""
+    text = str(tiff.pages[0].description or "")
+    return text if biotek.is_biotek(text) else ""
+
+
+def _biotek_scale(tiff: Any) -> Voxel | None:
+    text = biotek_text(tiff)
+    if not text:
+        return None
+    page = tiff.pages[0]
+    size, doubt = biotek.size_um(text, (page.imagelength, page.imagewidth))
+    if size is None:
+        return Voxel(doubt=doubt)
+    return Voxel(*size, biotek.z_step_um(text), "BioTek ImageWidthMicrons")
+
+
+def _biotek_time(tiff: Any) -> float | None:
+    text = biotek_text(tiff)
+    return biotek.acquired_s(text) if text else None
 
 
 def _imagej_scale(tiff: Any) -> Voxel | None:

@@ -13,8 +13,8 @@ from cellpipe.errors import BadImage
 from cellpipe.image.units import micrometres
 from cellpipe.readers import xml_text
 from cellpipe.readers.containers import containers
+from cellpipe.readers.units import biotek, tags
 from cellpipe.readers.units import objective as objectives
-from cellpipe.readers.units import tags
 
 _TIFF = {".tif", ".tiff", ".stk"}
 
@@ -51,6 +51,9 @@ def read_acquisition(path: Path, page: int) -> Acquisition:
         with tifffile.TiffFile(path) as tiff:
             if tiff.is_metaseries:
                 return _metaseries((tiff.metaseries_metadata or {}).get("PlaneInfo", {}))
+            if text := tags.biotek_text(tiff):
+                name, lens = biotek.channel(text), biotek.objective(text)
+                return Acquisition(name, lens, source="BioTek tags")
             if tiff.ome_metadata:
                 return _ome(*tags.ome_image(tiff), tags.objective_of(tiff))
     except Exception:  # a file that cannot be read is reported when its header is

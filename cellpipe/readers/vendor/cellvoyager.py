@@ -4,8 +4,9 @@
     MeasurementData.mlf      <MeasurementRecord Row Column TimePoint FieldIndex X Y Z Ch Time>file
     *.mes                    <Channel Ch Target Fluorophore Acquisition Objective>
 
-They lie next to the images. Positions are relative to the centre of the well, with y upwards: the
-first field of a grid, at its top left, has the largest Y.
+They lie next to the images of a CellVoyager, and above the folders Image and Projection of a CQ1.
+Names in the list may hold the folder. Positions are relative to the centre of the well, with y
+upwards: the first field of a grid, at its top left, has the largest Y.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import math
 import re
 from datetime import datetime
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from cellpipe.readers import xml_text
 from cellpipe.readers.units.times import usual_step_s
 from cellpipe.readers.vendor.metadata import VendorMetadata
 from cellpipe.readers.vendor.steps import Series, step_of_longest
-from cellpipe.wells import well_at
+from cellpipe.wells import MOST_COLUMNS, well_at
 
 DETAIL, RECORDS = "MeasurementDetail.mrf", "MeasurementData.mlf"
 _CHANNEL = re.compile(r"C(\d+)\.[A-Za-z]+$")
@@ -28,8 +29,9 @@ Attributes = dict[str, str]
 
 
 def recorded(path: Path) -> VendorMetadata | None:
-    """What the measurement files next to an image hold."""
-    return _measurement(str(path.parent))
+    """What the measurement files next to an image hold, or in the folder above."""
+    found = _measurement(str(path.parent))
+    return found or _measurement(str(path.parent.parent))
 
 
 @lru_cache(maxsize=64)
@@ -66,11 +68,13 @@ def _read_detail(found: VendorMetadata, path: Path, faults: list[str]) -> str:
         own = _attributes(element)
         y, x = (xml_text.number(own.get(f"{axis}PixelDimension")) for axis in _AXES)
         if x and own.get("Ch", "").isdigit():
-            found.by_channel[_token(own["Ch"])] = (y or x, x)
+            found.by_channel |= dict.fromkeys(_tokens(own["Ch"]), (y or x, x))
     counts = _attributes(root)
     for name, key in (("fields", "FieldCount"), ("frames", "TimePointCount")):
         if counts.get(key, "").isdigit():
             found.planned[name] = int(counts[key])
+    columns = xml_text.index(counts.get("ColumnCount"))
+    found.columns = columns if columns and columns <= MOST_COLUMNS else None
     return counts.get("MeasurementSettingFileName", "")
 
 
@@ -100,12 +104,14 @@ def _note(
     """One image of the list."""
     if own.get("Type") != "IMG":
         return
-    found.files.append(file)
+    found.files.append(PureWindowsPath(file).name)
     row, column, field, z, t = (
         int(own[name]) for name in ("Row", "Column", "FieldIndex", "ZIndex", "TimePoint")
     )
     x, y, height = (_finite(own[name]) for name in "XYZ")
     found.positions.setdefault((well_at(row, column), field), (0.0 - y, x))  # no -0.0
+    if own.get("ZImageProcessing"):  # a projection, at the middle of its stack
+        return
     place = f"{row} {column} {field} {own.get('Ch')}"
     heights.setdefault(f"{place} {t}", {})[z] = height
     at = datetime.fromisoformat(own["Time"]).timestamp() if own.get("Time") else None
@@ -145,13 +151,14 @@ def _read_settings(found: VendorMetadata, path: Path | None, faults: list[str]) 
             continue
         light = own.get("Fluorophore") or own.get("Target", "")
         band = own.get("Acquisition", "")
-        found.channels[_token(own["Ch"])] = f"{light} ({band})" if light and band else light or band
+        name = f"{light} ({band})" if light and band and band not in light else light or band
+        found.channels |= dict.fromkeys(_tokens(own["Ch"]), name)
         found.objective = found.objective or own.get("Objective", "")
 
 
-def _token(channel: str) -> str:
-    """Channel 1 is C01 in the names of files."""
-    return f"{int(channel):02d}"
+def _tokens(channel: str) -> tuple[str, str]:
+    """Channel 1 is C01 in the names of files of a CellVoyager, and C1 in those of a CQ1."""
+    return f"{int(channel):02d}", str(int(channel))
 
 
 def _attributes(element: xml_text.Element) -> Attributes:

@@ -20,7 +20,7 @@ from pathlib import Path, PureWindowsPath
 from cellpipe.errors import BadConfig
 from cellpipe.image.units import micrometres
 from cellpipe.readers import xml_text
-from cellpipe.readers.layouts.pattern import BUILT_IN
+from cellpipe.readers.layouts.built_in import BUILT_IN
 from cellpipe.readers.units.times import usual_step_s
 from cellpipe.readers.vendor.metadata import VendorMetadata
 from cellpipe.readers.vendor.steps import Series, step_of_longest

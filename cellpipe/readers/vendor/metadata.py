@@ -39,6 +39,7 @@ class VendorMetadata:
     files : names of the image files that the metadata list
     planned : what was to be taken: "wells", "fields", "channels", "frames" → number
     fault : why it cannot be read; "" if it can
+    columns : of the plate, which place wells that names number; None where they are not recorded
     channel_in_name : finds the channel token in the name of an image file that is not listed
     """
 
@@ -61,6 +62,7 @@ class VendorMetadata:
     files: list[str] = field(default_factory=list)
     planned: dict[str, int] = field(default_factory=dict)
     fault: str = ""
+    columns: int | None = None
     channel_in_name: re.Pattern[str] | None = None
 
     def size_of(self, file: str) -> Size | None:

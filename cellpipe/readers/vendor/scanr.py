@@ -18,10 +18,11 @@ from pathlib import Path, PureWindowsPath
 
 from cellpipe.errors import BadConfig
 from cellpipe.readers import xml_text
-from cellpipe.readers.layouts.pattern import BUILT_IN
+from cellpipe.readers.layouts.built_in import BUILT_IN
 from cellpipe.readers.units.objective import in_ome
 from cellpipe.readers.units.tags import ome_length
 from cellpipe.readers.units.times import ome_times_s, usual_step_s
+from cellpipe.readers.vendor import scanr_descriptor
 from cellpipe.readers.vendor.acquisition import ome_um
 from cellpipe.readers.vendor.metadata import Place, VendorMetadata
 from cellpipe.readers.vendor.steps import Series, step_of_longest
@@ -34,7 +35,7 @@ Element = xml_text.Element
 
 
 def recorded(path: Path) -> VendorMetadata | None:
-    """What the OME-XML next to an image holds, or that in the folder above."""
+    """What the OME-XML next to an image holds, or that in the folder above; else the descriptor."""
     return _beside(str(path.parent))
 
 
@@ -43,6 +44,9 @@ def _beside(folder: str) -> VendorMetadata | None:
     for parent in (Path(folder), Path(folder).parent):
         if (parent / FILE).is_file():
             return read_metadata(parent / FILE)
+    for parent in (Path(folder), Path(folder).parent):
+        if (parent / scanr_descriptor.FILE).is_file():
+            return scanr_descriptor.read_descriptor(parent / scanr_descriptor.FILE)
     return None
 
 
