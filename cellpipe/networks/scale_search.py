@@ -25,7 +25,7 @@ from cellpipe.networks.diameter import LEAST_SCALE, Range, prevailing_diameter_p
 
 HALF, COARSE = 1 / 2, (1 / 4, 1 / 8)
 LITTLE = 0.5  # of the evidence at full scale: where coarse scales show less, they are not searched
-LEAST_SIDE_PX = 48  # of what a network sees: less shows no surroundings
+LEAST_SIDE_PX = 48  # of what a network gets: less shows no surroundings
 LEAST_PX = 11.0  # diameter at a scale: smaller objects are lost or joined
 ENOUGH = 0.8  # of the most evidence at any scale
 WHOLE_PX = 1024  # an image of up to this edge is examined as a whole: rarely is it examined again
@@ -135,7 +135,7 @@ def searched_diameter_px(fine: Seen, look: Callable[[float], Seen]) -> float | N
     tried = {1.0: fine, **coarse}
     scales, seen_at = list(tried), list(tried.values())
     alike = [agreement(a.labels, b.labels) for a, b in pairwise(seen_at)]
-    many = len(fine.probability) >= LEAST_OBJECTS  # then one whole clump of them tells nothing
+    many = len(fine.probability) >= LEAST_OBJECTS  # then a clump of them is no object
     confirmed = [
         len(seen.probability) >= (FEW if many and scale < 1 else 1)
         and max(alike[max(place - 1, 0) : place + 1], default=1.0) >= AGREEMENT
