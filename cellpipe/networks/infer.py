@@ -22,7 +22,6 @@ from cellpipe.image.tiles import Place, Plane, stitch, tile_grid
 from cellpipe.networks.calibration import Calibration
 from cellpipe.networks.diameter import (
     ENLARGED_TO,
-    estimated_scale,
     island_diameter_px,
     reachable_px,
     working_scale,
@@ -33,6 +32,7 @@ from cellpipe.networks.load import Network
 from cellpipe.networks.look import Look
 from cellpipe.networks.memory import giving_back
 from cellpipe.networks.predict import Precision, image_maps
+from cellpipe.networks.scale_search import Seen, estimated_scale
 
 STRIDE_PX = 16
 HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
@@ -87,18 +87,21 @@ def described_objects(
     )
     seen: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
 
-    def areas_in(place: Place) -> np.ndarray:
+    def seen_at(place: Place, of_scale: float) -> Seen:
+        if of_scale != 1:
+            return _probable(network, *replace(look, scale=of_scale).objects(image, place))
+        if shape in seen:
+            return _cut(_probable(network, *seen[shape]), place)
         found = look.objects(image, place)
         seen[found[0].shape] = found
-        areas = np.bincount(found[0].ravel(), minlength=len(found[1]) + 1)[1:]
-        return areas[_probable(network, found[1])]  # pieces do not tell how large a whole is
+        return _probable(network, *found)
 
     def islands_px() -> float:
         return 0.0 if shown is None else island_diameter_px(shown.signal(), BIN_PX)
 
     known_px = network.card.diameter_px
     if diameter_px is None:
-        scale = estimated_scale(shape, known_px, areas_in, islands_px)
+        scale = estimated_scale(shape, known_px, seen_at, islands_px)
     else:
         scale = working_scale(diameter_px, known_px, ENLARGED_TO)
     if scale == 1 and shape in seen:  # a small image was looked at as a whole
@@ -120,12 +123,28 @@ def described_objects(
     return labels, features, shown
 
 
-def _probable(network: Network, features: np.ndarray) -> np.ndarray:
-    """Objects that are real rather than not, bool (n,); all, where nothing is known of that."""
+def _probable(network: Network, labels: np.ndarray, features: np.ndarray) -> Seen:
+    """Objects that are real rather than not: pieces do not tell how large a whole is.
+
+    All, with their mean foreground probability, where nothing is known of that.
+    """
     if network.card.calibration is None:
-        return np.ones(len(features), bool)
+        return Seen(labels, features[:, 0])
     known = Calibration.of_card(network.card.calibration)
-    return known.probability(features) >= (known.least or 0.0)
+    probability = known.probability(features)
+    return _kept(Seen(labels, probability), probability >= (known.least or 0.0))
+
+
+def _cut(seen: Seen, place: Place) -> Seen:
+    """Objects of a part of what was seen, those at its edge with what is left of them."""
+    labels = seen.labels[place]
+    there = np.bincount(labels.ravel(), minlength=len(seen.probability) + 1)[1:] > 0
+    return _kept(Seen(labels, seen.probability), there)
+
+
+def _kept(seen: Seen, kept: np.ndarray) -> Seen:
+    number = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.uint32)
+    return Seen(number[seen.labels], seen.probability[kept])
 
 
 def network_denoised(
