@@ -18,7 +18,7 @@ from cellpipe.image.normalise import (
     object_range,
 )
 from cellpipe.image.object_levels import BIN_PX, Shown, shown_in
-from cellpipe.image.tiles import Place, Plane, stitch, tile_grid
+from cellpipe.image.tiles import Plane, stitch, tile_grid
 from cellpipe.networks.calibration import Calibration
 from cellpipe.networks.diameter import (
     ENLARGED_TO,
@@ -26,13 +26,15 @@ from cellpipe.networks.diameter import (
     reachable_px,
     working_scale,
 )
+from cellpipe.networks.expected import Expectation, image_features
 from cellpipe.networks.exposures import objects_at_exposures
 from cellpipe.networks.found import Found
 from cellpipe.networks.load import Network
 from cellpipe.networks.look import Look
 from cellpipe.networks.memory import giving_back
 from cellpipe.networks.predict import Precision, image_maps
-from cellpipe.networks.scale_search import Seen, estimated_scale
+from cellpipe.networks.scale_search import SQUARE_PX, estimated_scale, middle, preferred_scale
+from cellpipe.networks.views import Views
 
 STRIDE_PX = 16
 HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
@@ -49,7 +51,12 @@ def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
         unknown = np.full(len(features), np.nan, np.float32)
         return Found(labels, features[:, 0], unknown, known_px=reach, shown=shown)
     known = Calibration.of_card(stored)
-    return Found(labels, features[:, 0], known.probability(features), known.least, reach, shown)
+    probability = known.probability(features)
+    found = Found(labels, features[:, 0], probability, known.least, reach, shown)
+    if network.card.expectation is None:
+        return found
+    image = image_features(probability, found.probability, found.probable())
+    return found._replace(expected=Expectation.of_card(network.card.expectation).of(image))
 
 
 def described_objects(
@@ -85,33 +92,20 @@ def described_objects(
         augment=augment,
         levels=None if shown is None else shown.levels,
     )
-    seen: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
-
-    def seen_at(place: Place, of_scale: float) -> Seen:
-        if of_scale != 1:
-            return _probable(network, *replace(look, scale=of_scale).objects(image, place))
-        if shape in seen:
-            return _cut(_probable(network, *seen[shape]), place)
-        found = look.objects(image, place)
-        seen[found[0].shape] = found
-        return _probable(network, *found)
-
-    def islands_px() -> float:
-        return 0.0 if shown is None else island_diameter_px(shown.signal(), BIN_PX)
-
-    known_px = network.card.diameter_px
+    views = Views(look, image)
     if diameter_px is None:
-        scale = estimated_scale(shape, known_px, seen_at, islands_px)
+        scale = _found_scale(views, network, shown)
     else:
-        scale = working_scale(diameter_px, known_px, ENLARGED_TO)
-    if scale == 1 and shape in seen:  # a small image was looked at as a whole
-        whole = tile_grid(shape, max(shape), HALO_PX)
-        labels, features = stitch(
-            shape, whole, lambda t: objects_at_exposures(look, image, t.outer, seen[shape]), into
-        )
-        return labels, features, shown
+        scale = working_scale(diameter_px, network.card.diameter_px, ENLARGED_TO)
+    known = views.known(scale)
     look = replace(look, scale=scale)
     halo_px = math.ceil(HALO_PX / scale / STRIDE_PX) * STRIDE_PX
+    if known is not None:  # a small image was looked at as a whole
+        whole = tile_grid(shape, max(shape), HALO_PX)
+        labels, features = stitch(
+            shape, whole, lambda t: objects_at_exposures(look, image, t.outer, known), into
+        )
+        return labels, features, shown
     # neither the network's input nor its rescaled output is larger than a tile
     edge_px = max(round(tile_px / max(scale, 1.0)), 4 * halo_px)
     tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
@@ -123,28 +117,17 @@ def described_objects(
     return labels, features, shown
 
 
-def _probable(network: Network, labels: np.ndarray, features: np.ndarray) -> Seen:
-    """Objects that are real rather than not: pieces do not tell how large a whole is.
+def _found_scale(views: Views, network: Network, shown: Shown | None) -> float:
+    """The working scale for objects of unknown size."""
 
-    All, with their mean foreground probability, where nothing is known of that.
-    """
-    if network.card.calibration is None:
-        return Seen(labels, features[:, 0])
-    known = Calibration.of_card(network.card.calibration)
-    probability = known.probability(features)
-    return _kept(Seen(labels, probability), probability >= (known.least or 0.0))
+    def islands_px() -> float:
+        return 0.0 if shown is None else island_diameter_px(shown.signal(), BIN_PX)
 
-
-def _cut(seen: Seen, place: Place) -> Seen:
-    """Objects of a part of what was seen, those at its edge with what is left of them."""
-    labels = seen.labels[place]
-    there = np.bincount(labels.ravel(), minlength=len(seen.probability) + 1)[1:] > 0
-    return _kept(Seen(labels, seen.probability), there)
-
-
-def _kept(seen: Seen, kept: np.ndarray) -> Seen:
-    number = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)]).astype(np.uint32)
-    return Seen(number[seen.labels], seen.probability[kept])
+    scale = estimated_scale(views.shape, network.card.diameter_px, views.seen, islands_px)
+    if not views.judging or network.card.diameter_px is None:
+        return scale
+    part = middle(views.whole, SQUARE_PX)
+    return preferred_scale(scale, lambda other: views.expected(part, other).f1)
 
 
 def network_denoised(

@@ -33,6 +33,9 @@ SQUARE_PX = 512
 LEAST_OBJECTS = 8  # for an estimate
 FEW = 3  # fewer objects at a coarse scale may be clumps of those that a finer one shows
 MUCH_LARGER = 1.2  # than the largest known: until then objects are found without rescaling
+SURE_F1 = 0.85  # expected: no other scale is tried
+GAIN_F1 = 0.03  # expected: less is no reason for another scale
+STEPS_TRIED = (3 / 4, 1 / 2, 1 / 3, 3 / 2)
 SAME = 0.5  # IoU of two objects that are the same
 AGREEMENT = 0.6  # F1 between two scales
 
@@ -83,9 +86,9 @@ def estimated_scale(
         areas = np.concatenate([areas, seen.areas_px])
         if len(areas) >= LEAST_OBJECTS:
             break
-    middle = _middle(place, SQUARE_PX)
-    if middle != place and len((part := look(middle, 1.0)).probability) >= LEAST_OBJECTS:
-        place, seen = middle, part
+    inner = middle(place, SQUARE_PX)
+    if inner != place and len((part := look(inner, 1.0)).probability) >= LEAST_OBJECTS:
+        place, seen = inner, part
     diameter_px = searched_diameter_px(seen, lambda scale: look(place, scale))
     if diameter_px is None and len(areas) >= LEAST_OBJECTS:
         diameter_px = prevailing_diameter_px(areas)
@@ -109,11 +112,33 @@ def _squares(shape: tuple[int, int]) -> Iterator[Place]:
             yield slice(top, min(top + edge, shape[0])), slice(left, min(left + edge, shape[1]))
 
 
-def _middle(place: Place, edge_px: int) -> Place:
+def middle(place: Place, edge_px: int) -> Place:
     """The middle of a part of an image, at most a square of that edge."""
     starts = [c.start + max(0, (c.stop - c.start - edge_px) // 2) for c in place]
     y, x = (slice(at, min(at + edge_px, c.stop)) for at, c in zip(starts, place, strict=True))
     return y, x
+
+
+def preferred_scale(scale: float, expected_f1: Callable[[float], float]) -> float:
+    """A scale, or one nearby at which a doubtful image is expected to be segmented better.
+
+    Noise and texture are averaged at a coarser scale, and small things come apart at a finer one.
+    Images that are expected to be good are left alone: that costs nothing, and treats them alike.
+
+    Parameters
+    ----------
+    scale : that the diameter of the objects suggests
+    expected_f1 : of a part of the image at a scale; NaN where it is not known
+    """
+    known = float(np.nan_to_num(expected_f1(scale)))
+    if known >= SURE_F1:
+        return scale
+    better, best = scale, known + GAIN_F1
+    for step in STEPS_TRIED:
+        value = float(np.nan_to_num(expected_f1(step * scale)))
+        if value > best:
+            better, best = step * scale, value
+    return better
 
 
 def searched_diameter_px(fine: Seen, look: Callable[[float], Seen]) -> float | None:
