@@ -1,4 +1,4 @@
-"""Fit the probability that an object is real for weights that are there; only their card changes.
+"""Fit what a card says of results to weights that are there: how probable objects are, expected F1.
 
 python scripts/calibrate_network.py --config config/training/nuclei.yaml --data data \
     --weights cellpipe/weights/nuclei.safetensors
@@ -22,17 +22,19 @@ import yaml
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.networks.card import Card
 from cellpipe.networks.load import load_network
-from cellpipe.training import calibration
 from cellpipe.training.outputs import mean_scores
 from cellpipe.training.plan import read_plan
-from cellpipe.training.segmentation import score_images
+from cellpipe.training.segmentation import judging, score_images
 from cellpipe.training.split import read_split
 
 
 def recorded_pairs(config: Path, data: Path, card: Card) -> pd.DataFrame:
     """Pairs of the training config that the card knows, on the sides that it recorded."""
     plan = read_plan(yaml.safe_load(config.read_text(encoding="utf-8")))
-    pairs = plan.split(data).drop(columns="side").merge(read_split(card), on=["set", "file"])
+    pairs = plan.split(data)
+    simulated = pairs[pairs["set"] == "simulated"]  # held out by their numbers
+    real = pairs.drop(columns="side").merge(read_split(card), on=["set", "file"])
+    pairs = pd.concat([real[real["set"] != "simulated"], simulated], ignore_index=True)
     if not (pairs["side"] == "validation").any():
         raise BadConfig(
             seen=f"no image of {config} on the side 'validation' of card {card.name}",
@@ -46,12 +48,12 @@ def main(config: str, data: str, weights: str, threads: int) -> None:
     torch.set_num_threads(threads)
     network = load_network(weights)
     pairs = recorded_pairs(Path(config), Path(data), network.card)
-    fitted = calibration.fit(network, pairs)
-    card = dataclasses.replace(network.card, calibration=fitted.for_card())
-    scores = score_images(network._replace(card=card), pairs[pairs["side"] != "train"])
+    network = judging(network, pairs)
+    card = network.card
+    scores = score_images(network, pairs[pairs["side"] != "train"])
     card = dataclasses.replace(card, extra={**card.extra, "scores": mean_scores(scores)})
     card.write(Path(weights).with_suffix(".json"))
-    print(json.dumps(fitted.for_card(), indent=1))
+    print(json.dumps({"calibration": card.calibration, "expectation": card.expectation}, indent=1))
 
 
 if __name__ == "__main__":

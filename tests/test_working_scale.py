@@ -11,14 +11,10 @@ from scipy import ndimage
 
 from cellpipe.image.rescale import nearest, resize
 from cellpipe.metrics.labels import average_precision
-from cellpipe.networks.diameter import (
-    estimated_scale,
-    prevailing_diameter_px,
-    stepped_scale,
-    working_scale,
-)
+from cellpipe.networks.diameter import prevailing_diameter_px, stepped_scale, working_scale
 from cellpipe.networks.infer import described_objects, find_objects
 from cellpipe.networks.load import Network, load_network
+from cellpipe.networks.scale_search import Seen, agreement, estimated_scale, searched_diameter_px
 from cellpipe.simulate import PlateDesign, simulate_field
 
 KNOWN = (14.0, 60.0)
@@ -70,26 +66,76 @@ def test_as_many_squares_are_looked_at_as_it_takes():
     looked = []
 
     def areas(each: int):
-        def areas_in(place):
-            looked.append(place)
-            return np.full(each, 50.0)
+        def look(place, scale):
+            looked.append((place, scale))
+            if scale != 1:
+                return Seen(np.zeros((512, 512), np.uint32), np.zeros(0))
+            return Seen(squares([(8 * i, 0, 7) for i in range(each)]), np.ones(each))
 
         looked.clear()
-        return areas_in
+        return look
 
-    small = 1.75 * 14 / np.sqrt(4 * 50 / np.pi)
+    small = 1.75 * 14 / np.sqrt(4 * 49 / np.pi)
     assert estimated_scale((2000, 3000), KNOWN, areas(9)) == pytest.approx(small, abs=0.125)
-    assert looked == [(slice(904, 1096), slice(1404, 1596))]
+    middle = slice(744, 1256), slice(1244, 1756)
+    assert looked == [(middle, 1.0), (middle, 1 / 4), (middle, 1 / 8)]
     assert estimated_scale((2000, 3000), KNOWN, areas(4)) > 1
-    assert len(looked) == 2
+    assert [scale for _, scale in looked] == [1, 1, 1 / 4, 1 / 8]
     assert estimated_scale((2000, 3000), KNOWN, areas(1)) == 1, "five objects tell nothing"
-    assert len(looked) == 5
+    assert [scale for _, scale in looked] == [1] * 5 + [1 / 4, 1 / 8]
     estimated_scale((1000, 200), KNOWN, areas(1))
-    assert looked == [(slice(0, 1000), slice(0, 200))], "a small image is looked at as a whole"
+    assert looked[0] == ((slice(0, 1000), slice(0, 200)), 1.0), "a small image is seen as a whole"
     estimated_scale((100, 2000), KNOWN, areas(1))
-    assert looked[0] == (slice(0, 100), slice(904, 1096))
+    assert looked[0] == ((slice(0, 100), slice(744, 1256)), 1.0)
     assert estimated_scale((2000, 3000), None, areas(9)) == 1
     assert not looked
+
+
+def squares(given, edge=512):
+    """Labels (edge, edge) of squares (y, x, side)."""
+    labels = np.zeros((edge, edge), np.uint32)
+    for value, (y, x, side) in enumerate(given, start=1):
+        labels[y : y + side, x : x + side] = value
+    return labels
+
+
+def test_agreement_is_f1_of_the_same_objects():
+    one = squares([(0, 0, 20), (100, 100, 20), (200, 200, 20)])
+    assert agreement(one, one) == 1
+    assert agreement(one, one * 0) == 0
+    assert agreement(one * 0, one * 0) == 1
+    # one shifted by a quarter is the same, one by a half is not
+    other = squares([(0, 5, 20), (100, 110, 20)])
+    assert agreement(one, other) == agreement(other, one) == 2 / 5
+
+
+def grid(side, step):
+    return [(y, x, side) for y in range(10, 430, step) for x in range(10, 430, step)]
+
+
+def test_the_coarsest_scale_that_holds_tells_the_diameter():
+    """Squares of 80 px that come in pieces at full scale, and squares of 12 that are lost else."""
+    large, small = grid(80, 100), grid(12, 20)
+    pieces = [(y + dy, x + dx, 26) for y, x, _ in large for dy in (0, 27, 54) for dx in (0, 27, 54)]
+
+    def seen(given, probability=0.9):
+        return Seen(squares(given), np.full(len(given), probability))
+
+    none = Seen(np.zeros((512, 512), np.uint32), np.zeros(0))
+    whole = {1 / 2: seen(large), 1 / 4: seen(large), 1 / 8: none}
+    assert searched_diameter_px(seen(pieces), whole.get) == pytest.approx(90, abs=1)
+    assert searched_diameter_px(none, whole.get) == pytest.approx(90, abs=1)
+    assert searched_diameter_px(seen(small), lambda scale: none) == pytest.approx(13.5, abs=0.1)
+    # joined at one coarse scale, which no other confirms: not believed
+    joined = {1 / 2: seen(small), 1 / 4: seen(large), 1 / 8: none}
+    assert searched_diameter_px(seen(small), joined.get) == pytest.approx(13.5, abs=0.1)
+    # a coarse scale that loses most of them does not hold, the one before it does
+    few = {1 / 2: seen(large), 1 / 4: seen(large), 1 / 8: seen(large[:5])}
+    assert searched_diameter_px(seen(pieces, 0.2), few.get) == pytest.approx(90, abs=1)
+    assert searched_diameter_px(none, lambda scale: none) is None
+    # a clump of small ones, though two coarse scales agree on it
+    clump = dict.fromkeys((1 / 4, 1 / 8), seen([(10, 10, 420)])) | {1 / 2: none}
+    assert searched_diameter_px(seen(small), clump.get) is None
 
 
 @pytest.mark.parametrize("diameter_px", [8.0, 12.0, 90.0])

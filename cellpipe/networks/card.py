@@ -28,6 +28,7 @@ class Card:
     normalisation: str | dict  # words: the usual grey scale; else see normalise.GreyScale
     diameter_px: tuple[float, float] | None  # object diameters that were trained on
     calibration: dict | None = None  # of the probability that an object is real; calibration.py
+    expectation: dict | None = None  # of F1 without truth; expected.py
     extra: dict = field(default_factory=dict)
 
     @property
@@ -40,7 +41,10 @@ class Card:
     def digest(self) -> str:
         """Distinguishes its results from those of other weights, scales or calibrations."""
         fitted = {k: v for k, v in (self.calibration or {}).items() if k != "scores"}
-        told = json.dumps([self.normalisation, self.diameter_px, fitted])
+        known = [self.normalisation, self.diameter_px, fitted]
+        if self.expectation is not None:
+            known.append({k: v for k, v in self.expectation.items() if k != "scores"})
+        told = json.dumps(known)
         return f"{self.sha256}+{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
     def write(self, path: Path) -> None:

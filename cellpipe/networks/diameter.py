@@ -1,28 +1,19 @@
 """The size of objects in an image, and the scale of the image for a network.
 
 A network is trained on objects of some diameters (its card's `diameter_px`). An image whose
-objects are smaller or larger is rescaled first. If no diameter is given, it
-is that of what the network finds in a few squares of the unscaled image, as Cellpose does with a
-network of its own (Stringer et al. 2021, doi:10.1038/s41592-020-01018-x).
+objects are smaller or larger is rescaled first. If no diameter is given, it is searched for
+(`cellpipe.networks.scale_search`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
 import numpy as np
-
-from cellpipe.image.tiles import Place
 
 # objects that are too small are brought well into the range: at its lower end a network is weak
 ENLARGED_TO = 1.75
 MOST_ENLARGED = 3.0  # small objects may be debris, and the work grows with the square
 STEPS = 4  # scales are quarters: a pixel more or less changes nothing
-WHOLE_PX = 1024  # an image of up to this edge is examined as a whole: rarely is it examined again
-SQUARE_PX = 192
-MUCH_LARGER = 1.2  # than the largest known: until then objects are found without rescaling
 LEAST_SCALE = 1 / 16
-LEAST_OBJECTS = 8  # for an estimate
 
 Range = tuple[float, float]
 
@@ -70,37 +61,6 @@ def prevailing_diameter_px(areas_px: np.ndarray) -> float:
     return float(diameters[half])
 
 
-def estimated_scale(
-    shape: tuple[int, int],
-    known_px: Range | None,
-    areas_in: Callable[[Place], np.ndarray],
-    islands_px: Callable[[], float] = lambda: 0.0,
-) -> float:
-    """The scale for the objects that are found in a part of the unscaled image.
-
-    Where hardly any are found, they may be too large to be seen as objects: then what is bright
-    shows how large they are.
-
-    Parameters
-    ----------
-    shape : of the image
-    known_px : diameters that the network was trained on
-    areas_in : areas in pixels of the objects in a part of the image
-    islands_px : diameter of bright islands; 0 for none
-    """
-    if known_px is None:
-        return 1.0
-    areas = np.zeros(0)
-    for place in _squares(shape):
-        areas = np.concatenate([areas, areas_in(place)])
-        if len(areas) >= LEAST_OBJECTS:
-            return stepped_scale(prevailing_diameter_px(areas), known_px)
-    diameter = islands_px()
-    if diameter > MUCH_LARGER * known_px[1]:
-        return max(known_px[1] / diameter, LEAST_SCALE)
-    return 1.0
-
-
 def island_diameter_px(mask: np.ndarray, pixel_px: float = 1.0) -> float:
     """Diameter of the largest disc within an island of a mask (Y, X), of those that prevail.
 
@@ -120,15 +80,3 @@ def stepped_scale(diameter_px: float, known_px: Range | None) -> float:
     """As `working_scale`, in steps and within limits: for diameters that are not quite certain."""
     scale = min(working_scale(diameter_px, known_px, ENLARGED_TO), MOST_ENLARGED)
     return scale if scale < 1 else round(scale * STEPS) / STEPS
-
-
-def _squares(shape: tuple[int, int]) -> Iterator[Place]:
-    """Parts of an image to examine: its middle, then those of its quarters, where they differ."""
-    edge = WHOLE_PX if max(shape) <= WHOLE_PX else SQUARE_PX
-    seen = set()
-    for y, x in ((0.5, 0.5), (0.25, 0.25), (0.75, 0.75), (0.25, 0.75), (0.75, 0.25)):
-        top = round(min(max(0.0, y * shape[0] - edge / 2), max(0, shape[0] - edge)))
-        left = round(min(max(0.0, x * shape[1] - edge / 2), max(0, shape[1] - edge)))
-        if (top, left) not in seen:
-            seen.add((top, left))
-            yield slice(top, min(top + edge, shape[0])), slice(left, min(left + edge, shape[1]))

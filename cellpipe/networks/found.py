@@ -8,6 +8,7 @@ import numpy as np
 
 from cellpipe.image.object_levels import Shown
 from cellpipe.image.tiles import Plane
+from cellpipe.networks.expected import Expected
 
 
 class Found(NamedTuple):
@@ -18,9 +19,9 @@ class Found(NamedTuple):
     object_probability : float32 (n,), of being a real object, calibrated on held-out images
     least_probability : what is less probably real is better dropped, where that is known
     known_px : diameters of the objects that the engine was trained on, at the scale of the image;
-    where it
-        finds objects of any size, or they are unknown, None
+        where it finds objects of any size, or they are unknown, None
     shown : what the first channel shows, where the engine computed that
+    expected : how good it is, predicted; NaN where the engine cannot tell
 
     Probabilities that an engine does not give are NaN.
     """
@@ -31,6 +32,7 @@ class Found(NamedTuple):
     least_probability: float | None = None
     known_px: tuple[float, float] | None = None
     shown: Shown | None = None
+    expected: Expected = Expected()
 
     def probable(self, least: float | None = None) -> np.ndarray:
         """Objects that are at least so probably real, bool (n,); None: `least_probability`."""

@@ -18,21 +18,23 @@ from cellpipe.image.normalise import (
     object_range,
 )
 from cellpipe.image.object_levels import BIN_PX, Shown, shown_in
-from cellpipe.image.tiles import Place, Plane, stitch, tile_grid
+from cellpipe.image.tiles import Plane, stitch, tile_grid
 from cellpipe.networks.calibration import Calibration
 from cellpipe.networks.diameter import (
     ENLARGED_TO,
-    estimated_scale,
     island_diameter_px,
     reachable_px,
     working_scale,
 )
+from cellpipe.networks.expected import Expectation, image_features
 from cellpipe.networks.exposures import objects_at_exposures
 from cellpipe.networks.found import Found
 from cellpipe.networks.load import Network
 from cellpipe.networks.look import Look
 from cellpipe.networks.memory import giving_back
 from cellpipe.networks.predict import Precision, image_maps
+from cellpipe.networks.scale_search import SQUARE_PX, estimated_scale, middle, preferred_scale
+from cellpipe.networks.views import Views
 
 STRIDE_PX = 16
 HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
@@ -49,7 +51,12 @@ def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
         unknown = np.full(len(features), np.nan, np.float32)
         return Found(labels, features[:, 0], unknown, known_px=reach, shown=shown)
     known = Calibration.of_card(stored)
-    return Found(labels, features[:, 0], known.probability(features), known.least, reach, shown)
+    probability = known.probability(features)
+    found = Found(labels, features[:, 0], probability, known.least, reach, shown)
+    if network.card.expectation is None:
+        return found
+    image = image_features(probability, found.probability, found.probable())
+    return found._replace(expected=Expectation.of_card(network.card.expectation).of(image))
 
 
 def described_objects(
@@ -85,30 +92,20 @@ def described_objects(
         augment=augment,
         levels=None if shown is None else shown.levels,
     )
-    seen: dict[tuple[int, ...], tuple[np.ndarray, np.ndarray]] = {}
-
-    def areas_in(place: Place) -> np.ndarray:
-        found = look.objects(image, place)
-        seen[found[0].shape] = found
-        areas = np.bincount(found[0].ravel(), minlength=len(found[1]) + 1)[1:]
-        return areas[_probable(network, found[1])]  # pieces do not tell how large a whole is
-
-    def islands_px() -> float:
-        return 0.0 if shown is None else island_diameter_px(shown.signal(), BIN_PX)
-
-    known_px = network.card.diameter_px
+    views = Views(look, image)
     if diameter_px is None:
-        scale = estimated_scale(shape, known_px, areas_in, islands_px)
+        scale = _found_scale(views, network, shown)
     else:
-        scale = working_scale(diameter_px, known_px, ENLARGED_TO)
-    if scale == 1 and shape in seen:  # a small image was looked at as a whole
-        whole = tile_grid(shape, max(shape), HALO_PX)
-        labels, features = stitch(
-            shape, whole, lambda t: objects_at_exposures(look, image, t.outer, seen[shape]), into
-        )
-        return labels, features, shown
+        scale = working_scale(diameter_px, network.card.diameter_px, ENLARGED_TO)
+    known = views.known(scale)
     look = replace(look, scale=scale)
     halo_px = math.ceil(HALO_PX / scale / STRIDE_PX) * STRIDE_PX
+    if known is not None:  # a small image was looked at as a whole
+        whole = tile_grid(shape, max(shape), HALO_PX)
+        labels, features = stitch(
+            shape, whole, lambda t: objects_at_exposures(look, image, t.outer, known), into
+        )
+        return labels, features, shown
     # neither the network's input nor its rescaled output is larger than a tile
     edge_px = max(round(tile_px / max(scale, 1.0)), 4 * halo_px)
     tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
@@ -120,12 +117,17 @@ def described_objects(
     return labels, features, shown
 
 
-def _probable(network: Network, features: np.ndarray) -> np.ndarray:
-    """Objects that are real rather than not, bool (n,); all, where nothing is known of that."""
-    if network.card.calibration is None:
-        return np.ones(len(features), bool)
-    known = Calibration.of_card(network.card.calibration)
-    return known.probability(features) >= (known.least or 0.0)
+def _found_scale(views: Views, network: Network, shown: Shown | None) -> float:
+    """The working scale for objects of unknown size."""
+
+    def islands_px() -> float:
+        return 0.0 if shown is None else island_diameter_px(shown.signal(), BIN_PX)
+
+    scale = estimated_scale(views.shape, network.card.diameter_px, views.seen, islands_px)
+    if not views.judging or network.card.diameter_px is None:
+        return scale
+    part = middle(views.whole, SQUARE_PX)
+    return preferred_scale(scale, lambda other: views.expected(part, other).f1)
 
 
 def network_denoised(

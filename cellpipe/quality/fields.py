@@ -47,6 +47,13 @@ CAUSES = {
         "objects smaller or larger than rescaling can match to the training images",
         "give 'segment.nuclei.diameter_um', or image at another magnification",
     ),
+    findings.DOUBTFUL: (
+        "objects or a microscope unlike those in the training images, a wrong scale, or a bad "
+        "image: the F1 that is expected of the field is below "
+        f"{findings.DOUBTFUL_F1:g} (expected_f1 in fields.parquet)",
+        f"{LOOK}; give 'segment.nuclei.diameter_um', other 'segment.nuclei.weights' or another "
+        "'segment.nuclei.engine', or train weights on images of this kind",
+    ),
     findings.UNDECIDED: (
         "an image out of focus or noisy, or objects unlike those in the training images",
         f"{LOOK}; leave the field out, or train weights on images of this kind",

@@ -10,7 +10,17 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from cellpipe.report import assay, costs, judgement, light, motion, overview, record, truth
+from cellpipe.report import (
+    assay,
+    costs,
+    expected,
+    judgement,
+    light,
+    motion,
+    overview,
+    record,
+    truth,
+)
 from cellpipe.report.content import ReportContent
 from cellpipe.report.plate_view import contact_sheet, plate_view
 from cellpipe.report.wording import number, percent, plural, spoken
@@ -87,6 +97,7 @@ def _dynamics(content: ReportContent) -> dict[str, Any]:
         "quality": strips,
         "flagged": flagged,
         "doubts": record.doubted_frames(fields),
+        "expected": expected.expected_segmentation(content),
         "lights": light.light_pictures(content),
         "light_table": light.light_table(content),
         "together": record.common_movement(fields),

@@ -14,6 +14,7 @@ import numpy as np
 
 from cellpipe.image.object_levels import BIN_PX, Shown, even_squares
 from cellpipe.image.tiles import Plane
+from cellpipe.networks.expected import Expected
 from cellpipe.segment.faint import faint_objects
 from cellpipe.segment.sorted_out import SortedOut
 
@@ -27,11 +28,15 @@ NEAR_BINS = 2  # light spreads beyond outlines
 FEW = 10  # objects: where there are fewer, fainter ones are searched
 FAINT = 3  # of these, and twice as many as were found, are a doubt
 
+UNKNOWN = Expected()
+DOUBTFUL_F1 = 0.6  # expected of a field
+
 NOTHING = "signal but no objects"
 MISSED = "signal outside of objects"
 SIZE = "size outside of what is known"
 MANY_DROPPED = "many dropped"
 UNDECIDED = "objects unsure"
+DOUBTFUL = "segmentation doubtful"
 
 
 def signal_outside(shown: Shown, labels: Plane) -> tuple[float, float]:
@@ -63,27 +68,40 @@ def faint_outside(n: int, shown: Shown, labels: Plane) -> int:
 
 
 def object_findings(
-    n: int, out: SortedOut, signal_px: float, outside: float, faint: int = 0
+    n: int,
+    out: SortedOut,
+    signal_px: float,
+    outside: float,
+    faint: int = 0,
+    expected: Expected = UNKNOWN,
 ) -> dict[str, Any]:
     """Columns of a field: n_dropped_<filter>, the figures of doubt, and objects_flag.
 
     n : objects that were kept
     faint : from `faint_outside`
+    expected : F1 that is expected of the field
     """
     counts = {f"n_dropped_{name}": count for name, count in out.counts.items()}
     figures = {
         "signal_outside": outside,
         "undecided_share": out.undecided,
         "object_diameter_px": out.diameter_px,
+        **{f"expected_{name}": value for name, value in _named(expected).items()},
     }
     return {
         **counts,
         **figures,
-        "objects_flag": "; ".join(_flags(n, out, signal_px, outside, faint)),
+        "objects_flag": "; ".join(_flags(n, out, signal_px, outside, faint, expected)),
     }
 
 
-def _flags(n: int, out: SortedOut, signal_px: float, outside: float, faint: int) -> list[str]:
+def _named(expected: Expected) -> dict[str, float]:
+    return {"f1": expected.f1, "f1_low": expected.low, "f1_high": expected.high}
+
+
+def _flags(
+    n: int, out: SortedOut, signal_px: float, outside: float, faint: int, expected: Expected
+) -> list[str]:
     found = n + sum(out.counts.values())
     flags = []
     many_faint = faint >= FAINT and faint > 2 * n
@@ -100,4 +118,6 @@ def _flags(n: int, out: SortedOut, signal_px: float, outside: float, faint: int)
             flags.append(f"{MANY_DROPPED} ({name})")
     if found >= LEAST and out.undecided > UNSURE:
         flags.append(UNDECIDED)
+    if expected.f1 < DOUBTFUL_F1:
+        flags.append(DOUBTFUL)
     return flags

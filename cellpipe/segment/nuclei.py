@@ -11,6 +11,7 @@ from cellpipe.image.axes import Image, plain, with_channels
 from cellpipe.image.checks import check_axes, check_plane
 from cellpipe.image.object_levels import Shown
 from cellpipe.image.tiles import Plane
+from cellpipe.networks.expected import Expected
 from cellpipe.segment.engines import Engine, find, load_engine, numbered, numbering
 from cellpipe.segment.sorted_out import SortedOut, sort_out
 
@@ -21,13 +22,15 @@ class Segmentation(NamedTuple):
     probability : float32 (n,), mean foreground probability of label i + 1; NaN if unknown.
     object_probability : float32 (n,), of being a real object; NaN if unknown.
     sorted_out : what was found and then dropped
-    shown : what the first channel shows, where the engine looked at that"""
+    shown : what the first channel shows, where the engine looked at that
+    expected : F1 that is expected; NaN where that is not known"""
 
     labels: Plane
     probability: np.ndarray
     object_probability: np.ndarray
     sorted_out: SortedOut = SortedOut()
     shown: Shown | None = None
+    expected: Expected = Expected()
 
 
 def segment_nuclei(
@@ -97,7 +100,7 @@ def segment_nuclei(
     labels = Image.of(found.labels, "yx")
     kept = labels.by_block(lambda place: table[labels[place]], np.uint32)
     of_kept = found.probability[old - 1], found.object_probability[old - 1]
-    return Segmentation(kept, *of_kept, out, found.shown)
+    return Segmentation(kept, *of_kept, out, found.shown, found.expected)
 
 
 def _has_contrast(image: Image) -> bool:

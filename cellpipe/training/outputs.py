@@ -86,6 +86,7 @@ def card_of(trained: Trained, plan: Plan | LinkingPlan, pairs: pd.DataFrame, sha
         normalisation=scale if isinstance(scale, str) else scale.for_card(),
         diameter_px=plan.diameter_px,
         calibration=trained.calibration.for_card() if trained.calibration else None,
+        expectation=trained.expectation.for_card() if trained.expectation else None,
         extra={
             "data": data,
             "images": {f"{name}/{side}": int(n) for (name, side), n in counts.items()},

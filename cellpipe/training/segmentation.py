@@ -20,11 +20,12 @@ from cellpipe.metrics.labels import average_precision
 from cellpipe.networks.calibration import Calibration
 from cellpipe.networks.card import Card
 from cellpipe.networks.diameter import typical_diameter_px
+from cellpipe.networks.expected import Expectation
 from cellpipe.networks.load import Network
 from cellpipe.networks.unet import UNet, channels_last
 from cellpipe.segment.engines.cellpipe import CellpipeEngine
 from cellpipe.segment.nuclei import segment_nuclei
-from cellpipe.training import calibration
+from cellpipe.training import calibration, expectation
 from cellpipe.training.augment import (
     Augmentation,
     crop,
@@ -211,19 +212,31 @@ def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Tra
         plan.freeze,
     )
     network = network.with_outputs(SHIPPED_OUTPUTS).to(plan.schedule.device)
-    used = in_use(network, plan, scale)
-    fitted = _calibrated(used, pairs)
-    if fitted is not None:
-        used = used._replace(card=replace(used.card, calibration=fitted.for_card()))
+    used = judging(in_use(network, plan, scale), pairs)
     scores = score_images(used, pairs[pairs.side != "train"])
     shown = worst_images(used, pairs, scores)
-    return Trained(network, scores, progress, scale, shown, fitted)
+    return Trained(network, scores, progress, scale, shown, *_fits(used))
 
 
-def _calibrated(network: Network, pairs: pd.DataFrame) -> Calibration | None:
-    """The probability that an object is real; None, and a line in the log, for want of objects."""
+def judging(network: Network, pairs: pd.DataFrame) -> Network:
+    """The same network with what its card says of its results: which objects are real, and F1.
+
+    Without enough held-out objects or images, that is left out, with a line in the log.
+    """
+    card = replace(network.card, calibration=None, expectation=None)
     try:
-        return calibration.fit(network, pairs)
+        fitted = calibration.fit(network._replace(card=card), pairs)
+        card = replace(card, calibration=fitted.for_card())
+        expected = expectation.fit(network._replace(card=card), pairs)
+        card = replace(card, expectation=expected.for_card())
     except BadConfig as fault:
-        log.warning("no calibration: %s", fault)
-        return None
+        log.warning("not fitted: %s", fault)
+    return network._replace(card=card)
+
+
+def _fits(network: Network) -> tuple[Calibration | None, Expectation | None]:
+    stored, expected = network.card.calibration, network.card.expectation
+    return (
+        None if stored is None else Calibration.of_card(stored),
+        None if expected is None else Expectation.of_card(expected),
+    )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cellpipe.image.normalise import GreyScale
 from cellpipe.networks.calibration import Calibration
+from cellpipe.networks.expected import Expectation
 from cellpipe.networks.unet import UNet
 from cellpipe.track.linking import LinkNetwork
 from cellpipe.training.loop import Progress
@@ -34,6 +35,7 @@ class Trained:
 
     scores : one row per held-out image: set, side, file and any figures
     calibration : of the probability that an object is real, where there were objects to fit it on
+    expectation : of F1 without truth, where there were images to fit it on
     scale : how images are brought to the network's grey scale; as text where there is no choice
     verdict : whether it improves the results, as text, where there is a way without it
     """
@@ -44,6 +46,7 @@ class Trained:
     scale: GreyScale | str
     worst: list[Shown]
     calibration: Calibration | None = None
+    expectation: Expectation | None = None
     verdict: str | None = None
 
 

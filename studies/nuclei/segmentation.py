@@ -22,9 +22,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import tifffile
-from scipy import ndimage
+from degraded import LEVELS, degraded
 
-from cellpipe.image.normalise import intensity_range
 from cellpipe.metrics.labels import average_precision
 from cellpipe.networks.card import load_card
 from cellpipe.segment.engines import load_engine
@@ -34,9 +33,6 @@ from cellpipe.training.pairs import read_pair
 FOLDERS = {"dsb2018-fluorescence": "nuclei-dsb2018", "bbbc039": "nuclei-bbbc039"}
 THRESHOLDS = (0.5, 0.75, 0.9)
 SCORES = [*(f"ap{100 * t:.0f}" for t in THRESHOLDS), "f1_50"]
-CAMERAS = {"noise": (100.0, 2.0), "dim": (30.0, 3.0)}  # photons at the bright end, electrons
-BLURS = {"blur": 1.0, "defocus": 2.0}  # pixels
-LEVELS = ("clean", *CAMERAS, *BLURS)
 ENGINES: dict[str, dict] = {
     "cellpipe": {},
     "cellpipe, bfloat16": {"precision": "bfloat16"},
@@ -47,20 +43,6 @@ ENGINES: dict[str, dict] = {
 KNOWN_PX = 30.0  # given as the diameter, nothing is estimated and no image is enlarged
 
 Found = Callable[[str, str, np.ndarray], np.ndarray]  # set, file, pixels → labels
-
-
-def degraded(pixels: np.ndarray, level: str, seed: int) -> np.ndarray:
-    """An image (Y, X) through a worse microscope."""
-    if level == "clean":
-        return pixels
-    low, high = intensity_range(pixels)
-    light = (pixels.astype(np.float32) - low) / max(high - low, 1e-6)
-    if level in BLURS:
-        return ndimage.gaussian_filter(light, BLURS[level])
-    photons, electrons = CAMERAS[level]
-    rng = np.random.default_rng(seed)
-    counts = rng.poisson(np.clip(light, 0, None) * photons)
-    return (counts + rng.normal(0, electrons, light.shape)).astype(np.float32)
 
 
 def of_engine(name: str) -> Found:

@@ -142,6 +142,7 @@ def _figures(found: Segmentation, seen: Plane) -> dict[str, Any]:
         found.sorted_out,
         *signal_outside(shown, found.labels),
         faint_outside(n, shown, found.labels),
+        found.expected,
     )
     return {
         "n_nuclei": n,

@@ -1,0 +1,84 @@
+"""How good a segmentation is where there is no truth: its F1, predicted from its objects.
+
+    probability of each object of being real  ──►  figures of the image  ──►  F1, with an interval
+
+An image unlike those that a network learned from gives improbable objects, many of them dropped.
+How F1 at an IoU of 0.5 follows from that is fitted on held-out images
+(`cellpipe.training.expectation`), with the interval that held four of five of them. Without objects
+nothing is predicted: a field may be empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+FEATURES = ("all", "kept", "kept_share", "foreground")
+LEAST, MOST = 0.01, 0.99  # probabilities before their logit
+
+
+class Expected(NamedTuple):
+    """F1 at an IoU of 0.5 that is expected, and the ends of its interval; NaN: not predicted."""
+
+    f1: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """F1 = intercept + features @ coefficients, between 0 and 1.
+
+    coefficients : one per feature
+    below, above : from the prediction to the ends of its interval
+    scores : of held-out images, by side: rank correlation, error, share within the interval
+    """
+
+    features: tuple[str, ...]
+    coefficients: tuple[float, ...]
+    intercept: float
+    below: float
+    above: float
+    scores: Mapping[str, Mapping[str, float]]
+
+    @classmethod
+    def of_card(cls, stored: Mapping[str, Any]) -> Expectation:
+        """From a card; lists become tuples."""
+        lists = {name: tuple(stored[name]) for name in ("features", "coefficients")}
+        return cls(**{**stored, **lists})
+
+    def for_card(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def of(self, features: np.ndarray) -> Expected:
+        """Of an image with the `image_features` (F,); not predicted where these are NaN."""
+        if not np.isfinite(features).all():
+            return Expected()
+        f1 = float(self.intercept + features @ np.array(self.coefficients))
+        low, f1, high = (min(max(v, 0.0), 1.0) for v in (f1 - self.below, f1, f1 + self.above))
+        return Expected(f1, low, high)
+
+
+def image_features(probability: np.ndarray, foreground: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """`FEATURES` of the objects of an image, float64 (F,); NaN without objects.
+
+    Parameters
+    ----------
+    probability : of being real, of every object that was found, (n,)
+    foreground : mean foreground probability, (n,)
+    kept : objects that are probable enough, bool (n,)
+    """
+    if not len(probability):
+        return np.full(len(FEATURES), np.nan)
+    mean_kept = float(probability[kept].mean()) if kept.any() else LEAST
+    return np.array(
+        [_logit(float(probability.mean())), _logit(mean_kept), kept.mean(), foreground.mean()]
+    )
+
+
+def _logit(probability: float) -> float:
+    clipped = min(max(probability, LEAST), MOST)
+    return float(np.log(clipped / (1 - clipped)))
