@@ -103,6 +103,10 @@ def _note(
     times: Series,
 ) -> None:
     """One image of the list."""
+    if own.get("Type") == "ERR":
+        row, column = (xml_text.index(own.get(name)) for name in ("Row", "Column"))
+        where = f" (well {well_at(row, column)})" if row and column else ""
+        found.errors.append(f"'{' '.join(file.split()) or 'error'}'{where}")
     if own.get("Type") != "IMG":
         return
     found.files.append(PureWindowsPath(file).name)

@@ -90,6 +90,8 @@ def _note(
     if not text.get("URL"):
         return
     index.files.append(text["URL"])
+    if text.get("State", "Ok").lower() not in ("ok", ""):
+        index.errors.append(f"'{text['State']}' of {text['URL']}")
     _note_position(index, parts, text)
     place = " ".join(text.get(name, "") for name in ("Row", "Col", "FieldID", "ChannelID"))
     plane, time = text.get("PlaneID", ""), text.get("TimepointID", "")

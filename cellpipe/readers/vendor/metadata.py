@@ -38,6 +38,7 @@ class VendorMetadata:
     objective_source, channels_source, positions_source : file and element
     files : names of the image files that the metadata list
     listed_in : the file that lists them, where it is another one than `file`
+    errors : what went wrong as images were taken, in the microscope's words
     planned : what was to be taken: "wells", "fields", "channels", "frames" → number
     fault : why it cannot be read; "" if it can
     columns : of the plate, which place wells that names number; None where they are not recorded
@@ -62,6 +63,7 @@ class VendorMetadata:
     objective_source: str = ""
     files: list[str] = field(default_factory=list)
     listed_in: str = ""
+    errors: list[str] = field(default_factory=list)
     planned: dict[str, int] = field(default_factory=dict)
     fault: str = ""
     columns: int | None = None

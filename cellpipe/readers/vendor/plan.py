@@ -11,6 +11,7 @@ from cellpipe.readers import formats
 from cellpipe.readers.vendor.metadata import VendorMetadata
 
 WELLS_SHOWN = 8
+ERRORS_SHOWN = 3
 
 
 def recorded_of_plate(planes: pd.DataFrame, folder: Path) -> VendorMetadata | None:
@@ -31,6 +32,12 @@ def unlike_the_plan(
     if vendor is None:
         return []
     notes = [f"{vendor.file}: {vendor.fault}"] if vendor.fault else []
+    if vendor.errors:
+        more = " …" if len(vendor.errors) > ERRORS_SHOWN else ""
+        notes.append(
+            f"{vendor.listed_in or vendor.file} has {len(vendor.errors)} error(s) of the "
+            f"acquisition: {', '.join(vendor.errors[:ERRORS_SHOWN])}{more}"
+        )
     per_well = planes.drop_duplicates(["well", "field"]).groupby("well").size()
     there = {
         "wells": planes["well"].nunique(),
