@@ -22,7 +22,7 @@ from cellpipe.readers.vendor.steps import Series, step_of_longest
 from cellpipe.wells import well_at
 
 NAMES = ("Index.idx.xml", "Index.xml")
-MAX_IMAGES = 50_000  # the first of them are taken for all
+MAX_IMAGES = 1_000_000  # as many as the largest plates have; positions are of each field
 _CHANNEL = re.compile(r"-ch(\d+)")
 _NOTED = ("Image", "Entry")
 
