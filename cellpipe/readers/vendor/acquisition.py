@@ -16,6 +16,7 @@ from cellpipe.readers.containers import containers
 from cellpipe.readers.units import biotek, tags
 from cellpipe.readers.units import objective as objectives
 
+ANYWHERE = "stage, in the directions of its axes"  # which no one recorded
 _TIFF = {".tif", ".tiff", ".stk"}
 
 
@@ -74,7 +75,7 @@ def _of_container(path: Path, page: int) -> Acquisition:
         view.channels[channel],
         view.objective,
         None if x is None or y is None else (y, x),
-        "stage, in the directions of its axes",
+        ANYWHERE,
         z,
         f"{path.suffix.lower()} metadata",
     )
