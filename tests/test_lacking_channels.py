@@ -95,7 +95,7 @@ def test_no_classifier_uses_what_some_wells_lack() -> None:
 def test_wells_without_spots_are_measured_in_the_other_channels(tmp_path: Path) -> None:
     run = Run.drawn(tmp_path, "plate", PLATE)
     wells = sorted({path.name[:3] for path in (tmp_path / "images").glob("*_w3.tif")})
-    lost = wells[1:4]
+    lost = wells[:3]  # the first block of a job too
     for well in lost:
         for path in (tmp_path / "images").glob(f"{well}_*_w3.tif"):
             path.unlink()
