@@ -10,6 +10,7 @@ harmony-index  002002-1-001001001.tif                                     Index.
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import Inspected, inspect_plate
 from cellpipe.readers.accounting.files import DERIVED, PROJECTION
 from cellpipe.readers.pixels.reading import read_header, read_plane
+from cellpipe.readers.vendor.hcsai import read_acquisition
 
 PLACES = {(well, field): at for well in WELLS for field, at in POSITIONS.items()}
 
@@ -140,6 +142,19 @@ def test_broken_metadata_of_hcsai_leave_sizes_unknown(tmp_path: Path, text: str)
     (folder / "P.jdce").write_text(text)
     plate = inspected(folder)
     assert (len(plate.fields), plate.pixel_size.known, plate.positions.known) == (8, False, False)
+
+
+@pytest.mark.parametrize("old", [f'"PixelWidth": {UM}', '"Step": 2.0', '"Index": 1', '"DAPI"'])
+@pytest.mark.parametrize("new", ["1e999", "-1", "null", '"1e308"', "[[1]]", "{}"])
+def test_absurd_values_of_hcsai_are_none_or_finite(tmp_path: Path, old: str, new: str) -> None:
+    path = hcsai(tmp_path / "P") / "experiment_z_stack" / "P.jdce"
+    text = path.read_text("utf-8").replace('"µm"', '"m"').replace(NAMES[0], "DAPI")
+    value = new if old == '"DAPI"' else f"{old.partition(':')[0]}: {new}"
+    path.write_text(text.replace(old, value), "utf-8")
+    about = read_acquisition(path)
+    sizes = [about.z_um, *(about.of_all or ())]
+    assert all(0 < size < math.inf for size in sizes if size is not None)
+    assert all(isinstance(name, str) for name in about.channels.values())
 
 
 def bti(width: int, channel: str, step_um: float) -> str:

@@ -87,7 +87,8 @@ def _note_protocol(about: VendorMetadata, protocol: Mapping[str, Any]) -> None:
     unit = micrometres(str(objective.get("Unit", "µm")))
     y, x = (xml_text.number(str(objective.get(f"Pixel{side}"))) for side in ("Height", "Width"))
     if x and unit:
-        about.of_all = ((y or x) * unit, x * unit)
+        y, x = (xml_text.number(str(edge * unit)) for edge in (y or x, x))
+        about.of_all = (y, x) if y and x else None
     about.objective = str(objective.get("ObjectiveName") or "")
     waves = protocol.get("Wavelengths")
     for wave in waves if isinstance(waves, list) else []:
