@@ -72,8 +72,9 @@ def lacking_in_words(wells: Sequence[str], n_wells: int) -> str:
     """What it means that these wells of a plate have no image of a channel."""
     named = ", ".join(wells[:SHOWN]) + (" …" if len(wells) > SHOWN else "")
     return (
-        f"has no image in {len(wells)} of {n_wells} wells ({named}): its columns are empty there, and "
-        "no classifier uses it; the other channels are measured, unless segmentation needs this one"
+        f"has no image in {len(wells)} of {n_wells} wells ({named}): its columns are empty there, "
+        "and no classifier uses it; other channels are measured, unless segmentation needs this "
+        "one"
     )
 
 
