@@ -3,7 +3,7 @@
 python studies/domains/textured.py [--weights nuclei …] [--images 12] [--pictures FOLDER]
 
 Two kinds: chromatin of strong contrast in bodies of about the same brightness ("textured"), and
-bright blobs within dim bodies ("blobs"), as in dividing and dying cells and in simulated sequences of
+bright blobs within dim bodies ("blobs"), as in dividing and dying cells and in simulated movies of
 tracking challenges. Blur, photons and read noise are those of a usual camera.
 """
 
