@@ -111,7 +111,13 @@ def _add_inspect(commands: Any) -> None:
         "folder", type=Path, help="what the microscope wrote, of one or more plates"
     )
     parser.add_argument("--layout", metavar="NAME", help="of config/README.md; default: recognised")
-    parser.add_argument("--nuclei", metavar="CHANNEL", help="the channel that shows nuclei")
+    parser.add_argument(
+        "--nuclei",
+        metavar="CHANNEL",
+        action="append",
+        default=[],
+        help="the channel that shows nuclei; once for each name, if plates have several",
+    )
     parser.add_argument(
         "--columns", type=int, help="of the plate, where wells are running numbers: 12, 24 or 48"
     )

@@ -28,7 +28,7 @@ with speaking(snakemake):
 
     def read(unit, t):
         frame = project_frame(raw, unit.well, unit.field, t)
-        return frame.dtype, light.even(frame, raw.channels_at(t), t).whole()
+        return frame.dtype, light.even(frame, raw.channels_at(unit.well, t), t).whole()
 
     def compute(unit, t, frame):
         dtype, pixels = frame
@@ -37,7 +37,7 @@ with speaking(snakemake):
 
     def write(unit, t, result):
         mean, clean, removed = result
-        taken = raw.channels_at(t)
+        taken = raw.channels_at(unit.well, t)
         if taken != raw.channels:  # nothing old may stand for what was not taken
             job.plate.erase_frame(unit.well, unit.field, t)
         job.plate.write_frame(unit.well, unit.field, t, taken, clean[:, None])

@@ -33,7 +33,8 @@ with speaking(snakemake):
 
     def frames(unit):
         """Those at which the channel of spots was taken: in the others, spots are unknown."""
-        return [t for t in job.frames(unit) if options["channel"] in plate.channels_at(t)]
+        channel, well = options["channel"], unit.well
+        return [t for t in job.frames(unit) if channel in plate.channels_at(well, t)]
 
     work = Work(
         key=job.keys({"options": options, **light.key(channels)}),

@@ -24,13 +24,21 @@ with speaking(snakemake):
     of_frame: dict = {}
     for plane in planes.itertuples():
         of_frame.setdefault((plane.well, plane.field, plane.t), []).append(plane)
-    n_z = {} if in_place else stack_sizes(planes)
+    usual = {} if in_place else stack_sizes(planes)
     absent = {name: sorted(frames) for name, frames in job.plate.not_taken.items()}
     digests: dict = {}
+
+    def depths(unit):
+        """Planes of each channel; those of the field, where the metadata state them."""
+        own = of_field.get((unit.well, unit.field))
+        if own is None or "n_z" not in own:
+            return usual
+        return {**usual, **dict(zip(own["channel"], own["n_z"].astype(int).tolist(), strict=True))}
 
     def key(unit):
         """What the unit is made from: files as they were inspected, and where they go."""
         place = job.plate.fields[unit.well, unit.field].as_dict()
+        n_z = depths(unit)
         if in_place:
             files = str(job.plate.states(unit.well, unit.field, unit.t_start, unit.t_stop))
         else:
@@ -63,11 +71,13 @@ with speaking(snakemake):
             return planes
         field = job.plate.fields[unit.well, unit.field]
         method = projection if field.size("z") == 1 else None
-        taken = job.plate.channels_at(t)
-        return ingest.assemble(planes, taken, dtype=field.dtype, n_z=n_z, projection=method)
+        taken = job.plate.channels_at(unit.well, t)
+        return ingest.assemble(
+            planes, taken, dtype=field.dtype, n_z=depths(unit), projection=method
+        )
 
     def write(unit, t, frame):
-        taken = job.plate.channels_at(t)
+        taken = job.plate.channels_at(unit.well, t)
         if len(taken) < len(job.plate.channels):  # nothing old may stand for what was not taken
             job.plate.erase_frame(unit.well, unit.field, t)
         if not in_place:

@@ -13,14 +13,17 @@ from cellpipe.files.publish import publish_table, publish_text
 from cellpipe.image.levels import contrast_window
 from cellpipe.image.projection import method_of
 from cellpipe.quality.scale import facts_of_scale
-from cellpipe.readers import in_place, manifest
+from cellpipe.readers import formats, in_place, manifest
 from cellpipe.readers.accounting import account
 from cellpipe.readers.accounting.doubles import same_bytes
 from cellpipe.readers.accounting.holes import refuse_absent_plane, stack_sizes
+from cellpipe.readers.accounting.remedies import OTHER_CHANNEL, OTHER_OF_SET
+from cellpipe.readers.accounting.sparse import lacking_in_words
 from cellpipe.readers.inspection import inspect_planes, wells_without_images
 from cellpipe.readers.layouts import ome_zarr
 from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.readers.vendor import centres
+from cellpipe.readers.vendor.plan import recorded_of_plate, unlike_the_plan
 from cellpipe.run.job import log, speaking, warn
 from cellpipe.wells import row_and_column
 
@@ -44,6 +47,7 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     listed = manifest.list_planes(
         options.layout, images, options.layouts, files, options.ingest["plate_columns"]
     )
+    files.notes += unlike_the_plan(listed, recorded_of_plate(listed, images), files.names)
     listed = manifest.with_colours(listed, options.ingest["colour_images"])
     inspection, planes = inspect_planes(
         listed,
@@ -52,12 +56,17 @@ def inspect(images: Path, options) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         read=manifest.read_header_below(images),
         keep_stack=options.project["keep_stack"],
         same=same_bytes(images),
+        stated=formats.states_planes(options.layout),
         **own,
     )
     inspection = centres.with_centres(inspection, planes, images, options.layout)
-    refuse_absent_plane(stack_sizes(planes), options.project)
+    depths = stack_sizes(planes)
+    if "n_z" in planes:  # of fields whose metadata state another depth
+        depths = planes.groupby("channel")["n_z"].min().astype(int).to_dict()
+    refuse_absent_plane(depths, options.project)
     inspection["windows"] = windows(planes, images)
-    inspection, over = account.accounted(inspection, files, listed, planes)
+    other = OTHER_OF_SET if options.channel_set else OTHER_CHANNEL
+    inspection, over = account.accounted(inspection, files, listed, planes, other)
     return inspection, planes, over
 
 
@@ -117,5 +126,10 @@ with speaking(snakemake):
         )
     for line in account.sentences(inspection["files"]):
         log.info("%s", line)
-    for line in [*inspection["notes"], *account.warnings(inspection["files"])]:
+    n_wells = len(wells)
+    lacking = [
+        f"channel '{channel}' {lacking_in_words(of, n_wells)}"
+        for channel, of in inspection.get("lacking", {}).items()
+    ]
+    for line in [*inspection["notes"], *lacking, *account.warnings(inspection["files"])]:
         warn(line)

@@ -37,7 +37,7 @@ with speaking(snakemake):
 
     def compute(unit, t, frame):
         known = plate.channels, plate.scale.pixel_size, options, plate.objects
-        absent = [c for c in plate.channels if c not in plate.channels_at(t)]
+        absent = [c for c in plate.channels if c not in plate.channels_at(unit.well, t)]
         return measure_frame(*frame, *known, light=light, t=t, absent=absent)
 
     def write(unit, t, rows):
@@ -45,9 +45,9 @@ with speaking(snakemake):
         return job.placed(rows, unit, t)
 
     def no_rows():
-        blank = np.zeros((8, 8), np.uint32)
-        frame = blank, blank if with_cells else None, np.zeros((len(plate.channels), 8, 8))
-        return write(job.units[0], 0, compute(job.units[0], 0, frame))
+        blank, unit = np.zeros((8, 8), np.uint32), job.units[0]
+        pixels = np.zeros((len(plate.channels_at(unit.well, 0)), 8, 8))
+        return write(unit, 0, compute(unit, 0, (blank, blank if with_cells else None, pixels)))
 
     work = Work(
         key=job.keys(

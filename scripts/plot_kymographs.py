@@ -35,7 +35,7 @@ def taken(line, corners_um):
     rows = []
     for t in range(plate.fields[line["well"], line["field"]].size("t")):
         place = (line["well"], line["field"], t)
-        if place in ingested and line["channel"] in plate.channels_at(t):
+        if place in ingested and line["channel"] in plate.channels_at(line["well"], t):
             pixels = project_frame(plate, *place, [line["channel"]]).whole()
             rows.append(line_profile(pixels[0], places))
         else:

@@ -45,9 +45,13 @@ with speaking(snakemake):
         known = read_plate_map(snakemake.input.plate_map, [])
     else:
         known = read_annotations(snakemake.input.annotations)
-    cells, unused = without_sparse(cells, inspection.get("not_taken", {}))
+    cells, unused = without_sparse(
+        cells, inspection.get("not_taken", {}), inspection.get("lacking", {})
+    )
     if unused:
-        log.warning("not used to classify, as frames lack their channel: %s", ", ".join(unused))
+        log.warning(
+            "not used to classify, as frames or wells lack their channel: %s", ", ".join(unused)
+        )
     try:
         trained = train_classifier(cells, known, options, snakemake.params.seed)
     except BadConfig as fault:  # known only now that cells are measured: the rest is still made

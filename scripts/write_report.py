@@ -16,7 +16,7 @@ from cellpipe.plate.plate import Plate
 from cellpipe.quality.places import facts_of_overlap
 from cellpipe.quality.scale import facts_of_scale
 from cellpipe.readers.accounting import account
-from cellpipe.readers.accounting.sparse import in_words
+from cellpipe.readers.accounting.sparse import in_words, lacking_in_words
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import WorstImage
 from cellpipe.run import made
@@ -48,7 +48,12 @@ def facts(plate, inspection, wells):
 
 def channels_of_some_frames(plate):
     n_t = max(field.size("t") for field in plate.fields.values())
-    return {f"channel {c}": in_words(absent, n_t) for c, absent in plate.not_taken.items()}
+    n_wells = len({well for well, _ in plate.fields})
+    found = {c: [in_words(absent, n_t)] for c, absent in plate.not_taken.items()}
+    for channel, wells in plate.lacking.items():
+        words = lacking_in_words(sorted(wells), n_wells)
+        found.setdefault(channel, []).append(words)
+    return {f"channel {c}": "; ".join(words) for c, words in found.items()}
 
 
 def colour(rgb):
@@ -69,7 +74,7 @@ def thumbnails(plate, inspection):
             labels = plate.read_labels(well, field, t, plate.objects)
         except BadImage:
             continue  # quarantined: it is in the table below the pictures
-        taken = plate.channels_at(t)
+        taken = plate.channels_at(well, t)
         pictures[well] = figures.thumbnail_with_outlines(
             pixels,
             labels,

@@ -130,6 +130,7 @@ def run(tmp_path_factory):
     (run.folder / "old").mkdir()
     for path in (run.folder / "images").glob("*_w[12].tif"):
         shutil.copy2(path, run.folder / "old" / path.name.replace("_w1", "_w7"))
+    shutil.copy2(path, run.folder / "old" / f"{path.name[:6]}_w3.tif")  # spots, of A alone
     (run.folder / "plates.tsv").write_text(
         "plate\timages\tlayout\tplate_map\tchannels\n"
         "A\timages\tdrawn\tplate_map.tsv\t\n"
@@ -163,6 +164,10 @@ def test_two_plates_of_different_channels_run_together_and_one_set_concerns_one_
     assert not (results / "B/blocks/detect").exists()
     layout = json.loads((results / "B/layout.json").read_text())
     assert layout["channels"] == ["dna", "reporter"]
+    over = pd.read_csv(results / "B/passed_over.tsv", sep="\t")
+    assert over["reason"].tolist() == [
+        "a channel that the plate's set in 'channel_sets' does not name"
+    ]
     assert layout["colors"] == ["FFFFFF", "00FF00"]
 
     sets = {"old": {**OLD, "reporter": {"source": "2", "color": "FF0000"}}}

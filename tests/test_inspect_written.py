@@ -38,7 +38,24 @@ def test_stains_of_dna_are_recognised(name: str) -> None:
     assert f"'{name}'" in why
 
 
-@pytest.mark.parametrize("name", ["405", "SYTO 14", "Blue", "Channel 1", "1", "RNA", "nucleoli"])
+@pytest.mark.parametrize(
+    "name",
+    ["405", "405 (BP445/45)", "Ch1_ConfocalFluorescence_405nm/100mW_BP447/60", "385/30", "385 nm"],
+)
+def test_the_only_light_below_410_nm_is_that_of_dapi_and_is_said(name: str) -> None:
+    three = channels("488 (BP525/50)", name, "Ch3_561nm_BP617/73")
+    chosen, why = nuclei(three)
+    assert chosen == three[1]
+    assert "make sure that it shows nuclei" in why
+    assert nuclei([*three, Channel("4", "365", "")])[0] is None  # two of them
+    assert nuclei([*three, Channel("4", "DRAQ5", "")])[0] == Channel("4", "DRAQ5", "")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["SYTO 14", "Blue", "Channel 1", "1", "RNA", "nucleoli", "Alexa 405", "CFP 405", "445/45",
+     "Brightfield 405", "img_0405", "w405x", "1.405"],
+)  # fmt: skip
 def test_other_names_are_not_guessed(name: str) -> None:
     chosen, why = nuclei(channels(name, "Alexa 488"))
     assert chosen is None
@@ -54,10 +71,12 @@ def test_two_stains_of_dna_are_left_to_a_person() -> None:
 def test_a_person_chooses_by_name_or_token() -> None:
     three = channels("405", "488", "640")
     for named in ("488", "2"):
-        chosen, _ = nuclei(three, named)
+        chosen, _ = nuclei(three, [named])
         assert chosen == three[1]
-    assert nuclei(three, "DAPI") == (
-        None, "no channel 'DAPI': --nuclei takes one of '405', '488', '640'",
+    assert nuclei(three, ["DAPI", "2"])[0] == three[1]  # of another plate
+    assert nuclei(three, ["DAPI"]) == (
+        None,
+        "no channel 'DAPI': --nuclei takes one of '405', '488', '640', and may be given again",
     )  # fmt: skip
 
 
@@ -213,9 +232,11 @@ def test_channels_are_the_same_by_name_by_nuclei_or_by_token() -> None:
     assert sets[1].keys == {"b": "gfp", "a": "hoechst", "d": "cy5_long"}
     assert notes[0] == "B: 'DAPI' and 'HOECHST' both show nuclei: one name for both"
     assert notes[1].startswith("B: 'Cy5 long': of no other plate by name")
-    unknown = of(a="405", b="gfp", c="c")
+    light = of(x="405", b="gfp")
+    assert channel_sets([one, light], ["A", "B"]).sets[1].keys == {"x": "hoechst", "b": "gfp"}
+    unknown = of(a="Blue", b="gfp", c="c")
     sets, _, notes = channel_sets([one, unknown], ["A", "B"])
-    assert sets[1].keys == {"a": "channel_405", "b": "gfp", "c": "cy5"}
+    assert sets[1].keys == {"a": "blue", "b": "gfp", "c": "cy5"}
     assert "'channel_sets.B' must be set" in notes[-1]
     assert "give that one the name 'hoechst'" in notes[-1]
     clash = of(a="HOECHST", b="Gfp!")  # another name with the same letters

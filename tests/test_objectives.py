@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from made_czi import Block, document, write_czi
 
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import inspect_plate
@@ -160,3 +161,16 @@ def test_a_tag_that_differs_from_the_microscope_s_own_file_is_named():
     scale, _ = plate_scale({("B02", 1): impossible.over(tag, "a.tif")}, None)
     assert not scale["pixel_size_known"]
     assert "Index.xml ImageResolutionX has 6.45 µm" in scale["pixel_size_seen"]
+
+
+@pytest.mark.parametrize(
+    ("um", "refused"), [(0.325, False), (6.0, False), (8.1, True), (0.004, True)]
+)
+def test_the_size_in_a_container_is_compared_with_its_objective(tmp_path, um, refused):
+    """A Plan-Apochromat 20x; what a laser scans may have larger pixels than a camera."""
+    blocks = [Block(np.zeros((16, 20), np.uint16), {"C": 0})]
+    write_czi(tmp_path / "WellB03.czi", blocks, document(um=um))
+    header = read_header(tmp_path / "WellB03.czi", 0)
+    scale, _ = plate_scale({("B03", 1): header}, None)
+    assert scale["pixel_size_known"] is not refused
+    assert ("'Plan-Apochromat 20x/0.8' contradicts" in scale["pixel_size_seen"]) == refused

@@ -12,6 +12,8 @@ import tifffile
 from test_layouts import sets
 
 from cellpipe.errors import BadConfig, BadImage
+from cellpipe.inspect.find import find_plates
+from cellpipe.inspect.plate import IN_COLOUR, inspect_plate
 from cellpipe.readers import manifest
 from cellpipe.readers.layouts import ome_tiff
 from cellpipe.readers.layouts.ome_limits import COUNTED, refuse_absurd, refuse_more_than_pages
@@ -135,3 +137,36 @@ def test_far_more_planes_than_a_file_has_pages_are_refused(tmp_path, n, refused)
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((6, 8), "uint16"))
     with pytest.raises(BadConfig, match="which has 1") if refused else nullcontext():
         refuse_more_than_pages([{"path": "a.tif"}] * n, tmp_path, "x.companion.ome")
+
+
+@pytest.mark.parametrize("names", [["DAPI", "GFP", "BF"], ["DAPI", "DAPI", "BF"], ["", "", ""]])
+def test_a_channel_has_its_own_name_and_no_other_ones(tmp_path, names):
+    """One file holds all channels of a field: the first in its XML is not that of each page."""
+    planes = np.arange(3, dtype=np.uint16)[:, None, None] + np.zeros((8, 9), np.uint16)
+    channels = {"Name": names} if any(names) else None
+    about = {"axes": "CYX"} | ({"Channel": channels} if channels else {})
+    for well in ("B02", "B03"):
+        tifffile.imwrite(tmp_path / f"slide {well}.ome.tif", planes, ome=True, metadata=about)
+    (found,) = find_plates(tmp_path)
+    plate = inspect_plate(found)
+    wanted = {"D": ["DAPI", "GFP", "BF"], "DD": ["DAPI", "DAPI (2)", "BF"], "": ["1", "2", "3"]}
+    tokens = wanted["".join(name[:1] for name in names if name == "DAPI")]
+    assert sorted(channel.name for channel in plate.channels) == sorted(tokens)
+    assert plate.doubles == 0
+    for row in plate.planes.itertuples():
+        assert tokens[read_plane(tmp_path / row.path, row.page)[0, 0]] == row.channel
+
+
+def test_colours_of_ome_tiff_are_one_plane(tmp_path):
+    """SizeC counts their samples."""
+    pixels = np.stack([np.full((8, 9), value, np.uint8) for value in (10, 20, 30)], -1)
+    tifffile.imwrite(tmp_path / "slide B02.ome.tif", pixels, ome=True, photometric="rgb")
+    (found,) = find_plates(tmp_path)
+    plate = inspect_plate(found)
+    assert ([c.name for c in plate.channels], plate.holes) == (["blue", "green", "red"], [])
+    assert IN_COLOUR in plate.notes
+    values = {
+        row.channel: read_plane(tmp_path / row.path, row.page)[0, 0]
+        for row in plate.planes.itertuples()
+    }
+    assert values == {"red": 10, "green": 20, "blue": 30}

@@ -12,11 +12,12 @@ import tifffile
 from drawn_plate import inspected, laid_out
 from running import PLATE, Run
 
+from cellpipe.correct.directions import WAYS
 from cellpipe.errors import BadConfig
 from cellpipe.plate.plate import Plate
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.run.plates.in_wells import cells_in_wells
-from cellpipe.run.plates.places import fields_in_wells, find_places
+from cellpipe.run.plates.places import directions_of, fields_in_wells, find_places
 from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
 
 SIDE, UM = (200, 200), 0.65
@@ -66,6 +67,36 @@ def test_fields_are_placed_by_overlaps_and_what_was_not_is_named(
     assert notes[1] == "well C02: no stage position of 1 of 1 fields, such as 1"
 
 
+@pytest.mark.parametrize(
+    ("way", "source"), [("y mirrored", "OME-XML"), ("x and y exchanged, x mirrored", ".nd2")]
+)
+def test_the_axes_of_a_stage_are_found_by_what_neighbours_share(
+    tmp_path: Path, drawn: SimulatedWell, way: str, source: str
+) -> None:
+    """One well has one overlap more than with y mirrored; two decide."""
+    found = inspected({well: [(1, 1, 1, *SIDE)] * 6 for well in ("B02", "B03")})
+    for field, corner in zip(found["fields"], [*drawn.nominal, *drawn.nominal], strict=True):
+        origin = "stage" if source == "OME-XML" else "stage, in the directions of its axes"
+        own = {**centre(corner, origin), "source": source}
+        y, x = np.linalg.inv(WAYS[way]) @ [own["y_um"], own["x_um"]]
+        field["centre"] = {**own, "y_um": y, "x_um": x}
+    plate = laid_out(tmp_path, found)
+    frames = [(well, number, 0) for well in ("B02", "B03") for number in range(1, 7)]
+    for well, number, _ in frames:
+        plate.write_plane(well, number, 0, 0, 0, drawn.fields[number - 1])
+    asked = {"method": "register"}, "dna"
+    if source != "OME-XML":
+        assert set(find_places(plate, frames, *asked)[0]["placed_by"]) == {"unknown"}
+    directions, told = directions_of(plate, frames, *asked)
+    assert told.endswith(f"by 8 overlaps: {way}")
+    places, _ = find_places(plate, frames, *asked, directions)
+    assert places["placed_by"].tolist() == [*["pairs"] * 5, "nominal"] * 2
+    wrong = places[["well_y_um", "well_x_um"]].to_numpy()[:5] / UM - drawn.true[:5]
+    assert np.abs(wrong - wrong[0]).max() < 0.5
+    assert directions_of(plate, frames[:1], *asked) == (None, "")  # nothing to compare
+    assert directions_of(plate, frames, {"method": "positions"}, "dna") == (None, "")
+
+
 def test_positions_are_taken_as_they_are(plate: Plate, drawn: SimulatedWell) -> None:
     places, _ = find_places(plate, [], {"method": "positions"}, "dna")
     own = places[places["well"] == "B02"]
@@ -91,7 +122,8 @@ def cells_of(drawn: SimulatedWell) -> pd.DataFrame:
                 y, x = at.mean(axis=0) * UM
                 rows.append(("B02", number, 0, label, y, x, len(at) * UM**2))
     names = ["well", "field", "t", "label", "y_um", "x_um", "area_um2"]
-    return pd.DataFrame(rows, columns=names)
+    longest = [2 * (area / np.pi) ** 0.5 for *_, area in rows]
+    return pd.DataFrame(rows, columns=names).assign(touches_border=False, major_axis_um=longest)
 
 
 def test_cells_are_counted_once_at_each_time(plate: Plate, drawn: SimulatedWell) -> None:

@@ -189,6 +189,18 @@ def test_the_rest_of_an_object_at_a_border_is_the_same_object() -> None:
     assert once((0, 50, 96, 3), (1, 50, 99, 6)) == [False, True]
 
 
+def test_the_end_of_a_long_object_that_a_border_cuts_is_the_same_object() -> None:
+    """Its centre is outside of the radius, and within half the longer axis, of the whole."""
+    field, at = np.array([0, 1]), np.array([[50.0, 97.0], [50.0, 107.5]])
+    radius, longest = np.array([3.0, 8.0]), np.array([8.0, 24.0])
+    given = {"longest_px": longest}
+    assert counted_once(field, at, radius, MIDDLES).tolist() == [True, True]
+    whole = counted_once(field, at, radius, MIDDLES, cut=np.array([False, False]), **given)
+    assert whole.tolist() == [True, True]  # neither is cut: two objects
+    part = counted_once(field, at, radius, MIDDLES, cut=np.array([True, False]), **given)
+    assert part.tolist() == [False, True]
+
+
 def test_an_object_that_one_field_alone_shows_counts() -> None:
     assert once((0, 20, 97, 5), (1, 80, 93, 5), (0, 20, 20, 5)) == [True, True, True]
 

@@ -198,7 +198,7 @@ def plate(tmp_path):
 def test_pixels_that_were_not_taken_are_refused_and_those_that_were_are_whole(plate):
     assert plate.has_frame("B02", 1, 0)
     assert plate.has_frame("B02", 1, 1)
-    assert [plate.channels_at(t) for t in (0, 1)] == [["dna", "gfp"], ["dna"]]
+    assert [plate.channels_at("B02", t) for t in (0, 1)] == [["dna", "gfp"], ["dna"]]
     assert project_frame(plate, "B02", 1, 1).whole().shape == (1, 40, 40)
     with pytest.raises(BadImage, match="'gfp' was not taken at frame 1") as refused:
         project_frame(plate, "B02", 1, 1, ["gfp"])

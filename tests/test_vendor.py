@@ -71,6 +71,27 @@ def test_the_settings_of_a_measurement_stay_in_its_folder(tmp_path: Path) -> Non
     assert {channel.source for channel in plate.channels} == {"file names"}
 
 
+def test_errors_of_the_acquisition_are_named(tmp_path: Path) -> None:
+    """Autofocus that failed: such a record has no field, plane or channel."""
+    folder = cellvoyager(tmp_path / "P")
+    path = folder / "MeasurementData.mlf"
+    record = (
+        '<bts:MeasurementRecord bts:Type="ERR" bts:Column="14" bts:Row="3" bts:TimePoint="1">'
+        "AF Error at C14 No. 0</bts:MeasurementRecord>"
+    )
+    path.write_text(
+        path.read_text().replace("</bts:MeasurementData>", record + "</bts:MeasurementData>")
+    )
+    (note,) = inspected(folder).notes
+    assert note == (
+        "MeasurementData.mlf has 1 error(s) of the acquisition: 'AF Error at C14 No. 0' (well C14)"
+    )
+    index = harmony(tmp_path / "H") / "Images" / "Index.idx.xml"
+    index.write_text(index.read_text().replace("<URL>", "<State>Failed</State><URL>", 1))
+    (note,) = inspected(tmp_path / "H").notes
+    assert "1 error(s) of the acquisition: 'Failed' of r02c02f01p01-ch1sk1fk1fl1.tiff" in note
+
+
 @pytest.mark.parametrize("value", ["inf", "-inf", "nan", "1e999", "", "far"])
 def test_positions_of_harmony_are_finite(tmp_path: Path, value: str) -> None:
     folder = harmony(tmp_path / "P")

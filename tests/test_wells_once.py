@@ -51,7 +51,8 @@ def cells_of(drawn: SimulatedWell, well: str) -> pd.DataFrame:
                 y, x = at.mean(axis=0) * UM
                 rows.append((well, number, 0, label, y, x, len(at) * UM**2, cut))
     names = ["well", "field", "t", "label", "y_um", "x_um", "area_um2", "touches_border"]
-    return pd.DataFrame(rows, columns=names).assign(plate="P")
+    cells = pd.DataFrame(rows, columns=names).assign(plate="P")
+    return cells.assign(major_axis_um=1.2 * 2 * np.sqrt(cells["area_um2"] / np.pi))
 
 
 def places_of(corners: np.ndarray, well: str, known: bool = True) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """Objects of fields that overlap, each counted once.
 
 Objects of two fields whose centres in the well are nearer than the radius of the larger are the
-same: centres of different objects are further apart, and the part of an object that a field's
-border leaves has its centre within the radius of the whole. An object that one field alone shows
-stays.
+same: centres of different objects are further apart. The part of an object that a field's border
+leaves can have its centre further out, at the end of the whole: where one of the two is cut, they
+are the same within half the longer axis. An object that one field alone shows stays.
 
 Points (spots) are too many and too alike to be paired: each part of the well belongs to one field.
 """
@@ -19,6 +19,9 @@ def counted_once(
     radius_px: np.ndarray,
     middles_px: np.ndarray,
     in_doubt: np.ndarray | None = None,
+    *,
+    cut: np.ndarray | None = None,
+    longest_px: np.ndarray | None = None,
 ) -> np.ndarray:
     """Whether each object counts: of the same object in several fields, one does.
 
@@ -31,6 +34,8 @@ def counted_once(
     radius_px : (M,) float, of a disc of its area
     middles_px : (N, 2) float, centres of the fields in the well
     in_doubt : (N,) bool, fields that do not count in wells: what another one shows counts there
+    cut : (M,) bool, objects that touch the border of their field; none by default
+    longest_px : (M,) float, longer axis of the ellipse of each, needed with `cut`
 
     Returns
     -------
@@ -41,10 +46,17 @@ def counted_once(
     counts = np.ones(len(field), bool)
     if len(np.unique(field)) < 2:
         return counts
-    pairs = cKDTree(at_px).query_pairs(float(np.max(radius_px)), output_type="ndarray")
+    reach_px = radius_px
+    if cut is not None and longest_px is not None:
+        reach_px = np.fmax(radius_px, longest_px / 2)
+    pairs = cKDTree(at_px).query_pairs(float(np.max(reach_px)), output_type="ndarray")
     one, other = pairs[field[pairs[:, 0]] != field[pairs[:, 1]]].T
     apart = np.hypot(*(at_px[one] - at_px[other]).T)
-    same = apart < np.maximum(radius_px[one], radius_px[other])
+    within = np.maximum(radius_px[one], radius_px[other])
+    if cut is not None:
+        of_part = np.maximum(reach_px[one], reach_px[other])
+        within = np.where(cut[one] | cut[other], of_part, within)
+    same = apart < within
     one, other, apart = one[same], other[same], apart[same]
     group = {int(n): {int(n)} for n in np.concatenate([one, other])}
     for k in np.lexsort((other, one, apart)):  # the nearest first

@@ -1,7 +1,8 @@
 """Channels by the names that the microscope gave them, and the one that shows nuclei.
 
-A stain of DNA is recognised by its name alone (DAPI, Hoechst …). A wavelength is no name of a
-stain: where no name, or more than one, is of DNA, the choice is left to a person.
+A stain of DNA is recognised by its name (DAPI, Hoechst …); where no name is of DNA, by its light:
+DAPI and Hoechst are the stains that are excited below 410 nm, if a single channel is. In all other
+cases the choice is left to a person.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ _NUCLEI = re.compile(
     r"dapi|hoechst|hoescht|hochst|hoe ?33|\bdna\b|dna$|^dna|draq ?-?[57]|h2b|nucle(?:i|us|ar)|"
     r"nucblue|sytox|to-?pro|propidium",
     re.IGNORECASE,
+)
+# light of 350 to 409 nm in a name that is only of light: "405", "Ch1_405nm", "385/30"
+_ULTRAVIOLET = re.compile(r"(?<![\d/.,])(?:3[5-9]\d|40\d)(?= ?nm|[^\w.,]|_|$)")
+_OTHER_BLUE = re.compile(
+    r"[cb]fp|turquoise|cerulean|alexa|pacific|cascade|brilliant|bv ?421|dye", re.I
 )
 # names → colours of a display, as microscopes have them
 _COLOURS = (
@@ -63,6 +69,14 @@ def is_stain(word: str) -> bool:
     return any(re.search(words, word, re.IGNORECASE) for words, _ in _COLOURS)
 
 
+def _excited_below_410(name: str) -> bool:
+    """Whether the first wavelength in a name is 350 to 409 nm, and no other stain is named."""
+    numbers = re.search(r"(?<![\d.,])[2-9]\d\d(?!\d)", name)
+    first = _ULTRAVIOLET.search(name)
+    other = _OTHER_BLUE.search(name) or re.search(_COLOURS[0][0], name, re.IGNORECASE)
+    return bool(first and numbers and first.start() == numbers.start() and not other)
+
+
 def keys(channels: Sequence[Channel]) -> dict[str, str]:
     """Names for a config, by token: lower case, no two alike ("HOECHST 33342" → hoechst_33342)."""
     found: dict[str, str] = {}
@@ -89,21 +103,29 @@ def colours(channels: Sequence[Channel]) -> dict[str, str]:
     return found
 
 
-def nuclei(channels: Sequence[Channel], named: str | None = None) -> tuple[Channel | None, str]:
+def nuclei(channels: Sequence[Channel], named: Sequence[str] = ()) -> tuple[Channel | None, str]:
     """The channel that shows nuclei, and by what it was chosen; None with what to do.
 
-    named : the choice of a person, a name or token; "" or None where there is none
+    named : the choices of a person, names or tokens; of several plates each may have its own
     """
     names = ", ".join(f"'{channel.name}'" for channel in channels)
-    if named:
-        chosen = [c for c in channels if named.lower() in (c.name.lower(), c.token.lower())]
+    for wanted in named:
+        chosen = [c for c in channels if wanted.lower() in (c.name.lower(), c.token.lower())]
         if chosen:
             return chosen[0], "chosen by --nuclei"
-        return None, f"no channel '{named}': --nuclei takes one of {names}"
+    if named:
+        words = ", ".join(f"'{wanted}'" for wanted in named)
+        return None, f"no channel {words}: --nuclei takes one of {names}, and may be given again"
     fits = [channel for channel in channels if _NUCLEI.search(channel.name)]
     if len(fits) == 1:
         return fits[0], f"its name, '{fits[0].name}', is that of a stain of DNA"
     if len(channels) == 1:
         return channels[0], "the only channel: make sure that it shows nuclei"
+    light = [c for c in channels if _excited_below_410(c.name)]
+    if not fits and len(light) == 1:
+        return light[0], (
+            f"of the light of DAPI and Hoechst, by its name '{light[0].name}': make sure that it "
+            "shows nuclei"
+        )
     what = "several names are of DNA" if fits else "no name is that of a stain of DNA"
     return None, f"{what}: choose one of {names} by --nuclei"

@@ -92,14 +92,17 @@ def _refuse_no_writing(folder: Path) -> None:
         )
 
 
-def _refuse_other_channel(named: str | None, plates: Sequence[Inspected]) -> None:
+def _refuse_other_channel(named: Sequence[str], plates: Sequence[Inspected]) -> None:
     """Raise BadConfig where a person names a channel of nuclei that no plate has."""
-    if not named or any(nuclei(plate.channels, named)[0] for plate in plates):
+    unknown = [
+        one for one in named if not any(nuclei(plate.channels, [one])[0] for plate in plates)
+    ]
+    if not unknown:
         return
     there = {c.name.lower(): c.name for plate in plates for c in plate.channels}
-    near = difflib.get_close_matches(named.lower(), there, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(unknown[0].lower(), there, n=1, cutoff=0.5)
     raise BadConfig(
-        seen=f"no channel '{named}' (--nuclei)",
+        seen=f"no channel '{unknown[0]}' (--nuclei)",
         wanted="one of " + ", ".join(f"'{name}'" for name in there.values()),
         do=f"did you mean '{there[near[0]]}'?" if near else "name one of them, or its token",
     )

@@ -79,11 +79,18 @@ def find_plates(
         formats.refuse_unknown_layout(layout, [])
     plates, images = _in_place(folder) if layout in (None, IN_PLACE) else ([], [])
     found = [Found(plate, BY_NAME[IN_PLACE], Files(plate)) for plate in plates]
-    if found and layout is None:
-        for other in _without_zarr(folder, plates):
-            if formats.recognised(thinned(find_files(other, follow_links))):
-                found += _below(other, None, follow_links, columns, [])
     if found:
+        others = _without_zarr(folder, plates) if layout is None else []
+        for other in others:
+            listed = find_files(other, follow_links)
+            if formats.recognised(thinned(listed)):
+                more, faults = _tried(other, None, follow_links, columns)
+                found += more
+                found[0].hints += faults
+            elif n := sum(1 for _ in listed.images):
+                found[0].hints.append(
+                    f"{n} image(s) in {other} are of no format that is recognised"
+                )
         found[0].hints += _left_out(images, "a plate")
         return found
     if images and (layout == IN_PLACE or not _other_formats(folder, follow_links)):
@@ -290,16 +297,24 @@ def _of_parts(
 ) -> list[Found]:
     """Plates of several folders; one that has none, though another has, is named in a hint."""
     found: list[Found] = []
-    faults: list[BadConfig] = []
+    faults: list[str] = []
     for part in parts:
-        try:
-            found += _below(folder / part, layout, follow, columns, [])
-        except BadConfig as fault:
-            faults.append(fault)
-    if not found:
-        raise faults[0]
-    found[0].hints = [*hints, *(f"no plate: {fault.seen}" for fault in faults), *found[0].hints]
+        own, why = _tried(folder / part, layout, follow, columns)
+        found, faults = [*found, *own], [*faults, *why]
+    if not found:  # of none the whole fault is better than a sentence
+        return _below(folder / parts[0], layout, follow, columns, hints)
+    found[0].hints = [*hints, *faults, *found[0].hints]
     return found
+
+
+def _tried(
+    folder: Path, layout: str | None, follow: bool, columns: int | None
+) -> tuple[list[Found], list[str]]:
+    """Plates below a folder; none, with a sentence, where it holds none that can be read."""
+    try:
+        return _below(folder, layout, follow, columns, []), []
+    except BadConfig as fault:
+        return [], [f"no plate: {fault.seen}"]
 
 
 def _format_of(files: Files, layout: str | None) -> tuple[Format | None, list[str]]:

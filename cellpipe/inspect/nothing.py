@@ -87,9 +87,10 @@ def metadata_alone(files: Files, parts: Sequence[str] = ()) -> list[str]:
         about = formats.recorded(files.folder / folder / "image")
         if about is None or about.file not in inside[folder]:
             continue
-        if about.files and not set(about.files) & inside[folder]:
+        if about.files and len(about.absent(inside[folder])) == len(about.files):
+            list_file = files.folder / folder / (about.listed_in or about.file)
             found.append(
-                f"{files.folder / folder / about.file} names {len(about.files)} image(s), such as "
+                f"{list_file} names {len(about.files)} image(s), such as "
                 f"'{about.files[0]}', and none of them is there"
             )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,9 +32,11 @@ from cellpipe.readers import formats, in_place, manifest
 from cellpipe.readers.accounting import account, sparse
 from cellpipe.readers.accounting.doubles import PLACE
 from cellpipe.readers.accounting.holes import (
+    depths_in_words,
     expected_frames,
     missing_fields,
     missing_planes,
+    own_depths,
     stack_sizes,
     wells_within,
 )
@@ -43,8 +46,10 @@ from cellpipe.readers.pixels import colours
 from cellpipe.readers.pixels.reading import read_plane
 from cellpipe.readers.units.scales import plate_scale, scale_of_source
 from cellpipe.readers.vendor.metadata import VendorMetadata
+from cellpipe.readers.vendor.plan import recorded_of_plate, unlike_the_plan
 from cellpipe.wells import row_and_column
 
+NAMED_IN = {"ome-tiff": "OME-XML", "load-data": "the table", "csv": "the manifest"}
 IN_COLOUR = (
     "the images are in colour: each is taken as the channels red, green and blue"
     " ('ingest.colour_images: channels')"
@@ -99,7 +104,7 @@ class Inspected:
     files: dict[str, Any] = field(default_factory=dict)
     in_colour: bool = False
     notes: list[str] = field(default_factory=list)
-    not_taken: dict[str, list[int]] = field(default_factory=dict)
+    not_taken: dict[str, Any] = field(default_factory=dict)
     pixel_um: float | None = None
     arrays: dict[tuple[str, int], tuple[Path, str]] = field(default_factory=dict)
     edges: dict[tuple[str, int], float] = field(default_factory=dict)
@@ -122,17 +127,18 @@ def inspect_plate(found: Found) -> Inspected:
     folder = found.folder
     planes, in_colour = _with_colours(found.planes, folder)
     sample = read_sample(planes, folder, manifest.read_header_below(folder))
-    vendor = _vendor(planes, folder)
+    vendor = recorded_of_plate(planes, folder)
     headers = {
         (str(planes["well"].iat[row]), int(planes["field"].iat[row])): header
         for row, header in sample.headers.items()
     }
     scale, odd = plate_scale(headers, None)
     n_t, n_z = expected_frames(planes), stack_sizes(planes)
+    own = own_depths(planes, n_z) if formats.states_planes(found.format.name) else {}
     tokens, n_frames = sorted(set(planes["channel"])), max(n_t.values(), default=1)
     there = planes[planes["path"] != ""]
-    absent = sparse.not_taken(there, tokens)
-    channels = _channels(planes, vendor, sample)
+    absent, lacking = sparse.not_taken(there, tokens), sparse.lacking(there, tokens)
+    channels = _channels(planes, vendor, sample, NAMED_IN.get(found.format.name, "file names"))
     twice = planes[(planes["path"] != "") & planes.duplicated(PLACE, keep=False)]
     step, late = time_step(planes, headers, folder)
     positions, placed = places(planes, folder, vendor, sample)
@@ -157,7 +163,7 @@ def inspect_plate(found: Found) -> Inspected:
         light=light(planes, folder),
         placed=placed,
         pattern=found.pattern,
-        holes=missing_planes(there, tokens, n_t, n_z, absent),
+        holes=missing_planes(there, tokens, n_t, n_z, absent, lacking, own),
         missing=missing_fields(planes),
         doubles=int(twice.duplicated(PLACE).sum()),
         double=tuple(twice.sort_values([*PLACE, "path"])["path"][:2]),
@@ -173,19 +179,25 @@ def inspect_plate(found: Found) -> Inspected:
                 for channel in channels
                 if channel.token in absent
             ),
+            *(
+                f"channel '{channel.name}' {_lacking(lacking[channel.token], planes)}"
+                for channel in channels
+                if channel.token in lacking
+            ),
+            *depths_in_words(own, n_z),
             *wells_within(set(planes["well"])),
             *late,
             *(f"{fault['well']} field {fault['field']}: {fault['reason']}" for fault in odd[:3]),
             *_other_size(scale),
             *dict.fromkeys(h.pixel_note for h in sample.headers.values() if h.pixel_note),
-            *_unlike_the_plan(planes, vendor, found.files.names),
+            *unlike_the_plan(planes, vendor, found.files.names),
             *_empty(there),
             *_plates_in_one(twice, found.format),
             *_no_planes(there, folder),
             *([IN_COLOUR] if in_colour else []),
         ],
         in_colour=in_colour,
-        not_taken=absent,
+        not_taken={**absent, **lacking},
     )
 
 
@@ -218,16 +230,13 @@ def _no_planes(there: pd.DataFrame, folder: Path) -> list[str]:
     return [f"{seen}: {do}" for do, seen in faults.items()]
 
 
-def _vendor(planes: pd.DataFrame, folder: Path) -> VendorMetadata | None:
-    """What the microscope recorded next to the images, of the first folder that has it."""
-    paths = planes["path"][planes["path"] != ""]
-    examples = paths.groupby(paths.str.rpartition("/")[0]).first()
-    found = (formats.recorded(folder / path) for path in examples)
-    return next((one for one in found if one is not None), None)
+def _channels(
+    planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sample, named_in: str
+) -> list[Channel]:
+    """Channels by the names that the microscope gave them: recorded, in the tags, in file names.
 
-
-def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sample) -> list[Channel]:
-    """Channels by the names that the microscope gave them: recorded, in the tags, in file names."""
+    named_in : where the tokens are
+    """
     own: dict[str, tuple[str, str]] = {}
     for row, acquired in sample.acquired.items():
         if acquired.channel:
@@ -241,7 +250,7 @@ def _channels(planes: pd.DataFrame, vendor: VendorMetadata | None, sample: Sampl
         elif token in own:
             channels.append(Channel(token, *own[token]))
         else:
-            channels.append(Channel(token, token, "file names"))
+            channels.append(Channel(token, token, named_in))
     return told_apart(channels)
 
 
@@ -249,35 +258,6 @@ def _other_size(scale: Mapping[str, Any]) -> list[str]:
     """A sentence on a pixel size that was seen where another one is taken."""
     seen = scale["pixel_size_seen"]
     return [f"pixel size: {seen}"] if seen and scale["pixel_size_known"] else []
-
-
-def _unlike_the_plan(
-    planes: pd.DataFrame, vendor: VendorMetadata | None, names: Sequence[str]
-) -> list[str]:
-    """Sentences where there is less, or more, than the microscope's files name."""
-    if vendor is None:
-        return []
-    notes = [f"{vendor.file}: {vendor.fault}"] if vendor.fault else []
-    per_well = planes.drop_duplicates(["well", "field"]).groupby("well").size()
-    there = {
-        "wells": planes["well"].nunique(),
-        "fields": int(per_well.max()),
-        "channels": planes["channel"].nunique(),
-        "frames": int(planes["t"].max()) + 1,
-    }
-    for what, n in vendor.planned.items():
-        if there[what] < n:
-            name = {"fields": "fields per well", "frames": "time points"}.get(what, what)
-            notes.append(f"{vendor.file} planned {n} {name}, and images of {there[what]} are here")
-    if vendor.files:
-        there_by_name = {name.rpartition("/")[2] for name in names}
-        absent = [file for file in vendor.files if file not in there_by_name]
-        if absent:
-            notes.append(
-                f"{len(absent)} of the {len(vendor.files)} images that {vendor.file} names are not "
-                f"here, such as '{absent[0]}'"
-            )
-    return notes
 
 
 def _plates_in_one(twice: pd.DataFrame, own: Format) -> list[str]:
@@ -324,7 +304,7 @@ def _in_place(found: Found) -> Inspected:
         folder=found.folder,
         format=found.format,
         planes=planes,
-        channels=[Channel(label, label, "omero.channels") for label in labels],
+        channels=[Channel(label, label, _named_in(label)) for label in labels],
         frames=max(f["n_t"] for f in source["fields"]),
         planes_z=dict.fromkeys(labels, depth),
         sizes=Counter((f["shape"][-2], f["shape"][-1]) for f in source["fields"]),
@@ -355,6 +335,14 @@ def _in_place(found: Found) -> Inspected:
             *([f"{len(faults) - 5} more images cannot be used"] if len(faults) > 5 else []),
         ],
     )
+
+
+def _lacking(wells: Sequence[str], planes: pd.DataFrame) -> str:
+    return sparse.lacking_in_words(wells, planes["well"].nunique())
+
+
+def _named_in(label: str) -> str:
+    return "no name recorded" if re.fullmatch(r"channel_\d+", label) else "omero.channels"
 
 
 def _small(described: Mapping[str, Any]) -> tuple[str, float]:

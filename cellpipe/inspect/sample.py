@@ -83,7 +83,8 @@ def positions_of_one_well(
 ) -> tuple[dict[tuple[str, int], tuple[float, float]], Acquisition]:
     """Positions (y, x) in µm of the fields of the first well, by the tags of a file of each."""
     well = planes["well"].iat[0] if len(planes) else ""
-    own = planes[(planes["well"] == well) & (planes["path"] != "")].drop_duplicates("field")
+    there = (planes["path"] != "") & (planes["bytes"] > 0)
+    own = planes[(planes["well"] == well) & there].drop_duplicates("field")
     found: dict[tuple[str, int], tuple[float, float]] = {}
     about = Acquisition()
     for row in own[:POSITIONS].itertuples():

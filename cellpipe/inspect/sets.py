@@ -38,7 +38,7 @@ class Sets(NamedTuple):
 
 
 def channel_sets(
-    plates: Sequence[Sequence[Channel]], names: Sequence[str], named: str | None = None
+    plates: Sequence[Sequence[Channel]], names: Sequence[str], named: Sequence[str] = ()
 ) -> Sets:
     """The channels of plates as sets for a config.
 
@@ -75,7 +75,7 @@ def channel_sets(
 
 
 def _named_like(
-    common: ChannelSet, shown: Channel | None, own: Sequence[Channel], named: str | None
+    common: ChannelSet, shown: Channel | None, own: Sequence[Channel], named: Sequence[str]
 ) -> tuple[dict[str, str], list[str]]:
     """Names for the channels of a plate, by token: the common ones where they are alike."""
     by_name = {channel.name.lower(): channel for channel in common.channels}

@@ -18,7 +18,7 @@ SHOWN = 4
 WIDTH = 14  # of the names of values
 
 
-def lines(plate: Inspected, disk: Disk | None, named: str | None = None) -> list[str]:
+def lines(plate: Inspected, disk: Disk | None, named: Sequence[str] = ()) -> list[str]:
     """The whole inspection, a value a line.
 
     disk : of the results; None where no pixels could be read
@@ -85,7 +85,7 @@ def _counted(counts: Mapping[int, int], what: str) -> str:
     return f"{what}: {', '.join(parts)}{' …' if len(several) > SHOWN else ''}"
 
 
-def _channels(plate: Inspected, named: str | None) -> list[str]:
+def _channels(plate: Inspected, named: Sequence[str]) -> list[str]:
     """A line per channel, and which shows nuclei."""
     chosen, why = nuclei(plate.channels, named)
     rows = []
@@ -156,7 +156,7 @@ def _faults(plate: Inspected) -> list[str]:
         found.append(f"{len(plate.unreadable)} of {plate.sampled} files opened: {path}: {why}")
     names = ["missing"] * (bool(plate.holes) + bool(plate.missing))
     names += ["doubles"] * bool(plate.doubles) + ["unreadable"] * bool(plate.unreadable)
-    planned = " that was to be taken" if plate.not_taken else ""
+    planned = ", but as noted below" if plate.not_taken else ""
     return [_line(name, text) for name, text in zip(names, found, strict=True)] or [
         _line("missing", f"nothing: every field has every channel, time point and plane{planned}")
     ]

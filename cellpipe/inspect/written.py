@@ -30,7 +30,7 @@ def write(
     plates: Sequence[Inspected],
     folder: Path,
     *,
-    named: str | None = None,
+    named: Sequence[str] = (),
     follow_links: bool = False,
     columns: int | None = None,
 ) -> tuple[list[Path], list[str]]:

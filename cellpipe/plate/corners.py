@@ -10,9 +10,31 @@ from cellpipe.errors import BadConfig
 from cellpipe.image.units import Scale
 from cellpipe.plate.plate import Field
 
+_ANYWHERE = "directions of its axes"  # in the origin of positions
 
-def corners_px(fields: Sequence[Field], scale: Scale) -> np.ndarray:
+
+def has_unknown_directions(field: Field) -> bool:
+    """Whether a field has a position of which the direction in the image is not known."""
+    return field.centre is not None and _ANYWHERE in field.centre.origin
+
+
+def may_be_turned(field: Field) -> bool:
+    """Whether the direction of a field's position may be another one than is taken.
+
+    OME-XML does not define it; y is taken downwards there, unless overlaps tell otherwise.
+    """
+    return has_unknown_directions(field) or (
+        field.centre is not None and field.centre.source.startswith("OME-XML")
+    )
+
+
+def corners_px(
+    fields: Sequence[Field], scale: Scale, directions: np.ndarray | None = None
+) -> np.ndarray:
     """(N, 2) float, y and x of the first pixel of each field by the recorded positions.
+
+    directions : (2, 2) what turns recorded positions into those of the image, where that is not
+        recorded
 
     Relative to the origin of the positions. Raises BadConfig where they cannot be had.
     """
@@ -23,13 +45,14 @@ def corners_px(fields: Sequence[Field], scale: Scale) -> np.ndarray:
         seen = f"no stage position of {len(without)} of {len(fields)} fields, such as {without[0]}"
     elif len(origins) > 1:
         seen = f"positions of different origins: {', '.join(sorted(origins))}"
-    elif any("directions of its axes" in origin for origin in origins):
+    elif directions is None and any(map(has_unknown_directions, fields)):
         seen = "positions of a stage whose axes may point anywhere in the image"
     elif not scale.length_known:
         seen = "positions in µm, and an unknown pixel size"
     else:
         edge = np.array([scale.y, scale.x])
-        middles = np.array([[f.centre.y_um, f.centre.x_um] for f in fields if f.centre]) / edge
+        middles = np.array([[f.centre.y_um, f.centre.x_um] for f in fields if f.centre])
+        middles = (middles if directions is None else middles @ directions.T) / edge
         return middles - (np.array([f.shape[-2:] for f in fields]) - 1) / 2
     raise BadConfig(
         seen=f"well {well}: {seen}",

@@ -94,7 +94,7 @@ def lay_out(
             tree = _image_tree(field, inspection, colors, scales, units, *written)
             bring_image(root / field.path, tree, owned)
             centre = field.centre.as_dict() if field.centre else None
-            note_laid_out(root / field.path, centre, inspection.get("not_taken", {}))
+            note_laid_out(root / field.path, centre, _without(field, inspection))
         layers = _label_tree(field, labels, volumes, scales, units, ngff_version, chunk_px)
         bring_labels(root / field.path, layers, {*OWN_LAYERS, *labels}, owned)
         progress(done + 1, len(fields))
@@ -105,7 +105,7 @@ def lay_out(
         "channels": inspection["channels"],
         "colors": list(colors),
         "projection": inspection.get("projection", "max"),
-        **{key: inspection[key] for key in ("not_taken",) if key in inspection},
+        **{key: inspection[key] for key in ("not_taken", "lacking") if key in inspection},
         **{key: inspection[key] for key in SCALE if key in inspection},
         "ngff_version": ngff_version,
         "chunk_px": chunk_px,
@@ -115,6 +115,15 @@ def lay_out(
     }
     sync_disk(root)
     publish_text(layout, json.dumps(description, indent=1) + "\n")
+
+
+def _without(field: Field, inspection: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Frames of a field without a channel, by channel: all of them where its well lacks it."""
+    found = {c: list(frames) for c, frames in inspection.get("not_taken", {}).items()}
+    for channel, wells in inspection.get("lacking", {}).items():
+        if field.well in wells:
+            found[channel] = list(range(field.size("t")))
+    return found
 
 
 def write_provenance(layout: Path, made: Mapping[tuple[str, int], Mapping[str, Any]]) -> None:

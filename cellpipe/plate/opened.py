@@ -240,11 +240,11 @@ class OpenPlate:
 
     def _refuse(self, where: Field, level: int, index: Index, what: str) -> None:
         """Raise BadImage for pixels that are not there: zeros would take their place."""
-        if self._plate.not_taken:
+        if self._plate.not_taken or self._plate.lacking:
             cuts = dict(zip(where.axes, index, strict=True))
             channels = self.channels[cuts["c"]] if "c" in cuts else self.channels
             times = range(*cuts["t"].indices(where.size("t"))) if "t" in cuts else [0]
-            self._plate.refuse_not_taken(channels, times, what)
+            self._plate.refuse_not_taken(where.well, channels, times, what)
         refuse_missing(self._plate.missing(where, level, index), what)
 
     def _place(self, well: str, field: int) -> tuple[str, int]:

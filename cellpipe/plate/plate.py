@@ -42,7 +42,7 @@ from cellpipe.plate.chunks import (
 )
 from cellpipe.plate.pyramid import cropped, means
 from cellpipe.plate.regions import StoredFrame, write_sampled
-from cellpipe.plate.taken import refuse_not_taken
+from cellpipe.plate.taken import refuse_lacking, refuse_not_taken
 from cellpipe.plate.whole_chunks import Shards, write_whole
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ class Plate:
         self.shards: bool = self._described.get("shards", False)  # files that hold a whole frame
         absent = self._described.get("not_taken", {})  # channels of some frames only
         self.not_taken: dict[str, frozenset[int]] = {c: frozenset(ts) for c, ts in absent.items()}
+        wells = self._described.get("lacking", {})  # channels of some wells only
+        self.lacking: dict[str, frozenset[str]] = {c: frozenset(ws) for c, ws in wells.items()}
         # kept per plate, not per process: a plate that is laid out again has new arrays
         self._open = lru_cache(maxsize=512)(partial(_opened, owned=self.layout.parent))
 
@@ -133,21 +135,31 @@ class Plate:
     def channel_index(self, channel: str) -> int:
         return self.channels.index(channel)
 
-    def channels_at(self, t: int) -> list[str]:
-        """Channels that were taken at a frame, in the plate's order; most plates took all."""
-        return [name for name in self.channels if t not in self.not_taken.get(name, ())]
+    def channels_at(self, well: str, t: int) -> list[str]:
+        """Channels that a well has at a frame, in the plate's order; most plates have all."""
+        return [
+            name
+            for name in self.channels
+            if t not in self.not_taken.get(name, ()) and well not in self.lacking.get(name, ())
+        ]
 
     def frames_without(self, channel: str) -> set[tuple[str, int, int]]:
         """Well, field and frame of the frames at which a channel was not taken."""
         absent = self.not_taken.get(channel, frozenset())
+        wells = self.lacking.get(channel, frozenset())
         return {
             (*place, t)
             for place, field in self.fields.items()
-            for t in absent & {*range(field.size("t"))}
+            for t in range(field.size("t"))
+            if t in absent or place[0] in wells
         }
 
-    def refuse_not_taken(self, channels: Iterable[str], times: Collection[int], what: str) -> None:
-        """Raise BadImage for a channel that was not taken at one of the frames."""
+    def refuse_not_taken(
+        self, well: str, channels: Iterable[str], times: Collection[int], what: str
+    ) -> None:
+        """Raise BadImage for a channel that a well lacks, or that was not taken at a frame."""
+        channels = list(channels)
+        refuse_lacking(self.lacking, channels, well)
         n_t = max(field.size("t") for field in self.fields.values()) if self.not_taken else 1
         refuse_not_taken(self.not_taken, channels, times, n_t, what)
 
@@ -162,8 +174,8 @@ class Plate:
         where = self.fields[well, field]
         array = self.array(where, level)
         what = f"{self.name} {well} field {field} frame {t}"
-        names = channels or self.channels_at(t)
-        self.refuse_not_taken(names, [t], what)
+        names = channels or self.channels_at(well, t)
+        self.refuse_not_taken(well, names, [t], what)
         wanted = [self.channel_index(name) for name in names]
         indices = [_index(where.axes, t=t, c=c) for c in wanted]
         for index in indices:
@@ -267,7 +279,7 @@ class Plate:
             else:
                 array = self._open(self.path / where.path / array_name)
                 index = _index(where.axes, t=t)
-                parts = self._taken(where, t) if self.not_taken else [index]
+                parts = self._taken(where, t) if self.not_taken or self.lacking else [index]
                 missing = [path for part in parts for path in self.missing(where, level, part)]
             refuse_missing(missing, what)
             refuse_torn(torn_chunks(array, index), what)
@@ -317,7 +329,8 @@ class Plate:
 
     def _taken(self, where: Field, t: int) -> list[tuple[slice, ...]]:
         """Places in an array of the channels of a frame."""
-        return [_index(where.axes, t=t, c=self.channel_index(c)) for c in self.channels_at(t)]
+        names = self.channels_at(where.well, t)
+        return [_index(where.axes, t=t, c=self.channel_index(name)) for name in names]
 
     def _arrays(
         self, well: str, field: int, t: int, name: str | None

@@ -1,4 +1,5 @@
-"""Channels that were not taken at some frames: their chunks are not there, and read as zeros."""
+"""Channels that were not taken at some frames, or in some wells: their chunks are not there, and
+read as zeros."""
 
 from __future__ import annotations
 
@@ -7,6 +8,20 @@ from collections.abc import Collection, Iterable, Mapping
 from cellpipe.errors import BadImage
 
 SHOWN = 6  # frames in a message
+
+
+def refuse_lacking(
+    lacking: Mapping[str, Collection[str]], channels: Iterable[str], well: str
+) -> None:
+    """Raise BadImage for a channel of which a well has no image (`lacking`: channel → wells)."""
+    for channel in channels:
+        if well in lacking.get(channel, ()):
+            raise BadImage(
+                seen=f"channel '{channel}' has no image in well {well}",
+                wanted="a well that has the channel",
+                do="nothing, if it was not taken there; else copy the missing files, then run "
+                "again",
+            )
 
 
 def refuse_not_taken(

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cellpipe.readers.accounting.account import warnings
+from cellpipe.readers.accounting.sparse import lacking_in_words
 
 
 def files_in_doubt(
@@ -29,7 +30,18 @@ def files_in_doubt(
 def incomplete(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[dict[str, str]]:
-    """A row for frames, channels and planes that fields lack, and one for fields of wells."""
+    """A row for frames, channels and planes that fields lack, and one for each channel that whole
+    wells lack."""
+    for channel, lacking in inspection.get("lacking", {}).items():
+        n_wells = len({field["well"] for field in inspection["fields"]})
+        yield {
+            "kind": "missing images",
+            "where": f"channel {channel}",
+            "seen": f"channel '{channel}' {lacking_in_words(lacking, n_wells)}",
+            "likely_cause": "a stain or an acquisition that left these wells out, or files that "
+            "were not copied",
+            "do": "if there are such files, copy them, then run again",
+        }
     holes = inspection.get("holes", [])
     if holes:
         wells = sorted({hole["well"] for hole in holes})

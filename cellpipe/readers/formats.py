@@ -158,6 +158,11 @@ def recognised(files: Files) -> list[tuple[Format, int]]:
     return sorted((pair for pair in counts if pair[1]), key=lambda pair: -pair[1])
 
 
+def states_planes(layout: str) -> bool:
+    """Whether a layout lists planes by metadata or a person's list, and not by names of files."""
+    return layout in BY_NAME and layout not in BUILT_IN
+
+
 def recorded(path: Path) -> VendorMetadata | None:
     """What any microscope recorded of an image, whatever the layout: a manifest may list them."""
     found = (each.recorded(path) for each in FORMATS if each.recorded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cellpipe.image.units import Scale
@@ -19,6 +19,26 @@ from cellpipe.readers.units.scales import (
     described_step,
     scale_of_source,
 )
+from cellpipe.wells import row_and_column
+
+
+def _of_frames(field: Mapping[str, Any]) -> dict[str, list[int]]:
+    """Channels that a field has at some of its frames only → frames without them."""
+    noted = field.get("not_taken", {})
+    return {c: ts for c, ts in noted.items() if len(ts) < int(field.get("n_t", 1))}
+
+
+def _lacking(fields: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Wells of which no field has a channel at any frame, by the channel's name in the config."""
+    with_it: dict[str, set[str]] = {}
+    wells = sorted({str(field["well"]) for field in fields}, key=row_and_column)
+    noted = {c for field in fields for c in field.get("not_taken", {})}
+    for field in fields:
+        whole = set(field.get("not_taken", {})) - set(_of_frames(field))
+        for channel in noted - whole:
+            with_it.setdefault(channel, set()).add(str(field["well"]))
+    found = {c: [w for w in wells if w not in with_it.get(c, ())] for c in sorted(noted)}
+    return {names.get(c, c): own for c, own in found.items() if own}
 
 
 def common_channels(source: Mapping[str, Any]) -> list[str]:
@@ -58,7 +78,8 @@ def inspect_source(
     odd_places = {(fault["well"], fault["field"]) for fault in odd}
     fields = [field for field in fields if (field["well"], field["field"]) not in odd_places]
     fields, without = zarr_positions.with_positions(fields, Scale.from_dict(scale))
-    absent = most_common(json.dumps(field.get("not_taken", {})) for field in fields)
+    lacking = _lacking(fields, names)
+    absent = most_common(json.dumps(_of_frames(field)) for field in fields)
     not_taken = {names.get(c, c): ts for c, ts in json.loads(absent or "{}").items()}
     n_t = max((int(field.get("n_t", 1)) for field in fields), default=1)
     notes = [*sparse.sentences(not_taken, n_t), *without]
@@ -75,5 +96,6 @@ def inspect_source(
         "faults": [*source["faults"], *faults, *odd],
         **({"notes": notes} if notes else {}),
         **({"not_taken": not_taken} if not_taken else {}),
+        **({"lacking": lacking} if lacking else {}),
         "other_channels": [label for label in labels if label not in names],
     }

@@ -7,7 +7,7 @@ missing (holes). Everything after it reads the inspection, never the microscope'
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,13 @@ from cellpipe.readers.accounting import sparse
 from cellpipe.readers.accounting.doubles import PLACE, settle_doubles
 from cellpipe.readers.accounting.holes import (
     FIELD,
+    Depths,
+    depths_in_words,
     expected_frames,
     missing_fields,
     missing_planes,
     other_sizes,
+    own_depths,
     refuse_uneven_stacks,
     stack_sizes,
     wells_within,
@@ -48,6 +51,7 @@ def inspect_planes(
     time_step_s: float | None,
     keep_stack: bool,
     same: Callable[[str, str], bool] = lambda one, other: False,
+    stated: bool = False,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Describe a plate by its planes.
 
@@ -57,16 +61,19 @@ def inspect_planes(
     channels : name → ``{"source": token}``, in the order of the plate's channel axis
     read : header of one plane, by path and page; raises BadImage
     same : whether two files are equal byte for byte
+    stated : whether metadata state the planes of each field, so that stacks may differ in depth
 
     Returns
     -------
     inspection : dict
         ``plate, channels, fields, holes, faults, other_channels, copies, notes``, ``not_taken``
-        where channels were not taken at all frames (see `accounting.sparse`), and its scale, see
+        where channels were not taken at all frames and ``lacking`` where wells lack one (see
+        `accounting.sparse`), and its scale, see
         `cellpipe.readers.units.scales.plate_scale` and `time_step`
     planes : DataFrame
         the planes of the wanted channels, with the channel's name in place of its token, and the
-        ``dtype`` that a plane of the channel should have
+        ``dtype`` that a plane of the channel should have; ``n_z``, planes of its stack, where
+        stacks differ in depth
     """
     read, pixel_notes = _noting(read)
     names = {spec["source"]: name for name, spec in channels.items()}
@@ -85,11 +92,19 @@ def inspect_planes(
     groups = dict(tuple(planes.groupby(FIELD)))
     n_t, n_z = expected_frames(counted), stack_sizes(planes)
     absent = sparse.not_taken(planes, list(channels))
+    lacking = sparse.lacking(planes, list(channels))
+    own = own_depths(counted, n_z) if stated else {}
     repeated = refuse_uneven_stacks(n_z) if keep_stack else []
-    stack = max(n_z.values(), default=1) if keep_stack else 1
+    own = {} if keep_stack and _uneven(own, n_z) else own
     step, late = time_step(groups, headers, read, time_step_s)
     fields = [
-        _field(*place, [n_t[place], len(channels), stack, *header.shape], stored, n_z)
+        _field(
+            *place,
+            [n_t[place], len(channels), *header.shape],
+            stored,
+            max(_depths(place, n_z, own).values(), default=1),
+            keep_stack,
+        )
         for place, header in headers.items()
         if place not in odd_places
     ]
@@ -101,21 +116,24 @@ def inspect_planes(
         **scale,
         **step,
         "fields": fields,
-        "holes": missing_planes(planes, list(channels), n_t, n_z, absent),
+        "holes": missing_planes(planes, list(channels), n_t, n_z, absent, lacking, own),
         "faults": [*faults, *missing_fields(counted)],
         "other_channels": sorted(tokens - set(names)),
         "copies": copies,
         **({"not_taken": absent} if absent else {}),
+        **({"lacking": lacking} if lacking else {}),
         "notes": [
             *sparse.sentences(absent, max(n_t.values(), default=1)),
             *wells_within(set(counted["well"])),
             *(f"channel '{c}' has one plane: it is repeated in every z" for c in repeated),
+            *depths_in_words(own, n_z),
             *other_sizes({(f["well"], f["field"]): f["shape"][-2:] for f in fields}),
             *late,
             *(f"{files}: {note}" for note, files in pixel_notes().items()),
         ],
     }
-    return inspection, planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
+    planes = planes.assign(dtype=planes["channel"].map(dtypes).fillna(stored))
+    return inspection, _with_depths(planes, n_z, own) if own else planes
 
 
 def _noting(
@@ -215,9 +233,27 @@ def _refuse_nothing(fields: list[dict[str, Any]], faults: list[dict[str, Any]]) 
         )
 
 
+def _depths(place: tuple[str, int], n_z: Mapping[str, int], own: Depths) -> dict[str, int]:
+    """Planes of the stacks of a field, by channel."""
+    return {channel: own.get((*place, channel), n) for channel, n in n_z.items()}
+
+
+def _uneven(own: Depths, n_z: Mapping[str, int]) -> bool:
+    """Whether channels of one field have stacks of different depths."""
+    fields = {place[:2] for place in own}
+    return any(len({n for n in _depths(f, n_z, own).values() if n > 1}) > 1 for f in fields)
+
+
+def _with_depths(planes: pd.DataFrame, n_z: Mapping[str, int], own: Depths) -> pd.DataFrame:
+    places = zip(planes["well"], planes["field"], planes["channel"], strict=True)
+    return planes.assign(n_z=[own.get((w, int(f), c), n_z[c]) for w, f, c in places])
+
+
 def _field(
-    well: str, field: int, shape: list[int], dtype: str, n_z: Mapping[str, int]
+    well: str, field: int, sizes: Sequence[int], dtype: str, n_z: int, keep_stack: bool
 ) -> dict[str, Any]:
+    """`sizes` : of the axes T, C, Y, X."""
+    shape = [*sizes[:2], n_z if keep_stack else 1, *sizes[2:]]
     return {
         "well": well,
         "field": field,
@@ -225,5 +261,5 @@ def _field(
         "shape": shape,
         "dtype": dtype,
         "n_t": shape[0],
-        "n_z": max(n_z.values(), default=1),
+        "n_z": n_z,
     }

@@ -44,7 +44,7 @@ def frames_of(plate: Plate, most: int) -> list[Frame]:
         (well, field, t)
         for (well, field), where in plate.fields.items()
         for t in range(where.size("t"))
-        if plate.channels_at(t) == plate.channels and plate.has_frame(well, field, t)
+        if plate.channels_at(well, t) == plate.channels and plate.has_frame(well, field, t)
     ]
     if not frames:
         raise BadConfig(

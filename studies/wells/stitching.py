@@ -35,6 +35,7 @@ import pandas as pd
 from cellpipe.correct import overlaps
 from cellpipe.correct.once import counted_once
 from cellpipe.correct.placing import LEAST_NCC, REACH, YES, place_fields
+from cellpipe.measure.objects import measure_objects
 from cellpipe.simulate.population import MIN_VISIBLE_PX
 from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
 
@@ -105,19 +106,23 @@ def errors_px(corners: np.ndarray, well: SimulatedWell, pairs: np.ndarray) -> np
 
 def counted(corners: np.ndarray, well: SimulatedWell) -> int:
     """Objects, counted once."""
-    fields, places, areas = [], [], []
+    parts = []
     for number, labels in enumerate(well.labels):
-        rows, columns = np.nonzero(labels)
-        own = labels[rows, columns]
-        area = np.bincount(own)
-        seen = np.flatnonzero(area >= MIN_VISIBLE_PX)
-        sums = np.stack([np.bincount(own, rows), np.bincount(own, columns)], axis=1)
-        fields.append(np.full(len(seen), number))
-        places.append(corners[number] + sums[seen] / area[seen, None])
-        areas.append(area[seen])
+        none = np.zeros((0, *labels.shape), np.uint16)
+        own = measure_objects(labels.astype(np.uint32), none, [], 1.0).assign(field=number)
+        own[["y_um", "x_um"]] += corners[number]
+        parts.append(own[own["area_um2"] >= MIN_VISIBLE_PX])
+    seen = pd.concat(parts, ignore_index=True)
     middles = corners + (np.array(well.labels.shape[1:]) - 1) / 2
-    radius = np.sqrt(np.concatenate(areas) / np.pi)
-    return int(counted_once(np.concatenate(fields), np.concatenate(places), radius, middles).sum())
+    counts = counted_once(
+        seen["field"].to_numpy(),
+        seen[["y_um", "x_um"]].to_numpy(),
+        np.sqrt(seen["area_um2"].to_numpy() / np.pi),
+        middles,
+        cut=seen["touches_border"].to_numpy(),
+        longest_px=seen["major_axis_um"].to_numpy(),
+    )
+    return int(counts.sum())
 
 
 def upsampled_fraction(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:

@@ -30,13 +30,17 @@ from cellpipe.readers.accounting.files import (
     Files,
     suffix,
 )
-from cellpipe.readers.accounting.remedies import EXPECTED, OTHER_CHANNEL, remedy
+from cellpipe.readers.accounting.remedies import EXPECTED, OTHER_CHANNEL, OTHER_CHANNELS, remedy
 
 COLUMNS = ["path", "reason", "image", "well"]
 
 
 def passed_over(
-    files: Files, listed: pd.DataFrame, planes: pd.DataFrame, copies: Mapping[str, str]
+    files: Files,
+    listed: pd.DataFrame,
+    planes: pd.DataFrame,
+    copies: Mapping[str, str],
+    other: str = OTHER_CHANNEL,
 ) -> pd.DataFrame:
     """Every file that is passed over, and why.
 
@@ -45,6 +49,7 @@ def passed_over(
     files : the listing of the folder, with what the layout noted
     listed : all planes that the layout found; planes : those of the channels that are wanted
     copies : files that hold the same plane as another, byte for byte → that other
+    other : the reason for channels that are not wanted, of `remedies.OTHER_CHANNELS`
 
     Returns
     -------
@@ -53,7 +58,7 @@ def passed_over(
     taken = set(planes["path"])
     wells = {**dict(zip(listed["path"], listed["well"], strict=True)), **files.wells}
     reasons = {
-        **dict.fromkeys(set(listed["path"]) - taken, OTHER_CHANNEL),
+        **dict.fromkeys(set(listed["path"]) - taken, other),
         **{path: f"a copy of {other}, byte for byte" for path, other in copies.items()},
         **files.passed_over,
     }
@@ -70,7 +75,7 @@ def _may_be_wanted(path: str, why: str) -> bool:
     """Whether a file that is passed over is an image, or a place that may contain images."""
     if why in (HIDDEN, NOT_IMAGE, NO_FILE):
         return False
-    if why in (OTHER_CHANNEL, UNFINISHED, LINK_FOLDER) or foreign.may_hold_images(why):
+    if why in (*OTHER_CHANNELS, UNFINISHED, LINK_FOLDER) or foreign.may_hold_images(why):
         return True
     if why == LINK_NOWHERE and not suffix(path):  # as of a folder on a share that is away
         return True
@@ -78,13 +83,17 @@ def _may_be_wanted(path: str, why: str) -> bool:
 
 
 def accounted(
-    inspection: Mapping[str, Any], files: Files, listed: pd.DataFrame, planes: pd.DataFrame
+    inspection: Mapping[str, Any],
+    files: Files,
+    listed: pd.DataFrame,
+    planes: pd.DataFrame,
+    other: str = OTHER_CHANNEL,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The inspection with its account, notes and faults of wells, and what is passed over.
 
     `listed` are all planes that the layout found, `planes` those that `inspect_planes` gave.
     """
-    over = passed_over(files, listed, planes, inspection["copies"])
+    over = passed_over(files, listed, planes, inspection["copies"], other)
     fields = {(field["well"], field["field"]) for field in inspection["fields"]}
     places = zip(planes["path"], planes["well"], planes["field"], strict=True)
     used = {path for path, well, field in places if (well, field) in fields}
@@ -174,7 +183,7 @@ def wells_passed_over(over: pd.DataFrame, known: Collection[str]) -> list[dict[s
             "remedy": remedy(str(group["reason"].iloc[0])) + ", then run again",
         }
         for well, group in images.groupby("well", sort=True)
-        if (group["reason"] != OTHER_CHANNEL).any()
+        if not group["reason"].isin(OTHER_CHANNELS).all()
     ]
 
 
@@ -275,7 +284,7 @@ def warnings(found: Mapping[str, Any]) -> list[str]:
 
 
 def _strange(group: Mapping[str, Any]) -> bool:
-    return group["reason"] not in (*EXPECTED, OTHER_CHANNEL)
+    return group["reason"] not in (*EXPECTED, *OTHER_CHANNELS)
 
 
 def _some(wells: list[str]) -> str:

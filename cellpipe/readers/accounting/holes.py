@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
@@ -19,7 +20,10 @@ COMMON = 0.5  # what more than this part of the wells has, every well should hav
 FIELD = ["well", "field"]
 WHOLE_BLOCK = 0.8  # wells with images, of the block that they span
 SHOWN = 8
+Depths = Mapping[tuple[str, int, str], int]  # (well, field, channel) → planes in z
+NONE_OWN: Depths = {}
 NONE_ABSENT: Mapping[str, Collection[int]] = {}
+NONE_LACKING: Mapping[str, Collection[str]] = {}
 
 
 def expected_frames(planes: pd.DataFrame) -> dict[tuple[str, int], int]:
@@ -36,6 +40,8 @@ def missing_planes(
     n_t: Mapping[tuple[str, int], int],
     n_z: Mapping[str, int],
     absent: Mapping[str, Collection[int]] = NONE_ABSENT,
+    lacking: Mapping[str, Collection[str]] = NONE_LACKING,
+    own: Depths = NONE_OWN,
 ) -> list[dict[str, Any]]:
     """Frames of a channel that a field lacks, and those that lack planes of the stack ("z").
 
@@ -44,6 +50,8 @@ def missing_planes(
     planes : of the wanted channels: ``well field t channel z``
     n_t : frames that each field should have; n_z : planes of each channel, see `stack_sizes`
     absent : frames at which a channel was not taken, see `sparse.not_taken`: they are no holes
+    own : planes of the stacks of fields whose metadata state others, see `own_depths`
+    lacking : wells without any image of a channel, see `sparse.lacking`: named once, no holes
     """
     found = planes.groupby([*FIELD, "t", "channel"], sort=False)["z"].agg(["nunique"])["nunique"]
     wanted = pd.MultiIndex.from_tuples(
@@ -52,7 +60,7 @@ def missing_planes(
             for (well, field), frames in n_t.items()
             for t in range(frames)
             for channel in channels
-            if t not in absent.get(channel, ())
+            if t not in absent.get(channel, ()) and well not in lacking.get(channel, ())
         ],
         names=found.index.names,
     )
@@ -61,6 +69,9 @@ def missing_planes(
         for w, f, t, c in wanted.difference(found.index, sort=False)
     ]
     depth = found.index.get_level_values("channel").map(dict(n_z)).to_numpy()
+    if own:
+        places = found.index.droplevel("t")
+        depth = np.array([own.get(place, n) for place, n in zip(places, depth, strict=True)])
     thin = found[found.to_numpy() < depth].index
     holes += _thin(planes, thin)
     return sorted(holes, key=lambda h: (h["well"], h["field"], h["t"], h["channel"]))
@@ -152,7 +163,8 @@ def refuse_uneven_stacks(n_z: Mapping[str, int]) -> list[str]:
     if len(set(depths.values())) > 1:
         raise BadConfig(
             seen="stacks of " + ", ".join(f"{n} planes ({c})" for c, n in sorted(depths.items())),
-            wanted="stacks of one depth in all channels, for 'project.keep_stack: true'",
+            wanted="stacks of one depth in a field, for 'project.keep_stack: true': "
+            "an image of OME-Zarr has one depth",
             do="set 'project.keep_stack' to false, or leave a channel out",
         )
     return sorted(channel for channel, n in n_z.items() if depths and n == 1)
@@ -170,6 +182,36 @@ def refuse_absent_plane(n_z: Mapping[str, int], options: Mapping[str, Any]) -> N
                 wanted=f"a number from 1 to {depth}",
                 do="correct 'project.plane'",
             )
+
+
+def own_depths(counted: pd.DataFrame, n_z: Mapping[str, int]) -> dict[tuple[str, int, str], int]:
+    """Planes of the stacks of fields that have another depth than most, by their metadata.
+
+    A single plane among stacks, or a stack among single planes, is of another acquisition: it has
+    no depth of its own, and is a hole, or refused.
+
+    counted : planes that metadata count, whether files hold them or not: ``well field channel z``
+    """
+    depths = counted.groupby(["well", "field", "channel"])["z"].nunique()
+    return {
+        (str(well), int(field), str(channel)): int(n)
+        for (well, field, channel), n in depths.items()
+        if n > 1 < n_z.get(channel, 1) and n != n_z[channel]
+    }
+
+
+def depths_in_words(own: Depths, n_z: Mapping[str, int]) -> list[str]:
+    """A sentence where stacks have several depths."""
+    if not own:
+        return []
+    well, field, channel = min(own)
+    fields = len({(w, f) for w, f, _ in own})
+    return [
+        f"stacks of {fields} field(s) have another number of planes than most, such as "
+        f"{own[well, field, channel]} of channel '{channel}' in {well} field {field} (most: "
+        f"{n_z[channel]}): each is projected from its own planes, and the maximum of more planes "
+        "is brighter"
+    ]
 
 
 def stack_sizes(planes: pd.DataFrame) -> dict[str, int]:

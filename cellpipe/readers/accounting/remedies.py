@@ -31,6 +31,9 @@ MAX_FOLDERS = 20  # that get rows of their own in the quarantine, per reason
 # what every plate may have next to its images
 EXPECTED = (HIDDEN, NOT_IMAGE, THUMBNAIL, PROJECTION, DERIVED, CORRECTION, LABELS)
 OTHER_CHANNEL = "a channel that the config does not name"
+# of a plate with channels of its own, which the config may name for other plates
+OTHER_OF_SET = "a channel that the plate's set in 'channel_sets' does not name"
+OTHER_CHANNELS = (OTHER_CHANNEL, OTHER_OF_SET)
 
 
 def rows_of_images(over: pd.DataFrame) -> list[dict[str, Any]]:
@@ -44,7 +47,7 @@ def rows_of_images(over: pd.DataFrame) -> list[dict[str, Any]]:
     for reason, group in images.groupby("reason", sort=False):
         folders = group["path"].map(lambda path: PurePosixPath(path).parent.as_posix())
         keys = [group["well"], folders]
-        usual = reason in EXPECTED or reason == OTHER_CHANNEL
+        usual = reason in EXPECTED or reason in OTHER_CHANNELS
         if usual or len(group.groupby(keys)) > MAX_FOLDERS:
             keys = [group["well"] if not usual else folders.map(lambda _: "")]
         for key, part in group.groupby(keys, sort=False):
@@ -59,7 +62,7 @@ def rows_of_images(over: pd.DataFrame) -> list[dict[str, Any]]:
 
 def remedy(reason: str) -> str:
     """What to do about images that were passed over for a reason."""
-    if reason in (*EXPECTED, OTHER_CHANNEL) or reason.startswith("a copy of"):
+    if reason in (*EXPECTED, *OTHER_CHANNELS) or reason.startswith("a copy of"):
         return "nothing, unless it is wanted"
     if reason in (NOT_NAMED, LIKE_THE_OTHERS):
         return "rename the files, or write a pattern that takes them, if they belong to the plate"

@@ -1,4 +1,5 @@
-"""Channels that a plate took at some time points only, as its microscope was set to.
+"""Channels that a plate took at some time points only, as its microscope was set to, or in some
+wells only.
 
          t 0 1 2 3 4 5 6 7
 nuclei     ■ ■ ■ ■ ■ ■ ■ ■
@@ -17,12 +18,15 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from cellpipe.wells import row_and_column
+
 FIELD = ["well", "field"]
 COMMON = 0.5  # of the fields: a frame that fewer have is of an acquisition that was stopped
-FEWEST = 3  # fields whose frames are alike by plan alone
+FEWEST = 3  # fields whose frames are alike by plan alone; frames that lack a channel by plan
 KEPT = 0.8  # of the frames of a plan, for the others to have been lost
 SHOWN = 6
 NotTaken = dict[str, list[int]]
+Lacking = dict[str, list[str]]
 
 
 def not_taken(planes: pd.DataFrame, channels: Sequence[str]) -> NotTaken:
@@ -46,6 +50,31 @@ def not_taken(planes: pd.DataFrame, channels: Sequence[str]) -> NotTaken:
         if absent and by_plan:
             found[channel] = absent
     return found
+
+
+def lacking(planes: pd.DataFrame, channels: Sequence[str]) -> Lacking:
+    """Wells of which no field has a channel at any frame, by channel; those without any are absent.
+
+    They were not stained, or taken, with it, or all of its files were lost: both look the same. Of
+    fewer frames than `FEWEST`, files were lost; so they were in a well that has the channel in some
+    of its fields or frames (`holes`).
+
+    planes : of the wanted channels, those that a file holds: ``well field t channel``
+    """
+    frames = planes.drop_duplicates([*FIELD, "t"]).groupby("well").size()
+    wells = sorted(frames.index, key=row_and_column)
+    of_channel = planes.drop_duplicates(["well", "channel"]).groupby("channel")["well"].agg(set)
+    found = {c: [w for w in wells if w not in of_channel[c]] for c in channels if c in of_channel}
+    return {c: own for c, own in found.items() if frames[own].sum() >= FEWEST}
+
+
+def lacking_in_words(wells: Sequence[str], n_wells: int) -> str:
+    """What it means that these wells of a plate have no image of a channel."""
+    named = ", ".join(wells[:SHOWN]) + (" …" if len(wells) > SHOWN else "")
+    return (
+        f"has no image in {len(wells)} of {n_wells} wells ({named}): its columns are empty there, "
+        "the other channels are measured, and no classifier uses it"
+    )
 
 
 def _plan(taken: Collection[int], frames: Sequence[int]) -> tuple[str, set[int]]:

@@ -106,8 +106,8 @@ def _of_several_depths(
     kind = "is a stack" if len(stacks) == 1 else "are stacks"
     return [
         f"{len(stacks)} of {len(views)} positions, scenes or series {kind}, the others single "
-        f"planes: fields with another number of planes than most are quarantined. List those that "
-        f"belong together in a manifest.csv, without such as {example}"
+        f"planes: the fewer of both are quarantined. List those that belong "
+        f"together in a manifest.csv, without such as {example}"
     ]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -33,6 +33,7 @@ from cellpipe.readers.accounting.files import (
     find_files,
     suffix,
 )
+from cellpipe.readers.containers.containers import distinct
 from cellpipe.readers.layouts.numbers import planes_of
 from cellpipe.readers.layouts.ome_limits import (
     refuse_absurd,
@@ -229,7 +230,10 @@ def _planes(image: Element, path: str) -> Iterator[dict[str, object]]:
     pixels = next(_all(image, "Pixels"))
     sizes = {axis: _size(pixels, axis) for axis in "CZT"}
     order = pixels.get("DimensionOrder", "XYCZT")[2:]
-    names = [channel.get("Name") for channel in _all(pixels, "Channel")]
+    names = [channel.get("Name") or "" for channel in _all(pixels, "Channel")]
+    names = names if len(set(names)) == len(names) else list(distinct(names))
+    samples = _samples(pixels, sizes["C"])
+    sizes["C"] //= samples
     total = sizes["C"] * sizes["Z"] * sizes["T"]
     refuse_absurd(total, image, path)
     listed: set[int] = set()
@@ -246,10 +250,18 @@ def _planes(image: Element, path: str) -> Iterator[dict[str, object]]:
             yield {
                 "path": posixpath.normpath(where.as_posix()),
                 **_plane(start + offset, order, sizes, names),
-                "page": page + offset,
+                # the colours of an only page are chosen by 'ingest.colour_images'
+                "page": ONLY if samples > 1 and total == 1 else page + offset,
             }
     for index in sorted(set(range(total)) - listed):
         yield {"path": "", **_plane(index, order, sizes, names), "page": ONLY}
+
+
+def _samples(pixels: Element, size: int) -> int:
+    """Samples per pixel of colour images, which SizeC counts one by one; 1 of grey ones."""
+    counted = [int(c.get("SamplesPerPixel", 1)) for c in _all(pixels, "Channel")]
+    alike = len(set(counted)) == 1 and sum(counted) == size
+    return counted[0] if alike else 1
 
 
 def _size(pixels: Element, axis: str) -> int:
@@ -264,7 +276,7 @@ def _size(pixels: Element, axis: str) -> int:
 
 
 def _plane(
-    index: int, order: str, sizes: dict[str, int], names: list[str | None]
+    index: int, order: str, sizes: dict[str, int], names: Sequence[str]
 ) -> dict[str, object]:
     at = _unravelled(index, order, sizes)
     name = names[at["C"]] if at["C"] < len(names) else None

@@ -42,7 +42,8 @@ class Header:
     z_source : where the step in z is; "" where that is the place of the sizes
     scale_doubt : a pixel size that was seen and is not believed, and why
     scale_contradiction : another size of a pixel that was recorded, and where
-    objective : as recorded, such as "20x / 0.4 Air"; "" where it is not, and in containers
+    objective : as recorded, such as "20x / 0.4 Air"; "" where it is not
+    scanned : whether a laser may have scanned the image, as those in containers
     pixel_note : how its numbers were read as grey values, where that is not plain
     """
 
@@ -60,6 +61,7 @@ class Header:
     z_source: str = ""
     scale_contradiction: str = ""
     objective: str = ""
+    scanned: bool = False
 
 
 def read_header(path: Path, page: int = ONLY) -> Header:
@@ -141,6 +143,8 @@ def _container_header(path: Path, page: int) -> Header:
         scale_source=view.scale_source,
         time_source=view.time_source,
         scale_doubt=view.scale_doubt,
+        objective=view.objective,
+        scanned=True,
     )
 
 

@@ -4,8 +4,9 @@
 
 Pixels of cameras are 1.1 to 24 µm; binning by 4 and an adapter of 0.5x are within the limits. A tag
 that holds the camera's pixel in place of the sample's is not: 6.45 µm at 10x would be a camera's
-pixel of 64.5 µm. Pixels of a laser that scans have any size, so containers (.nd2, .czi, .lif),
-which often hold such images, are not compared.
+pixel of 64.5 µm. A laser that scans has no camera: with 10x it scans 1.5 mm in 128 pixels or more,
+and zooms in by 40 at most. So limits are wider in containers (.nd2, .czi, .lif), which often hold
+such images; 6.45 µm is outside of them from 25x on.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cellpipe.image.units import in_words
 from cellpipe.readers import xml_text
 
 CAMERA_UM = (0.5, 60.0)
+SCANNED_UM = (0.1, 150.0)
 POWERS = (0.5, 250.0)  # magnifications that objectives have
 _POWER = re.compile(r"(?<![\w.,])(\d+(?:[.,]\d+)?) ?[x×](?![a-z])", re.IGNORECASE)
 
@@ -28,18 +30,22 @@ def magnification(objective: str) -> float | None:
     return power if POWERS[0] <= power <= POWERS[1] else None
 
 
-def contradiction(size_um: tuple[float, float], objective: str) -> str:
-    """Why a pixel (y, x) of this size is not seen through an objective; "" if it may be."""
+def contradiction(size_um: tuple[float, float], objective: str, *, scanned: bool = False) -> str:
+    """Why a pixel (y, x) of this size is not seen through an objective; "" if it may be.
+
+    scanned : whether a laser may have scanned the image
+    """
+    least, most = SCANNED_UM if scanned else CAMERA_UM
     power = magnification(objective)
     if power is None:
         return ""
     low, high = (power * edge for edge in (min(size_um), max(size_um)))
-    if CAMERA_UM[0] <= low and high <= CAMERA_UM[1]:
+    if least <= low and high <= most:
         return ""
-    camera = high if high > CAMERA_UM[1] else low
+    camera = high if high > most else low
     return (
         f"{in_words(*size_um)}, which the objective '{objective}' contradicts: the camera's pixel "
-        f"would be {camera:.3g} µm (with binning, {CAMERA_UM[0]:g} to {CAMERA_UM[1]:g})"
+        f"would be {camera:.3g} µm (with binning, {least:g} to {most:g})"
     )
 
 

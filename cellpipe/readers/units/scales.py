@@ -76,14 +76,14 @@ def _size(header: Header) -> tuple[float, float]:
 
 def _refused(header: Header) -> str:
     """Why the size in a header is not believed, with its source; "" if it is."""
-    why = contradiction(_size(header), header.objective)
+    why = contradiction(_size(header), header.objective, scanned=header.scanned)
     return f"{header.scale_source} has {why}" if why else ""
 
 
 def _against_objective(size: tuple[float, float], headers: Iterable[Header]) -> str:
     """Why the size in the config cannot be that of a plate's objective; "" if it can."""
-    recorded = most_common(h.objective for h in headers if h.objective) or ""
-    return contradiction(size, recorded)
+    recorded = most_common((h.objective, h.scanned) for h in headers if h.objective)
+    return contradiction(size, recorded[0], scanned=recorded[1]) if recorded else ""
 
 
 def described_size(y: float | None, x: float | None, source: str = UNKNOWN) -> dict[str, Any]:

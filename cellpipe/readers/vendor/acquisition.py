@@ -16,6 +16,7 @@ from cellpipe.readers.containers import containers
 from cellpipe.readers.units import biotek, tags
 from cellpipe.readers.units import objective as objectives
 
+ANYWHERE = "stage, in the directions of its axes"  # which no one recorded
 _TIFF = {".tif", ".tiff", ".stk"}
 
 
@@ -55,7 +56,7 @@ def read_acquisition(path: Path, page: int) -> Acquisition:
                 name, lens = biotek.channel(text), biotek.objective(text)
                 return Acquisition(name, lens, source="BioTek tags")
             if tiff.ome_metadata:
-                return _ome(*tags.ome_image(tiff), tags.objective_of(tiff))
+                return _ome(*tags.ome_image(tiff), tags.objective_of(tiff), path.name, page)
     except Exception:  # a file that cannot be read is reported when its header is
         pass
     return Acquisition()
@@ -74,7 +75,7 @@ def _of_container(path: Path, page: int) -> Acquisition:
         view.channels[channel],
         view.objective,
         None if x is None or y is None else (y, x),
-        "stage, in the directions of its axes",
+        ANYWHERE,
         z,
         f"{path.suffix.lower()} metadata",
     )
@@ -95,21 +96,37 @@ def _metaseries(plane: dict[str, Any]) -> Acquisition:
     )
 
 
-def _ome(image: xml_text.Element | None, alone: bool, objective: str) -> Acquisition:
-    """OME-XML: the first channel and plane of the file's image; a place if it has one image."""
+def _ome(
+    image: xml_text.Element | None, alone: bool, objective: str, file: str, page: int
+) -> Acquisition:
+    """OME-XML: the channel of a page, and the place of the file's image if it has one image."""
     if image is None:
         return Acquisition()
     plane = next(xml_text.named(image, "Plane"), None)
-    channel = next(xml_text.named(image, "Channel"), None)
     y, x = (ome_um(plane, f"Position{axis}") if alone else None for axis in "YX")
     return Acquisition(
-        str(channel.get("Name") or "") if channel is not None else "",
+        _ome_channel(image, file, max(page, 0)),
         objective,
         (y, x) if y is not None and x is not None else None,
         "stage",
         ome_um(plane, "PositionZ"),
         "OME-XML",
     )
+
+
+def _ome_channel(image: xml_text.Element, file: str, page: int) -> str:
+    """Name of the channel that a page of a file shows; "" where it is not clear, or has no name."""
+    names = [str(channel.get("Name") or "") for channel in xml_text.named(image, "Channel")]
+    if len(names) == 1:
+        return names[0]
+    for data in xml_text.named(image, "TiffData"):
+        files = [uuid.get("FileName") for uuid in xml_text.named(data, "UUID")]
+        first = xml_text.index(data.get("FirstC", "0"))
+        own = not files or files[0] == file
+        single = data.get("PlaneCount", "1" if "IFD" in data.attrib else "") == "1"
+        if own and single and xml_text.index(data.get("IFD", "0")) == page and first is not None:
+            return names[first] if first < len(names) else ""
+    return ""
 
 
 def ome_um(

@@ -51,6 +51,7 @@ def _measurement(folder: str) -> VendorMetadata | None:
     faults: list[str] = []
     settings = _read_detail(found, detail, faults) if detail.is_file() else ""
     if records.is_file():
+        found.listed_in = records.name
         _read_records(found, records, faults)
     _read_settings(found, _settings_in(Path(folder), settings), faults)
     found.fault = "; ".join(faults)
@@ -102,6 +103,10 @@ def _note(
     times: Series,
 ) -> None:
     """One image of the list."""
+    if own.get("Type") == "ERR":
+        row, column = (xml_text.index(own.get(name)) for name in ("Row", "Column"))
+        where = f" (well {well_at(row, column)})" if row and column else ""
+        found.errors.append(f"'{' '.join(file.split()) or 'error'}'{where}")
     if own.get("Type") != "IMG":
         return
     found.files.append(PureWindowsPath(file).name)

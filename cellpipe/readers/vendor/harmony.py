@@ -22,7 +22,7 @@ from cellpipe.readers.vendor.steps import Series, step_of_longest
 from cellpipe.wells import well_at
 
 NAMES = ("Index.idx.xml", "Index.xml")
-MAX_IMAGES = 50_000  # the first of them are taken for all
+MAX_IMAGES = 1_000_000  # as many as the largest plates have; positions are of each field
 _CHANNEL = re.compile(r"-ch(\d+)")
 _NOTED = ("Image", "Entry")
 
@@ -90,6 +90,8 @@ def _note(
     if not text.get("URL"):
         return
     index.files.append(text["URL"])
+    if text.get("State", "Ok").lower() not in ("ok", ""):
+        index.errors.append(f"'{text['State']}' of {text['URL']}")
     _note_position(index, parts, text)
     place = " ".join(text.get(name, "") for name in ("Row", "Col", "FieldID", "ChannelID"))
     plane, time = text.get("PlaneID", ""), text.get("TimepointID", "")

@@ -108,6 +108,7 @@ def _note_table(about: VendorMetadata, path: Path, times: Series) -> None:
     """Places and times of the images of a table."""
     about.positions_source = f"{path.name} FieldOffsetPointX, FieldOffsetPointY"
     about.time_source = f"{path.name} TimeStampSec"
+    about.listed_in = path.name
     for row in csv.DictReader(_text(path).splitlines()):
         field, t = (xml_text.index(row.get(name)) for name in ("Field", "Timepoint"))
         try:

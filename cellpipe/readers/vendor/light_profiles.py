@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -80,21 +81,24 @@ def _harmony(images: Path, file: Path) -> InstrumentProfile | None:
     index = _beside(images, file, NAMES)
     if channel is None or index is None:
         return None
-    text = _harmony_profiles(index).get(channel[1])
+    text = _harmony_profiles(index, index.stat().st_mtime_ns).get(channel[1])
     if text is None:
         return None
     return parse_harmony(text, f"{index.name}, channel {channel[1]}")
 
 
-def _harmony_profiles(index: Path) -> dict[str, str]:
-    """Channel → text of its FlatfieldProfile."""
-    found = {}
+@lru_cache(maxsize=4)  # asked for by each channel of a plate
+def _harmony_profiles(index: Path, modified_ns: int) -> dict[str, str]:
+    """Channel → text of its FlatfieldProfile; they come before the list of images."""
+    found: dict[str, str] = {}
     with open(index, "rb") as opened:
         xml_text.refuse_entities(opened.read(4096))
         opened.seek(0)
         channel = ""
         for event, element in ElementTree.iterparse(opened, ("start", "end")):
             name = xml_text.local(element)
+            if event == "start" and name == "Images" and found:
+                break
             if event == "start" and name == "Entry":
                 channel = element.get("ChannelID", "")
             if event == "end" and name == "FlatfieldProfile" and element.text:

@@ -8,7 +8,7 @@ cannot be understood is a fault, as text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +37,8 @@ class VendorMetadata:
     objective : as recorded, such as "20x / 0.4 Air"; "" where it is not
     objective_source, channels_source, positions_source : file and element
     files : names of the image files that the metadata list
+    listed_in : the file that lists them, where it is another one than `file`
+    errors : what went wrong as images were taken, in the microscope's words
     planned : what was to be taken: "wells", "fields", "channels", "frames" → number
     fault : why it cannot be read; "" if it can
     columns : of the plate, which place wells that names number; None where they are not recorded
@@ -60,6 +62,8 @@ class VendorMetadata:
     objective: str = ""
     objective_source: str = ""
     files: list[str] = field(default_factory=list)
+    listed_in: str = ""
+    errors: list[str] = field(default_factory=list)
     planned: dict[str, int] = field(default_factory=dict)
     fault: str = ""
     columns: int | None = None
@@ -68,8 +72,18 @@ class VendorMetadata:
     def size_of(self, file: str) -> Size | None:
         """Edges of a pixel of an image file: its own, its channel's, or that of all images."""
         channel = self.channel_in_name and self.channel_in_name.search(file)
-        own = self.by_file.get(file) or (channel and self.by_channel.get(channel[1]))
+        own = self.by_file.get(file) or self._by_small_name.get(file.lower())
+        own = own or (channel and self.by_channel.get(channel[1]))
         return own or self.of_all or self._common
+
+    def absent(self, names: Iterable[str]) -> list[str]:
+        """Files of the list that are not among these names; Windows ignores their case."""
+        there = {name.lower() for name in names}
+        return [file for file in self.files if file.lower() not in there]
+
+    @cached_property
+    def _by_small_name(self) -> dict[str, Size]:
+        return {name.lower(): size for name, size in self.by_file.items()}
 
     @cached_property
     def _common(self) -> Size | None:

@@ -88,7 +88,7 @@ def in_place(plate: Plate, well: str, field: int, t: int) -> Frame:
     frame = plate.frame(well, field, t)
     chosen = chosen_planes(frame, plate.projection)
     pixels = flattened(frame, plate.projection, chosen).whole()[:, None]
-    taken = plate.channels_at(t)
+    taken = plate.channels_at(well, t)
     return Frame(pixels, {taken[c]: (z, frame.size("z")) for c, z in chosen.items()})
 
 

@@ -20,6 +20,7 @@ from cellpipe.classify.cells import (
 from cellpipe.measure.objects import measured_columns
 
 Options = Mapping[str, Any]
+NONE_LACKING: Mapping[str, Any] = {}
 
 
 class Trained(NamedTuple):
@@ -54,11 +55,14 @@ def train_classifier(
 
 
 def without_sparse(
-    cells: pd.DataFrame, not_taken: Mapping[str, Any]
+    cells: pd.DataFrame,
+    not_taken: Mapping[str, Any],
+    lacking: Mapping[str, Any] = NONE_LACKING,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """`cells` without the columns that frames lack, so that every frame can be classified.
+    """`cells` without the columns that frames or wells lack, so that every cell can be classified.
 
     not_taken : channel → frames at which it was not taken, of an inspection
+    lacking : channel → wells that have no image of it
 
     Returns
     -------
@@ -66,16 +70,21 @@ def without_sparse(
     ratios of them
     """
     absent = {int(t) for frames in not_taken.values() for t in frames}
-    there = cells[cells["t"].isin(absent)]
-    if there.empty:
+    wells = {str(well) for own in lacking.values() for well in own}
+    there = {"t": cells[cells["t"].isin(absent)]}
+    if wells:
+        there["well"] = cells[cells["well"].astype(str).isin(wells)]
+    there = {by: rows for by, rows in there.items() if len(rows)}
+    if not there:
         return cells, []
     # shapes are measured without any channel
-    of_channels = {*measured_columns(list(not_taken), with_cells=True)}
+    of_channels = {*measured_columns([*not_taken, *lacking], with_cells=True)}
     of_channels -= {*measured_columns([], with_cells=True)}
     unused = [
         name
         for name in feature_columns(cells)
-        if name in of_channels or there[name].isna().groupby(there["t"]).all().any()
+        if name in of_channels
+        or any(rows[name].isna().groupby(rows[by]).all().any() for by, rows in there.items())
     ]
     return cells.drop(columns=unused), unused
 

@@ -61,11 +61,20 @@ def cells_in_wells(
         there (`cellpipe.correct.once`). Cells of fields whose place is unknown all count.
     """
     at, counted = _in_well(cells, places), np.ones(len(cells), bool)
-    area = cells["area_um2"].to_numpy(float)
+    area, longest = (cells[name].to_numpy(float) for name in ("area_um2", "major_axis_um"))
+    cut = cells["touches_border"].to_numpy(bool)
     for group in _groups(cells, at, places, plate, good):
         radius = np.sqrt(area[group.rows] / np.pi)
         middles = (group.boxes[:, :2] + group.boxes[:, 2:]) / 2
-        counted[group.rows] = counted_once(group.field, group.at, radius, middles, group.in_doubt)
+        counted[group.rows] = counted_once(
+            group.field,
+            group.at,
+            radius,
+            middles,
+            group.in_doubt,
+            cut=cut[group.rows],
+            longest_px=longest[group.rows],
+        )
     return cells.assign(well_y_um=at[:, 0], well_x_um=at[:, 1], counted=counted)
 
 

@@ -55,7 +55,7 @@ def find_light(
         )
     lights = {}
     for channels in together(plate):
-        there = [frame for frame in frames if channels[0] in plate.channels_at(frame[2])]
+        there = [frame for frame in frames if channels[0] in plate.channels_at(frame[0], frame[2])]
         chosen = [] if method == "off" else sampled(there, options["fields"], seed)
         images = read_small(plate, chosen, channels)
         used = [frame for frame in chosen if frame in images]
@@ -70,10 +70,12 @@ def find_light(
 
 
 def together(plate: Plate) -> list[list[str]]:
-    """The channels of a plate, those that were taken at the same frames together."""
-    groups: dict[frozenset[int], list[str]] = {}
+    """The channels of a plate, those of the same frames and wells together."""
+    groups: dict[tuple[frozenset[int], frozenset[str]], list[str]] = {}
     for channel in plate.channels:
-        groups.setdefault(plate.not_taken.get(channel, frozenset()), []).append(channel)
+        frames = plate.not_taken.get(channel, frozenset())
+        wells = plate.lacking.get(channel, frozenset())
+        groups.setdefault((frames, wells), []).append(channel)
     return list(groups.values())
 
 
@@ -112,10 +114,11 @@ def _over_time(
     chosen = sorted({frame[:2] for frame in sampled([(*p, 0) for p in whole], MOVIES, seed)})
     found = {}
     for channels in together(plate):
-        taken = [t for t in range(n_t) if channels[0] in plate.channels_at(t)]
-        times = spread(taken, TIMES)
-        images = read_small(plate, [(*place, t) for place in chosen for t in times], channels)
-        movies = [place for place in chosen if all((*place, t) in images for t in times)]
+        have = [p for p in chosen if p[0] not in plate.lacking.get(channels[0], ())]
+        absent = plate.not_taken.get(channels[0], frozenset())
+        times = spread([t for t in range(n_t) if t not in absent], TIMES)
+        images = read_small(plate, [(*place, t) for place in have for t in times], channels)
+        movies = [place for place in have if all((*place, t) in images for t in times)]
         for c, channel in enumerate(channels):
             own = lights[channel]
             shown = [np.stack([images[*place, t][c] for t in times]) for place in movies]

@@ -8,15 +8,17 @@ centres that the microscope recorded ──► positions ──► `method: regi
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from cellpipe.correct.directions import AS_RECORDED, WAYS, find_directions
 from cellpipe.correct.placing import NOMINAL, YES, place_fields
 from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Plane
-from cellpipe.plate.corners import corners_px
+from cellpipe.plate.corners import corners_px, has_unknown_directions, may_be_turned
 from cellpipe.plate.plate import Field, Plate
 from cellpipe.run.frames.project import project_frame
 
@@ -25,10 +27,15 @@ Place = tuple[str, int]
 COLUMNS = ["plate", "well", "field", "well_y_um", "well_x_um", "moved_y_um",
            "moved_x_um", "placed_by", "overlaps_used", "overlaps_not_used"]  # fmt: skip
 UNKNOWN, POSITIONS = "unknown", "positions"
+WELLS_TRIED = 4  # for the directions of the stage
 
 
 def find_places(
-    plate: Plate, frames: Collection[Frame], options: Mapping[str, Any], channel: str
+    plate: Plate,
+    frames: Collection[Frame],
+    options: Mapping[str, Any],
+    channel: str,
+    directions: np.ndarray | None = None,
 ) -> tuple[pd.DataFrame, list[str]]:
     """A row per field, and sentences on wells that were not placed, or not as a whole.
 
@@ -37,6 +44,7 @@ def find_places(
     frames : that can be read
     options : the section `stitch`
     channel : that overlaps are compared in
+    directions : of the axes of the stage, where they are not recorded, from `directions_of`
 
     Returns
     -------
@@ -47,16 +55,12 @@ def find_places(
         "nominal" where no overlap holds the field; "unknown". overlaps_used : of the field.
         overlaps_not_used : text, the other field of each and why, as "3: by chance"
     """
-    first: dict[Place, int] = {}
-    for well, number, t in frames:
-        first[well, number] = min(t, first.get((well, number), t))
-    wells: dict[str, list[Field]] = {}
-    for (well, _), field in plate.fields.items():
-        wells.setdefault(well, []).append(field)
+    first, wells = _first_frames(frames), _by_well(plate)
     parts, notes = [], []
     for well, fields in wells.items():
         try:
-            part, note = _of_well(plate, fields, first, options["method"], channel)
+            turned = directions if any(map(may_be_turned, fields)) else None
+            part, note = _of_well(plate, fields, first, options["method"], channel, turned)
         except BadConfig as fault:
             nowhere = np.full((len(fields), 2), np.nan)
             n = len(fields)
@@ -67,11 +71,61 @@ def find_places(
     return pd.concat(parts, ignore_index=True), notes
 
 
+def directions_of(
+    plate: Plate, frames: Collection[Frame], options: Mapping[str, Any], channel: str
+) -> tuple[np.ndarray | None, str]:
+    """How the axes of the stage lie in the images, by the overlaps of the first wells that tell.
+
+    Returns the matrix for `find_places`, and a sentence; None and "" where it is recorded, is not
+    asked for, or cannot be found.
+    """
+    if options["method"] != "register" or not plate.scale.length_known:
+        return None, ""
+    first, wells = _first_frames(frames), []
+    for fields in _by_well(plate).values():
+        there = [f for f in fields if (f.well, f.field) in first and may_be_turned(f)]
+        alike = len({(f.shape[-2:], f.centre.origin) for f in there if f.centre}) == 1
+        wells += [there] if len(there) > 1 and alike else []
+    found = find_directions(
+        (
+            [_plane(plate, field, first, channel) for field in there],
+            partial(corners_px, there, plate.scale),
+        )
+        for there in wells[:WELLS_TRIED]
+    )
+    recorded = not any(has_unknown_directions(field) for there in wells for field in there)
+    if found is None or (recorded and found[0] == AS_RECORDED):
+        return None, ""
+    way, n = found
+    words = f"how the axes of the stage lie in the images is not recorded; by {n} overlaps: {way}"
+    return WAYS[way], words
+
+
+def _first_frames(frames: Collection[Frame]) -> dict[Place, int]:
+    """The first frame of each field that can be read."""
+    first: dict[Place, int] = {}
+    for well, number, t in frames:
+        first[well, number] = min(t, first.get((well, number), t))
+    return first
+
+
+def _by_well(plate: Plate) -> dict[str, list[Field]]:
+    wells: dict[str, list[Field]] = {}
+    for (well, _), field in plate.fields.items():
+        wells.setdefault(well, []).append(field)
+    return wells
+
+
 def _of_well(
-    plate: Plate, fields: list[Field], first: Mapping[Place, int], method: str, channel: str
+    plate: Plate,
+    fields: list[Field],
+    first: Mapping[Place, int],
+    method: str,
+    channel: str,
+    directions: np.ndarray | None,
 ) -> tuple[pd.DataFrame, str]:
     """`first` : the first frame of each field that can be read."""
-    nominal = corners_px(fields, plate.scale)
+    nominal = corners_px(fields, plate.scale, directions)
     corners, used, note = nominal.copy(), [0] * len(fields), ""
     refused = [""] * len(fields)
     by = [NOMINAL if method == "register" else POSITIONS] * len(fields)
