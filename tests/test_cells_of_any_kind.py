@@ -1,4 +1,4 @@
-"""The shipped network for cells of any kind: on simulated fields, and on parts of images held out."""
+"""The shipped network for cells of any kind, on simulated fields and on parts held out."""
 
 from __future__ import annotations
 
