@@ -19,7 +19,9 @@ from cellpipe.training.recipe import data_folder, gpus, initial_file
 
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
 # networks that learn from cut images, and where these lie; below the `prefix` of a module
-CUT = {name: f"training/pairs/{name}" for name in ("cells", "cells_phase")}
+CUT = {
+    name: f"training/pairs/{name}" for name in ("cells_start", "cells", "cells_phase")
+}
 CUT_AT = {
     network: workflow.modifier.path_modifier.replace_prefix(path)
     for network, path in CUT.items()
@@ -34,7 +36,7 @@ rule train:
     input:
         expand(
             "training/{network}/{network}.safetensors",
-            network=["nuclei", "cells_phase", "denoise", "spots", "linking"],
+            network=["nuclei", "cells", "cells_phase", "denoise", "spots", "linking"],
         ),
 
 

@@ -321,7 +321,9 @@ def test_cards_are_read_without_torch():
 def test_shipped_weights_fit_their_card(name):
     network = load_network(name)
     assert network.card.name == name
-    assert network.card.licence == {"cells_phase": "MIT"}.get(name, "CC0-1.0")  # as its images
+    assert network.card.licence == {"cells": "MIT", "cells_phase": "MIT"}.get(
+        name, "CC0-1.0"
+    )  # as its images
     assert weights_path(name).stat().st_size < 15e6
 
 

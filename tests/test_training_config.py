@@ -77,15 +77,20 @@ def assert_alike(part: dict[str, Any], kind: Any) -> None:
             assert schema["default"] == (list(default) if isinstance(default, tuple) else default)
 
 
-@pytest.mark.parametrize("name", ["nuclei_start", "nuclei", "denoise", "spots", "own_data"])
+STARTS = {"nuclei": "nuclei_start", "cells": "cells_start"}
+
+
+@pytest.mark.parametrize(
+    "name", ["nuclei_start", "cells_start", *STARTS, "denoise", "spots", "own_data"]
+)
 def test_the_recipes_are_plans(name):
     path = ROOT / "config" / "training" / f"{name}.yaml"
     plan = read_plan(yaml.safe_load(path.read_text(encoding="utf-8")))
     assert plan.name == name
     assert gpus(path) == 0
     # another training makes the weights that a recipe starts from
-    made = {"nuclei": ["training/nuclei_start/nuclei_start.safetensors"]}
-    assert initial_file(path) == made.get(name, [])
+    start = STARTS.get(name)
+    assert initial_file(path) == ([f"training/{start}/{start}.safetensors"] if start else [])
 
 
 def test_the_example_starts_from_the_shipped_weights():

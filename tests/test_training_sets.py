@@ -95,9 +95,10 @@ def test_simulated_fields_are_held_out():
 
 
 @pytest.mark.data
-def test_domains_are_cut_as_the_config_reads_them(tmp_path, real_data):
+@pytest.mark.parametrize("name", ["cells_start", "cells"])
+def test_domains_are_cut_as_the_configs_read_them(name, tmp_path, real_data):
     table = domains.cut(real_data, tmp_path)
-    plan = read_plan(read_yaml(ROOT / "config/training/cells.yaml"))
+    plan = read_plan(read_yaml(ROOT / f"config/training/{name}.yaml"))
     listed = plan.split(tmp_path)
     assert {s.name for s in plan.sets} == set(table["set"])
     written = table.set_index(["set", "file"])["side"]

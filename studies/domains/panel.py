@@ -67,13 +67,14 @@ def taken(domains: Iterable[Domain], data: Path, pairs: Path | None) -> Iterator
         yield held_back or list(images(domain, data))
 
 
-def draw(folder: Path, shown: Image, found: dict[str, np.ndarray]) -> None:
-    """One image of a domain, with true outlines and with those of each engine."""
-    folder.mkdir(parents=True, exist_ok=True)
-    panels = [("truth", shown.pixels, shown.truth)]
-    panels += [(name, shown.pixels, labels) for name, labels in found.items()]
-    figure = worst_images([Shown(f"{shown.domain.name}\n{shown.name}", tuple(panels))])
-    (folder / f"{shown.domain.name}.png").write_bytes(figure_bytes(figure, "png"))
+def draw(
+    path: Path, title: str, pixels: np.ndarray, truth: np.ndarray, found: dict[str, np.ndarray]
+) -> None:
+    """One image, with true outlines and with those of each engine."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    panels = [("truth", pixels, truth)]
+    panels += [(name, pixels, labels) for name, labels in found.items()]
+    path.write_bytes(figure_bytes(worst_images([Shown(title, tuple(panels))]), "png"))
 
 
 def judged(
@@ -92,7 +93,9 @@ def judged(
             if changed == "unchanged":
                 outlines[name] = labels[middle]
     if options.pictures:
-        draw(options.pictures, pictures[middle], outlines)
+        shown, name = pictures[middle], pictures[middle].domain.name
+        path = options.pictures / f"{name}.png"
+        draw(path, f"{name}\n{shown.name}", shown.pixels, shown.truth, outlines)
     return pd.concat(tables, ignore_index=True)
 
 
