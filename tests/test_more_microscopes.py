@@ -23,6 +23,7 @@ from cellpipe.errors import BadConfig
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import Inspected, inspect_plate
 from cellpipe.readers.accounting.files import DERIVED, PROJECTION
+from cellpipe.readers.manifest import list_planes
 from cellpipe.readers.pixels.reading import read_header, read_plane
 from cellpipe.readers.vendor.hcsai import read_acquisition
 
@@ -290,3 +291,28 @@ def test_fast_kinetics_of_harmony_are_time_points(tmp_path: Path) -> None:
     assert found.planes is not None
     by_time = found.planes.sort_values("t")["path"].tolist()
     assert (by_time, sorted(found.planes["t"])) == (sorted(by_time), [0, 1, 2, 3, 4, 5])
+
+
+@pytest.mark.parametrize("minutes", [(0, 15, 30), (0, 240, 480, 960), (1430, 1445, 1460, 1475)])
+def test_an_incucyte_names_the_time_since_the_start(tmp_path: Path, minutes: tuple[int]) -> None:
+    for p in planes():
+        for m in minutes:
+            time = f"{m // 1440:02d}d{m // 60 % 24:02d}h{m % 60:02d}m"
+            channel = ("Phase", "Green", "Red")[p.channel - 1]
+            name = f"exp 1_{channel}_{p.well[0]}{int(p.well[1:])}_{p.field}_{time}.tif"
+            tifffile.imwrite(tmp_path / name, p.pixels, metadata=None)
+    plate = inspected(tmp_path)
+    assert (plate.format.name, tuple(plate.wells)) == ("incucyte", WELLS)
+    assert {channel.name for channel in plate.channels} == {"Phase", "Green", "Red"}
+    step = minutes[1] - minutes[0]
+    frames = sorted({(m - minutes[0]) // step for m in minutes})
+    assert sorted(set(plate.planes["t"])) == frames
+    assert plate.time_step.value == f"{60 * step} s"
+    assert not plate.pixel_size.known
+
+
+@pytest.mark.parametrize("name", ["B3_1_00d04h00m.tif", "VID12_B3_1_00d04h00m.png"])
+def test_an_incucyte_need_not_name_its_channel(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (plane,) = list_planes("incucyte", tmp_path, {}).itertuples()
+    assert (plane.well, plane.field, plane.channel, plane.t) == ("B03", 1, "1", 0)

@@ -31,7 +31,7 @@ from cellpipe.readers.layouts import (
     pattern,
 )
 from cellpipe.readers.layouts.built_in import BUILT_IN, EXAMPLES
-from cellpipe.readers.vendor import cellvoyager, harmony, hcsai, incell, metaxpress, scanr
+from cellpipe.readers.vendor import cellvoyager, harmony, hcsai, incell, incucyte, metaxpress, scanr
 from cellpipe.readers.vendor.metadata import VendorMetadata
 
 ListPlanes = Callable[[Path, Files, int | None], pd.DataFrame]
@@ -139,6 +139,7 @@ FORMATS = (
     _by_names("scanr", "Evident (Olympus) ScanR", scanr.recorded, numbered=True),
     _by_names("incell", "Cytiva (GE) IN Cell Analyzer", incell.recorded),
     _by_names("cytation", "Agilent BioTek Cytation (Gen5)"),
+    _by_names("incucyte", "Sartorius Incucyte", incucyte.recorded),
     _by_names("bbbc", "translocation sets BBBC013, BBBC014"),
     _by_reader("ome-tiff", "OME-TIFF; its OME-XML lists planes", "P.companion.ome", ome_tiff),
     Format("ome-zarr", "OME-Zarr, read in place", "zarr.json", ome_zarr.recognise, None),

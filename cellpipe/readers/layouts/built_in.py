@@ -64,6 +64,13 @@ BUILT_IN = {
         r"(?:Z(?P<z>\d+))?_(?P<channel>(?=[^/]*[A-Za-z])[^/]+?)(?(read)|_\d+)_(?P<t>\d+)"
         r"(?(read)|_-?\d*)(?i:\.tiff?)"
     ),
+    # Sartorius Incucyte: P_B3_1_00d04h00m.tif; exports of several channels differ in what is before
+    # the well, as Phase_B3_1_00d04h00m.tif
+    "incucyte": (
+        r"(?:.*/)?(?:(?:[^/]*[_ -])?(?P<channel>(?i:phase|green|orange|red|nir))[_ -](?:[^/]*_)?"
+        r"|[^/]*_)?(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_(?P<t>\d+d\d\dh\d\dm)"
+        r"(?i:\.tiff?|\.png|\.jpe?g)"
+    ),
     # Translocation sets of the Broad collection (BBBC013, BBBC014): Channel1-01-A-01.BMP
     "bbbc": (
         r"(?:.*/)?Channel ?(?P<channel>\d)-\d{2}-(?P<row>[A-P])-(?P<column>\d{2})"
@@ -80,5 +87,6 @@ EXAMPLES = {
     "scanr": "B3--W00015--P00001--Z00000--T00000--DAPI.tif",
     "incell": "B - 3(fld 1 wv DAPI - DAPI).tif",
     "cytation": "B3_01_1_2_DAPI_001.tif",
+    "incucyte": "Phase_B3_1_00d04h00m.tif",
     "bbbc": "Channel1-15-B-03.BMP",
 }

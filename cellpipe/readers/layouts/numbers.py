@@ -8,6 +8,7 @@ tokens   0 301 599 . 1502     seconds with jitter: frames 0 1 2 . . 5
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,6 +18,16 @@ SPARSE = 2.5  # frames per token; beyond it, tokens with jitter are tried
 EMPTIEST = 20  # frames per token, beyond which tokens are no count of anything
 JITTER = 0.25  # of the step, that a time may be away from its frame
 SHOWN = 6
+_ELAPSED = re.compile(r"(\d+)d(\d\d)h(\d\d)m")
+
+
+def elapsed_min(text: str) -> int | None:
+    """Minutes of a time in a name, "01d04h30m"; None for another word."""
+    found = _ELAPSED.fullmatch(text)
+    if found is None or len(found[1]) > 4:
+        return None
+    days, hours, minutes = (int(part) for part in found.groups())
+    return (24 * days + hours) * 60 + minutes
 
 
 def frames_of(tokens: pd.Series, *, count: bool = False) -> tuple[pd.Series, list[str]]:

@@ -40,7 +40,7 @@ from cellpipe.readers.layouts.derived_images import (
     with_fast_frames,
     without_derived,
 )
-from cellpipe.readers.layouts.numbers import frames_of, lost_planes, planes_of
+from cellpipe.readers.layouts.numbers import elapsed_min, frames_of, lost_planes, planes_of
 from cellpipe.readers.layouts.origins import Origins
 from cellpipe.readers.layouts.pattern_groups import compiled, note, well_of, wells_of_positions
 from cellpipe.readers.layouts.series import Series
@@ -69,7 +69,7 @@ def list_planes(
     _name_wells_of_copies(files, expression, columns, positions)
     layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
     planes = without_derived(with_fast_frames(pd.DataFrame(rows)), files, layout)
-    frames, notes = frames_of(planes["t"], count=layout is not None)
+    frames, notes = frames_of(planes["t"], count=layout not in (None, "incucyte"))
     files.notes += note(positions) + origins.notes() + notes
     files.notes += lost_planes(planes["z"], planes["channel"])
     planes = planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
@@ -158,12 +158,18 @@ def _plane(path: str, well: str, groups: dict[str, str | None]) -> dict[str, obj
         "path": path,
         "well": well,
         "field": int(_number(path, "field", groups.get("field") or "1")),
-        "t": _number(path, "t", groups.get("t") or ""),
+        "t": _time(path, groups.get("t") or ""),
         "channel": groups.get("channel") or "1",
         "z": _number(path, "z", groups.get("z") or "", whole=False),
         "fast": int(groups.get("fast") or 1),
         "read": groups.get("read") or "",
     }
+
+
+def _time(path: str, text: str) -> float:
+    """The number of a time point, or its minutes since the start (00d04h00m)."""
+    minutes = elapsed_min(text)
+    return _number(path, "t", text) if minutes is None else float(minutes)
 
 
 def _number(path: str, name: str, text: str, whole: bool = True) -> float:
