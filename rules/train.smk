@@ -36,7 +36,15 @@ rule train:
     input:
         expand(
             "training/{network}/{network}.safetensors",
-            network=["nuclei", "cells", "cells_phase", "denoise", "spots", "linking"],
+            network=[
+                "nuclei",
+                "nuclei_general",
+                "cells",
+                "cells_phase",
+                "denoise",
+                "spots",
+                "linking",
+            ],
         ),
 
 

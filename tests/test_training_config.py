@@ -81,7 +81,8 @@ STARTS = {"nuclei": "nuclei_start", "cells": "cells_start"}
 
 
 @pytest.mark.parametrize(
-    "name", ["nuclei_start", "cells_start", *STARTS, "denoise", "spots", "own_data"]
+    "name",
+    ["nuclei_start", "nuclei_general", "cells_start", *STARTS, "denoise", "spots", "own_data"],
 )
 def test_the_recipes_are_plans(name):
     path = ROOT / "config" / "training" / f"{name}.yaml"

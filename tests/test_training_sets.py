@@ -109,3 +109,15 @@ def test_domains_are_cut_as_the_configs_read_them(name, tmp_path, real_data):
     both = stems.groupby(["set", "stem"])["side"].nunique() > 1
     cut = {"bacteria-phase", "epithelium", "plant-cells", "tissue-cells", "phase"}
     assert {of_set for of_set, _ in both[both].index} == cut
+
+
+@pytest.mark.data
+def test_the_split_of_nuclei_keeps_what_was_held_out(real_data):
+    """More sets change no side of the sets that earlier weights learned from."""
+    sides = []
+    for name in ("nuclei_start", "nuclei", "nuclei_general"):
+        plan = read_plan(read_yaml(ROOT / f"config/training/{name}.yaml"))
+        listed = plan.split(real_data).set_index(["set", "file"])["side"]
+        sides.append(listed.loc[["dsb2018-fluorescence", "bbbc039"]].sort_index())
+    assert sides[0].equals(sides[1])
+    assert sides[0].equals(sides[2])

@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 from domains import Image
 
+from cellpipe.config.reading import read_yaml
 from cellpipe.errors import CellpipeError
 from cellpipe.networks.card import Card, load_card
 
+RECIPES = Path(__file__).parents[2] / "config/training"
 # of an image, the strongest first
 LEARNED, CHOSE, PART, NEW = "learned", "chose", "part", ""
 NOT_NEW = (LEARNED, CHOSE)  # no measure of what the network does with images that it never saw
@@ -58,7 +60,27 @@ def sides_of(weights: str) -> Sides:
             sides.train | _stems(card, "train"), sides.validation | _stems(card, "validation")
         )
         weights = _initial(card)
+        recipe = RECIPES / f"{Path(weights).stem}.yaml"
+        if weights and Path(weights).suffix and not Path(weights).is_file() and recipe.is_file():
+            weights = _before(card, recipe)
     return sides
+
+
+def _before(card: Card, recipe: Path) -> str:
+    """What a part of a training that is not at hand began with.
+
+    Its sets have to be those of the card, on the same sides: recipes in parts are written so.
+    Raises CellpipeError for others.
+    """
+    part = read_yaml(recipe, "training config")
+    known = {name.split("/")[0] for name in card.extra["split"]}
+    if not {of_set["name"] for of_set in part["sets"]} <= known:
+        raise CellpipeError(
+            seen=f"no weights of {recipe.stem}, with which {card.name} began, and other sets there",
+            wanted="the card of those weights, to know what they learned from",
+            do=f"train them: snakemake --snakefile rules/train.smk -- {_initial(card)}",
+        )
+    return str(part.get("initial") or "")
 
 
 def _initial(card: Card) -> str:
