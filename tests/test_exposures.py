@@ -11,6 +11,7 @@ from cellpipe.metrics.labels import matches, overlap
 from cellpipe.networks.infer import find_objects
 from cellpipe.networks.load import load_network
 from cellpipe.networks.look import Look
+from cellpipe.networks.scale_search import COARSE
 from cellpipe.segment.nuclei import segment_nuclei
 
 NETWORK = load_network("nuclei")
@@ -71,12 +72,12 @@ def test_tiles_see_bright_and_dim_nuclei_as_the_whole_does() -> None:
     assert np.array_equal(whole > 0, tiled > 0)
 
 
-def test_an_ordinary_field_is_looked_at_once(monkeypatch) -> None:
+def test_an_ordinary_field_is_looked_at_once_at_its_scale(monkeypatch) -> None:
     looks = []
     real = Look.objects
-    monkeypatch.setattr(Look, "objects", lambda *a: looks.append(1) or real(*a))
+    monkeypatch.setattr(Look, "objects", lambda *a: looks.append(a[0].scale) or real(*a))
     find_objects(nuclei(36)[0], NETWORK)
-    assert len(looks) == 1
+    assert looks == [1, *COARSE], "coarse views are for the scale"
 
 
 @pytest.mark.parametrize(("radius", "pitch"), [(6, 16), (12, 27)])
@@ -110,7 +111,7 @@ def test_light_around_bright_nuclei_is_no_nucleus_and_wants_no_second_look(monke
     """Stained cytoplasm, and the glare of a lens: up to a tenth as bright as the nucleus beside."""
     looks = []
     real = Look.objects
-    monkeypatch.setattr(Look, "objects", lambda *a: looks.append(1) or real(*a))
+    monkeypatch.setattr(Look, "objects", lambda *a: looks.append(a[0].scale) or real(*a))
     _, truth = nuclei(36)
     rng = np.random.default_rng(6)
     light = ndimage.gaussian_filter(np.where(truth > 0, 200.0, 0.0), 1.5)
@@ -122,7 +123,7 @@ def test_light_around_bright_nuclei_is_no_nucleus_and_wants_no_second_look(monke
         pixels = np.round(10 + light + glare + rng.normal(0, 0.5, truth.shape)).astype(np.uint8)
         looks.clear()
         assert segment_nuclei(pixels, 1.0).labels.max() == 36
-        assert len(looks) == 1
+        assert looks == [1, *COARSE]
 
 
 def test_noise_and_haze_hold_no_nuclei() -> None:
