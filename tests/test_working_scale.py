@@ -65,12 +65,14 @@ def test_neither_crumbs_nor_a_huge_thing_say_how_large_nuclei_are():
 def test_as_many_squares_are_looked_at_as_it_takes():
     looked = []
 
+    certainty = 0.8
+
     def areas(each: int):
         def look(place, scale):
             looked.append((place, scale))
             if scale != 1:
                 return Seen(np.zeros((512, 512), np.uint32), np.zeros(0))
-            return Seen(squares([(8 * i, 0, 7) for i in range(each)]), np.ones(each))
+            return Seen(squares([(8 * i, 0, 7) for i in range(each)]), np.full(each, certainty))
 
         looked.clear()
         return look
@@ -81,6 +83,10 @@ def test_as_many_squares_are_looked_at_as_it_takes():
     assert looked == [(middle, 1.0), (middle, 1 / 4), (middle, 1 / 8)]
     assert estimated_scale((2000, 3000), KNOWN, areas(4)) > 1
     assert [scale for _, scale in looked] == [1, 1, 1 / 4, 1 / 8]
+    certainty = 0.95
+    assert estimated_scale((2000, 3000), KNOWN, areas(9)) == pytest.approx(small, abs=0.125)
+    assert looked == [(middle, 1.0)], "certain objects of a known size are no pieces"
+    certainty = 0.8
     assert estimated_scale((2000, 3000), KNOWN, areas(1)) == 1, "five objects tell nothing"
     assert [scale for _, scale in looked] == [1] * 5 + [1 / 4, 1 / 8]
     estimated_scale((1000, 200), KNOWN, areas(1))

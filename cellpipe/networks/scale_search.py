@@ -31,6 +31,8 @@ ENOUGH = 0.8  # of the most evidence at any scale
 WHOLE_PX = 1024  # an image of up to this edge is examined as a whole: rarely is it examined again
 SQUARE_PX = 512
 LEAST_OBJECTS = 8  # for an estimate
+CERTAIN = 0.9  # mean probability of objects that are not pieces: no coarser scale is tried
+WELL_KNOWN = 0.75  # of the largest known diameter
 FEW = 3  # fewer objects at a coarse scale may be clumps of those that a finer one shows
 MUCH_LARGER = 1.2  # than the largest known: until then objects are found without rescaling
 SURE_F1 = 0.85  # expected: no other scale is tried
@@ -86,6 +88,10 @@ def estimated_scale(
         areas = np.concatenate([areas, seen.areas_px])
         if len(areas) >= LEAST_OBJECTS:
             break
+    if len(areas) >= LEAST_OBJECTS and float(np.mean(seen.probability)) >= CERTAIN:
+        diameter_px = prevailing_diameter_px(areas)
+        if diameter_px <= WELL_KNOWN * known_px[1]:
+            return stepped_scale(diameter_px, known_px)  # pieces of larger objects are less certain
     inner = middle(place, SQUARE_PX)
     if inner != place and len((part := look(inner, 1.0)).probability) >= LEAST_OBJECTS:
         place, seen = inner, part
