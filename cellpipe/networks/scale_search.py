@@ -91,7 +91,7 @@ def estimated_scale(
     if len(areas) >= LEAST_OBJECTS and float(np.mean(seen.probability)) >= CERTAIN:
         prevailing_px = prevailing_diameter_px(areas)
         if prevailing_px <= WELL_KNOWN * known_px[1]:
-            return stepped_scale(prevailing_px, known_px)  # pieces of larger objects are less certain
+            return stepped_scale(prevailing_px, known_px)  # pieces are less certain
     inner = middle(place, SQUARE_PX)
     if inner != place and len((part := look(inner, 1.0)).probability) >= LEAST_OBJECTS:
         place, seen = inner, part
