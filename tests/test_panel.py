@@ -14,6 +14,7 @@ from running import ROOT
 
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.networks.card import load_card
+from cellpipe.networks.expected import Expected
 from cellpipe.training.cut_pairs import LEAST_PX
 
 sys.path.insert(0, str(ROOT / "studies/domains"))
@@ -46,7 +47,8 @@ def row(data: Path, change, learned: Sides | None = None, **asked) -> dict:
     fields = list(images(FLAT, data))
     truth = {image.pixels.tobytes(): image.truth for image in fields}
     engine = Program(
-        lambda pixels, diameter: change(truth[pixels.tobytes()].copy()), learned or Sides()
+        lambda pixels, diameter: (change(truth[pixels.tobytes()].copy()), Expected()),
+        learned or Sides(),
     )
     return of_domain(FLAT, judge(engine, fields, changes()["unchanged"], **asked)[0])
 
@@ -162,9 +164,9 @@ def test_objects_are_brought_to_a_diameter_and_back(data):
     fields = list(images(FLAT, data))
     given = []
 
-    def found(pixels: np.ndarray, diameter: float | None) -> np.ndarray:
+    def found(pixels: np.ndarray, diameter: float | None) -> tuple[np.ndarray, Expected]:
         given.append((pixels.shape, diameter))
-        return ndimage.label(ndimage.gaussian_filter(pixels, 1) > 95)[0]
+        return ndimage.label(ndimage.gaussian_filter(pixels, 1) > 95)[0], Expected()
 
     change = changes(diameters_px=[34])["at 34 px"]
     table, _ = judge(Program(found, Sides()), fields, change, diameter_given=True)
@@ -220,3 +222,25 @@ def test_every_domain_is_there(domain, real_data):
     assert {sides.of(image) for image in judged} == (
         {"learned"} if domain.name == "nuclei-dense" else {""}
     )
+
+
+def test_expected_f1_is_judged_on_new_images_alone():
+    images = pd.DataFrame(
+        {
+            "engine": "cells",
+            "images": ["unchanged"] * 5 + ["dark"],
+            "seen": ["", "", "part", "learned", "", ""],
+            "kind": ["nuclei", "cells", "cells", "cells", "cells", "cells"],
+            "f1": [0.9, 0.5, 0.7, 0.0, 0.0, 0.0],
+            "expected_f1": [0.8, 0.6, 0.9, 1.0, np.nan, 1.0],
+            "expected_low": [0.7, 0.4, 0.8, 1.0, np.nan, 1.0],
+            "expected_high": [0.95, 0.7, 1.0, 1.0, np.nan, 1.0],
+        }
+    )
+    table = panel.expectations(images).set_index("of")
+    assert table["images"].to_dict() == {"nuclei": 1, "cells": 2, "all": 3}
+    assert table["error"].round(6).to_dict() == {"nuclei": 0.1, "cells": 0.15, "all": 0.133333}
+    assert table.loc["all", "within"] == pytest.approx(2 / 3)
+    assert table.loc["all", "spearman"] == 0.5
+    assert table.loc["cells", "not_predicted"] == 1
+    assert panel.expectations(images.assign(expected_f1=np.nan)).empty

@@ -152,6 +152,8 @@ def test_misspelt_and_mistyped_options_are_named(section: str, entry: Any, said:
         ({"initial": "spots", "network": None}, "weights of kind: spots for 'initial'"),
         ({"initial": "nuclei"}, "[8, 16, 24] for 'network.widths'"),
         ({"sets": []}, "no 'sets'"),
+        ({"network": {"inputs": 2, "widths": [8, 16, 24]}, "simulation": {"share": 0.1, "scenes":
+          "any", "channels": ["dna", "reporter"]}}, "'scenes: plate' with 'channels'"),
         ({"sets": [{**SET, "held_out": [0.7, 0.7]}]}, "together at most 1"),
         ({"sets": [{**SET, "held_out": [-0.1, 0.2]}]}, "shares that validate and test, from 0"),
         ({"sets": [{**SET, "held_out": [0.5, 0.5]}]}, "leaves no images that train"),

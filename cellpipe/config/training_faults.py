@@ -172,6 +172,12 @@ def _refuse_inputs(filled: Training, network: Mapping[str, Any], source: str) ->
             wanted=", ".join(OUTPUTS[kind]),
             do="correct 'network.outputs', or leave 'network' out and set 'initial' to spots",
         )
+    if simulation["share"] and simulation["scenes"] == "any" and network["inputs"] != 1:
+        raise BadConfig(
+            seen=f"'simulation.scenes: any' with {network['inputs']} for 'network.inputs'",
+            wanted="one input: fields of any kind are simulated in one channel",
+            do="write 'scenes: plate' with 'channels', or 'share: 0'",
+        )
     if simulation["share"] and len(simulation["channels"]) != network["inputs"]:
         raise BadConfig(
             seen=f"{len(simulation['channels'])} channel(s) for 'simulation.channels'",

@@ -4,8 +4,8 @@
 
 An image unlike those that a network learned from gives improbable objects, many of them dropped.
 How F1 at an IoU of 0.5 follows from that is fitted on held-out images
-(`cellpipe.training.expectation`), with the interval that held four of five of them. Without objects
-nothing is predicted: a field may be empty.
+(`cellpipe.training.expectation`), with the interval that held four of five of them. Where no object
+is kept nothing is predicted: a field may be empty.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Expectation:
 
 
 def image_features(probability: np.ndarray, foreground: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """`FEATURES` of the objects of an image, float64 (F,); NaN without objects.
+    """`FEATURES` of the objects of an image, float64 (F,); NaN where none is kept.
 
     Parameters
     ----------
@@ -71,12 +71,10 @@ def image_features(probability: np.ndarray, foreground: np.ndarray, kept: np.nda
     foreground : mean foreground probability, (n,)
     kept : objects that are probable enough, bool (n,)
     """
-    if not len(probability):
+    if not kept.any():
         return np.full(len(FEATURES), np.nan)
-    mean_kept = float(probability[kept].mean()) if kept.any() else LEAST
-    return np.array(
-        [_logit(float(probability.mean())), _logit(mean_kept), kept.mean(), foreground.mean()]
-    )
+    means = (_logit(float(some.mean())) for some in (probability, probability[kept]))
+    return np.array([*means, kept.mean(), foreground.mean()])
 
 
 def _logit(probability: float) -> float:

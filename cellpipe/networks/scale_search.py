@@ -21,7 +21,13 @@ from typing import NamedTuple
 import numpy as np
 
 from cellpipe.image.tiles import Place
-from cellpipe.networks.diameter import LEAST_SCALE, Range, prevailing_diameter_px, stepped_scale
+from cellpipe.networks.diameter import (
+    LEAST_SCALE,
+    MOST_ENLARGED,
+    Range,
+    prevailing_diameter_px,
+    stepped_scale,
+)
 
 HALF, COARSE = 1 / 2, (1 / 4, 1 / 8)
 LITTLE = 0.5  # of the evidence at full scale: where coarse scales show less, they are not searched
@@ -82,13 +88,14 @@ def estimated_scale(
     """
     if known_px is None:
         return 1.0
-    areas = np.zeros(0)
+    areas, probability = np.zeros(0), np.zeros(0)
     for place in _squares(shape):
         seen = look(place, 1.0)
         areas = np.concatenate([areas, seen.areas_px])
+        probability = np.concatenate([probability, seen.probability])
         if len(areas) >= LEAST_OBJECTS:
             break
-    if len(areas) >= LEAST_OBJECTS and float(np.mean(seen.probability)) >= CERTAIN:
+    if len(areas) >= LEAST_OBJECTS and float(probability.mean()) >= CERTAIN:
         prevailing_px = prevailing_diameter_px(areas)
         if prevailing_px <= WELL_KNOWN * known_px[1]:
             return stepped_scale(prevailing_px, known_px)  # pieces are less certain
@@ -140,10 +147,12 @@ def preferred_scale(scale: float, expected_f1: Callable[[float], float]) -> floa
     if known >= SURE_F1:
         return scale
     better, best = scale, known + GAIN_F1
-    for step in STEPS_TRIED:
-        value = float(np.nan_to_num(expected_f1(step * scale)))
+    for other in (step * scale for step in STEPS_TRIED):
+        if not LEAST_SCALE <= other <= MOST_ENLARGED:
+            continue
+        value = float(np.nan_to_num(expected_f1(other)))
         if value > best:
-            better, best = step * scale, value
+            better, best = other, value
     return better
 
 
@@ -189,9 +198,10 @@ def agreement(one: np.ndarray, other: np.ndarray) -> float:
     n, m = int(one.max(initial=0)), int(other.max(initial=0))
     if n + m == 0:
         return 1.0
-    both = np.bincount(
-        one.ravel().astype(np.int64) * (m + 1) + other.ravel(), minlength=(n + 1) * (m + 1)
-    ).reshape(n + 1, m + 1)
-    union = both.sum(1)[1:, None] + both.sum(0)[None, 1:] - both[1:, 1:]
+    own, others = one.ravel().astype(np.int64), other.ravel()
+    # pairs that share pixels alone: noise can be thousands of objects in either
+    pair, shared = np.unique(own * (m + 1) + others, return_counts=True)
+    a, b = pair // (m + 1), pair % (m + 1)
+    union = np.bincount(own, minlength=n + 1)[a] + np.bincount(others, minlength=m + 1)[b] - shared
     # no object has two partners above a half
-    return 2 * int(np.sum(both[1:, 1:] > SAME * union)) / (n + m)
+    return 2 * int(np.sum((a > 0) & (b > 0) & (shared > SAME * union))) / (n + m)

@@ -13,10 +13,12 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from cellpipe.errors import BadConfig
-from cellpipe.metrics.labels import matches, overlap
+from cellpipe.metrics.labels import overlap, true_positives
 from cellpipe.networks.expected import FEATURES, Expectation, image_features
 from cellpipe.networks.infer import find_objects
 from cellpipe.networks.load import Network
+from cellpipe.networks.scale_search import Seen
+from cellpipe.networks.views import kept
 
 log = logging.getLogger(__name__)
 PENALTY = 1.0  # on squared coefficients of standardised features, as that of so many images
@@ -53,12 +55,11 @@ def judged_images(network: Network, pairs: pd.DataFrame) -> pd.DataFrame:
     for pair in pairs.itertuples():
         pixels, truth = pair.pair.read()
         found = find_objects(pixels, network)
-        kept = found.probable()
-        features = image_features(found.object_probability, found.probability, kept)
-        number = np.concatenate([[0], np.where(kept, np.cumsum(kept), 0)])
-        compared = overlap(truth, number[np.asarray(found.labels)].astype(np.uint32))
-        matched = len(matches(compared).predicted)
-        f1 = 2 * matched / max(compared.n_truth + int(kept.sum()), 1)
+        real = found.probable()
+        features = image_features(found.object_probability, found.probability, real)
+        seen = kept(Seen(np.asarray(found.labels), found.object_probability), real)
+        compared = overlap(truth, seen.labels)
+        f1 = 2 * true_positives(compared, 0.5) / max(compared.n_truth + len(seen.probability), 1)
         rows.append((pair.set, pair.side, pair.file, *features, f1))
     return pd.DataFrame(rows, columns=["set", "side", "file", *FEATURES, "f1"])
 

@@ -105,10 +105,13 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
 
 
 def even_planes(labels: np.ndarray, most: int) -> list[int]:
-    """Planes of a stack of labels (Z, Y, X) at even distances, from those that hold objects."""
+    """Planes of a stack of labels (Z, Y, X) at even distances, from those that hold objects.
+
+    A stack without objects is learned from as an image without objects is: from all its planes.
+    """
     held = np.flatnonzero(labels.reshape(len(labels), -1).any(axis=1))
     if not len(held):
-        return []
+        held = np.arange(len(labels))
     # the middles of equal parts: caps of objects at the ends are few pixels
     places = (np.arange(min(most, len(held))) + 0.5) * len(held) / min(most, len(held))
     return [int(held[int(place)]) for place in places]

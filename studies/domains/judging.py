@@ -6,6 +6,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,9 @@ from cellpipe.image.rescale import nearest, resize
 from cellpipe.metrics.boundaries import surface_distances
 from cellpipe.metrics.labels import matches, overlap, segmentation_accuracy, splits_and_merges
 from cellpipe.networks.diameter import scaled_shape, typical_diameter_px
+from cellpipe.networks.expected import Expected
 from cellpipe.segment.engines import load_engine
+from cellpipe.segment.engines.cellpipe import CellpipeEngine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training.cut_pairs import whole
 
@@ -30,7 +33,8 @@ SCORES = ("ap50", "ap75", "ap90", "seg", "f1")
 TYPICAL = ("outline_px", "true_px", "cpu_s_per_mpx")
 COUNTS = ("true", "found", "missed", "false", "split", "merged")
 
-Found = Callable[[np.ndarray, float | None], np.ndarray]  # pixels (Y, X), diameter → labels
+# pixels (Y, X), diameter → labels, and the F1 that is expected of them
+Found = Callable[[np.ndarray, float | None], tuple[np.ndarray, Expected]]
 Change = Callable[[Image], tuple[np.ndarray, np.ndarray]]  # image → pixels and truth (Y, X)
 
 
@@ -41,16 +45,22 @@ class Program(NamedTuple):
     sides: Sides
 
 
-def program(weights: str) -> Program:
-    """A shipped network or that of a file, or "classical". Raises CellpipeError without them."""
+def program(weights: str, by_size: bool = False) -> Program:
+    """A shipped network or that of a file, or "classical". Raises CellpipeError without them.
+
+    by_size : at the scale that the size of objects suggests, whatever F1 is expected
+    """
     classical = weights == "classical"
     engine = load_engine("classical" if classical else "cellpipe", weights, threads=1)
-    return Program(
-        lambda pixels, diameter: (
-            segment_nuclei(pixels, 1.0, engine=engine, diameter_um=diameter).labels
-        ),
-        Sides() if classical else sides_of(weights),
-    )
+    if by_size and isinstance(engine, CellpipeEngine):
+        card = replace(engine.network.card, expectation=None)
+        engine = replace(engine, network=engine.network._replace(card=card))
+
+    def found(pixels: np.ndarray, diameter: float | None) -> tuple[np.ndarray, Expected]:
+        seen = segment_nuclei(pixels, 1.0, engine=engine, diameter_um=diameter)
+        return np.asarray(seen.labels), seen.expected
+
+    return Program(found, Sides() if classical else sides_of(weights))
 
 
 def changes(
@@ -136,8 +146,9 @@ def judge(
             continue
         started = time.process_time()
         zoom = pixels.shape[0] / truth.shape[0]
-        found = np.asarray(engine.found(pixels, diameter * zoom if given else None))
+        found, expected = engine.found(pixels, diameter * zoom if given else None)
         seconds = time.process_time() - started
+        row |= {f"expected_{name}": value for name, value in expected._asdict().items()}
         found = nearest(found, truth.shape)
         rows.append({**row, **judge_image(truth, found), "mpx": pixels.size / 1e6, "cpu": seconds})
         labels.append(found)

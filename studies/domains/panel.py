@@ -60,6 +60,34 @@ def means(panel: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def expectations(images: pd.DataFrame) -> pd.DataFrame:
+    """How well F1 is expected of unchanged images that are new to an engine, by kind of object.
+
+    spearman : rank correlation with the true F1; error : mean absolute one; within : share of
+    images in the interval; not_predicted : images in which no object was kept
+    """
+    if "expected_f1" not in images or images["expected_f1"].isna().all():
+        return pd.DataFrame()
+    new = images[(images["images"] == "unchanged") & ~images["seen"].isin(NOT_NEW)]
+    rows = []
+    for engine, of_engine in new.groupby("engine", sort=False):
+        for kind in ("nuclei", "cells", "all"):
+            own = of_engine if kind == "all" else of_engine[of_engine["kind"] == kind]
+            known = own.dropna(subset="expected_f1")
+            if known.empty:
+                continue
+            within = known["f1"].between(known["expected_low"], known["expected_high"])
+            row = {"engine": engine, "of": kind, "images": len(known)}
+            row |= {
+                "spearman": known["f1"].corr(known["expected_f1"], method="spearman"),
+                "error": (known["f1"] - known["expected_f1"]).abs().mean(),
+                "within": within.mean(),
+                "not_predicted": len(own) - len(known),
+            }
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def taken(domains: Iterable[Domain], data: Path, pairs: Path | None) -> Iterator[list[Image]]:
     """The images of each domain: the parts held back where there are such, else all."""
     for domain in domains:
@@ -103,7 +131,8 @@ def main() -> None:
     options = _options()
     data = Path(os.environ["CELLPIPE_DATA"])
     named = dict(pair.split("=", 1) for pair in options.weights)
-    programs = {n: program(w) for n, w in ({e: e for e in options.engines} | named).items()}
+    weights = {e: e for e in options.engines} | named
+    programs = {n: program(w, options.scale_by_size) for n, w in weights.items()}
     chosen = [d for d in DOMAINS if not options.domains or d.name in options.domains]
     rows: list[dict[str, Any]] = []
     each = []
@@ -114,21 +143,25 @@ def main() -> None:
             for engine in programs.values():  # the first call allocates and compiles
                 engine.found(pictures[0].pixels, None)
         table = judged(programs, pictures, options)
-        each.append(table.drop(columns="distances", errors="ignore").assign(domain=domain.name))
+        of_images = table.drop(columns="distances", errors="ignore")
+        each.append(of_images.assign(domain=domain.name, kind=domain.kind))
         for (name, changed), own in table.groupby(["engine", "images"], sort=False):
             rows.append({"engine": name, "images": changed, **of_domain(domain, own)})
     # engines and changes in the order in which they were asked for, domains within them
     panel = pd.concat(
         own for _, own in pd.DataFrame(rows).groupby(["engine", "images"], sort=False)
     ).astype(dict.fromkeys(COUNTS, "Int64"))  # a domain that was not judged has no counts
-    for path, table in ((options.out, panel), (options.each, pd.concat(each))):
+    of_images = pd.concat(each, ignore_index=True)
+    for path, table in ((options.out, panel), (options.each, of_images)):
         if path:
             table.to_csv(path, sep="\t", index=False, float_format="%.4f")
-    for table in (panel, means(panel)):
-        if table.empty:
-            print("no means: no domain is new to every engine")
-        else:
-            print(table.to_string(index=False, na_rep="", float_format="%.3f"))
+    for table, without in (
+        (panel, ""),
+        (means(panel), "no means: no domain is new to every engine"),
+        (expectations(of_images), "no F1 is expected by any engine"),
+    ):
+        shown = table.to_string(index=False, na_rep="", float_format="%.3f")
+        print(without if table.empty else shown)
 
 
 def _options() -> argparse.Namespace:
@@ -143,6 +176,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--at-px", nargs="*", type=float, default=[])
     parser.add_argument("--inverted", action="store_true", help="dark for bright, too")
     parser.add_argument("--diameter-given", action="store_true")
+    parser.add_argument("--scale-by-size", action="store_true", help="not by the expected F1")
     parser.add_argument("--out", type=Path, help="TSV of the panel")
     parser.add_argument("--each", type=Path, help="TSV of every image")
     parser.add_argument("--pictures", type=Path, help="folder for a picture of each domain")
