@@ -8,7 +8,12 @@ from cellpipe.errors import CellpipeError
 from cellpipe.run.job import speaking
 from cellpipe.training import domains, label_free
 
-CUTS = {"cells": domains.cut, "cells_start": domains.cut, "cells_phase": label_free.cut}
+CUTS = {
+    "cells": domains.cut,
+    "cells_middle": domains.cut,
+    "cells_start": domains.cut,
+    "cells_phase": label_free.cut,
+}
 
 if "snakemake" in globals():
     job = globals()["snakemake"]

@@ -77,12 +77,17 @@ def assert_alike(part: dict[str, Any], kind: Any) -> None:
             assert schema["default"] == (list(default) if isinstance(default, tuple) else default)
 
 
-STARTS = {"nuclei": "nuclei_start", "cells": "cells_start"}
+STARTS = {
+    "nuclei": "nuclei_start",
+    "nuclei_general": "nuclei_general_start",
+    "cells_middle": "cells_start",
+    "cells": "cells_middle",
+}
 
 
 @pytest.mark.parametrize(
     "name",
-    ["nuclei_start", "nuclei_general", "cells_start", *STARTS, "denoise", "spots", "own_data"],
+    ["nuclei_start", "nuclei_general_start", "cells_start", *STARTS, "denoise", "spots", "own_data"],
 )
 def test_the_recipes_are_plans(name):
     path = ROOT / "config" / "training" / f"{name}.yaml"

@@ -109,6 +109,22 @@ def test_channels_come_from_folders_of_their_own_or_from_one_tiff(tmp_path):
     assert list_pairs(one, tmp_path)["pair"][0].read()[0].shape == (3, 96, 96)
 
 
+def test_one_channel_of_a_colour_image_is_learned_from_by_choice(tmp_path):
+    write_set(tmp_path, ["a"])
+    pixels, labels = disc_field(0)
+    iio.imwrite(tmp_path / "images" / "a.png",
+                np.stack([pixels, pixels // 2, pixels // 4], -1).astype(np.uint8))  # fmt: skip
+    colour = PairSet("colour", "images", "labels", "CC0-1.0")
+    assert list_pairs(colour, tmp_path)["pair"][0].read()[0].shape == (3, 96, 96)
+    green = dataclasses.replace(colour, channel=1)
+    found, read = list_pairs(green, tmp_path)["pair"][0].read()
+    assert (found == (pixels // 2).astype(np.uint8)).all()
+    assert found.shape == (1, 96, 96)
+    assert (read == labels).all()
+    with pytest.raises(BadConfig, match="3 channel"):
+        list_pairs(dataclasses.replace(colour, channel=3), tmp_path)["pair"][0].read()
+
+
 def test_limits_are_fitted_per_channel_and_come_back_from_the_card():
     rng = np.random.default_rng(0)
     images = [np.stack([rng.normal(100, 10, (64, 64)), rng.normal(9, 2, (64, 64))])] * 3

@@ -27,7 +27,8 @@ class PairSet:
     """Folders of images and of labels with the same file stems.
 
     images : one folder, or one per channel in the network's order; an image with several channels
-        may also be one file (C, Y, X)
+        may also be one file, (C, Y, X) or in colour (Y, X, C)
+    channel : of files with several channels, the one that is learned from, counted from 0
     manifest : table with a column `file`; `keep` selects rows by column value; `group_column`
         names the twin of an image in another set
     weight : how often crops are sampled from here, against the other sets' 1
@@ -45,6 +46,7 @@ class PairSet:
     held_out: tuple[float, float] = (0.15, 0.15)  # shares of validation and test
     weight: float = 1.0
     planes: int = 8
+    channel: int | None = None
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -58,12 +60,24 @@ class FilePair:
     images: tuple[Path, ...]
     label: Path
     plane: int | None = None
+    channel: int | None = None
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (C, Y, X), and labels (Y, X) uint32, relabelled 1..n."""
         labels = as_labels(self._of(_read(self.label)), str(self.label))
         planes = [_planes(path, self._of(_read(path)), labels.shape) for path in self.images]
+        if self.channel is not None:
+            planes = [self._channel(path, of) for path, of in zip(self.images, planes, strict=True)]
         return np.concatenate(planes), compact(labels)
+
+    def _channel(self, path: Path, planes: np.ndarray) -> np.ndarray:
+        if not 0 <= (self.channel or 0) < len(planes):
+            raise BadConfig(
+                seen=f"{path.name} with {len(planes)} channel(s), and 'channel: {self.channel}'",
+                wanted="a channel of the image, counted from 0",
+                do="correct 'channel' of the set in the training config",
+            )
+        return planes[[self.channel or 0]]
 
     def _of(self, pixels: np.ndarray) -> np.ndarray:
         return pixels if self.plane is None else pixels[self.plane]
@@ -95,11 +109,12 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
     for name, of_group, files, label in zip(table["file"], group, images, labels, strict=True):
         shape = _shape(label)
         if len(shape) == 2:
-            rows.append((name, FilePair(files, label), of_group, shape))
+            rows.append((name, FilePair(files, label, None, pair_set.channel), of_group, shape))
             continue
         for z in even_planes(_read(label), pair_set.planes):
             # one stack is one group: its planes show the same objects
-            rows.append((f"{name} z{z}", FilePair(files, label, z), of_group, shape[1:]))
+            pair = FilePair(files, label, z, pair_set.channel)
+            rows.append((f"{name} z{z}", pair, of_group, shape[1:]))
     listed = pd.DataFrame(rows, columns=["file", "pair", "group", "shape"])
     return listed.assign(set=pair_set.name, weight=pair_set.weight)
 
@@ -164,9 +179,11 @@ def _planes(path: Path, pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
         return pixels[None]
     if pixels.ndim == 3 and pixels.shape[1:] == shape:
         return pixels
+    if pixels.ndim == 3 and pixels.shape[:2] == shape:
+        return np.moveaxis(pixels, -1, 0)
     raise BadConfig(
         seen=f"{path.name} of shape {pixels.shape}, labels of shape {shape}",
-        wanted="a grey image (Y, X), or channels (C, Y, X), and labels of the same shape",
+        wanted="an image (Y, X), (C, Y, X) or in colour (Y, X, C), and labels of the same shape",
         do="leave the pair out, or convert it",
     )
 

@@ -62,6 +62,42 @@ def bright_field(rng: np.random.Generator, bodies: Bodies) -> np.ndarray:
     )
 
 
+def stained(rng: np.random.Generator, bodies: Bodies) -> np.ndarray:
+    """Nuclei that absorb light, as haematoxylin does, in tissue that absorbs less, with gaps."""
+    size = bodies.size_px
+    nuclei = filled(rng, bodies)
+    nuclei = nuclei / max(float(np.percentile(nuclei, 99)), 1e-9)
+    tissue = smooth_noise(rng, bodies.shape, log_uniform(rng, 0.4, 4.0) * size)
+    tissue = np.clip((tissue + rng.uniform(0.0, 2.0)) * rng.uniform(0.5, 3.0), 0, 1)
+    fibres = smooth_noise(rng, bodies.shape, log_uniform(rng, 0.7, max(1.0, size / 3)))
+    tissue = tissue * np.clip(1 + rng.uniform(0, 0.5) * fibres, 0, None)
+    dye = rng.uniform(0.5, 2.0) * nuclei + rng.uniform(0.0, 0.8) * tissue
+    return np.exp(-dye)  # Beer and Lambert
+
+
+def debris(rng: np.random.Generator, bodies: Bodies) -> np.ndarray:
+    """Fragments and dead cells that nobody outlines: bright or dark, with a halo."""
+    light = np.zeros(bodies.shape)
+    free = np.flatnonzero(bodies.away_px > 2)
+    if not len(free):
+        return light
+    for _ in range(rng.integers(1, 4)):  # sizes
+        radius = max(0.8, log_uniform(rng, 0.03, 0.25) * bodies.size_px)
+        grains = np.zeros(bodies.shape)
+        at = rng.choice(free, size=rng.integers(1, 16))
+        grains.flat[at] = rng.uniform(0.4, 1.5, len(at)) * rng.choice(
+            [1.0, 1.0, 1.0, -1.0], len(at)
+        )
+        if rng.random() < 0.5:  # several that touch
+            grains = ndimage.gaussian_filter(grains, radius) * np.clip(
+                smooth_noise(rng, bodies.shape, radius), 0, None
+            )
+        spot = ndimage.gaussian_filter(grains, radius)
+        spot -= rng.uniform(0.3, 1.0) * ndimage.gaussian_filter(grains, 1.6 * radius)
+        light += spot / max(float(np.abs(spot).max()), 1e-9) * rng.uniform(0.4, 1.6)
+    return light
+
+
 def backdrop(rng: np.random.Generator, bodies: Bodies) -> np.ndarray:
     """Grey of the medium: gradients, mottle, dust that nobody outlines."""
     size = bodies.size_px
@@ -73,6 +109,8 @@ def backdrop(rng: np.random.Generator, bodies: Bodies) -> np.ndarray:
     if rng.random() < 0.3:
         dust = smooth_noise(rng, bodies.shape, log_uniform(rng, 0.8, 2.5)) > 3.0
         light += rng.choice([-1, 1]) * rng.uniform(0.3, 1.0) * dust * (bodies.away_px > 2)
+    if rng.random() < 0.4:
+        light += debris(rng, bodies)
     return light
 
 

@@ -25,11 +25,12 @@ SHOWN: dict[str, Light] = {
     "phase_contrast": label_free.phase_contrast,
     "interference_contrast": label_free.interference_contrast,
     "bright_field": label_free.bright_field,
+    "stained": label_free.stained,
 }
-LABEL_FREE = {"phase_contrast", "interference_contrast", "bright_field"}
+TRANSMITTED = {"phase_contrast", "interference_contrast", "bright_field", "stained"}
 # how often placements and contrasts are sampled
 SCENES: dict[Objects, tuple[dict[str, float], dict[str, float]]] = {
-    "nuclei": ({"scattered_nuclei": 0.95, "tissue": 0.05}, {"filled": 1.0}),
+    "nuclei": ({"scattered_nuclei": 0.95, "tissue": 0.05}, {"filled": 0.8, "stained": 0.2}),
     "cells": (
         {"scattered_cells": 0.5, "tissue": 0.22, "rods": 0.14, "colony": 0.14},
         {
@@ -62,7 +63,7 @@ def simulate_scene(rng: np.random.Generator, shape: Shape, objects: Objects = "c
     ----------
     rng : the same state gives the same bytes
     shape : (Y, X) in pixels
-    objects : "nuclei", in fluorescence; "cells" of any kind and contrast
+    objects : "nuclei", in fluorescence or stained; "cells" of any kind and contrast
     """
     placements, contrasts = SCENES[objects]
     placement, contrast = _one_of(rng, placements), _one_of(rng, contrasts)
@@ -70,12 +71,12 @@ def simulate_scene(rng: np.random.Generator, shape: Shape, objects: Objects = "c
     labels = without_specks(PLACEMENTS[placement](rng, shape, diameter_px))
     bodies = bodies_of(labels)
     light = SHOWN[contrast](rng, bodies)
-    if contrast in LABEL_FREE:
+    if contrast in TRANSMITTED:
         light = light + label_free.backdrop(rng, bodies)
         light = light - light.min() + rng.uniform(0.5, 3.0) * max(float(np.ptp(light)), 1e-6)
     else:
         light = light + fluorescence.surroundings(rng, bodies, light)
-    return Scene(_photographed(rng, light, contrast in LABEL_FREE), labels, placement, contrast)
+    return Scene(_photographed(rng, light, contrast in TRANSMITTED), labels, placement, contrast)
 
 
 def _photographed(rng: np.random.Generator, light: np.ndarray, transmitted: bool) -> np.ndarray:
