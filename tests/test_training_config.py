@@ -77,6 +77,7 @@ def assert_alike(part: dict[str, Any], kind: Any) -> None:
             assert schema["default"] == (list(default) if isinstance(default, tuple) else default)
 
 
+FROM_SHIPPED = ("nuclei_start", "nuclei_general_start", "cells_start")
 STARTS = {
     "nuclei": "nuclei_start",
     "nuclei_general": "nuclei_general_start",
@@ -87,7 +88,7 @@ STARTS = {
 
 @pytest.mark.parametrize(
     "name",
-    ["nuclei_start", "nuclei_general_start", "cells_start", *STARTS, "denoise", "spots", "own_data"],
+    [*FROM_SHIPPED, *STARTS, "denoise", "spots", "own_data"],
 )
 def test_the_recipes_are_plans(name):
     path = ROOT / "config" / "training" / f"{name}.yaml"
