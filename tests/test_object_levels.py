@@ -91,6 +91,16 @@ def test_flat_images_and_single_rows_have_no_objects() -> None:
         assert object_range(pixels, levels) == (pixels[0, 0], pixels[0, 0])
 
 
+@pytest.mark.parametrize("value", [255, 4095, 65535])
+def test_rounding_of_a_flat_image_is_not_stretched_to_objects(value: int) -> None:
+    pixels = np.full((512, 512), value, np.uint16)
+    low, high = object_range(pixels, object_levels(pixels))
+    assert low == high == value
+    pixels[100:120, 100:120] = value - 1  # one step is a difference, were it the only one
+    low, high = object_range(pixels, object_levels(pixels))
+    assert high > low
+
+
 def test_of_a_large_image_even_squares_are_taken(monkeypatch) -> None:
     pixels = np.arange(1024 * 1536).reshape(1024, 1536)
     assert even_squares(pixels).shape == (1024, 1536)

@@ -15,6 +15,7 @@ from cellpipe.image.tiles import Plane
 LOW_PERCENTILE, HIGH_PERCENTILE = 1.0, 99.8
 SAMPLE_PX = 1 << 18  # percentiles of a large image are read from an even sample of its pixels
 NOISE_SPAN = 5.2  # standard deviations between the 1st and the 99.8th percentile of normal noise
+ROUNDING = 4.0  # steps of float32 that smoothing a flat image may be off
 BRIGHTEST = 4.0  # bright debris must not set the scale of the network
 
 Limits = tuple[float, float]  # the grey values that become 0 and 1
@@ -52,7 +53,8 @@ def object_range(pixels: Plane, seen: Levels, low_percentile: float = LOW_PERCEN
     """A low percentile of an image (Y, X), and the bright end of its objects.
 
     Neither noise nor uneven background is stretched to the scale of objects where there are few or
-    none. `seen` are the levels of the image.
+    none. `seen` are the levels of the image. Of a flat image both are the same: its levels differ by
+    rounding alone.
     """
     low = float(np.percentile(even_sample(pixels), low_percentile))
     span = (
@@ -60,7 +62,9 @@ def object_range(pixels: Plane, seen: Levels, low_percentile: float = LOW_PERCEN
         seen.background_top - low,
         NOISE_SPAN * seen.noise,
     )
-    return low, low + max(span)
+    widest = max(span)
+    rounding = ROUNDING * float(np.spacing(np.float32(abs(low) + abs(widest))))
+    return low, low + widest if widest > rounding else low
 
 
 @dataclass(frozen=True)
