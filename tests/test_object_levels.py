@@ -96,7 +96,8 @@ def test_rounding_of_a_flat_image_is_not_stretched_to_objects(value: int) -> Non
     pixels = np.full((512, 512), value, np.uint16)
     low, high = object_range(pixels, object_levels(pixels))
     assert low == high == value
-    pixels[100:120, 100:120] = value - 1  # one step is a difference, were it the only one
+    pixels[:] = value - 1
+    pixels[100:120, 100:120] = value  # one step is a difference, were it the only one
     low, high = object_range(pixels, object_levels(pixels))
     assert high > low
 

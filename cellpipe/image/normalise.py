@@ -53,8 +53,8 @@ def object_range(pixels: Plane, seen: Levels, low_percentile: float = LOW_PERCEN
     """A low percentile of an image (Y, X), and the bright end of its objects.
 
     Neither noise nor uneven background is stretched to the scale of objects where there are few or
-    none. `seen` are the levels of the image. Of a flat image both are the same: its levels differ by
-    rounding alone.
+    none. `seen` are the levels of the image. Of a flat image both are the same: its levels differ
+    by rounding alone.
     """
     low = float(np.percentile(even_sample(pixels), low_percentile))
     span = (
