@@ -36,6 +36,8 @@ from cellpipe.readers.accounting.files import (
 )
 from cellpipe.readers.layouts.built_in import BUILT_IN, EXAMPLES
 from cellpipe.readers.layouts.derived_images import (
+    by_timeline,
+    parts_as_fields,
     reads_apart,
     with_fast_frames,
     without_derived,
@@ -69,8 +71,10 @@ def list_planes(
     _name_wells_of_copies(files, expression, columns, positions)
     layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
     planes = without_derived(with_fast_frames(pd.DataFrame(rows)), files, layout)
+    planes, more = parts_as_fields(planes)
+    planes, lines = by_timeline(planes)
     frames, notes = frames_of(planes["t"], count=layout not in (None, "incucyte"))
-    files.notes += note(positions) + origins.notes() + notes
+    files.notes += note(positions) + origins.notes() + more + lines + notes
     files.notes += lost_planes(planes["z"], planes["channel"])
     planes = planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
     planes, apart = reads_apart(planes)
@@ -162,6 +166,8 @@ def _plane(path: str, well: str, groups: dict[str, str | None]) -> dict[str, obj
         "channel": groups.get("channel") or "1",
         "z": _number(path, "z", groups.get("z") or "", whole=False),
         "fast": int(groups.get("fast") or 1),
+        "part": int(groups.get("part") or 0),
+        "line": int(groups.get("line") or 1),
         "read": groups.get("read") or "",
     }
 
