@@ -17,27 +17,26 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-import yaml
 
+from cellpipe.config.reading import read_yaml
 from cellpipe.errors import BadConfig, CellpipeError
 from cellpipe.networks.card import Card
 from cellpipe.networks.load import load_network
 from cellpipe.training.outputs import mean_scores
-from cellpipe.training.plan import read_plan
+from cellpipe.training.plan import Plan, read_plan
 from cellpipe.training.segmentation import judging, score_images
 from cellpipe.training.split import read_split
 
 
-def recorded_pairs(config: Path, data: Path, card: Card) -> pd.DataFrame:
+def recorded_pairs(plan: Plan, data: Path, card: Card) -> pd.DataFrame:
     """Pairs of the training config that the card knows, on the sides that it recorded."""
-    plan = read_plan(yaml.safe_load(config.read_text(encoding="utf-8")))
     pairs = plan.split(data)
     simulated = pairs[pairs["set"] == "simulated"]  # held out by their numbers
     real = pairs.drop(columns="side").merge(read_split(card), on=["set", "file"])
     pairs = pd.concat([real[real["set"] != "simulated"], simulated], ignore_index=True)
     if not (pairs["side"] == "validation").any():
         raise BadConfig(
-            seen=f"no image of {config} on the side 'validation' of card {card.name}",
+            seen=f"no image of {plan.name} on the side 'validation' of card {card.name}",
             wanted="the config that these weights were trained by",
             do="correct --config or --weights",
         )
@@ -47,8 +46,15 @@ def recorded_pairs(config: Path, data: Path, card: Card) -> pd.DataFrame:
 def main(config: str, data: str, weights: str, threads: int) -> None:
     torch.set_num_threads(threads)
     network = load_network(weights)
-    pairs = recorded_pairs(Path(config), Path(data), network.card)
-    network = judging(network, pairs)
+    plan = read_plan(read_yaml(config, "training config"))
+    if not isinstance(plan, Plan):
+        raise BadConfig(
+            seen=f"{config} of kind {plan.kind}",
+            wanted="the config of a network that segments",
+            do="correct --config",
+        )
+    pairs = recorded_pairs(plan, Path(data), network.card)
+    network = judging(network, pairs, plan)
     card = network.card
     scores = score_images(network, pairs[pairs["side"] != "train"])
     card = dataclasses.replace(card, extra={**card.extra, "scores": mean_scores(scores)})

@@ -17,7 +17,7 @@ from cellpipe.segment.findings import DOUBTFUL, object_findings
 from cellpipe.segment.sorted_out import SortedOut
 from cellpipe.simulate import PlateDesign, simulate_field
 from cellpipe.training import expectation
-from cellpipe.training.simulated import Simulation, held_out_fields
+from cellpipe.training.simulated import Simulation, expectation_fields, held_out_fields
 
 
 def test_features_are_those_of_the_probabilities():
@@ -52,10 +52,31 @@ def test_a_fit_finds_what_was_planted_and_its_spread():
     assert scores["error"] == pytest.approx(0.03 * np.sqrt(2 / np.pi), rel=0.1)
 
 
+def asked(held_out: int, each: int) -> Simulation:
+    return Simulation(share=0.5, held_out_fields=held_out, expectation_fields=each,
+                      shape_px=64, scenes="any")  # fmt: skip
+
+
 def test_too_few_images_are_refused():
-    pairs = held_out_fields(Simulation(share=0.5, held_out_fields=4, shape_px=64, scenes="any"), 1)
+    few = asked(4, 2)
     with pytest.raises(BadConfig, match="20"):
-        expectation.fit(load_network("nuclei"), pairs)
+        expectation.fit(load_network("nuclei"), held_out_fields(few, 1), expectation_fields(few, 1))
+
+
+def test_fields_of_both_kinds_are_fitted_on_and_those_that_test_are_not():
+    some = asked(8, 24)
+    fields = expectation_fields(some, 1)
+    assert fields["side"].value_counts().to_dict() == {"nuclei": 24, "cells": 24}
+    numbers = {pair.number for pair in fields["pair"]}
+    assert min(numbers) == some.fields + some.held_out_fields, "none is learned from or chooses"
+    held_out = held_out_fields(some, 1)
+    network = load_network("nuclei")
+    fitted = expectation.fit(network, held_out, fields)
+    assert set(fitted.scores) <= {"validation", "test", "nuclei", "cells"}
+    assert fitted.scores["nuclei"]["images"] > 5
+    without = held_out[held_out["side"] != "test"]
+    again = expectation.fit(network, without, fields)
+    assert again.coefficients == fitted.coefficients
 
 
 def test_a_field_that_is_expected_to_be_bad_is_flagged():

@@ -178,6 +178,12 @@ def _refuse_inputs(filled: Training, network: Mapping[str, Any], source: str) ->
             wanted="one input: fields of any kind are simulated in one channel",
             do="write 'scenes: plate' with 'channels', or 'share: 0'",
         )
+    if simulation["expectation_fields"] and network["inputs"] != 1:
+        raise BadConfig(
+            seen=f"'simulation.expectation_fields' with {network['inputs']} for 'network.inputs'",
+            wanted="one input: fields of any kind are simulated in one channel",
+            do="leave 'expectation_fields' out",
+        )
     if simulation["share"] and len(simulation["channels"]) != network["inputs"]:
         raise BadConfig(
             seen=f"{len(simulation['channels'])} channel(s) for 'simulation.channels'",

@@ -1,7 +1,7 @@
 """Fit the F1 that is expected of an image, on held-out images whose truth is known.
 
-The fit sees the side "validation"; "test" scores it. Where crops are simulated, both sides hold
-simulated fields of all kinds, bad ones among them: real held-out images alone are too much alike.
+The fit sees the side "validation", and simulated nuclei and cells of any kind: held-out images are
+too much like those that were learned from, so that hardly one is bad. "test" scores it.
 """
 
 from __future__ import annotations
@@ -26,25 +26,29 @@ WITHIN = 0.8  # share of the images that the interval holds
 LEAST_IMAGES = 20
 
 
-def fit(network: Network, pairs: pd.DataFrame) -> Expectation:
-    """Fit on the side "validation" and score both held-out sides.
+def fit(network: Network, pairs: pd.DataFrame, fields: pd.DataFrame) -> Expectation:
+    """Fit on the side "validation" and on simulated fields, score these and the side "test".
 
     Parameters
     ----------
     network : with a calibration in its card
     pairs : set, side, file, pair (what reads it), as `Plan.split` gives them
+    fields : the same of simulated fields, as `expectation_fields` gives them
 
     Raises
     ------
-    BadConfig : too few images with objects on the side "validation"
+    BadConfig : too few images with objects
     """
-    images = judged_images(network, pairs[pairs["side"] != "train"])
-    known = images[images["side"] == "validation"].dropna()
+    held_out = pairs[pairs["side"] != "train"]
+    images = judged_images(network, pd.concat([held_out, fields], ignore_index=True))
+    known = images[images["side"] != "test"].dropna()
     if len(known) < LEAST_IMAGES:
         raise BadConfig(
-            seen=f"{len(known)} validation images in which objects are found",
+            seen=f"{len(known)} images in which objects are found, of the side 'validation' and "
+            "simulated",
             wanted=f"{LEAST_IMAGES}, to learn how F1 follows from their probabilities",
-            do="give more images, or a larger share of them in held_out, or simulate some",
+            do="give more images, or a larger share of them in held_out, or simulate some: "
+            "'simulation.expectation_fields'",
         )
     return scored(linear(known[list(FEATURES)].to_numpy(float), known["f1"].to_numpy()), images)
 

@@ -39,7 +39,7 @@ from cellpipe.training.losses import segmentation_loss
 from cellpipe.training.pairs import read_all
 from cellpipe.training.plan import Plan
 from cellpipe.training.schedule import Schedule
-from cellpipe.training.simulated import simulate_fields
+from cellpipe.training.simulated import expectation_fields, simulate_fields
 from cellpipe.training.start import fresh_or_known
 from cellpipe.training.targets import centre_maps
 from cellpipe.training.trained import Shown, Trained, worst
@@ -212,13 +212,13 @@ def train_segmentation(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Tra
         plan.freeze,
     )
     network = network.with_outputs(SHIPPED_OUTPUTS).to(plan.schedule.device)
-    used = judging(in_use(network, plan, scale), pairs)
+    used = judging(in_use(network, plan, scale), pairs, plan)
     scores = score_images(used, pairs[pairs.side != "train"])
     shown = worst_images(used, pairs, scores)
     return Trained(network, scores, progress, scale, shown, *_fits(used))
 
 
-def judging(network: Network, pairs: pd.DataFrame) -> Network:
+def judging(network: Network, pairs: pd.DataFrame, plan: Plan) -> Network:
     """The same network with what its card says of its results: which objects are real, and F1.
 
     Without enough held-out objects or images, that is left out, with a line in the log.
@@ -227,7 +227,8 @@ def judging(network: Network, pairs: pd.DataFrame) -> Network:
     try:
         fitted = calibration.fit(network._replace(card=card), pairs)
         card = replace(card, calibration=fitted.for_card())
-        expected = expectation.fit(network._replace(card=card), pairs)
+        fields = expectation_fields(plan.simulation, plan.schedule.seed)
+        expected = expectation.fit(network._replace(card=card), pairs, fields)
         card = replace(card, expectation=expected.for_card())
     except BadConfig as fault:
         log.warning("not fitted: %s", fault)

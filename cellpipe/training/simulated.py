@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.simulate.kinds import simulate_scene
+from cellpipe.simulate.kinds import Objects, simulate_scene
 from cellpipe.simulate.plate import CHANNELS, PlateDesign, simulate_field
 
 # ranges that fields are sampled from, so that sizes, crowding and touching vary as on real plates
 PIXEL_SIZE_UM = (0.25, 1.0)
 NUCLEI_PER_MM2 = (200.0, 1500.0)
 TOUCHING = (0.0, 0.5)
+OBJECTS: tuple[Objects, ...] = get_args(Objects)
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Simulation:
         microscopes of any kind
     fields : how many fields are simulated, once, before the training
     held_out_fields : and how many more, that validate and test by turns
+    expectation_fields : and how many of nuclei and of cells each, of any kind, whatever is learned:
+        on them expected F1 is fitted too
     objects : whose labels are the truth
     channels : of the simulation (dna, reporter, spots), in the network's order
     """
@@ -35,9 +38,10 @@ class Simulation:
     share: float = 0.0
     fields: int = 16
     held_out_fields: int = 0
+    expectation_fields: int = 0
     shape_px: int = 512
     scenes: Literal["plate", "any"] = "plate"
-    objects: Literal["nuclei", "cells"] = "nuclei"
+    objects: Objects = "nuclei"
     channels: tuple[str, ...] = ("dna",)
 
 
@@ -73,7 +77,28 @@ def simulate_fields(simulation: Simulation, seed: int) -> Iterator[tuple[np.ndar
 def held_out_fields(simulation: Simulation, seed: int) -> pd.DataFrame:
     """Fields that validate and test by turns, as pairs; none where share is 0."""
     n = simulation.held_out_fields if simulation.share else 0
-    numbers = [simulation.fields + i for i in range(n)]  # none of those that are learned from
+    # none of those that are learned from
+    table = _pairs(simulation, seed, range(simulation.fields, simulation.fields + n))
+    return table.assign(side=[("validation", "test")[i % 2] for i in range(n)])
+
+
+def expectation_fields(simulation: Simulation, seed: int) -> pd.DataFrame:
+    """Fields of nuclei and of cells of any kind, as pairs of the sides "nuclei" and "cells".
+
+    For a network of one of them the others are strange, and often found badly: an image can only be
+    expected to be bad by what bad images look like.
+    """
+    first, n = simulation.fields + simulation.held_out_fields, simulation.expectation_fields
+    tables = [
+        _pairs(
+            replace(simulation, scenes="any", objects=objects), seed, range(first, first + n)
+        ).assign(side=objects)
+        for objects in OBJECTS
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _pairs(simulation: Simulation, seed: int, numbers: range) -> pd.DataFrame:
     names = [f"field {number}" for number in numbers]
     return pd.DataFrame(
         {
@@ -81,9 +106,8 @@ def held_out_fields(simulation: Simulation, seed: int) -> pd.DataFrame:
             "file": names,
             "pair": [SimulatedPair(simulation, seed, number) for number in numbers],
             "group": names,
-            "shape": [(simulation.shape_px, simulation.shape_px)] * n,
+            "shape": [(simulation.shape_px, simulation.shape_px)] * len(numbers),
             "weight": 1.0,
-            "side": [("validation", "test")[i % 2] for i in range(n)],
         }
     )
 

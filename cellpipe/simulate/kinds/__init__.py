@@ -5,6 +5,6 @@ cameras are sampled far more widely than any microscope has them, so that a real
 variation. Labels are made first, then what each microscope would show of them.
 """
 
-from cellpipe.simulate.kinds.scene import SCENES, Scene, simulate_scene
+from cellpipe.simulate.kinds.scene import SCENES, Objects, Scene, simulate_scene
 
-__all__ = ["SCENES", "Scene", "simulate_scene"]
+__all__ = ["SCENES", "Objects", "Scene", "simulate_scene"]
