@@ -107,11 +107,15 @@ def _positions(plate: Inspected) -> dict[str, str]:
 def names(plates: Sequence[Inspected]) -> list[str]:
     """Names of plates for the sheet, by their folders; no two alike."""
     found: list[str] = []
-    for plate in plates:
-        folder = plate.folder.resolve()
+    folders = [plate.folder.resolve() for plate in plates]
+    for own in folders:
+        folder, below = own, ""
         while _VAGUE.fullmatch(folder.name) and folder.parent.name:
-            folder = folder.parent
-        word = re.sub(r"[^A-Za-z0-9_.-]+", "_", _stem(folder)).strip("_.-")
+            below, folder = folder.name, folder.parent
+        # of plates side by side, a number is the name: 2023/3436, 2023/3437
+        beside = any(folder in other.parents for other in folders if other != own)
+        named = f"{_stem(folder)}_{below}" if beside and below else _stem(folder)
+        word = re.sub(r"[^A-Za-z0-9_.-]+", "_", named).strip("_.-")
         name, n = word or "plate", 1
         while name.lower() in (other.lower() for other in found):
             n += 1
