@@ -352,7 +352,7 @@ def test_plates_side_by_side_that_are_numbers_keep_them_as_names(tmp_path: Path)
     for number in ("3436", "3437"):
         metaxpress(tmp_path / "screen 1" / number)
     metaxpress(tmp_path / "P" / "2023-02-21" / "1334")
-    found = [inspect_plate(one) for one in find_plates(tmp_path)]
+    found = [one.folder for one in find_plates(tmp_path)]
     assert sorted(names(found)) == ["P", "screen_1_3436", "screen_1_3437"]
     assert names(found[-1:]) == ["screen_1"]
 
