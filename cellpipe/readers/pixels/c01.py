@@ -58,7 +58,7 @@ def header(path: Path) -> Bitmap:
 
 
 def read(path: Path) -> np.ndarray:
-    """(Y, X) the plane as it is stored, uint8, uint16 or uint32. Raises BadImage."""
+    """(Y, X) the plane unchanged, uint8, uint16 or uint32. Raises BadImage."""
     content = path.read_bytes()
     about = _parsed(_unpacked(content, _BEFORE_PIXELS), path)
     kind = np.dtype(about.dtype).newbyteorder("<")
