@@ -26,7 +26,7 @@ from cellpipe.inspect.known import (
     time_step,
     z_step,
 )
-from cellpipe.inspect.sample import Sample, read_sample
+from cellpipe.inspect.sample import Sample, read_sample, unlike_sizes
 from cellpipe.inspect.split import beginnings
 from cellpipe.readers import formats, in_place, manifest
 from cellpipe.readers.accounting import account, sparse
@@ -175,6 +175,7 @@ def inspect_plate(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *found.files.notes,
+            *unlike_sizes(planes, sample),
             *_few_are_named(over, len(used), found.format.name),
             *(
                 f"channel '{channel.name}' {sparse.in_words(absent[channel.token], n_frames)}"
