@@ -200,7 +200,8 @@ def _page(tiff: Any, page: int, path: Path) -> Any:
             raise BadImage(
                 seen=f"{path} holds {len(others) + 1} planes" + (" of several sizes" * bool(sizes)),
                 wanted="one plane per file",
-                do="list its planes by page in a CSV manifest, or use the layout ome-tiff",
+                do="list its planes by page in a CSV manifest"
+                + (", or use the layout ome-tiff" if tiff.ome_metadata else ""),
             )
     return first
 
