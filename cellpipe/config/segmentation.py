@@ -74,6 +74,13 @@ def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
     _refuse_crossed_areas(nuclei)
     if used in FOREIGN:
         foreign_path(used, nuclei["weights"])
+    elif nuclei["licence"] is not None:
+        raise BadConfig(
+            seen=f"'segment.nuclei.licence' with the engine '{used}'",
+            wanted="it for an engine of another project alone: our weights have a card, which "
+            "states it",
+            do="remove it",
+        )
     if nuclei["min_object_probability"]:
         _refuse_uncalibrated(used, nuclei["weights"])
     _refuse_count("nuclei", nuclei, channel_counts(used, nuclei["weights"]), f"engine '{used}'")

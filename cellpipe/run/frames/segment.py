@@ -160,7 +160,7 @@ def _of_objects(found: Segmentation) -> dict[str, np.ndarray]:
 
 def nuclei_options(segment: Options) -> dict[str, Any]:
     """Options of `segment_nuclei`; those of an engine alone went into its loading."""
-    of_engine = ("channel", "extra_channels", "engine", "weights", *NAMES)
+    of_engine = ("channel", "extra_channels", "engine", "weights", "licence", *NAMES)
     return {k: v for k, v in segment["nuclei"].items() if k not in of_engine}
 
 

@@ -1,7 +1,7 @@
 """The weights of an engine, as far as they can be known without its package.
 
-Ours have a card. A file or folder of another project is named, digested, and needs a licence
-where its format has a place for one.
+Ours have a card. A file or folder of another project is named and digested; its licence is what
+its own files or the user state (`licences`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import yaml
 from cellpipe.errors import BadConfig
 from cellpipe.networks.card import Card, load_card
 from cellpipe.segment.engines import FOREIGN
+from cellpipe.segment.engines.licences import is_licence, licence_of
 
 # what is on disk, and where to get it
 WANTED = {
@@ -33,10 +34,16 @@ WANTED = {
     ),
 }
 RDF_NAMES = ("rdf.yaml", "bioimageio.yaml")
+# what is known of training images whatever the file; as the README of Cellpose 4.2.1.1 states it
+TRAINED_ON = {
+    "cellpose": "not stated; the published models of Cellpose: on data under CC-BY-NC",
+}
 
 
-def weights_card(engine: str, weights: str) -> Card:
+def weights_card(engine: str, weights: str, licence: str | None = None) -> Card:
     """What is known of the weights of an engine that has any.
+
+    licence : of another project's weights, as the user states it
 
     Raises CellpipeError for weights that are missing, or are not their card's.
     """
@@ -44,15 +51,19 @@ def weights_card(engine: str, weights: str) -> Card:
         return load_card(weights)
     path = foreign_path(engine, weights)
     stated = read_rdf(path) if engine == "bioimageio" else {}
+    known = licence_of(path, stated, licence)
     return Card(
         name=str(stated.get("name", path.name)),
         kind="segmentation",
         architecture={},
         sha256=_digest(path),
-        licence=str(stated.get("license", "not stated")),
+        licence=known.name,
         normalisation="",
         diameter_px=None,
-        extra={"data": f"see the source of this {engine} model"},
+        extra={
+            "data": TRAINED_ON.get(engine, f"see the source of this {engine} model"),
+            "licence_source": known.source,
+        },
     )
 
 
@@ -108,11 +119,15 @@ def read_rdf(package: Path) -> dict:
 
 
 def _digest(path: Path) -> str:
-    """sha256 of a file, or of the names and bytes of the files of a folder."""
+    """sha256 of a file, or of the names and bytes of the files of a folder.
+
+    The text of a licence is left out: it can come later, and alters no result.
+    """
     if path.is_file():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     whole = hashlib.sha256()
-    for part in sorted(file for file in path.rglob("*") if file.is_file()):
+    parts = (file for file in path.rglob("*") if file.is_file() and not is_licence(file.name))
+    for part in sorted(parts):
         whole.update(f"{part.relative_to(path).as_posix()} {_digest(part)}\n".encode())
     return whole.hexdigest()
