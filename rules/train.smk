@@ -20,7 +20,8 @@ from cellpipe.training.recipe import data_folder, gpus, initial_file
 TRAINING_DATA = os.environ.get("CELLPIPE_DATA", "data")
 # networks that learn from cut images, and where these lie; below the `prefix` of a module
 CUT = {
-    name: f"training/pairs/{name}" for name in ("cells_start", "cells_middle", "cells", "cells_phase")
+    name: f"training/pairs/{name}"
+    for name in ("cells_start", "cells_middle", "cells", "cells_phase")
 }
 CUT_AT = {
     network: workflow.modifier.path_modifier.replace_prefix(path)

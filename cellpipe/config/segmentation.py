@@ -16,7 +16,7 @@ from cellpipe.config.channel_sets import named_channels
 from cellpipe.config.stages import declared
 from cellpipe.errors import BadConfig
 from cellpipe.networks.card import Card, load_card
-from cellpipe.segment.engines import FOREIGN, NAMES
+from cellpipe.segment.engines import FOREIGN, NAMES, OTHERS
 from cellpipe.segment.engines.weights import channel_counts, foreign_path
 
 
@@ -72,7 +72,7 @@ def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
         if name != used:
             nuclei.pop(name, None)
     _refuse_crossed_areas(nuclei)
-    if used in FOREIGN:
+    if used in OTHERS:
         foreign_path(used, nuclei["weights"])
     elif nuclei["licence"] is not None:
         raise BadConfig(
