@@ -14,6 +14,7 @@ import tifffile
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.evaluate.coco_truth import frames_of, unused_images
 from cellpipe.evaluate.judged_folders import judged_folders
+from cellpipe.readers.manifest import list_planes
 from cellpipe.readers.truth.coco import Coco, read_coco
 
 SQUARE = [2.0, 3.0, 6.0, 3.0, 6.0, 8.0, 2.0, 8.0]  # rows 3 to 7, columns 2 to 5
@@ -144,6 +145,25 @@ def test_images_of_a_plate_belong_to_annotations_by_their_names(coco: Coco) -> N
     assert frames[0]().sum() == 20
     assert frames_of(coco, planes(), "A08", 1, "nuclei", True) == {}
     assert unused_images(coco, planes()) == ["A8_1"]
+
+
+def test_quarters_of_livecell_have_annotations_of_their_own(tmp_path: Path) -> None:
+    """A crop is a field; its truth is that of its own name, at its own place."""
+    names = [f"A172_Phase_A7_1_00d04h00m_{crop}.tif" for crop in (1, 2, 3, 4)]
+    images = [
+        {"id": k, "file_name": name, "height": 10, "width": 12, "original_filename": "A172.png"}
+        for k, name in enumerate(names, start=1)
+    ]
+    listed = {str(k): annotation([SQUARE if k == 3 else SMALL], k) for k in (1, 3, 4)}
+    coco = read_coco(written(tmp_path, listed, images=images))
+    (folder := tmp_path / "A172").mkdir()
+    for name in names:
+        (folder / name).touch()
+    found = list_planes("incucyte", folder, {})
+    pixels = [
+        int(frames_of(coco, found, "A07", crop, "nuclei", True)[0]().sum()) for crop in (1, 2, 3, 4)
+    ]
+    assert pixels == [2, 0, 20, 2]
 
 
 def test_a_layer_has_its_category_or_the_only_layer_all(coco: Coco) -> None:

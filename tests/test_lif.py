@@ -9,10 +9,13 @@ import pytest
 from made_lif import Series, write_lif
 
 from cellpipe.errors import BadImage
+from cellpipe.readers import manifest
 from cellpipe.readers.accounting.files import find_files
 from cellpipe.readers.containers.containers import contents_of
 from cellpipe.readers.containers.planes import list_planes
 from cellpipe.readers.pixels.reading import read_header, read_plane
+from cellpipe.readers.vendor.acquisition import ANYWHERE
+from cellpipe.readers.vendor.centres import field_centres
 
 RNG = np.random.default_rng(0)
 STACKS = RNG.integers(0, 60000, (2, 3, 2, 8, 10)).astype(np.uint16)  # T, Z, C, Y, X
@@ -106,6 +109,40 @@ def test_tiles_are_fields_with_stage_positions_and_the_merged_image_is_left_out(
     ]
     np.testing.assert_array_equal(read_plane(tmp_path / "a.lif", 2), tiles[2])
     assert any("'Scan_Merged' is merged of tiles" in note for note in contents.notes)
+
+
+# FlipX, FlipY, SwapXY: where the tile at FieldX 1 and that at FieldY 1 lie from the first (y, x)
+WAYS = {
+    "000": ((0, 1), (1, 0)), "100": ((0, -1), (1, 0)), "010": ((0, 1), (-1, 0)),
+    "110": ((0, -1), (-1, 0)), "001": ((1, 0), (0, 1)), "111": ((-1, 0), (0, -1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("flags", [*WAYS, "101", "011", "", "00"])
+def test_flags_of_a_tile_scan_are_the_directions_of_its_positions(
+    tmp_path: Path, flags: str
+) -> None:
+    """111 is as LAS X merges tiles; of one mirrored and both exchanged, readers differ."""
+    tiles = np.zeros((3, 8, 10), np.uint8)
+    step, names = 500e-6, ("FlipX", "FlipY", "SwapXY")
+    set_to = " ".join(f'{name}="{flag}"' for name, flag in zip(names, flags, strict=False))
+    places = "".join(
+        f'<Tile FieldX="{x}" FieldY="{y}" PosX="{0.01 + x * step}" PosY="{0.02 + y * step}" />'
+        for x, y in ((0, 0), (1, 0), (0, 1))
+    )
+    scan = f'<Attachment Name="TileScanInfo" {set_to}>{places}</Attachment>'
+    write_lif(tmp_path / "a.lif", [Series("Scan", tiles, "MYX", attachment=scan)])
+    planes = manifest.list_planes("lif", tmp_path, {})
+    at = field_centres(planes, tmp_path, "lif")
+    first, *others = (at["A01", field] for field in (1, 2, 3))
+    if flags not in WAYS:
+        assert {centre.origin for centre in at.values()} == {ANYWHERE}
+        assert (first.y_um, first.x_um) == pytest.approx((20000, 10000))
+        return
+    assert {(centre.origin, centre.source) for centre in at.values()} == {("stage", "TileScanInfo")}
+    for centre, way in zip(others, WAYS[flags], strict=True):
+        moved = (centre.y_um - first.y_um, centre.x_um - first.x_um)
+        assert moved == pytest.approx((500 * way[0], 500 * way[1]))
 
 
 def test_a_merged_image_without_its_tiles_is_used(tmp_path: Path) -> None:

@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from microscopes import NAMES, POSITIONS, UM, WELLS, cellvoyager, harmony, planes
+from microscopes import NAMES, POSITIONS, UM, WELLS, cellvoyager, harmony, planes, touched
 
 from cellpipe.errors import BadConfig
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import Inspected, inspect_plate
-from cellpipe.readers.accounting.files import DERIVED, PROJECTION
+from cellpipe.readers.accounting.files import DERIVED, PROJECTION, find_files
 from cellpipe.readers.manifest import list_planes
 from cellpipe.readers.pixels.reading import read_header, read_plane
 from cellpipe.readers.vendor.hcsai import read_acquisition
@@ -186,6 +186,7 @@ def cytation(folder: Path, name: str, *, depth: int = 1, width: int = 128) -> Pa
     [("{w}_01_{c}_{f}_{n}_001.tif", 1), ("{w}_01_{c}_{f}Z{z}_{n}_001.tif", 3),
      ("{w}_{f}_{n}_1_001_02.tif", 1), ("{w}_{f}Z{z}_{n}_1_001_.tif", 3),
      ("{w}_-1_{c}_{f}_Stitched[A_{n} 377,447]_001.tif", 1),
+     ("{w}ROI{f}_01_{c}_1_{n}_-1.tif", 1), ("{w}ROI1_02_{c}_{f}Z{z}_{n}_001.tif", 3),
      ("{w}_-2_{c}_{f}_Tsf[Stitched[{n} 377,447]]_001.tif", 1)],
 )  # fmt: skip
 def test_names_and_tags_of_a_cytation(tmp_path: Path, name: str, depth: int) -> None:
@@ -208,6 +209,83 @@ def test_a_cytation_makes_images_of_others_and_reads_twice(tmp_path: Path) -> No
     assert [c.token for c in again.channels] == [NAMES[1], "Brightfield (read 01)", 
                                                  "Brightfield (read 02)", NAMES[0]]  # fmt: skip
     assert any("taken in several reads" in note for note in again.notes)
+
+
+def test_regions_of_a_cytation_with_several_fields_are_counted_alike_in_each_well(
+    tmp_path: Path,
+) -> None:
+    places = [(w, r, f) for w in ("A1", "B2") for r in (1, 2) for f in (1, 2)]
+    names = [f"{w}ROI{r}_01_1_{f}_DAPI_-1.tif" for w, r, f in places]
+    there = [*names[:-2], names[-1]]  # B2 lacks field 1 of region 2
+    files = find_files(touched(tmp_path / "P", *there))
+    found = list_planes("cytation", tmp_path / "P", {}, files=files)
+    numbers = dict(zip(found["path"], found["field"], strict=True))
+    assert [numbers[name] for name in names if name in numbers] == [1, 3, 2, 4, 1, 3, 4]
+    assert any("region 2 of field 2 is 4" in note for note in files.notes)
+
+
+def test_regions_of_a_cytation_next_to_whole_fields_are_refused(tmp_path: Path) -> None:
+    folder = cytation(tmp_path / "P", "{w}ROI{f}_02_{c}_1_{n}_-1.tif")
+    cytation(folder, "{w}_01_{c}_{f}_{n}_001.tif")
+    with pytest.raises(BadConfig, match=r"24 image\(s\) of a region .*, and 24 of whole fields"):
+        find_plates(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "times", "said"),
+    [
+        # a second pass over chosen positions: each well has a timeline of its own
+        (["P_C03_T0001F081L01A01Z01C04", "P_C04_T0002F084L02A01Z01C04",
+          "P_C04_T0003F084L02A01Z01C04"], [0, 0, 1], "timeline(s) 2 of the protocol"),
+        (["P_C03_T0001F001L01A01Z01C04", "P_C03_T0002F001L02A01Z01C04"], [0, 1],
+         "1 well(s), such as C03, were taken in several timelines"),
+        (["P_C03_T0001F001L02A01Z01C04", "P_C03_T0002F001L02A01Z01C04"], [0, 1], ""),
+    ],
+)  # fmt: skip
+def test_timelines_of_a_cellvoyager(
+    tmp_path: Path, names: list[str], times: list[int], said: str
+) -> None:
+    files = find_files(touched(tmp_path, *(f"{name}.tif" for name in names)))
+    planes = list_planes("cellvoyager", tmp_path, {}, files=files)
+    assert (planes["path"].str[:-4].tolist(), planes["t"].tolist()) == (names, times)
+    assert [note for note in files.notes if "timeline" in note and said in note] or not said
+    assert bool(files.notes) == bool(said)
+
+
+@pytest.mark.parametrize(("moved_um", "known"), [(5.0, True), (300.0, False)])
+def test_a_field_that_timelines_place_twice_has_no_place(
+    tmp_path: Path, moved_um: float, known: bool
+) -> None:
+    folder = cellvoyager(tmp_path / "P")
+    records = folder / "MeasurementData.mlf"
+    text = records.read_text()
+    (first, *_) = re.findall(r"<bts:MeasurementRecord[^>]*>P_B02_T0001F001[^<]*</[^>]*>", text)
+    x = POSITIONS[1][1]
+    again = first.replace("L01", "L02").replace(f'bts:X="{x}"', f'bts:X="{x + moved_um}"')
+    assert again != first
+    records.write_text(text.replace(first, first + again.replace("T0001", "T0002")))
+    name = "P_B02_T0001F001L01A01Z01C01.tif"
+    (folder / name.replace("T0001F001L01", "T0002F001L02")).write_bytes(
+        (folder / name).read_bytes()
+    )
+    plate = inspected(folder)
+    assert plate.placed == {
+        place: at for place, at in PLACES.items() if known or place != ("B02", 1)
+    }
+    assert any("several places of 1 field(s)" in note for note in plate.notes) is not known
+
+
+def test_livecell_cut_its_images_in_four(tmp_path: Path) -> None:
+    for p in planes():
+        if p.channel == 1:
+            for crop in (1, 2, 3, 4):
+                name = f"A172_Phase_{p.well[0]}{int(p.well[1:])}_{p.field}_00d04h00m_{crop}.tif"
+                tifffile.imwrite(tmp_path / name, p.pixels + np.uint16(crop), metadata=None)
+    plate = inspected(tmp_path)
+    assert (plate.format.name, tuple(plate.wells)) == ("incucyte", WELLS)
+    assert (len(plate.fields), plate.doubles) == (32, 0)
+    own = plate.planes[plate.planes["path"] == "A172_Phase_C3_2_00d04h00m_1.tif"]
+    assert own[["well", "field", "t"]].to_numpy().tolist() == [["C03", 5, 0]]
 
 
 def test_a_cytation_image_of_another_width_has_no_pixel_size(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def places(
         if placed:
             well = next(iter(placed))[0]
             words = f"in each file, relative to the {about.origin}: read in {len(placed)} of {well}"
-            return Known(words, about.source), placed
+            return Known(words, about.position_source or about.source), placed
     return Known(), {}
 
 

@@ -11,6 +11,7 @@ from cellpipe.image.units import Scale
 from cellpipe.plate.plate import Field
 
 _ANYWHERE = "directions of its axes"  # in the origin of positions
+_IN_DOUBT = ("OME-XML", "TileScanInfo")  # sources whose directions overlaps may contradict
 
 
 def has_unknown_directions(field: Field) -> bool:
@@ -21,10 +22,11 @@ def has_unknown_directions(field: Field) -> bool:
 def may_be_turned(field: Field) -> bool:
     """Whether the direction of a field's position may be another one than is taken.
 
-    OME-XML does not define it; y is taken downwards there, unless overlaps tell otherwise.
+    OME-XML does not define it; y is taken downwards there, unless overlaps tell otherwise. The
+    flags of a tile scan of Leica are taken likewise.
     """
     return has_unknown_directions(field) or (
-        field.centre is not None and field.centre.source.startswith("OME-XML")
+        field.centre is not None and field.centre.source.startswith(_IN_DOUBT)
     )
 
 

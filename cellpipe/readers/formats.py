@@ -24,6 +24,7 @@ from cellpipe.readers.containers.planes import Layout
 from cellpipe.readers.layouts import (
     csv,
     ctc_images,
+    cv1000,
     harmony_index,
     load_data,
     ome_tiff,
@@ -135,6 +136,13 @@ FORMATS = (
     ),
     _by_names("cellvoyager", "Yokogawa CellVoyager", cellvoyager.recorded),
     _by_names("cq1", "Yokogawa CQ1, CQ3000", cellvoyager.recorded, numbered=True),
+    _by_reader(
+        "cv1000",
+        "Yokogawa CV1000",
+        "Image/W1F001T0001Z01C1.tif",
+        cv1000,
+        cv1000.recorded,
+    ),
     _by_names("cellomics", "Thermo Cellomics ArrayScan"),
     _by_names("scanr", "Evident (Olympus) ScanR", scanr.recorded, numbered=True),
     _by_names("incell", "Cytiva (GE) IN Cell Analyzer", incell.recorded),

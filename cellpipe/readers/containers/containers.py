@@ -48,6 +48,8 @@ class View:
     pixel_size_um : edges in y and x; z_step_um, None where unknown, like the others
     times_s : frame → when it was taken
     stage_um : position of the stage in x, y, z
+    stage_source : what holds that of x and y in the directions of the image, y downwards; "" where
+        their directions are not recorded
     """
 
     name: str
@@ -65,6 +67,7 @@ class View:
     times_s: Mapping[int, float] = field(default_factory=dict)
     time_source: str = "metadata"
     stage_um: tuple[float | None, float | None, float | None] | None = None
+    stage_source: str = ""
     objective: str = ""
 
     @property

@@ -27,8 +27,10 @@ from cellpipe.readers.containers.containers import View
 from cellpipe.readers.containers.lif_metadata import (
     absent,
     channel_names,
+    in_image,
     setting_of,
     stage,
+    stage_axes,
     steps_of,
     tiles_of,
     times_s,
@@ -159,6 +161,7 @@ def _views(image: Any, path: str, file: BoundedFile) -> list[View]:
     containers.refuse_absurd(n_planes, n_planes)
     edges = [steps.get(axis) for axis in frame]
     tiles, setting = tiles_of(image), setting_of(image)
+    as_shown = stage_axes(image)
     views = []
     for tile in range(sizes.get("M", 1)):
         views.append(
@@ -175,7 +178,8 @@ def _views(image: Any, path: str, file: BoundedFile) -> list[View]:
                 scale_source=f"DimensionDescription of {name}",
                 times_s=times_s(image, n_t, step_s),
                 time_source=f"time stamps of {name}",
-                stage_um=tiles[tile] if tile < len(tiles) else stage(setting),
+                stage_um=in_image(tiles[tile], as_shown) if tile < len(tiles) else stage(setting),
+                stage_source="TileScanInfo" if as_shown and tile < len(tiles) else "",
                 objective=setting.get("ObjectiveName", "").strip(),
             )
         )

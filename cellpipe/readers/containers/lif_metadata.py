@@ -3,6 +3,7 @@
 Data/Image/ImageDescription/Dimensions/DimensionDescription    sizes, lengths, strides
 …/Channels/ChannelDescription                                  names, strides
 Data/Image/Attachment[HardwareSetting]//@ObjectiveName         objective, stage
+Data/Image/Attachment[TileScanInfo]/@FlipX, FlipY, SwapXY      how its axes lie in the image
 Data/Image/Attachment[TileScanInfo]/Tile                       stage of each tile
 """
 
@@ -106,6 +107,32 @@ def tiles_of(image: Any) -> list[tuple[float, float, None]]:
         return []
     places = zip(image.tilescan["pos_x"], image.tilescan["pos_y"], strict=True)
     return [(float(x) * _METRE_UM, float(y) * _METRE_UM, None) for x, y in places]
+
+
+def stage_axes(image: Any) -> tuple[bool, bool, bool] | None:
+    """Whether the tiles' x and y are mirrored in the image, and exchanged; None if not recorded.
+
+    With all three flags set, tiles lie as LAS X itself merges them. Readers differ in whether axes
+    are mirrored before they are exchanged, which tells only where one of both is: not known then.
+    """
+    for attachment in below(image, "Attachment"):
+        if attachment.get("Name") == "TileScanInfo":
+            flags = [attachment.get(name, "") for name in ("FlipX", "FlipY", "SwapXY")]
+            if not set(flags) <= {"0", "1"} or (flags[2] == "1" and flags[0] != flags[1]):
+                return None
+            flip_x, flip_y, swap = (flag == "1" for flag in flags)
+            return flip_x, flip_y, swap
+    return None
+
+
+def in_image(
+    place: tuple[float, float, None], axes: tuple[bool, bool, bool] | None
+) -> tuple[float, float, None]:
+    """x and y of the stage in the directions of the image, x to the right and y downwards."""
+    x, y, _ = place
+    flip_x, flip_y, swap = axes or (False, False, False)
+    x, y = -x if flip_x else x, -y if flip_y else y
+    return (y, x, None) if swap else (x, y, None)
 
 
 def absent(

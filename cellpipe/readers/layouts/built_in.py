@@ -1,7 +1,8 @@
 """Patterns of microscopes whose files are named one way everywhere, and a real name of each.
 
-Groups: those of a pattern of one's own (`pattern_groups`), and two that stay in this room: ``fast``
-counts time points within one of ``t``, and ``read`` tells channels of one name apart.
+Groups: those of a pattern of one's own (`pattern_groups`), and some that stay in this room:
+``fast`` counts time points within one of ``t``, ``read`` tells channels of one name apart, ``part``
+counts regions or crops of what ``field`` counts, and ``line`` counts parts of a protocol in time.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ BUILT_IN = {
     ),
     # Yokogawa CellVoyager: AssayPlate_B03_T0001F001L01A01Z01C01.tif; of 1,536 wells A01.d4
     "cellvoyager": (
-        rf"(?:.*/)?[^/]*_(?P<well>{_NAME}(?:\.[a-d][1-4])?)_T(?P<t>\d+)F(?P<field>\d+)L\d+A\d+"
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME}(?:\.[a-d][1-4])?)_T(?P<t>\d+)F(?P<field>\d+)L(?P<line>\d+)"
+        r"A\d+"
         r"Z(?P<z>\d+)C(?P<channel>\d+)(?i:\.tiff?|\.png)"
     ),
     # Yokogawa CQ1, CQ3000: Image/W0029F0001T0001Z001C1.tif, Projection/W0029F0001T0001Z000C1.tif;
@@ -39,10 +41,10 @@ BUILT_IN = {
         r"(?:.*/)?(?P<well>W\d{4,})F(?P<field>\d+)T(?P<t>\d+)Z(?P<z>\d+)C(?P<channel>\d+)"
         r"(?i:\.tiff?)"
     ),
-    # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif
+    # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif, or A01f00o1.DIB
     "cellomics": (
-        rf"(?:.*/)?[^/]*_(?P<well>{_NAME})f(?P<field>\d{{2,}})d(?P<channel>\d+)"
-        r"(?i:\.tiff?|\.c01)"
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME})f(?P<field>\d{{2,}})[do](?P<channel>\d+)"
+        r"(?i:\.tiff?|\.c01|\.dib)"
     ),
     # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif, or without the name
     "scanr": (
@@ -58,17 +60,20 @@ BUILT_IN = {
     ),
     # Agilent BioTek Cytation (Gen5): D6_01_1_2_DAPI_001.tif, with a stack D6_01_1_2Z3_DAPI_001.tif;
     # read, channel, field, name, time. Read -1 is made of others (Stitched[…], Tsf[…]). Or
-    # D6_2Z3_DAPI_1_001_01.tif: field, name, channel, time, read
+    # D6_2Z3_DAPI_1_001_01.tif: field, name, channel, time, read. Regions of interest of a well:
+    # D6ROI2_01_1_2Z3_DAPI_-1.tif, as the first kind, where the time may be -1
     "cytation": (
-        r"(?:.*/)?(?P<well>[A-Za-z]{1,2}\d{1,2})(?:_(?P<read>-?\d+)_\d+)?_(?P<field>\d+)"
-        r"(?:Z(?P<z>\d+))?_(?P<channel>(?=[^/]*[A-Za-z])[^/]+?)(?(read)|_\d+)_(?P<t>\d+)"
+        r"(?:.*/)?(?P<well>[A-Za-z]{1,2}\d{1,2})(?:ROI(?P<part>\d+)(?=_-?\d+_\d+_\d+))?"
+        r"(?:_(?P<read>-?\d+)_\d+)?_(?P<field>\d+)"
+        r"(?:Z(?P<z>\d+))?_(?P<channel>(?=[^/]*[A-Za-z])[^/]+?)(?(read)|_\d+)_(?P<t>(?(part)-?)\d+)"
         r"(?(read)|_-?\d*)(?i:\.tiff?)"
     ),
     # Sartorius Incucyte: P_B3_1_00d04h00m.tif; exports of several channels differ in what is before
-    # the well, as Phase_B3_1_00d04h00m.tif
+    # the well, as Phase_B3_1_00d04h00m.tif. LIVECell cut each image in four:
+    # A172_Phase_A7_1_00d04h00m_3.tif
     "incucyte": (
         r"(?:.*/)?(?:(?:[^/]*[_ -])?(?P<channel>(?i:phase|green|orange|red|nir))[_ -](?:[^/]*_)?"
-        r"|[^/]*_)?(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_(?P<t>\d+d\d\dh\d\dm)"
+        r"|[^/]*_)?(?P<well>[A-P]\d{1,2})_(?P<field>\d+)_(?P<t>\d+d\d\dh\d\dm)(?:_(?P<part>[1-4]))?"
         r"(?i:\.tiff?|\.png|\.jpe?g)"
     ),
     # Translocation sets of the Broad collection (BBBC013, BBBC014): Channel1-01-A-01.BMP

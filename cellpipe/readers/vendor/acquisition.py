@@ -27,6 +27,7 @@ class Acquisition:
     position : of the centre (y, x) in µm, y downwards, relative to `origin`
     z_um : height of the objective or the stage
     source : kind of tags
+    position_source : of the position, where it is another one
     """
 
     channel: str = ""
@@ -35,6 +36,7 @@ class Acquisition:
     origin: str = ""
     z_um: float | None = None
     source: str = ""
+    position_source: str = ""
 
 
 def read_acquisition(path: Path, page: int) -> Acquisition:
@@ -63,7 +65,7 @@ def read_acquisition(path: Path, page: int) -> Acquisition:
 
 
 def _of_container(path: Path, page: int) -> Acquisition:
-    """Its stage: how its axes lie to the image depends on the microscope, and is not recorded."""
+    """Its stage: how its axes lie to the image depends on the microscope; it is rarely recorded."""
     try:
         contents = containers.contents_of(path)
         number, *_, channel = containers.plane_place(contents, page, path)
@@ -75,9 +77,10 @@ def _of_container(path: Path, page: int) -> Acquisition:
         view.channels[channel],
         view.objective,
         None if x is None or y is None else (y, x),
-        ANYWHERE,
+        "stage" if view.stage_source else ANYWHERE,
         z,
         f"{path.suffix.lower()} metadata",
+        view.stage_source,
     )
 
 

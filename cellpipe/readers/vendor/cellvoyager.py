@@ -24,6 +24,7 @@ from cellpipe.readers.vendor.steps import Series, step_of_longest
 from cellpipe.wells import MOST_COLUMNS, well_at
 
 DETAIL, RECORDS = "MeasurementDetail.mrf", "MeasurementData.mlf"
+SAME_UM = 20.0  # of a position; a stage returns within a few
 _CHANNEL = re.compile(r"C(\d+)\.[A-Za-z]+$")
 Attributes = dict[str, str]
 
@@ -86,11 +87,19 @@ def _read_records(found: VendorMetadata, path: Path, faults: list[str]) -> None:
     """Positions, z and times, by the list of images."""
     heights: Series = {}
     times: Series = {}
+    apart: set[tuple[str, int]] = set()
     try:
         for element in xml_text.each(path, ("MeasurementRecord",)):
-            _note(found, _attributes(element), element.text or "", heights, times)
+            _note(found, _attributes(element), element.text or "", heights, times, apart)
     except (xml_text.BadXml, OSError, ArithmeticError, ValueError, KeyError) as fault:
         faults.append(f"{path.name} cannot be read ({fault})")
+    if apart:  # timelines that count other places by the same numbers
+        well, number = min(apart)
+        faults.append(
+            f"{path.name} has several places of {len(apart)} field(s), such as {number} of {well}: "
+            "their place in the well is unknown"
+        )
+    found.positions = {place: at for place, at in found.positions.items() if place not in apart}
     found.z_um = step_of_longest(heights)
     found.step_s = usual_step_s(max(times.values(), key=len, default={}))
 
@@ -101,8 +110,9 @@ def _note(
     file: str,
     heights: Series,
     times: Series,
+    apart: set[tuple[str, int]],
 ) -> None:
-    """One image of the list."""
+    """One image of the list; its field is added to those `apart` if another has another place."""
     if own.get("Type") == "ERR":
         row, column = (xml_text.index(own.get(name)) for name in ("Row", "Column"))
         where = f" (well {well_at(row, column)})" if row and column else ""
@@ -114,7 +124,9 @@ def _note(
         int(own[name]) for name in ("Row", "Column", "FieldIndex", "ZIndex", "TimePoint")
     )
     x, y, height = (_finite(own[name]) for name in "XYZ")
-    found.positions.setdefault((well_at(row, column), field), (0.0 - y, x))  # no -0.0
+    there, centre = (well_at(row, column), field), (0.0 - y, x)  # no -0.0
+    if math.dist(found.positions.setdefault(there, centre), centre) > SAME_UM:
+        apart.add(there)
     if own.get("ZImageProcessing"):  # a projection, at the middle of its stack
         return
     place = f"{row} {column} {field} {own.get('Ch')}"

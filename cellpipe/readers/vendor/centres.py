@@ -78,5 +78,6 @@ def field_centres(planes: pd.DataFrame, folder: Path, layout: str) -> dict[Place
             continue  # tags of a file do not tell its fields apart
         own = read_acquisition(folder / path, int(str(row.page)))
         if own.position is not None:
-            found[place] = FieldCentre(*own.position, own.origin, own.source)
+            source = own.position_source or own.source
+            found[place] = FieldCentre(*own.position, own.origin, source)
     return found
