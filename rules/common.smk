@@ -47,6 +47,9 @@ try:
         say=say_once,
     )
     NETWORKS = sheets.networks(config)
+    RESTRICTED = sheets.restricted(NETWORKS)
+    for of_weights in RESTRICTED:
+        say_once("warning: weights '{name}': {restriction}".format(**of_weights))
     WEIGHTS = {
         stage: sheets.weights_of(config, stage) for stage in stages.running(config)
     }

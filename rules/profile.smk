@@ -91,6 +91,7 @@ rule profile_plate:
         options=of_config("profile"),
         readouts=readouts,
         left_out=in_sheet("left_out"),
+        restricted=RESTRICTED,
         seed=config["seed"],
         code=code_of("profile_plate"),
     script:

@@ -25,7 +25,7 @@ rule segment_block:
         mem_mb=memory(3000),
         gpu=GPUS,
     params:
-        options=config["segment"],
+        options=sheets.segmenting(config),
         denoise=DENOISE_ON_THE_WAY,
         device=config["device"],
         weights=WEIGHTS["segment"],

@@ -127,6 +127,7 @@ with speaking(snakemake):
     if snakemake.input.plate_map:
         found["plate_map"] = mapped
     known = {**inspection, "left_out": list(snakemake.params.left_out)}
+    known["restricted_weights"] = list(snakemake.params.restricted)
     warnings = plate_warnings(known, found)
     publish_table(output.warnings, warnings)
     for row in warnings.itertuples():

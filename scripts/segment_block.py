@@ -17,6 +17,7 @@ with speaking(snakemake):
     options, denoising = snakemake.params.options, snakemake.params.denoise
     place = snakemake.params.device, snakemake.threads
     networks = segment.load_networks(options, *place)
+    segment.refuse_unknown_scale(networks, job.plate.scale.length_known)
     denoiser = denoise.load_denoiser(denoising, *place)
     channels = segment.segmented_channels(options)
     light = read_light(snakemake.input.light)

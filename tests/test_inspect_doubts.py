@@ -61,6 +61,23 @@ def draw_movie(folder: Path, same_place: bool, stem: str = "cells_") -> None:
         tifffile.imwrite(folder / f"{stem}{n:03d}.tif", (moved + noise).astype(np.uint16))
 
 
+def test_channels_of_different_sizes_are_named_before_a_run(tmp_path: Path) -> None:
+    """As MetaXpress writes them where one wavelength was binned."""
+    rng = np.random.default_rng(0)
+    for well in ("B02", "B03"):
+        for w, shape in ((1, (64, 80)), (2, (32, 40))):
+            pixels = rng.poisson(100, shape).astype(np.uint16)
+            tifffile.imwrite(tmp_path / f"P_{well}_s1_w{w}.tif", pixels)
+    (found,) = find_plates(tmp_path)
+    (note,) = inspect_plate(found).notes
+    assert note.startswith("channels have images of different sizes ('1' 64 × 80, '2' 32 × 40)")
+    (tmp_path / "P_B02_s1_w2.tif").unlink()
+    (tmp_path / "P_B03_s1_w2.tif").unlink()
+    tifffile.imwrite(tmp_path / "P_B04_s1_w1.tif", np.zeros((10, 10), np.uint16))
+    (found,) = find_plates(tmp_path)
+    assert inspect_plate(found).notes == []  # a field of another size is counted with the sizes
+
+
 def test_numbers_of_frames_are_time_and_numbers_of_places_are_positions(tmp_path: Path) -> None:
     draw_movie(tmp_path / "movie", same_place=True)
     movie = plate_in(tmp_path / "movie")

@@ -15,6 +15,7 @@ from cellpipe.cli import main
 from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.inspect.find import Found, find_plates
 from cellpipe.inspect.plate import inspect_plate
+from cellpipe.inspect.written import names
 from cellpipe.readers import manifest
 from cellpipe.readers.accounting.files import LINK_NOWHERE, Files, find_files
 
@@ -344,6 +345,29 @@ def test_every_plate_of_a_folder_has_its_own_wells(tmp_path: Path) -> None:
     for one in find_plates(tmp_path):
         assert one.planes is not None
         assert sorted(set(one.planes["well"])) == list(WELLS)
+
+
+def test_plates_side_by_side_that_are_numbers_keep_them_as_names(tmp_path: Path) -> None:
+    """MetaXpress puts a number below the plate's name; barcodes side by side are names."""
+    for number in ("3436", "3437"):
+        metaxpress(tmp_path / "screen 1" / number)
+    metaxpress(tmp_path / "P" / "2023-02-21" / "1334")
+    found = [one.folder for one in find_plates(tmp_path)]
+    assert sorted(names(found)) == ["P", "screen_1_3436", "screen_1_3437"]
+    assert names(found[-1:]) == ["screen_1"]
+
+
+def test_most_images_of_other_names_put_the_format_in_doubt(tmp_path: Path) -> None:
+    metaxpress(tmp_path)
+    (image, *_) = tmp_path.rglob("*.tif")
+    for n in range(30):
+        (tmp_path / f"holiday {n}.tif").write_bytes(image.read_bytes())
+    (plate,) = find_plates(tmp_path)
+    assert any("24 of 54 images have names of" in note for note in inspect_plate(plate).notes)
+    for n in range(7):
+        (tmp_path / f"holiday {n}.tif").unlink()
+    (plate,) = find_plates(tmp_path)
+    assert not any("have names of" in note for note in inspect_plate(plate).notes)
 
 
 def test_a_link_whose_target_cannot_be_looked_at_is_passed_over(tmp_path: Path) -> None:

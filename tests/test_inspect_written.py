@@ -116,6 +116,30 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize("below", [".", "screen"])
+def test_a_run_that_would_put_results_into_the_images_is_refused_here(
+    here: Path, below: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """As after `cd My plate`; with a command that works."""
+    metaxpress(here / "My plate")
+    (here / "My plate" / below).mkdir(exist_ok=True)
+    monkeypatch.chdir(here / "My plate" / below)
+    assert main(["inspect", str(here / "My plate"), "--write", "run"]) == 2
+    command = capsys.readouterr().err.rpartition("do:")[2].strip()
+    assert command == f"cd {here} && cellpipe inspect 'My plate' --write 'My plate-run'"
+    assert sorted(path.name for path in here.iterdir()) == ["My plate"]
+    assert main(["inspect", str(here / "My plate")]) == 0  # without a run, anywhere
+
+
+def test_pictures_and_maps_have_the_names_of_the_sheet(here: Path) -> None:
+    for number in ("3436", "3437"):
+        metaxpress(here / "screen" / "images" / number / "2023-02-21")
+    _, rows = written(here / "screen")
+    assert [row[0] for row in rows] == ["plate", "screen_3436", "screen_3437"]
+    there = {path.name.partition("-")[0] for path in (here / "my").glob("*-*")}
+    assert there == {"screen_3436", "screen_3437"}
+
+
 @pytest.mark.parametrize("microscope", [harmony, metaxpress, cellvoyager])
 def test_the_config_has_no_fault(here: Path, microscope) -> None:
     microscope(here / "My plate")

@@ -30,8 +30,8 @@ from cellpipe.networks.infer import find_objects
 from cellpipe.networks.load import Network, load_network
 from cellpipe.networks.torchscript import Portable, traced
 from cellpipe.segment.engines import load_engine
-from cellpipe.segment.engines.bioimageio import DECODE
 from cellpipe.segment.engines.cellpipe import CellpipeEngine
+from cellpipe.segment.engines.package_outputs import DECODE
 
 ROOT = Path(__file__).parents[1]
 PIXELS, _ = disc_image(100)

@@ -143,6 +143,27 @@ def test_a_pixel_of_imagej_in_pixels_is_not_known(tmp_path: Path) -> None:
     assert sizes(unknown) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("unit", "dots", "word"),
+    [("inch", 26, "printer"), ("inch", 25400, "printer"), ("cm", 72 / 2.54, "screen"),
+     ("cm", 118, "screen"), ("cm", 20000, "")],
+)  # fmt: skip
+def test_what_image_editors_write_through_imagej_is_no_pixel_of_a_sample(
+    tmp_path: Path, unit: str, dots: float, word: str
+) -> None:
+    header = tiff(tmp_path / "a.tif", imagej=True, resolution=(dots, dots), metadata={"unit": unit})
+    assert header.pixel_size_um == (None if word else pytest.approx(0.5))
+    assert word in header.scale_doubt
+    assert bool(word) == bool(header.scale_doubt)
+
+
+def test_a_size_of_the_screen_in_ome_xml_is_not_believed(tmp_path: Path) -> None:
+    """As converters make it of 72 dots per inch."""
+    header = tiff(tmp_path / "x.ome.tif", metadata={"axes": "YX", "PhysicalSizeX": 352.7778})
+    assert header.pixel_size_um is None
+    assert "352.778 µm in the OME-XML PhysicalSizeX" in header.scale_doubt
+
+
 def header_of(x: float | None, y: float | None = None, **more: object) -> Header:
     return Header((4, 6), "uint16", x, pixel_size_y_um=y, **more)  # type: ignore[arg-type]
 

@@ -87,6 +87,8 @@ def check_file(path: str | Path) -> str:
     notes: list[str] = []
     config, plates = checked_run(content, say=notes.append)
     networks = sheets.networks(config)
+    restricted = sheets.restricted(networks)
+    notes += ["warning: weights '{name}': {restriction}".format(**each) for each in restricted]
     lines.plates_with_lines(config["kymographs"]["lines"], channels_of_plates(config, plates))
     used = ", ".join(f"{network['name']} ({network['used_by']})" for network in networks)
     running = ", ".join(stages.running(config))

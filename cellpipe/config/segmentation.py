@@ -16,7 +16,7 @@ from cellpipe.config.channel_sets import named_channels
 from cellpipe.config.stages import declared
 from cellpipe.errors import BadConfig
 from cellpipe.networks.card import Card, load_card
-from cellpipe.segment.engines import FOREIGN, NAMES
+from cellpipe.segment.engines import FOREIGN, NAMES, OTHERS
 from cellpipe.segment.engines.weights import channel_counts, foreign_path
 
 
@@ -72,8 +72,15 @@ def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
         if name != used:
             nuclei.pop(name, None)
     _refuse_crossed_areas(nuclei)
-    if used in FOREIGN:
+    if used in OTHERS:
         foreign_path(used, nuclei["weights"])
+    elif nuclei["licence"] is not None:
+        raise BadConfig(
+            seen=f"'segment.nuclei.licence' with the engine '{used}'",
+            wanted="it for an engine of another project alone: our weights have a card, which "
+            "states it",
+            do="remove it",
+        )
     if nuclei["min_object_probability"]:
         _refuse_uncalibrated(used, nuclei["weights"])
     _refuse_count("nuclei", nuclei, channel_counts(used, nuclei["weights"]), f"engine '{used}'")

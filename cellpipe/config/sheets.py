@@ -17,6 +17,7 @@ from cellpipe.files.written_tables import local_path, on_windows, read_written
 from cellpipe.networks.card import Card, load_card, weights_path
 from cellpipe.readers.formats import refuse_unknown_layout
 from cellpipe.segment.engines import FOREIGN
+from cellpipe.segment.engines.licences import restriction
 from cellpipe.segment.engines.weights import weights_card
 
 PATHS = ("images", "plate_map", "annotations", "truth")  # columns of the sheet of plates
@@ -151,7 +152,8 @@ def label_names(config: Mapping[str, Any]) -> list[str]:
 
 
 def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The weights that the config names: name, digest, sha256, licence, trained_on, used_by.
+    """The weights that the config names: name, digest, sha256, licence, trained_on, used_by;
+    where the licence is stated, and what stands against commercial use, "" for nothing.
 
     Raises CellpipeError for weights that are missing or do not match their card.
     """
@@ -163,9 +165,24 @@ def networks(config: Mapping[str, Any]) -> list[dict[str, str]]:
             "licence": card.licence,
             "trained_on": card.trained_on,
             "used_by": use,
+            "licence_source": (source := str(card.extra.get("licence_source", ""))),
+            "restriction": restriction(card.licence, source, card.trained_on),
         }
         for use, card in _cards(config).items()
     ]
+
+
+def restricted(networks: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Of `networks`, those with something against commercial use: name, used_by, restriction."""
+    keys = ("name", "used_by", "restriction")
+    return [{key: each[key] for key in keys} for each in networks if each["restriction"]]
+
+
+def segmenting(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of segmentation that can alter its results: all but the licence of the weights."""
+    segment = config["segment"]
+    nuclei = {key: value for key, value in segment["nuclei"].items() if key != "licence"}
+    return {**segment, "nuclei": nuclei}
 
 
 def _cards(config: Mapping[str, Any]) -> dict[str, Card]:
@@ -173,7 +190,8 @@ def _cards(config: Mapping[str, Any]) -> dict[str, Card]:
     nuclei, cards = config["segment"]["nuclei"], {}
     cells = config["segment"]["cells"]
     if nuclei["engine"] != "classical":
-        cards["segment"] = refuse_other_kind(weights_card(nuclei["engine"], nuclei["weights"]))
+        named = nuclei["engine"], nuclei["weights"], nuclei["licence"]
+        cards["segment"] = refuse_other_kind(weights_card(*named))
     if cells["method"] == "network":
         cards["segment cells"] = load_card(cells["weights"])
     if config["denoise"]["method"] == "learned":

@@ -30,24 +30,26 @@ def inspect(options: argparse.Namespace) -> int:
         follow_links=options.follow_links,
         columns=options.columns,
     )
+    if options.write:
+        _refuse_results_in_images([one.folder for one in found])
     plates = []
+    called = names([one.folder for one in found])
     pictures = options.pictures or options.write
-    for one in found:
+    for one, name in zip(found, called, strict=True):
         plate = inspect_plate(one)
         place, pixels = pixels_of_a_field(plate)
         print("\n".join(lines(plate, disk_of(plate, list(pixels.values())), options.nuclei)))
-        for name, plane in pixels.items():
+        for channel, plane in pixels.items():
             if plane.min() == plane.max():
                 where = f"well {place[0]} field {place[1]}"
-                print(f"  {'note':<14}{where}: every pixel of '{name}' is {plane.min():g}")
+                print(f"  {'note':<14}{where}: every pixel of '{channel}' is {plane.min():g}")
         plates.append(plate)
         if pictures:
-            name = names(plates)[-1]
             for path in plot(plate, place, pixels, pictures / name):
                 print(f"  {'picture':<14}{path}")
     _refuse_other_channel(options.nuclei, plates)
     if len(plates) > 1:
-        print(f"{len(plates)} plates: {', '.join(names(plates))}")
+        print(f"{len(plates)} plates: {', '.join(called)}")
     if not options.write:
         return 0
     if not any(plate.sizes for plate in plates):
@@ -90,6 +92,20 @@ def _refuse_no_writing(folder: Path) -> None:
             wanted="a folder for the config and the pictures that this account may write",
             do="name another one, such as one in your home folder",
         )
+
+
+def _refuse_results_in_images(folders: Sequence[Path]) -> None:
+    """Raise BadConfig where a run from here would put its results into the images of a plate."""
+    here = Path.cwd()
+    for folder in (folder.resolve() for folder in folders):
+        if here == folder or here.is_relative_to(folder):
+            to, own = shlex.quote(str(folder.parent)), shlex.quote(folder.name)
+            raise BadConfig(
+                seen=f"{here} is in the images of the plate {folder}, and a run puts its results "
+                "where it starts",
+                wanted="results outside of the images",
+                do=f"cd {to} && cellpipe inspect {own} --write {shlex.quote(f'{folder.name}-run')}",
+            )
 
 
 def _refuse_other_channel(named: Sequence[str], plates: Sequence[Inspected]) -> None:

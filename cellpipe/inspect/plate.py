@@ -26,11 +26,12 @@ from cellpipe.inspect.known import (
     time_step,
     z_step,
 )
-from cellpipe.inspect.sample import Sample, read_sample
+from cellpipe.inspect.sample import Sample, read_sample, unlike_sizes
 from cellpipe.inspect.split import beginnings
 from cellpipe.readers import formats, in_place, manifest
 from cellpipe.readers.accounting import account, sparse
 from cellpipe.readers.accounting.doubles import PLACE
+from cellpipe.readers.accounting.files import NO_WELL, NOT_NAMED
 from cellpipe.readers.accounting.holes import (
     depths_in_words,
     expected_frames,
@@ -174,6 +175,8 @@ def inspect_plate(found: Found) -> Inspected:
         notes=[
             *found.hints,
             *found.files.notes,
+            *unlike_sizes(planes, sample),
+            *_few_are_named(over, len(used), found.format.name),
             *(
                 f"channel '{channel.name}' {sparse.in_words(absent[channel.token], n_frames)}"
                 for channel in channels
@@ -339,6 +342,17 @@ def _in_place(found: Found) -> Inspected:
 
 def _lacking(wells: Sequence[str], planes: pd.DataFrame) -> str:
     return sparse.lacking_in_words(wells, planes["well"].nunique())
+
+
+def _few_are_named(over: pd.DataFrame, n_used: int, layout: str) -> list[str]:
+    """A sentence where most images of a folder have names of no plate: its format is in doubt."""
+    others = int(over["reason"].isin([NOT_NAMED, NO_WELL]).sum())
+    if others <= n_used:
+        return []
+    return [
+        f"{n_used} of {n_used + others} images have names of the format {layout}: make sure that "
+        "they are of a plate, or list the images that are in a manifest.csv"
+    ]
 
 
 def _named_in(label: str) -> str:

@@ -9,6 +9,7 @@ another kind; the others stand for the rest.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,6 +60,21 @@ def read_sample(planes: pd.DataFrame, folder: Path, read: Callable[[str, int], H
     if away is not None and not sample.headers:
         raise away
     return sample
+
+
+def unlike_sizes(planes: pd.DataFrame, sample: Sample) -> list[str]:
+    """A sentence where channels have images of different sizes, as of cameras that were binned."""
+    by_channel: dict[str, Counter[tuple[int, int]]] = {}
+    for row, header in sample.headers.items():
+        by_channel.setdefault(str(planes["channel"].iat[row]), Counter())[header.shape] += 1
+    usual = {channel: shapes.most_common(1)[0][0] for channel, shapes in by_channel.items()}
+    if len(set(usual.values())) < 2:
+        return []
+    words = ", ".join(f"'{channel}' {y} × {x}" for channel, (y, x) in sorted(usual.items()))
+    return [
+        f"channels have images of different sizes ({words}): a field needs one size, and those "
+        "with images of another one are quarantined. Leave one of the channels out of the config"
+    ]
 
 
 def chosen(planes: pd.DataFrame) -> list[int]:

@@ -40,7 +40,7 @@ def write(
     Raises BadConfig where a file that is there was changed.
     """
     sets, of_plates, notes = channel_sets(
-        [plate.channels for plate in plates], names(plates), named
+        [plate.channels for plate in plates], names([plate.folder for plate in plates]), named
     )
     channels = sets[0].channels
     chosen, why = nuclei(channels, named)
@@ -55,7 +55,10 @@ def write(
     def config(chosen: Channel | None, why: str) -> str:
         return _config(plates, sets, chosen, why, ingest, _seen_from_here(folder / SHEET))
 
-    maps = {folder / f"{name}-{MAP}": p for name, p in zip(names(plates), plates, strict=True)}
+    maps = {
+        folder / f"{name}-{MAP}": p
+        for name, p in zip(names([plate.folder for plate in plates]), plates, strict=True)
+    }
     texts = {
         **{path: _plate_map(plate) for path, plate in maps.items()},
         folder / SHEET: _sheet(plates, list(maps), of_plates),
@@ -104,14 +107,21 @@ def _positions(plate: Inspected) -> dict[str, str]:
     return {well: one["position"] for well, one in zip(named["well"], found, strict=True) if one}
 
 
-def names(plates: Sequence[Inspected]) -> list[str]:
+def names(folders: Sequence[Path]) -> list[str]:
     """Names of plates for the sheet, by their folders; no two alike."""
     found: list[str] = []
-    for plate in plates:
-        folder = plate.folder.resolve()
+    resolved = [folder.resolve() for folder in folders]
+    for own in resolved:
+        folder = own
         while _VAGUE.fullmatch(folder.name) and folder.parent.name:
             folder = folder.parent
-        word = re.sub(r"[^A-Za-z0-9_.-]+", "_", _stem(folder)).strip("_.-")
+        beside = [other.relative_to(folder).parts for other in resolved if folder in other.parents]
+        named = _stem(folder)
+        if folder != own and len(beside) > 1:  # of plates side by side a number is the name
+            levels = enumerate(zip(*beside, strict=False))
+            apart = next((k for k, level in levels if len(set(level)) > 1), 0)
+            named = "_".join([named, *own.relative_to(folder).parts[apart : apart + 1]])
+        word = re.sub(r"[^A-Za-z0-9_.-]+", "_", named).strip("_.-")
         name, n = word or "plate", 1
         while name.lower() in (other.lower() for other in found):
             n += 1
@@ -133,7 +143,7 @@ def layouts(plates: Sequence[Inspected]) -> dict[str, str]:
 def _sheet(plates: Sequence[Inspected], maps: Sequence[Path], of_plates: Sequence[str]) -> str:
     """`of_plates` : names of the plates' sets of channels."""
     own, with_sets = layouts(plates), any(of_plates)
-    rows = zip(names(plates), plates, maps, of_plates, strict=True)
+    rows = zip(names([plate.folder for plate in plates]), plates, maps, of_plates, strict=True)
     lines = [
         f"{name}\t{_seen_from_here(p.folder)}\t{own.get(p.pattern, p.format.name)}\t"
         f"{_seen_from_here(path)}" + (f"\t{of_set}\n" if with_sets else "\n")

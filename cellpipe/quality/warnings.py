@@ -41,6 +41,7 @@ from cellpipe.quality.levels import (
     odd_steps,
     same_pixels,
 )
+from cellpipe.quality.licences import non_commercial_weights
 from cellpipe.quality.light import uneven_light
 from cellpipe.quality.movies import (
     cut_short,
@@ -62,6 +63,7 @@ Check = Callable[[Inspection, Tables], Iterator[dict[str, str]]]
 CHECKS: tuple[Check, ...] = (
     files_in_doubt,
     incomplete,
+    non_commercial_weights,
     wells_without_condition,
     doses_of_another_name,
     controls_of_another_name,

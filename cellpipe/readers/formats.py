@@ -32,16 +32,7 @@ from cellpipe.readers.layouts import (
     pattern,
 )
 from cellpipe.readers.layouts.built_in import BUILT_IN, EXAMPLES
-from cellpipe.readers.vendor import (
-    cellvoyager,
-    harmony,
-    hcsai,
-    incell,
-    incucyte,
-    metaxpress,
-    scanr,
-)
-from cellpipe.readers.vendor import cv1000 as cv1000_metadata
+from cellpipe.readers.vendor import cellvoyager, harmony, hcsai, incell, incucyte, metaxpress, scanr
 from cellpipe.readers.vendor.metadata import VendorMetadata
 
 ListPlanes = Callable[[Path, Files, int | None], pd.DataFrame]
@@ -150,7 +141,7 @@ FORMATS = (
         "Yokogawa CV1000",
         "Image/W1F001T0001Z01C1.tif",
         cv1000,
-        cv1000_metadata.recorded,
+        cv1000.recorded,
     ),
     _by_names("cellomics", "Thermo Cellomics ArrayScan"),
     _by_names("scanr", "Evident (Olympus) ScanR", scanr.recorded, numbered=True),

@@ -215,7 +215,8 @@ def network_table(content: ReportContent) -> Table | None:
     for (name, digest), stages in users.items():
         card = known.get(digest, {"sha256": digest.partition("+")[0]})
         sha256 = Markup('<code title="{}">{}</code>').format(card["sha256"], card["sha256"][:16])
-        facts = [card.get(key, "–") for key in ("trained_on", "licence")]
+        source = f" ({card['licence_source']})" if card.get("licence_source") else ""
+        facts = [card.get("trained_on", "–"), card.get("licence", "–") + source]
         rows.append([name, ", ".join(stages), *facts, sha256])
     columns = ["name", "used by", "trained on", "licence", "sha256"]
     return Table(columns, rows, [False] * 5) if rows else None

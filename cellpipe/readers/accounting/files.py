@@ -43,7 +43,8 @@ OTHER_LAYOUT = "correct the folder, or the layout, in the sheet of plates"  # a 
 
 PATIENCE = 5  # folders that cannot be listed, after which none is tried again
 _IMAGES = (
-    ".tif .tiff .stk .c01 .lsm .flex .btf .tf8 .png .bmp .jpg .jpeg .jp2 .pgm .gif .nd2 .czi .lif"
+    ".tif .tiff .stk .c01 .dib .lsm .flex .btf .tf8 "
+    ".png .bmp .jpg .jpeg .jp2 .pgm .gif .nd2 .czi .lif"
 )
 _COPIES = ".part .partial .filepart .crdownload .download .tmp .temp .bak .old .orig .backup"
 _SYSTEM = "thumbs.db ehthumbs.db ehthumbs_vista.db desktop.ini lost+found __macosx @eadir"

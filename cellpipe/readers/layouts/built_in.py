@@ -41,10 +41,10 @@ BUILT_IN = {
         r"(?:.*/)?(?P<well>W\d{4,})F(?P<field>\d+)T(?P<t>\d+)Z(?P<z>\d+)C(?P<channel>\d+)"
         r"(?i:\.tiff?)"
     ),
-    # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif
+    # Thermo Cellomics / ArrayScan: AS_09125_050116030001_D03f00d0.tif, or A01f00o1.DIB
     "cellomics": (
-        rf"(?:.*/)?[^/]*_(?P<well>{_NAME})f(?P<field>\d{{2,}})d(?P<channel>\d+)"
-        r"(?i:\.tiff?|\.c01)"
+        rf"(?:.*/)?[^/]*_(?P<well>{_NAME})f(?P<field>\d{{2,}})[do](?P<channel>\d+)"
+        r"(?i:\.tiff?|\.c01|\.dib)"
     ),
     # Evident / Olympus ScanR: B3--W00015--P00001--Z00000--T00000--DAPI.tif, or without the name
     "scanr": (

@@ -16,6 +16,7 @@ from cellpipe.readers import ONLY
 from cellpipe.readers.accounting.files import NOT_NAMED, OTHER_LAYOUT, Files, NoPlanes, find_files
 from cellpipe.readers.layouts.numbers import frames_of, lost_planes, planes_of
 from cellpipe.readers.vendor.cv1000 import RESULT, measurement
+from cellpipe.readers.vendor.cv1000 import recorded as recorded
 
 NAME = re.compile(
     r"(?:.*/)?W(?P<well>\d{1,3})F(?P<field>\d{3,})T(?P<t>\d{4,})Z(?P<z>\d{2,3})C(?P<channel>\d+)"

@@ -17,7 +17,6 @@ from pathlib import Path
 import pandas as pd
 
 from cellpipe.errors import BadConfig
-from cellpipe.readers import ONLY
 from cellpipe.readers.accounting.files import (
     CORRECTION,
     LIKE_THE_OTHERS,
@@ -42,6 +41,7 @@ from cellpipe.readers.layouts.derived_images import (
     with_fast_frames,
     without_derived,
 )
+from cellpipe.readers.layouts.hyperstacks import expanded
 from cellpipe.readers.layouts.numbers import elapsed_min, frames_of, lost_planes, planes_of
 from cellpipe.readers.layouts.origins import Origins
 from cellpipe.readers.layouts.pattern_groups import compiled, note, well_of, wells_of_positions
@@ -70,13 +70,14 @@ def list_planes(
         raise _nothing(files, pattern)
     _name_wells_of_copies(files, expression, columns, positions)
     layout = next((name for name, own in BUILT_IN.items() if own == pattern), None)
+    rows, stacks = expanded(rows, files.folder)
     planes = without_derived(with_fast_frames(pd.DataFrame(rows)), files, layout)
     planes, more = parts_as_fields(planes)
     planes, lines = by_timeline(planes)
     frames, notes = frames_of(planes["t"], count=layout not in (None, "incucyte"))
-    files.notes += note(positions) + origins.notes() + more + lines + notes
+    files.notes += note(positions) + origins.notes() + stacks + more + lines + notes
     files.notes += lost_planes(planes["z"], planes["channel"])
-    planes = planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]), page=ONLY)
+    planes = planes.assign(t=frames, z=planes_of(planes["z"], planes["channel"]))
     planes, apart = reads_apart(planes)
     files.notes += apart
     return planes[["path", "well", "field", "t", "channel", "z", "page"]]
@@ -168,6 +169,7 @@ def _plane(path: str, well: str, groups: dict[str, str | None]) -> dict[str, obj
         "fast": int(groups.get("fast") or 1),
         "part": int(groups.get("part") or 0),
         "line": int(groups.get("line") or 1),
+        "named": [axis for axis in ("channel", "z", "t") if groups.get(axis)],
         "read": groups.get("read") or "",
     }
 

@@ -16,7 +16,7 @@ from cellpipe.readers import ONLY
 from cellpipe.readers.accounting.files import IMAGE_SUFFIXES
 from cellpipe.readers.attempts import attempted
 from cellpipe.readers.containers import containers
-from cellpipe.readers.pixels import colours, sign_bit
+from cellpipe.readers.pixels import c01, colours, sign_bit
 from cellpipe.readers.pixels.decoding import (
     refuse_broken_file,
     refuse_broken_streams,
@@ -29,7 +29,7 @@ from cellpipe.readers.units import tags
 MAX_PLANE_PX = 2**30  # a plane beyond 32,000 × 32,000 is an error in a header, not an image
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # faults are reported here, as messages
 _TIFF = {".tif", ".tiff", ".stk", ".c01", ".lsm", ".flex", ".btf", ".tf8"}
-_OTHERS = IMAGE_SUFFIXES - _TIFF - set(containers.MODULES)
+_OTHERS = IMAGE_SUFFIXES - _TIFF - set(containers.MODULES) - c01.SUFFIXES
 T = TypeVar("T")
 
 
@@ -68,13 +68,19 @@ def read_header(path: Path, page: int = ONLY) -> Header:
     """Read shape, dtype, scale and time of one plane. Raises BadImage, or Unreachable."""
     if containers.is_container(path):
         return _tried(lambda: _container_header(path, page), path)
-    if path.suffix.lower() not in _TIFF:
+    if path.suffix.lower() not in _TIFF | c01.SUFFIXES:
         plane = read_plane(path, page)
         return Header((plane.shape[0], plane.shape[1]), str(plane.dtype))
     return _tried(lambda: _header(path, page), path)
 
 
 def _header(path: Path, page: int) -> Header:
+    if c01.is_cellomics(path):
+        own = c01.header(path)
+        y_um, x_um = own.um or (None, None)
+        source = f"{c01.SOURCE} of {path.name}"
+        return Header(own.shape, own.dtype, x_um, pixel_size_y_um=y_um, scale_source=source,
+                      scale_doubt=own.doubt)  # fmt: skip
     with _open(path) as tiff:
         plane = _page(tiff, page, path)
         voxel, (step_s, time_source) = tags.scale(tiff), tags.time_step_s(tiff)
@@ -123,6 +129,8 @@ def read_plane(path: Path, page: int = ONLY, *, as_stored: bool = False) -> np.n
 def _pixels(path: Path, page: int, as_stored: bool) -> np.ndarray:
     if containers.is_container(path):
         return containers.read_plane(path, page)
+    if c01.is_cellomics(path):
+        return c01.read(path)
     if path.suffix.lower() in _TIFF:
         return _read_tiff(path, page, as_stored)
     return _read_other(path)
@@ -192,7 +200,8 @@ def _page(tiff: Any, page: int, path: Path) -> Any:
             raise BadImage(
                 seen=f"{path} holds {len(others) + 1} planes" + (" of several sizes" * bool(sizes)),
                 wanted="one plane per file",
-                do="list its planes by page in a CSV manifest, or use the layout ome-tiff",
+                do="list its planes by page in a CSV manifest"
+                + (", or use the layout ome-tiff" if tiff.ome_metadata else ""),
             )
     return first
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # can be. Pixels of cameras are 3.45 µm or more (Harmony writes 6.45), those in the sample less.
 PLAUSIBLE_UM = (0.02, 3.0)
 # Writers of TIFF whose resolution in centimetres is the sample's, because a person gave it.
+MOST_UM = 50.0  # a pixel in the sample; 72 dots per inch are 353 µm, 300 are 85 µm
 BELIEVED = re.compile(r"^(?:tifffile\.py|cellpipe)", re.IGNORECASE)
 _CENTIMETRE = 3
 TOLERANCE = 0.01  # of a size: what differs by more is another size
@@ -55,7 +56,10 @@ def scale(tiff: tifffile.TiffFile) -> Voxel:
             found = source(tiff)
         except Exception:  # tags can hold anything
             continue
-        if found is not None and found.x_um and first is None:
+        if found is not None and found.x_um and max(found.x_um, found.y_um or 0) > MOST_UM:
+            seen = in_words(found.y_um or found.x_um, found.x_um)
+            doubts.append(f"{seen} in the {found.source} is a pixel of a screen or of paper")
+        elif found is not None and found.x_um and first is None:
             first = found
         elif found is not None and found.x_um and first and not _alike(first, found):
             seen = f"{in_words(found.y_um or found.x_um, found.x_um)} in the {found.source}"
@@ -232,6 +236,9 @@ def _imagej_scale(tiff: Any) -> Voxel | None:
     if unit is None:
         return None
     x, y = _resolution(tiff)
+    if unit == micrometres("inch"):
+        words = in_words(y * unit, x * unit)
+        return Voxel(doubt=f"{words} in the ImageJ resolution is in inches, as for a printer")
     # an axis may have a unit of its own
     own = micrometres(str(about.get("yunit", "")).strip('"')) or unit
     spacing = xml_text.number(str(about.get("spacing")))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from cellpipe.errors import BadImage
+from cellpipe.errors import BadConfig, BadImage
 from cellpipe.image import square
 from cellpipe.image.axes import Image, plain
 from cellpipe.image.object_levels import shown_in
@@ -38,6 +38,17 @@ def load_networks(segment: Options, device: str, threads: int) -> Options:
     if cells.get("method") == "network":
         networks["cells"] = load_engine("cellpipe", cells["weights"], **place)
     return networks
+
+
+def refuse_unknown_scale(networks: Options, length_known: bool) -> None:
+    """Raise BadConfig where an engine is for pixels of a size in µm and the plate's is unknown."""
+    wanted_um = getattr(networks["nuclei"], "pixel_size_um", None)
+    if wanted_um is not None and not length_known:
+        raise BadConfig(
+            seen=f"a plate whose pixel size is unknown, and a model for pixels of {wanted_um:g} µm",
+            wanted="the size of a pixel, to rescale images for the model",
+            do="set 'ingest.pixel_size_um', or 'segment.nuclei.instanseg.rescale' to false",
+        )
 
 
 def segmented_channels(segment: Options) -> list[str]:
@@ -160,7 +171,7 @@ def _of_objects(found: Segmentation) -> dict[str, np.ndarray]:
 
 def nuclei_options(segment: Options) -> dict[str, Any]:
     """Options of `segment_nuclei`; those of an engine alone went into its loading."""
-    of_engine = ("channel", "extra_channels", "engine", "weights", *NAMES)
+    of_engine = ("channel", "extra_channels", "engine", "weights", "licence", *NAMES)
     return {k: v for k, v in segment["nuclei"].items() if k not in of_engine}
 
 

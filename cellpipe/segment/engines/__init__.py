@@ -19,14 +19,19 @@ from cellpipe.errors import BadConfig, BadImage
 from cellpipe.image.tiles import Plane
 from cellpipe.networks.found import Found
 
-EngineName = Literal["cellpipe", "classical", "cellpose", "stardist", "bioimageio"]
+EngineName = Literal[
+    "cellpipe", "classical", "cellpose", "cellpose_sam", "stardist", "instanseg", "bioimageio"
+]
 NAMES: tuple[EngineName, ...] = get_args(EngineName)
-# engines of other projects → distribution and version that they were written for and run with
+# engines that need a package → distribution and version that they were written for and run with
 FOREIGN = {
     "cellpose": ("cellpose", "3.1.1.3"),
+    "cellpose_sam": ("cellpose", "4.2.1.1"),
     "stardist": ("stardist", "0.9.2"),
     "bioimageio": ("bioimageio.core", "0.11.0"),
 }
+# engines of other projects, whose weights a person has put on disk; torch runs InstanSeg by itself
+OTHERS = (*FOREIGN, "instanseg")
 
 
 class Engine(Protocol):

@@ -1,31 +1,28 @@
 """Model packages of bioimage.io (Ouyang et al., bioRxiv 2022.06.07.495102), run by its core.
 
-Weights are TorchScript. Other formats run Python that comes with the package, or need another
-framework, and are refused.
+Weights are TorchScript or ONNX. Other formats run Python that comes with the package, or need
+another framework, and are refused. So are packages that do not state what they give.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import ndimage
 
 from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Tile, stitch, tile_grid
-from cellpipe.networks.instances import labels_from_maps, object_probability
 from cellpipe.networks.load import torch_device
-from cellpipe.segment.engines import Engine, as_channels, logit, numbered, required
+from cellpipe.segment.engines import Engine, as_channels, required
+from cellpipe.segment.engines.package_outputs import DECODE, meaning
+from cellpipe.segment.engines.rdf import image_in, image_out, read_rdf
 from cellpipe.segment.engines.scale import at_diameter, brought_back
-from cellpipe.segment.engines.weights import WANTED, foreign_path, read_rdf
+from cellpipe.segment.engines.weights import foreign_path
 
-FORMAT = "torchscript"
+FORMATS = ("torchscript", "onnx")  # the first that a package has is used
+ONNX_RUNTIME = "1.32.0"
 HALO_PX = 128
-LEAST_AREA_PX = 20  # debris of a threshold
-
-# raw output (C, Y, X) and least probability → labels uint32 (Y, X) and probability (n,)
-Decode = Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]
 
 
 def load(
@@ -41,23 +38,31 @@ def load(
     Parameters
     ----------
     weights : path of a .zip, or of a folder with rdf.yaml; nothing it refers to is downloaded
-    output : what the model gives: a key of `DECODE`, or "auto"
+    output : what the model gives: a key of `DECODE`; or "auto", what the package states
     trained_diameter_px : typical object in the model's training images; None for what the package
         states, which ours do. With it, images of another diameter are rescaled.
 
-    Raises BadConfig for a missing package, no weights that can be run, or a model of volumes.
+    Raises BadConfig for a missing package, no weights that can be run, a model of volumes or of
+    several inputs or outputs, or an output whose meaning nobody states.
     """
     path = foreign_path("bioimageio", weights)
     stated = read_rdf(path)
-    _refuse_other_weights(stated, weights)
+    kind = _format_of(stated, weights)
+    taken = image_in(path, stated)
+    if taken.channels is None:
+        raise BadConfig(
+            seen=f"{path}: a model of any number of channels",
+            wanted="a model whose number of channels is stated",
+            do="of InstanSeg: set 'segment.nuclei.engine' to instanseg; else choose another model",
+        )
+    given = image_out(path, stated)
+    ours = (stated.get("config") or {}).get("cellpipe") or {}
+    decode = DECODE[output if output != "auto" else ours.get("output") or meaning(given, path)]
     torch_device(device, threads)
     required("bioimageio")
-    model = Model(str(path), device)
-    ours = stated.get("config", {}).get("cellpipe", {})
+    model = Model(str(path), kind, _places(kind, device))
     if trained_diameter_px is not None:
         ours = {**ours, "diameter_px": (trained_diameter_px, trained_diameter_px)}
-    if output != "auto":
-        ours = {**ours, "output": output}
 
     def segment(
         pixels: np.ndarray,
@@ -77,8 +82,7 @@ def load(
         probability = 0.5 if probability_threshold is None else probability_threshold
 
         def of_tile(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
-            maps = model.maps(planes[:, *tile.outer])
-            return DECODE[ours.get("output") or _guessed(maps)](maps, probability)
+            return decode(model.maps(planes[:, *tile.outer]), probability)
 
         edge_px = min(tile_px, model.most_px or tile_px)
         halo_px = min(HALO_PX, edge_px // 4 // 16 * 16)
@@ -88,20 +92,44 @@ def load(
     return segment
 
 
-def _refuse_other_weights(stated: Mapping[str, Any], weights: str) -> None:
-    """Weights must be on disk, and of a format that runs no Python of the package."""
-    entries = stated.get("weights", {})
+def _format_of(stated: Mapping[str, Any], weights: str) -> str:
+    """The format of the weights that are run: on disk, and none that runs Python of the package."""
+    entries = stated.get("weights") or {}
     sources = {kind: str(entry.get("source", "")) for kind, entry in entries.items()}
-    remote = "://" in sources.get(FORMAT, "")
-    if FORMAT in sources and not remote:
-        return
+    there = [kind for kind in FORMATS if kind in sources and "://" not in sources[kind]]
+    if there:
+        return there[0]
+    remote = any(kind in sources for kind in FORMATS)
     raise BadConfig(
         seen=f"{weights} with weights {'elsewhere' if remote else 'as ' + ', '.join(sources)}",
-        wanted=f"weights as {FORMAT}, in the package itself",
+        wanted=f"weights as {' or '.join(FORMATS)}, in the package itself",
         do="download the whole package"
         if remote
         else "convert them (bioimageio add-weights), or choose another package",
     )
+
+
+def _places(kind: str, device: str) -> list[str]:
+    """Where the weights are run, in the words of their framework. There is no silent fall back."""
+    if kind != "onnx":
+        return [device]
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise BadConfig(
+            seen=f"weights as ONNX, but {error}",
+            wanted=f"the package onnxruntime {ONNX_RUNTIME}",
+            do=f"install onnxruntime=={ONNX_RUNTIME} next to bioimageio.core, or run with "
+            "--sdm conda",
+        ) from error
+    provider = "CPUExecutionProvider" if device == "cpu" else "CUDAExecutionProvider"
+    if provider not in onnxruntime.get_available_providers():
+        raise BadConfig(
+            seen=f"device {device!r}, and an onnxruntime without {provider}",
+            wanted="an onnxruntime that runs there, or cpu",
+            do="set the device to cpu, or install onnxruntime-gpu where a GPU is",
+        )
+    return [provider]
 
 
 def _nearest_in(diameter_px: float | None, ours: Mapping[str, Any]) -> float | None:
@@ -115,27 +143,20 @@ def _nearest_in(diameter_px: float | None, ours: Mapping[str, Any]) -> float | N
 class Model:
     """A package's network with its own preprocessing and postprocessing, for one image at a time.
 
+    path, kind, places : the package, the format of its weights, and where they are run
     channels : of the input
     most_px : edge of the input, where it is fixed; None where it is free
     """
 
-    def __init__(self, path: str, device: str) -> None:
+    def __init__(self, path: str, kind: str, places: Sequence[str]) -> None:
         from bioimageio.core import create_prediction_pipeline
         from bioimageio.spec import load_model_description
 
         described = load_model_description(path, format_version="latest", perform_io_checks=False)
-        self.pipeline = create_prediction_pipeline(
-            described, devices=[device], weights_format=FORMAT
-        )
-        (self.input,) = described.inputs  # models of several inputs are not for one image
+        self.pipeline = create_prediction_pipeline(described, devices=places, weights_format=kind)
+        (self.input,) = described.inputs
         self.dims = [str(axis.id) for axis in self.input.axes]
         axes = dict(zip(self.dims, self.input.axes, strict=True))
-        if "z" in axes or not {"y", "x"} <= axes.keys():
-            raise BadConfig(
-                seen=f"{path}: a model of the axes {', '.join(self.dims)}",
-                wanted="a model of images with the axes y and x",
-                do=WANTED["bioimageio"][1],
-            )
         self.channels = int(axes["channel"].size) if "channel" in axes else 1
         self.sizes = [axes[name].size for name in ("y", "x")]
         fixed = [size for size in self.sizes if isinstance(size, int)]
@@ -148,7 +169,7 @@ class Model:
         return self._as_channels(sample.members[self.input.id])
 
     def maps(self, planes: np.ndarray) -> np.ndarray:
-        """The first output (C, Y, X) for one preprocessed tile."""
+        """The output (C, Y, X) for one preprocessed tile."""
         height, width = planes.shape[1:]
         pad = [_padding(n, size) for n, size in zip((height, width), self.sizes, strict=True)]
         padded = np.pad(planes, ((0, 0), *pad), mode="symmetric")
@@ -158,8 +179,8 @@ class Model:
             skip_input_padding=True,
             skip_output_cropping=True,
         )
-        first = next(iter(found.members.values()))
-        return self._as_channels(first)[:, :height, :width]
+        (output,) = found.members.values()
+        return self._as_channels(output)[:, :height, :width]
 
     def _sample(self, planes: np.ndarray) -> Any:
         from bioimageio.core import Sample, Tensor
@@ -193,53 +214,3 @@ def _padding(edge_px: int, size: Any) -> tuple[int, int]:
         return 0, size - edge_px
     least, step = getattr(size, "min", 1), getattr(size, "step", 1)
     return 0, max(least - edge_px, 0) or -(edge_px - least) % step
-
-
-def _labels(maps: np.ndarray, probability: float) -> tuple[np.ndarray, np.ndarray]:
-    labels, old = numbered(maps[0].astype(np.int64))
-    return labels, np.full(len(old), np.nan, np.float32)
-
-
-def _foreground(maps: np.ndarray, probability: float) -> tuple[np.ndarray, np.ndarray]:
-    """Islands of foreground."""
-    islands, _ = ndimage.label(maps[0] > probability)
-    labels, _ = numbered(islands, np.bincount(islands.ravel()) >= LEAST_AREA_PX)
-    return labels, object_probability(labels, logit(maps[0]))
-
-
-def _foreground_boundary(maps: np.ndarray, probability: float) -> tuple[np.ndarray, np.ndarray]:
-    """Islands of foreground less boundary, grown into the foreground by watershed."""
-    from skimage.segmentation import watershed
-
-    seeds, _ = ndimage.label(maps[0] - maps[1] > probability)
-    grown = watershed(maps[1], seeds, mask=maps[0] > probability)
-    labels, _ = numbered(grown, np.bincount(grown.ravel()) >= LEAST_AREA_PX)
-    return labels, object_probability(labels, logit(maps[0]))
-
-
-def _foreground_distance(maps: np.ndarray, probability: float) -> tuple[np.ndarray, np.ndarray]:
-    """Predictions of our own networks; the foreground as a probability."""
-    predicted = np.stack([logit(maps[0]), maps[1]])
-    labels = labels_from_maps(predicted, probability_threshold=probability)
-    return labels, object_probability(labels, predicted[0])
-
-
-DECODE: dict[str, Decode] = {
-    "labels": _labels,
-    "foreground": _foreground,
-    "foreground_boundary": _foreground_boundary,
-    "foreground_distance": _foreground_distance,
-}
-
-
-def _guessed(maps: np.ndarray) -> str:
-    """What an output is most likely, from its type and its number of channels."""
-    if maps.dtype.kind in "iu":
-        return "labels"
-    if len(maps) <= 2 and maps.min() >= -1e-3 and maps.max() <= 1 + 1e-3:
-        return ("foreground", "foreground_boundary")[len(maps) - 1]
-    raise BadConfig(
-        seen=f"a model output of {len(maps)} channels, {maps.min():.3g} to {maps.max():.3g}",
-        wanted="labels, or one or two channels of probabilities",
-        do="name it in 'segment.nuclei.bioimageio.output', or use another model",
-    )

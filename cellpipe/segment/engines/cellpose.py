@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from pickle import UnpicklingError
-
 import numpy as np
 
 from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Tile, stitch, tile_grid
-from cellpipe.networks.instances import object_probability
 from cellpipe.networks.load import torch_device
-from cellpipe.segment.engines import (
-    Engine,
-    as_channels,
-    logit,
-    numbered,
-    required,
-    scaled,
+from cellpipe.segment.engines import Engine, as_channels, logit, required, scaled
+from cellpipe.segment.engines.cellpose_models import (
+    MIN_AREA_PX,
+    PERCENTILES,
+    halo_px,
+    objects_of,
+    refuse_other_file,
 )
 from cellpipe.segment.engines.weights import WANTED, foreign_path
-
-PERCENTILES = (1.0, 99.0)  # to 0 and 1, as Cellpose was trained
-MIN_AREA_PX = 15  # Cellpose's own
 
 
 def load(
@@ -45,12 +39,13 @@ def load(
     """
     path = foreign_path("cellpose", weights)
     place = torch_device(device, threads)
+    refuse_other_file(path, "cellpose")
     required("cellpose")
     from cellpose.models import CellposeModel
 
     try:
         model = CellposeModel(pretrained_model=str(path), device=place)
-    except (AssertionError, KeyError, TypeError, RuntimeError, UnpicklingError) as error:
+    except (AssertionError, KeyError, TypeError, RuntimeError) as error:
         raise BadConfig(
             seen=f"{path}, which Cellpose cannot read ({type(error).__name__})",
             wanted=WANTED["cellpose"][0],
@@ -71,8 +66,9 @@ def load(
         probability = 0.5 if probability_threshold is None else probability_threshold
 
         def of_tile(tile: Tile) -> tuple[np.ndarray, np.ndarray]:
+            seen = planes[:, *tile.outer]
             masks, flows, _ = model.eval(
-                planes[:, *tile.outer],
+                seen,
                 channel_axis=0,
                 channels=[1, 2] if len(planes) == 2 else [0, 0],
                 normalize=False,
@@ -82,19 +78,12 @@ def load(
                 niter=n_iterations,
                 min_size=MIN_AREA_PX,
             )
-            shape = planes[:, *tile.outer].shape[1:]
-            labels, _ = numbered(masks.reshape(shape))  # Cellpose drops axes of length 1
-            return labels, object_probability(labels, flows[2].reshape(shape))
+            return objects_of(masks, flows[2], seen.shape[1:])
 
         shape = (planes.shape[1], planes.shape[2])
         typical_px = diameter_px or float(model.diam_labels)
-        tiles = tile_grid(shape, tile_px, _halo_px(typical_px, tile_px))
+        tiles = tile_grid(shape, tile_px, halo_px(typical_px, tile_px))
         labels, objects = stitch(shape, tiles, of_tile)
         return np.asarray(labels), objects
 
     return segment
-
-
-def _halo_px(diameter_px: float, tile_px: int) -> int:
-    """Four diameters: flows reach as far as objects do. At most a quarter of a tile."""
-    return max(16, min(round(4 * diameter_px), tile_px // 4) // 16 * 16)

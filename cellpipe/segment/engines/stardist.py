@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from contextlib import redirect_stdout
 
 import numpy as np
@@ -12,7 +11,7 @@ from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Tile, stitch, tile_grid
 from cellpipe.segment.engines import Engine, as_channels, numbered, required, scaled
 from cellpipe.segment.engines.scale import at_diameter, brought_back
-from cellpipe.segment.engines.weights import WANTED, foreign_path
+from cellpipe.segment.engines.weights import foreign_path, stardist_config
 
 PERCENTILES = (1.0, 99.8)  # to 0 and 1, as StarDist's examples and models have it
 HALO_PX = 128
@@ -38,13 +37,7 @@ def load(
     Raises BadConfig for a missing package, no model, a model of volumes, or no GPU for "cuda".
     """
     path = foreign_path("stardist", weights)
-    dimensions = json.loads((path / "config.json").read_text()).get("n_dim")
-    if dimensions != 2:
-        raise BadConfig(
-            seen=f"{path}: a StarDist model of {dimensions} dimensions",
-            wanted="a model of 2 dimensions",
-            do=WANTED["stardist"][1],
-        )
+    stardist_config(path)
     required("stardist")
     _prepare_tensorflow(device, threads)
     from stardist.models import StarDist2D
