@@ -36,7 +36,6 @@ MAKERS = {
     ".zvi": "Zeiss AxioVision",
     ".lei": "Leica LCS",
     ".ipl": "IPLab",
-    ".dib": "Cytiva",
     ".tf2": "OME-TIFF 2",
     ".jxr": "JPEG XR",
     ".dcm": "DICOM",
