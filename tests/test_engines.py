@@ -17,6 +17,7 @@ them.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,36 @@ def test_a_missing_package_is_named_with_its_version(name: str, package: Path, t
     assert "--sdm conda" in caught.value.do
 
 
+@pytest.mark.parametrize(
+    ("engine", "path", "said"),
+    [
+        ("cellpose", "nothing", "nothing is there"),
+        ("cellpose_sam", "folder", "a folder"),
+        ("stardist", "file", "a file"),
+        ("stardist", "folder", "a folder without config.json"),
+        ("stardist", "half", "a folder without weights_*.h5"),
+        ("bioimageio", "file", "a file that is no .zip"),
+        ("instanseg", "folder", "a folder without rdf.yaml"),
+    ],
+)
+def test_why_a_path_is_no_model_is_said(engine: str, path: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/config.json").write_text('{"n_dim": 2}')
+    with pytest.raises(BadConfig) as caught:
+        load_engine(engine, str(tmp_path / path))
+    assert caught.value.seen.endswith(f": {said}")
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}"])
+def test_a_config_of_stardist_that_is_none_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content)
+    (tmp_path / "weights_best.h5").write_bytes(b"")
+    with pytest.raises(BadConfig, match=r"config\.json"):
+        load_engine("stardist", str(tmp_path))
+
+
 def test_a_model_of_volumes_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"n_dim": 3}')
     (tmp_path / "weights_best.h5").write_bytes(b"")
@@ -323,6 +354,10 @@ def test_images_are_padded_to_a_size_that_the_model_takes() -> None:
 def test_stardist_finds_the_discs_it_was_shown(tmp_path: Path) -> None:
     weights = str(stardist_model(tmp_path, 300))
     finds_discs(load_engine("stardist", weights, threads=1))
+    tuned = shutil.copytree(weights, tmp_path / "tuned")  # as published models are
+    (tuned / "thresholds.json").write_text('{"prob": 0.9999, "nms": 0.3}')
+    shy, _ = load_engine("stardist", str(tuned), threads=1)(PIXELS, 1.0)
+    assert shy.max() < TRUTH.max()
     rescaled = load_engine("stardist", weights, threads=1, trained_diameter_px=DIAMETER_PX)
     large = np.kron(PIXELS, np.ones((2, 2), np.float32))
     labels, _ = rescaled(large, 0.5, diameter_um=DIAMETER_PX)

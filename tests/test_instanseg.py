@@ -6,14 +6,18 @@ One test runs the code of InstanSeg itself, where instanseg-torch 0.1.2 and seab
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import tifffile
 from engine_models import disc_image
 from instanseg_models import Of, described, own_code, write_package
+from running import PLATE, Run
 
 from cellpipe.errors import BadConfig
 from cellpipe.metrics.labels import average_precision
@@ -159,6 +163,50 @@ def test_a_plate_of_unknown_pixel_size_is_refused_unless_images_stay_as_they_are
     refuse_unknown_scale({"nuclei": loaded(folder)}, True)
     refuse_unknown_scale({"nuclei": loaded(folder, rescale=False)}, False)
     refuse_unknown_scale({"nuclei": load_engine("classical")}, False)
+
+
+# --- in a run -------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_run_names_the_licence_and_warns_of_one_that_is_non_commercial(tmp_path: Path) -> None:
+    package = write_package(tmp_path / "model", license="CC-BY-NC-4.0")
+    (tmp_path / "images").mkdir()
+    for well in ("B02", "B03"):
+        tifffile.imwrite(tmp_path / f"images/{well}_s1_w1.tif", PIXELS.astype(np.uint16))
+    (tmp_path / "plates.tsv").write_text("plate\timages\tlayout\nP\timages\tdrawn\n")
+    nuclei = {"channel": "dna", "engine": "instanseg", "weights": str(package)}
+    config = {
+        "plates": "plates.tsv",
+        "channels": {"dna": {"source": "1"}},
+        "layouts": PLATE["layouts"],
+        "ingest": {"pixel_size_um": 0.5},
+        "segment": {
+            "nuclei": nuclei | {"instanseg": {"target": "nuclei"}},
+            "cells": {"method": "off"},
+        },
+    }
+    run = Run(tmp_path, config)
+    said = run.run("all")
+    assert "warning: weights 'discs': licence CC-BY-NC-4.0" in said
+    cells = pd.read_parquet(run.plate / "cells.parquet")
+    assert cells.groupby("well").size().tolist() == [TRUTH.max()] * 2
+    warnings = pd.read_csv(run.plate / "warnings.tsv", sep="\t").set_index("kind")
+    assert "rdf.yaml" in warnings.loc["licence of weights", "seen"]
+    page = (run.plate / "report.html").read_text()
+    assert "CC-BY-NC-4.0 (rdf.yaml)" in page
+    crate = json.loads((run.plate / "ro-crate-metadata.json").read_text())["@graph"]
+    (weights,) = [entity for entity in crate if entity.get("name") == "weights discs"]
+    assert weights["license"] == "CC-BY-NC-4.0"
+    # another licence is stated: no result is made again, the warning goes
+    segmented = run.plate / "blocks/segment/0000.parquet"
+    before = segmented.stat().st_mtime_ns
+    free = config["segment"] | {"nuclei": config["segment"]["nuclei"] | {"licence": "MIT"}}
+    run.run("all", segment=free)
+    assert segmented.stat().st_mtime_ns == before
+    warnings = pd.read_csv(run.plate / "warnings.tsv", sep="\t")
+    assert "licence of weights" not in set(warnings["kind"])
+    assert "MIT (the config; rdf.yaml: CC-BY-NC-4.0)" in (run.plate / "report.html").read_text()
 
 
 # --- with its own code ---------------------------------------------------------------------------

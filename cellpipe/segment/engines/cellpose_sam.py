@@ -47,14 +47,14 @@ def load(
     """
     path = foreign_path("cellpose_sam", weights)
     place = torch_device(device, threads)
-    stored = refuse_other_file(path, "cellpose_sam")
+    stored = set(refuse_other_file(path, "cellpose_sam"))  # names alone: tensors are 1.2 GB
     required("cellpose_sam")
     model_of = _imported()
     try:
         model = model_of(
             pretrained_model=str(path), device=place, use_bfloat16=precision == "bfloat16"
         )
-        lacking = set(model.net.state_dict()) - set(stored) - {"diam_mean", "diam_labels"}
+        lacking = set(model.net.state_dict()) - stored - {"diam_mean", "diam_labels"}
     except RuntimeError as error:  # tensors of other shapes
         lacking = {str(error).splitlines()[-1].strip()}
     if lacking:  # Cellpose itself would leave them at random values
