@@ -20,6 +20,7 @@ from cellpipe.training.cut_pairs import LEAST_PX
 sys.path.insert(0, str(ROOT / "studies/domains"))
 
 import panel
+import textured
 from domains import DOMAINS, MOST_IMAGES, MOST_PLANES, images, listed, parts
 from judging import Program, changes, judge, of_domain
 from sides import Sides, sides_of
@@ -244,3 +245,13 @@ def test_expected_f1_is_judged_on_new_images_alone():
     assert table.loc["all", "spearman"] == 0.5
     assert table.loc["cells", "not_predicted"] == 1
     assert panel.expectations(images.assign(expected_f1=np.nan)).empty
+
+
+def test_the_study_of_texture_runs(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["textured.py", "--weights", "classical", "--images", "1",
+                                     "--pictures", str(tmp_path)])  # fmt: skip
+    textured.main()
+    printed = capsys.readouterr().out
+    assert "blobs" in printed
+    assert "classical" in printed
+    assert (tmp_path / "textured.png").is_file()

@@ -59,7 +59,7 @@ def main() -> None:
         for number in range(options.images):
             rng = np.random.default_rng([options.seed, len(kind), number])
             pixels, truth = textured_nuclei(rng, kind)
-            found = {name: p.found(pixels, None) for name, p in programs.items()}
+            found = {name: p.found(pixels, None)[0] for name, p in programs.items()}
             for name, labels in found.items():
                 rows.append((kind, name, *average_precision(truth, labels, THRESHOLDS)))
             if options.pictures and not number:
