@@ -203,6 +203,9 @@ def test_cards_say_what_was_learned_from_before():
     nuclei = load_card("nuclei").extra["split"]["dsb2018-fluorescence/train"]
     learned = sides_of("cells_phase").train
     assert {"set10_train", *(Path(file).stem for file in nuclei)} <= learned
+    # through two parts whose weights are not shipped
+    assert {Path(file).stem for file in nuclei} <= sides_of("cells").train
+    assert {Path(file).stem for file in nuclei} <= sides_of("nuclei_general").train
     with pytest.raises(CellpipeError, match="no_such"):
         sides_of("no_such.safetensors")
 

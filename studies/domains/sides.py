@@ -60,10 +60,16 @@ def sides_of(weights: str) -> Sides:
             sides.train | _stems(card, "train"), sides.validation | _stems(card, "validation")
         )
         weights = _initial(card)
-        recipe = RECIPES / f"{Path(weights).stem}.yaml"
-        if weights and Path(weights).suffix and not Path(weights).is_file() and recipe.is_file():
+        while (recipe := _recipe_of_absent(weights)) is not None:
             weights = _before(card, recipe)
     return sides
+
+
+def _recipe_of_absent(weights: str) -> Path | None:
+    """The recipe of a part of a training whose weights are not at hand."""
+    recipe = RECIPES / f"{Path(weights).stem}.yaml"
+    absent = weights.endswith(".safetensors") and not Path(weights).is_file()
+    return recipe if absent and recipe.is_file() else None
 
 
 def _before(card: Card, recipe: Path) -> str:
