@@ -43,11 +43,9 @@ def test_the_card_names_sets_sides_and_what_it_expects():
     assert not split.duplicated(["set", "file"]).any()
     assert card.calibration is not None
     assert card.expectation is not None
-    scores = card.expectation["scores"]
-    assert scores["cells"]["spearman"] > 0.7
-    assert scores["nuclei"]["spearman"] > 0.7
-    # of 24 fields, half with debris: 0.68, and 0.76 on 100; those of sides are 100 each
-    assert scores["test"]["spearman"] > 0.6
+    test = card.expectation["scores"]["test"]
+    assert test["images"] > 200
+    assert test["spearman"] > 0.7
 
 
 def test_simulated_fields_of_a_seed_that_it_never_saw(engine):

@@ -66,17 +66,22 @@ def test_too_few_images_are_refused():
 def test_fields_of_both_kinds_are_fitted_on_and_those_that_test_are_not():
     some = asked(8, 24)
     fields = expectation_fields(some, 1)
-    assert fields["side"].value_counts().to_dict() == {"nuclei": 24, "cells": 24}
-    numbers = {pair.number for pair in fields["pair"]}
-    assert min(numbers) == some.fields + some.held_out_fields, "none is learned from or chooses"
+    kinds = fields["pair"].map(lambda pair: pair.simulation.objects)
+    assert fields.groupby([kinds, "side"]).size().to_dict() == {
+        (kind, side): 24 for kind in ("nuclei", "cells") for side in ("validation", "test")
+    }
+    numbers = fields["pair"].map(lambda pair: pair.number)
+    assert numbers.min() == some.fields + some.held_out_fields, "none is learned from or chooses"
+    on = fields["side"] == "validation"
+    assert set(numbers[on]).isdisjoint(numbers[~on])
     held_out = held_out_fields(some, 1)
     network = load_network("nuclei")
     fitted = expectation.fit(network, held_out, fields)
-    assert set(fitted.scores) <= {"validation", "test", "nuclei", "cells"}
-    assert fitted.scores["nuclei"]["images"] > 5
-    without = held_out[held_out["side"] != "test"]
-    again = expectation.fit(network, without, fields)
+    assert fitted.scores["test"]["images"] > 20
+    untested = [table[table["side"] != "test"] for table in (held_out, fields)]
+    again = expectation.fit(network, *untested)
     assert again.coefficients == fitted.coefficients
+    assert set(again.scores) == {"validation"}
 
 
 def test_a_field_that_is_expected_to_be_bad_is_flagged():

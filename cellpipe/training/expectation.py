@@ -1,7 +1,7 @@
 """Fit the F1 that is expected of an image, on held-out images whose truth is known.
 
-The fit sees the side "validation", and simulated nuclei and cells of any kind: held-out images are
-too much like those that were learned from, so that hardly one is bad. "test" scores it.
+The fit sees the side "validation", with simulated nuclei and cells of any kind: held-out images are
+too much like those that were learned from, so that hardly one is bad. The side "test" scores it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LEAST_IMAGES = 20
 
 
 def fit(network: Network, pairs: pd.DataFrame, fields: pd.DataFrame) -> Expectation:
-    """Fit on the side "validation" and on simulated fields, score these and the side "test".
+    """Fit on the side "validation" of images and simulated fields, and score both sides.
 
     Parameters
     ----------
@@ -41,11 +41,11 @@ def fit(network: Network, pairs: pd.DataFrame, fields: pd.DataFrame) -> Expectat
     """
     held_out = pairs[pairs["side"] != "train"]
     images = judged_images(network, pd.concat([held_out, fields], ignore_index=True))
-    known = images[images["side"] != "test"].dropna()
+    known = images[images["side"] == "validation"].dropna()
     if len(known) < LEAST_IMAGES:
         raise BadConfig(
-            seen=f"{len(known)} images in which objects are found, of the side 'validation' and "
-            "simulated",
+            seen=f"{len(known)} validation images, simulated ones among them, in which objects are "
+            "found",
             wanted=f"{LEAST_IMAGES}, to learn how F1 follows from their probabilities",
             do="give more images, or a larger share of them in held_out, or simulate some: "
             "'simulation.expectation_fields'",

@@ -30,7 +30,7 @@ class Simulation:
     fields : how many fields are simulated, once, before the training
     held_out_fields : and how many more, that validate and test by turns
     expectation_fields : and how many of nuclei and of cells each, of any kind, whatever is learned:
-        on them expected F1 is fitted too
+        on them expected F1 is fitted too, and tested on as many again
     objects : whose labels are the truth
     channels : of the simulation (dna, reporter, spots), in the network's order
     """
@@ -83,7 +83,7 @@ def held_out_fields(simulation: Simulation, seed: int) -> pd.DataFrame:
 
 
 def expectation_fields(simulation: Simulation, seed: int) -> pd.DataFrame:
-    """Fields of nuclei and of cells of any kind, as pairs of the sides "nuclei" and "cells".
+    """Fields of nuclei and of cells of any kind, as pairs: fitted on, and as many that test.
 
     For a network of one of them the others are strange, and often found badly: an image can only be
     expected to be bad by what bad images look like.
@@ -91,8 +91,8 @@ def expectation_fields(simulation: Simulation, seed: int) -> pd.DataFrame:
     first, n = simulation.fields + simulation.held_out_fields, simulation.expectation_fields
     tables = [
         _pairs(
-            replace(simulation, scenes="any", objects=objects), seed, range(first, first + n)
-        ).assign(side=objects)
+            replace(simulation, scenes="any", objects=objects), seed, range(first, first + 2 * n)
+        ).assign(side=["validation"] * n + ["test"] * n)
         for objects in OBJECTS
     ]
     return pd.concat(tables, ignore_index=True)
