@@ -79,3 +79,15 @@ def test_single_planes_among_hyperstacks_stay_single(tmp_path: Path) -> None:
     planes = list_planes("imagexpress", tmp_path, {})
     assert planes.groupby("path")["page"].apply(list).to_dict() == {
         "B02.tif": [0, 1], "B03.tif": [-1], "B04.tif": [-1]}  # fmt: skip
+
+
+def test_planes_behind_a_single_page_are_not_lost(tmp_path: Path) -> None:
+    """As ImageJ writes files above 4 GB."""
+    path = tmp_path / "B02.tif"
+    pixels = np.zeros((2, 3, *SHAPE), np.uint16)
+    tifffile.imwrite(path, pixels, imagej=True, metadata={"axes": "ZCYX"}, truncate=True)
+    (plane,) = list_planes("imagexpress", tmp_path, {}).itertuples()
+    with pytest.raises(BadImage, match="6 planes behind a single page"):
+        read_plane(path, int(str(plane.page)))
+    (found,) = find_plates(tmp_path)
+    assert "6 planes" in inspect_plate(found).unreadable["B02.tif"]

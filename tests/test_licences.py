@@ -90,6 +90,9 @@ def test_what_the_user_states_precedes_the_files_and_both_are_named(weights: Pat
         ("PolyForm-Noncommercial-1.0.0", True),
         ("NCGL-UK-2.0", True),
         ("for academic use", True),
+        ("Not for commercial use", True),
+        ("Commercial use is prohibited", True),
+        ("It may be used commercially", False),
         ("CC-BY-4.0", False),
         ("CC0-1.0", False),
         ("NCSA", False),
@@ -100,6 +103,14 @@ def test_what_the_user_states_precedes_the_files_and_both_are_named(weights: Pat
 )
 def test_non_commercial_licences_are_recognised(words: str, restricts: bool) -> None:
     assert non_commercial(words) is restricts
+
+
+def test_a_text_that_restricts_under_another_title_is_recognised(weights: Path) -> None:
+    text = weights.with_name("LICENSE")
+    text.write_text("Licence of this model\n\nIt may be used for non-\ncommercial research.")
+    assert non_commercial(licence_of(weights, {}).name)
+    text.write_text("GNU GENERAL PUBLIC LICENSE\n\n... only occasionally and noncommercially")
+    assert licence_of(weights, {}).name == "GNU GENERAL PUBLIC LICENSE"
 
 
 def test_no_shipped_weights_restrict_anything() -> None:

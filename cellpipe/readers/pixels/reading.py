@@ -203,6 +203,13 @@ def _page(tiff: Any, page: int, path: Path) -> Any:
                 do="list its planes by page in a CSV manifest"
                 + (", or use the layout ome-tiff" if tiff.ome_metadata else ""),
             )
+    # ImageJ writes what is larger than 4 GB so: the other planes follow the only page's pixels
+    if tiff.is_imagej and len(tiff.pages) == 1 and (n := tiff.series[0].size // first.size) > 1:
+        raise BadImage(
+            seen=f"{path} holds {n} planes behind a single page",
+            wanted="a page for each plane",
+            do="save it again in parts of less than 4 GB, or as OME-TIFF",
+        )
     return first
 
 

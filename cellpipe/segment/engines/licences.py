@@ -18,8 +18,10 @@ OWN_TEXT = (".licence", ".license", ".licence.txt", ".license.txt")  # after the
 TEXT = re.compile(r"licen[cs]e(\.(txt|md|rst))?", re.IGNORECASE)
 SPDX = re.compile(r"SPDX-License-Identifier:\s*(\S.*\S|\S)")
 RESTRICTED = re.compile(
-    r"(?<![a-z])nc(?![a-z])|(?<![a-z])ncgl|non[ -]?commercial|research (use )?only"
-    r"|only for (academic|research)|academic (use|research)",
+    r"(?<![a-z])nc(?![a-z])|(?<![a-z])ncgl|non[ -]{0,2}commercial(?!ly)|research (use )?only"
+    r"|only for (academic|research)|academic (use|research)"
+    r"|(not|no|without|prohibit\w*|excluding) (be )?(used )?(for )?(any )?commercial"
+    r"|commercial (use|purposes?) (is|are|or \w+ (is|are)) (not|prohibited|forbidden|excluded)",
     re.IGNORECASE,
 )
 
@@ -99,11 +101,18 @@ def _texts(path: Path) -> Iterable[tuple[str, str]]:
 
 
 def _named(text: str, file: str) -> str:
-    """The name of a licence by its text: an SPDX identifier, or the title, its first line."""
+    """The name of a licence by its text: an SPDX identifier, or the title, its first line.
+
+    With the words of the text that restrict its use, where the title has none.
+    """
     if marked := SPDX.search(text):
         return marked[1]
     lines = (line.strip(" \t#*=-") for line in text.splitlines())
     title = next((line for line in lines if line), "")
     if not title or title.lower().startswith("copyright"):  # such a text has no title
-        return f"the text in {file}"
-    return title[:80]
+        title = f"the text in {file}"
+    title = title[:80]
+    restricted = RESTRICTED.search(" ".join(text.split()))
+    if restricted and not non_commercial(title):
+        return f"{title} (its text: “{restricted[0]}”)"
+    return title
