@@ -47,6 +47,13 @@ def refuse_contradictions(filled: Training, defaults: Training, source: str) -> 
             )
     _refuse_shares(filled, source)
     _refuse_initial(filled, source)
+    if filled["schedule"]["initial_share"] and filled["initial"] is None:
+        raise BadConfig(
+            seen=f"{filled['schedule']['initial_share']:g} for 'schedule.initial_share' and no "
+            f"'initial' in {source}",
+            wanted="weights that the training starts from, to keep a share of",
+            do="name them in 'initial', or remove the option",
+        )
     if filled["kind"] == "linking":
         return
     _refuse_unused(filled, defaults, source)
@@ -109,12 +116,15 @@ def _refuse_shares(filled: Training, source: str) -> None:
         return
     shares = [entry["held_out"] for entry in filled["sets"]]
     without = "train" if all(sum(pair) >= 1 for pair in shares) else ""
-    without = without or ("validate" if all(pair[0] == 0 for pair in shares) else "")
+    simulated = filled["simulation"]["share"] > 0 and filled["simulation"]["held_out_fields"] > 0
+    validating = simulated or any(pair[0] > 0 for pair in shares)
+    without = without or ("" if validating else "validate")
     if without:
         raise BadConfig(
             seen=f"'sets.held_out' in {source}, which leaves no images that {without}",
             wanted="images that train and images that validate",
-            do="write for example [0.15, 0.15] for one of the sets",
+            do="write for example [0.15, 0.15] for one of the sets; where all train, simulated fields "
+            "can validate: 'simulation.held_out_fields'",
         )
 
 

@@ -64,6 +64,7 @@ class Run:
         self.schedule, self.checkpoint, self.freeze = schedule, checkpoint, freeze
         self.network = network.to(schedule.device).train()
         self.average = copy.deepcopy(network).eval()
+        self.initial = copy.deepcopy(self.average.state_dict())
         self.best = copy.deepcopy(self.average.state_dict())
         add_dropout(self.network, schedule.dropout)  # after the copy, which only predicts
         self.optimizer = schedule.optimizer_of(network)
@@ -108,14 +109,27 @@ class Run:
             else:
                 kept.copy_(new)
 
+    @torch.no_grad()
+    def to_keep(self) -> nn.Module:
+        """The average of the weights, with the share of the initial ones that the schedule says."""
+        share = self.schedule.initial_share
+        if not share:
+            return self.average
+        mixed = copy.deepcopy(self.average)
+        for name, value in mixed.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(self.initial[name], share)
+        return mixed
+
     def validate(self, score: Score) -> None:
-        value = score(self.average)
+        kept = self.to_keep()
+        value = score(kept)
         progress = self.progress
         progress.curve.append({"step": progress.step, "score": value, **self.losses})
         log.info("step %d score %.4f, best %.4f", progress.step, value, progress.best_score)
         if value >= progress.best_score:
             progress.best_score, progress.best_step = value, progress.step
-            self.best = copy.deepcopy(self.average.state_dict())
+            self.best = copy.deepcopy(kept.state_dict())
 
     def save(self) -> None:
         """Write the checkpoint to a temporary name and rename it: it is never half there."""
