@@ -123,8 +123,8 @@ def _refuse_shares(filled: Training, source: str) -> None:
         raise BadConfig(
             seen=f"'sets.held_out' in {source}, which leaves no images that {without}",
             wanted="images that train and images that validate",
-            do="write for example [0.15, 0.15] for one of the sets; where all train, simulated fields "
-            "can validate: 'simulation.held_out_fields'",
+            do="write for example [0.15, 0.15] for one of the sets; where all train, simulated "
+            "fields can validate: 'simulation.held_out_fields'",
         )
 
 

@@ -28,7 +28,7 @@ from cellpipe.segment.nuclei import Segmentation
 # pixels (Y, X) or (C, Y, X), and how many times they are enlarged → objects
 Finder = Callable[[np.ndarray, float], Segmentation]
 
-MARGIN = 0.05
+MARGIN = 0.03
 SCALES = (3 / 4, 1 / 2, 7 / 5)
 
 
