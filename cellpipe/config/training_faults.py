@@ -47,6 +47,7 @@ def refuse_contradictions(filled: Training, defaults: Training, source: str) -> 
             )
     _refuse_shares(filled, source)
     _refuse_initial(filled, source)
+    _refuse_marks(filled, source)
     if filled["schedule"]["initial_share"] and filled["initial"] is None:
         raise BadConfig(
             seen=f"{filled['schedule']['initial_share']:g} for 'schedule.initial_share' and no "
@@ -126,6 +127,33 @@ def _refuse_shares(filled: Training, source: str) -> None:
             do="write for example [0.15, 0.15] for one of the sets; where all train, simulated "
             "fields can validate: 'simulation.held_out_fields'",
         )
+
+
+def _refuse_marks(filled: Training, source: str) -> None:
+    """Sets of points, boxes or scribbles, which only a network that segments can learn from."""
+    for entry in filled["sets"]:
+        truth = entry.get("truth", "outlines")
+        if truth == "outlines":
+            continue
+        where = f"'truth: {truth}' of the set '{entry['name']}' in {source}"
+        if filled["kind"] != "segmentation":
+            raise BadConfig(
+                seen=f"{where}, of kind: {filled['kind']}",
+                wanted="it for a training of kind: segmentation",
+                do="remove 'truth' from the set",
+            )
+        if max(entry["held_out"]) > 0:
+            raise BadConfig(
+                seen=f"{where} with 'held_out: {list(entry['held_out'])}'",
+                wanted="held_out: [0, 0]: a network is validated and tested with outlines",
+                do="hold out images of a set with outlines, or simulated fields",
+            )
+        if (truth == "points") != (entry["diameter_px"] is not None):
+            raise BadConfig(
+                seen=f"{where} with 'diameter_px: {entry['diameter_px']}'",
+                wanted="the typical diameter of objects that points mark, and none for other marks",
+                do="correct 'diameter_px' of the set",
+            )
 
 
 def _refuse_initial(filled: Training, source: str) -> None:

@@ -1,6 +1,6 @@
 """Fields that were segmented at another scale than the others of their plate.
 
-A network sees an image at the scale that it finds best there. Objects of one kind then have the
+An image is segmented at the scale that suits it best. Objects of one kind then have the
 same size in pixels of the image, but small differences of outlines and of what is found remain:
 fields that were seen differently are not quite alike.
 """

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from cellpipe.training.parts import Freeze, add_dropout, seed_dropout, set_frozen
-from cellpipe.training.schedule import Schedule, reproducible
+from cellpipe.training.schedule import Schedule, has_bfloat16, reproducible
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +62,9 @@ class Run:
         self, network: nn.Module, schedule: Schedule, checkpoint: Path, freeze: Freeze
     ) -> None:
         self.schedule, self.checkpoint, self.freeze = schedule, checkpoint, freeze
+        self.mixed = schedule.mixed_precision and has_bfloat16(schedule.device)
+        if schedule.mixed_precision and not self.mixed:
+            log.info("float32 instead of mixed precision: no instructions for bfloat16 here")
         self.network = network.to(schedule.device).train()
         self.average = copy.deepcopy(network).eval()
         self.initial = copy.deepcopy(self.average.state_dict())
@@ -82,7 +85,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = schedule.learning_rate_at(step, self.progress.fraction(schedule))
         # bfloat16 has float32's range, so gradients need no scaling, on the CPU or on a GPU
-        with torch.autocast(schedule.device, torch.bfloat16, enabled=schedule.mixed_precision):
+        with torch.autocast(schedule.device, torch.bfloat16, enabled=self.mixed):
             predicted = self.network(in_memory_order(images))
         parts = loss(predicted.float(), targets, valid)
         self.optimizer.zero_grad(set_to_none=True)

@@ -70,6 +70,13 @@ class Schedule:
         return rate
 
 
+def has_bfloat16(device: str) -> bool:
+    """Whether a device multiplies in bfloat16. A processor without it is seven times as slow so."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 @contextmanager
 def reproducible(device: str) -> Iterator[None]:
     """Kernels that give the same bytes every time, where CUDA has them; on the CPU all do.
