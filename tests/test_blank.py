@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from test_focus import field
 
-from cellpipe.quality.blank import blank_share, name_blank
+from cellpipe.quality.blank import blank_share, lines_of_one_value, name_blank
+from cellpipe.quality.fields import lines_within
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.run.frames.ingest import frame_figures
 
@@ -76,3 +77,29 @@ def test_one_plane_of_a_stack_is_enough() -> None:
     half[192:] = 0
     stack = np.stack([IMAGE, half, IMAGE])
     assert frame_figures(stack[None], ["dna"])["dna_blank"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("value", [0, 4095])
+def test_hot_and_dead_lines_are_counted_and_flagged(value: int, turned: bool) -> None:
+    rng = np.random.default_rng(3)
+    planes = [rng.normal(300, 9, (160, 400)).astype(np.uint16) for _ in range(4)]
+    planes[1][:, 40:43] = value
+    planes[2][:, :3] = value  # a margin, as registration leaves it
+    seen = [plane.T if turned else plane for plane in planes]
+    assert [lines_of_one_value(plane) for plane in seen] == [0, 3, 0, 0]
+    rows = [frame_figures(plane[None, None], ["dna"]) for plane in seen]
+    fields = pd.DataFrame(rows).assign(well=["B02", "B03", "B04", "B05"], field=1, t=0)
+    named = name_blank(fields, ["dna"])
+    assert named["dna_flag"].tolist()[1] == "3 lines of one value"
+    assert "lines" not in "".join(named["dna_flag"].tolist()[2:])
+    (warning,) = lines_within({}, {"fields": named})
+    assert "B03" in warning["where"]
+    assert "up to 3 rows or columns" in warning["seen"]
+
+
+def test_where_grounds_have_one_value_no_line_is_known() -> None:
+    rng = np.random.default_rng(4)
+    plane = np.clip(rng.normal(-40, 20, (160, 200)), 0, None).astype(np.uint16)
+    plane[50:90, 60:120] = rng.normal(300, 9, (40, 60))
+    assert lines_of_one_value(plane) == 0

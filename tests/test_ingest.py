@@ -98,6 +98,7 @@ def test_figures_of_a_frame():
         "dna_mean": 100.0,
         "dna_blank": 1.0,
         "dna_equal": 1.0,
+        "dna_lines": 0,
         "dna_saturated": 0.0,
         "dna_top": 100.0,
         "dna_at_top": 1.0,
@@ -107,6 +108,7 @@ def test_figures_of_a_frame():
         "gfp_at_top": 1.0,
         "gfp_blank": 1.0,
         "gfp_equal": 1.0,
+        "gfp_lines": 0,
     }
 
 

@@ -121,6 +121,38 @@ def test_one_very_noisy_field_does_not_hide_another_level() -> None:
     assert rows["where"].str.contains("C03").sum() == len(CHANNELS)
 
 
+def test_a_level_below_that_of_the_camera_is_named_where_cells_raise_it_elsewhere() -> None:
+    """An empty field with inverted values: its noise is usual, and cells make levels differ."""
+    seen = [
+        420,
+        160,
+        122,
+        121,
+        134,
+        124,
+        125,
+        121,
+        116,
+        116,
+        126,
+        136,
+        128,
+        138,
+        182,
+        151,
+        123,
+        126,
+    ]
+    noise = [49, 41, 20, 17, 36, 23, 22, 15, 8, 8, 27, 34, 26, 35, 47, 38, 20, 23]
+    fields = pd.DataFrame({"well": np.repeat(WELLS[:9], 2), "field": [1, 2] * 9, "t": 0})
+    fields = fields.assign(gfp_background=seen, gfp_noise=noise, gfp_step=1.0)
+    assert list(levels.odd_levels({}, {"fields": fields})) == []
+    fields.loc[8, "gfp_background"] = 21
+    (row,) = levels.odd_levels({}, {"fields": fields})
+    assert row["where"] == f"channel gfp: {WELLS[4]}"
+    assert "background of 21 in 1 of 18" in row["seen"]
+
+
 def test_a_gain_that_changes_on_the_way_is_named_with_the_well() -> None:
     def louder(well, field, channel, image):
         again = exposure(np.random.default_rng(int(image.sum()) + field), 40, gain=2)

@@ -21,6 +21,7 @@ BLOCK_PX = 16  # edge of blocks, of lost tiles
 LEAST_BLOCKS = 4  # along both sides of a lost tile
 MOST_CORNERS = 16  # of tiles that are lost together; background around cells has many more
 BLANK = 0.01  # smallest share of a plane to report: registration leaves narrower margins
+LINES = "{:.0f} lines of one value"
 CHANCE = 0.01  # share of runs that may be equal elsewhere in the image
 
 
@@ -54,21 +55,41 @@ def _equal_runs(plane: np.ndarray) -> np.ndarray:
     return equal
 
 
+def lines_of_one_value(plane: np.ndarray) -> int:
+    """Rows and columns of one value within a plane (Y, X): hot or dead lines of a camera.
+
+    Those at the edge do not count: registration leaves such margins.
+    """
+    lines = 0
+    for image in (plane, plane.T):
+        one = _of_one_value(image)
+        if one.any():
+            within = np.flatnonzero(~one)[[0, -1]]
+            lines += int(one[within[0] : within[1]].sum())
+    return lines
+
+
 def _bands(plane: np.ndarray) -> float:
     """Share of rows of one value, where hardly any runs are equal in the other rows."""
+    return float(_of_one_value(plane).mean())
+
+
+def _of_one_value(plane: np.ndarray) -> np.ndarray:
+    """Rows of one value, bool (Y,); none where more than hardly any runs are equal in others."""
+    none = np.zeros(len(plane), bool)
     sparse = plane[:, :: max(1, plane.shape[1] // RUN_PX)]
     if not (sparse.max(axis=1) == sparse.min(axis=1)).any():
-        return 0.0  # as nearly always, by a few pixels of each row
+        return none  # as nearly always, by a few pixels of each row
     one = plane.max(axis=1) == plane.min(axis=1)
     if not one.any() or one.all():
-        return 0.0
+        return none
     other = _equal_runs(np.ascontiguousarray(plane[~one]))
     # a transfer ends within a row: the row before a band may be equal in part
     before = np.zeros(len(plane), bool)
     before[:-1] = one[1:]
     before[1:] |= one[:-1]
     other = other[~before[~one]]
-    return float(one.mean()) if other.size and other.mean() < CHANCE else 0.0
+    return one if other.size and other.mean() < CHANCE else none
 
 
 def _tiles(plane: np.ndarray) -> float:
@@ -96,7 +117,8 @@ def _corners(mask: np.ndarray) -> int:
 
 
 def name_blank(fields: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
-    """Fields with "34 % blank" in <channel>_flag, where more than 1 % of a plane is.
+    """Fields with "34 % blank" in <channel>_flag, where more than 1 % of a plane is; or else with
+    "3 lines of one value".
 
     fields : one row per field and frame, with the columns of `run.frames.ingest.frame_figures`, of
         which <channel>_equal is used up. A plane of one value is blank if most others have noise.
@@ -109,14 +131,20 @@ def name_blank(fields: pd.DataFrame, channels: Sequence[str]) -> pd.DataFrame:
         usual = float(fields[equal].median())
         whole = fields[share].eq(1) & (usual >= CHANCE)
         fields[share] = fields[share].mask(whole, 0.0)
-        blank = fields[share] > BLANK
-        if blank.any():
+        named = [
+            f"{100 * part:.0f} % blank" if part > BLANK else LINES.format(n) if n > 0 else ""
+            for part, n in zip(fields[share], _lines(fields, channel), strict=True)
+        ]
+        if any(named):
             before = fields[flag].fillna("") if flag in fields else pd.Series("", fields.index)
-            named = [f"{100 * part:.0f} % blank" for part in fields[share]]
-            flags = [
-                "; ".join(filter(None, (old, new if here else "")))
-                for old, new, here in zip(before, named, blank, strict=True)
-            ]
-            fields[flag] = flags
+            pairs = zip(before, named, strict=True)
+            fields[flag] = ["; ".join(filter(None, pair)) for pair in pairs]
         fields = fields.drop(columns=equal)
     return fields
+
+
+def _lines(fields: pd.DataFrame, channel: str) -> pd.Series:
+    """Lines of one value of each field; none in tables of an earlier version."""
+    column = f"{channel}_lines"
+    none = pd.Series(0.0, fields.index)
+    return fields[column].astype("float64").fillna(0) if column in fields else none

@@ -141,6 +141,22 @@ def blank_parts(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame
         }
 
 
+def lines_within(
+    inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
+) -> Iterator[Row]:
+    """Channels with rows or columns of one value (`cellpipe.quality.blank`)."""
+    for channel, fields, rows in _flagged_channels(tables, "lines"):
+        yield {
+            "kind": "hot or dead lines",
+            "where": f"channel {channel}: {places(rows)}",
+            "seen": f"up to {rows[f'{channel}_lines'].max():.0f} rows or columns of one grey value "
+            f"in {len(rows)} of {len(fields)} fields or frames",
+            "likely_cause": "pixels of the camera that do not work, or a fault of its readout",
+            "do": "intensities of objects on these lines are wrong: look at the images, and "
+            "correct them with the camera's software, or leave these fields out",
+        }
+
+
 def blurred_fields(
     inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
 ) -> Iterator[Row]:

@@ -33,7 +33,11 @@ def odd_levels(inspection: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]
     for channel, fields in _by_channel(tables):
         level = _log_level(fields, channel)
         usual, spread = _usual(level)
-        odd = fields[np.abs(level - usual) > max(np.log(TIMES), DEVIATIONS * spread)]
+        # cells and haze raise a background, nothing lowers it below the camera's own: levels above
+        # the usual one, which differ more, do not make one far below it usual
+        below = min(spread, _MAD * float(np.median(usual - level[level <= usual])))
+        least, most = (max(np.log(TIMES), DEVIATIONS * side) for side in (below, spread))
+        odd = fields[(level < usual - least) | (level > usual + most)]
         if len(fields) < FEWEST or odd.empty:
             continue
         seen = odd[f"{channel}_background"]

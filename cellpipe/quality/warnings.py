@@ -29,6 +29,7 @@ from cellpipe.quality.fields import (
     blurred_fields,
     doubtful_objects,
     dropped_objects,
+    lines_within,
     saturated_channels,
 )
 from cellpipe.quality.files import files_in_doubt, incomplete
@@ -83,6 +84,7 @@ CHECKS: tuple[Check, ...] = (
     blurred_fields,
     focus_at_the_end,
     blank_parts,
+    lines_within,
     fields_left_out,
     same_pixels,
     exchanged_channels,

@@ -21,6 +21,7 @@ FRAMES = 6  # fewest frames of a movie
 MOST_FRAMES = 120  # that are compared with each other
 SURE = 2.0  # standard errors by which the exchanged order must be the shorter one …
 APART = 5.0  # … and by which these frames differ from the others of the movie
+CLEAR = 2.5  # standard errors from which `APART` of them are enough, however the others scatter
 ALONE = 8.0  # standard errors where the others give no evidence
 STRETCH = 8  # frames of a movie's part that is looked for in reverse
 LONGER = 4.0  # by this over the root of the number of cells, the given way is longer than another
@@ -95,7 +96,8 @@ def reversed_stretches(paths: np.ndarray) -> list[tuple[int, int]]:
         usual = min(float(np.nanmedian(z)), 0.0)
         spread = max(1.0, 1.4826 * float(np.nanmedian(np.abs(z - np.nanmedian(z)))))
         told = usual < -1  # cells move, so that the order shows
-        odd = (z > ALONE) | (told & (z > SURE) & (z - usual > APART * spread))
+        apart = (z > SURE) & (z - usual > APART * spread) | (z > CLEAR) & (z - usual > APART)
+        odd = (z > ALONE) | (told & apart)
         found += [(-z[k], k + 1, k + n_frames) for k in np.flatnonzero(odd)]
     stretches: list[tuple[int, int]] = []
     for _, first, last in sorted(found):

@@ -17,7 +17,7 @@ from cellpipe.image.levels import level_figures
 from cellpipe.image.projection import chosen_plane, chosen_planes, flattened, project
 from cellpipe.image.saturation import top_of
 from cellpipe.plate.plate import Plate
-from cellpipe.quality.blank import blank_share
+from cellpipe.quality.blank import blank_share, lines_of_one_value
 
 NOTHING_CHOSEN: Mapping[str, tuple[int, int]] = {}
 
@@ -126,7 +126,8 @@ def frame_figures(
     `cellpipe.image.saturation.plate_wide` finds saturation that only the plate shows.
     <channel>_background, _noise, _step and _digest are those of `cellpipe.image.levels`.
     <channel>_blank is the share of pixels in bands or tiles of one value, of the plane in z that
-    has most; by <channel>_equal `cellpipe.quality.blank.name_blank` finds where that is usual.
+    has most, <channel>_lines the number of rows and columns of one value within it; by
+    <channel>_equal `cellpipe.quality.blank.name_blank` finds where that is usual.
     <channel>_z is the number, from 1, of the plane that was taken of a stack of <channel>_n_z.
     """
     figures: dict[str, float | str] = {}
@@ -139,6 +140,7 @@ def frame_figures(
         figures[f"{channel}_top"], figures[f"{channel}_at_top"] = top.value, top.share
         blank, equal = zip(*(blank_share(plane) for plane in stack), strict=True)
         figures[f"{channel}_blank"], figures[f"{channel}_equal"] = max(blank), min(equal)
+        figures[f"{channel}_lines"] = max(lines_of_one_value(plane) for plane in stack)
         levels = level_figures(stack)
         figures |= {f"{channel}_{name}": value for name, value in levels.items()}
     return figures
