@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from cellpipe.config import lines, sheets, stages
+from cellpipe.config.candidates import engines_named, is_chosen
 from cellpipe.config.checked import channels_of_plates, checked_run
 from cellpipe.config.plate_config import config_of_plate
 from cellpipe.errors import BadConfig, CellpipeError
@@ -69,6 +70,7 @@ LABELS = sheets.label_names(config)
 KEEP_DENOISED = config["denoise"]["keep"] and config["denoise"]["method"] != "off"
 CORRECTED = {"off"} != {config["correct"][name] for name in ("method", "over_time")}
 STITCHED = config["stitch"]["method"] != "off"
+CHOOSING = is_chosen(config["segment"])
 DENOISE_ON_THE_WAY = (
     {**config["denoise"], "method": "off"} if KEEP_DENOISED else config["denoise"]
 )
@@ -149,15 +151,8 @@ def inspected(wildcards):
 
 
 # engines are imported by the names that the config gives
-SEGMENT_CODE = code_of(
-    "segment_block",
-    f"segment.engines.{config['segment']['nuclei']['engine']}",
-    *(
-        ["segment.engines.cellpipe"]
-        if config["segment"]["cells"]["method"] == "network"
-        else []
-    ),
-)
+ENGINES = [f"segment.engines.{name}" for name in engines_named(config["segment"])]
+SEGMENT_CODE = code_of("segment_block", *ENGINES)
 
 # what decides links; how the stage's movement enters speeds is another matter
 LINKING = {name: value for name, value in config["track"].items() if name != "stage"}
@@ -172,6 +167,8 @@ def options_of_stages(wildcards):
     if STITCHED:
         options["place_fields"] = own["stitch"]
     options["segment"] = {**own["segment"], "denoise": DENOISE_ON_THE_WAY}
+    if CHOOSING:
+        options["choose_engine"] = own["segment"]["nuclei"]["auto"]
     return options
 
 
@@ -179,6 +176,7 @@ def steps(plate):
     """Rules of a plate that the numbers of its report pass through after the stages."""
     wanted = ["estimate_light"] if CORRECTED else []
     wanted += ["place_fields"] if STITCHED else []
+    wanted += ["choose_engine"] if CHOOSING else []
     wanted += ["gather_plate", "profile_plate"]
     wanted += ["train_classifier"] if "classify" in STAGES else []
     return wanted + (["evaluate_plate"] if plate in JUDGED else [])

@@ -75,6 +75,11 @@ def places_for(path):
     return path if STITCHED else []
 
 
+def engine_for(path):
+    """The engine of a plate, where the config leaves it to be chosen."""
+    return path if CHOOSING else []
+
+
 def movements_in(path):
     """The table that holds movements of the stage, where anything is followed over time."""
     of_spots = config["detect"]["channel"] and config["detect"]["track"]
@@ -113,6 +118,8 @@ def final_rules(plate):
         wanted.append("estimate_light")
     if STITCHED:
         wanted.append("place_fields")
+    if CHOOSING:
+        wanted.append("choose_engine")
     if "classify" in STAGES:
         wanted.append("train_classifier")
     if plate in JUDGED:

@@ -62,6 +62,8 @@ rule write_report:
         judged=of_evaluation("images.tsv"),
         worst=of_evaluation("worst"),
         light=light_for("<results>/{plate}/light.json"),
+        engine=engine_for("<results>/{plate}/engine.json"),
+        compared=engine_for("<results>/{plate}/engine.npy"),
         confusion=of_classifier("confusion.tsv"),
         scores=of_classifier("scores.json"),
         importance=of_classifier("importance.tsv"),
@@ -104,6 +106,7 @@ rule write_crate:
         quarantine="<results>/{plate}/quarantine.tsv",
         warnings="<results>/{plate}/warnings.tsv",
         light=light_for("<results>/{plate}/light.json"),
+        engine=engine_for("<results>/{plate}/engine.json"),
     output:
         crate="<results>/{plate}/ro-crate-metadata.json",
     log:

@@ -2,19 +2,22 @@
 
 import pandas as pd
 
+from cellpipe.config.candidates import name_of
 from cellpipe.image.scratch import scratch_in
 from cellpipe.plate.plate import Plate
 from cellpipe.run.block_job import BlockJob
 from cellpipe.run.frames import denoise, segment
+from cellpipe.run.frames.choice import chosen
 from cellpipe.run.frames.light import read_light
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
 from cellpipe.run.stream import Work
 
 with speaking(snakemake):
-    job = BlockJob.of(snakemake, "segment")
-    source = Plate(snakemake.input.pixels)
-    options, denoising = snakemake.params.options, snakemake.params.denoise
+    options = chosen(snakemake.params.options, snakemake.input.engine)
+    weights = snakemake.params.weights[name_of(options["nuclei"])]
+    job = BlockJob.of(snakemake, "segment", weights=weights)
+    source, denoising = Plate(snakemake.input.pixels), snakemake.params.denoise
     place = snakemake.params.device, snakemake.threads
     networks = segment.load_networks(options, *place)
     segment.refuse_unknown_scale(networks, job.plate.scale.length_known)

@@ -20,6 +20,7 @@ from cellpipe.readers.accounting.sparse import in_words, lacking_in_words
 from cellpipe.report import ReportContent, render_report
 from cellpipe.report.content import WorstImage
 from cellpipe.run import made
+from cellpipe.run.frames.choice import Choice
 from cellpipe.run.frames.light import read_light
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import speaking
@@ -166,6 +167,8 @@ with speaking(snakemake):
         quarantine=pd.read_csv(snakemake.input.quarantine, sep="\t", keep_default_na=False),
         warnings=pd.read_csv(snakemake.input.warnings, sep="\t", dtype=str, keep_default_na=False),
         light=optional(snakemake.input.light, read_light),
+        engine=optional(snakemake.input.engine, Choice.read),
+        compared=optional(snakemake.input.compared, np.load),
         field_shape=next(iter(plate.fields.values())).shape[-2:],
         not_made=read_not_made(snakemake.input.not_made),
         stages=[*made.of_tables(snakemake.input.tables), *made.of_rules(root, steps)],

@@ -77,6 +77,7 @@ def named(text: str, keyword: str) -> str:
 # a variable, and its default is that of our own engines.
 ENGINES = {f"segment_{name}.yaml": name for name in FOREIGN}
 IN_A_VARIABLE = {
+    "choose_engine": "../envs/segment.yaml",
     "segment_block": "../envs/segment.yaml",
     "detect_block": "../envs/measure.yaml",  # with a network that of our own engines
     "track_block": "../envs/track.yaml",  # likewise

@@ -68,8 +68,9 @@ def test_a_network_learns_discs_and_what_it_writes_can_be_used(tmp_path):
         ({}, Freeze()),
         ({"optimizer": "sgd", "decay": "step", "decay_every": 3, "dropout": 0.5}, Freeze()),
         ({"dropout": 0.2, "patience": 1}, Freeze(("down", "lateral"), until_step=6)),
+        ({"initial_share": 0.4}, Freeze()),
     ],
-    ids=["plain", "sgd", "frozen"],
+    ids=["plain", "sgd", "frozen", "mixed"],
 )
 def test_a_killed_run_ends_with_the_same_weights(tmp_path, options, freeze):
     examples = [make_example(*disc_field(i)) for i in range(2)]
@@ -98,6 +99,33 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path, options, freeze):
         run("killed", stop=5)
     resumed = run("killed")
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_a_share_of_the_initial_weights_is_kept(tmp_path):
+    example = [make_example(*disc_field(0))]
+    schedule = Schedule(steps=4, batch=1, crop_px=16, validate_every=4, mixed_precision=False)
+
+    def trained(share: float) -> tuple[dict, dict]:
+        torch.manual_seed(0)
+        network = UNet(UNetConfig(widths=(4, 4)))
+        began = {name: value.clone() for name, value in network.state_dict().items()}
+        own = dataclasses.replace(schedule, initial_share=share)
+        ended, _ = fit(
+            network,
+            lambda step: sample_batch(example, own, PLAIN, step),
+            segmentation_loss,
+            lambda network: 0.0,
+            own,
+            tmp_path / f"{share}.pt",
+        )
+        return began, ended.state_dict()
+
+    began, alone = trained(0.0)
+    _, mixed = trained(0.25)
+    for name, value in mixed.items():
+        if value.is_floating_point():
+            assert torch.allclose(value, 0.75 * alone[name] + 0.25 * began[name], atol=1e-6)
+    assert any(not torch.equal(began[name], alone[name]) for name in began)
 
 
 def test_schedule_warms_up_ends_at_zero_and_keeps_time():

@@ -170,6 +170,7 @@ def test_misspelt_and_mistyped_options_are_named(section: str, entry: Any, said:
         ({"spots": {"diameter_px": [2.0, 4.0]}}, "'spots' in"),
         ({"initial": "nuclei", "network": None, "simulation": {"share": 0.1, "channels": ["dna",
           "spots"]}}, "'network.inputs'"),
+        ({"schedule": {**CONFIG["schedule"], "initial_share": 0.5}}, "initial_share' and no"),
     ],
 )  # fmt: skip
 def test_contradictions_are_refused_before_any_job(

@@ -158,7 +158,7 @@ def test_outlines_stay_in_place_at_another_scale(threshold, diameter_px):
 
 def test_the_area_of_an_object_is_told_at_the_networks_scale(threshold):
     image = discs(10.0)
-    labels, features, _ = described_objects(image, threshold, diameter_px=10.0)
+    labels, features, *_ = described_objects(image, threshold, diameter_px=10.0)
     area = np.bincount(np.asarray(labels).ravel())[1:]
     assert np.exp(features[:, 2]) == pytest.approx(area * (1.75 * 1.4) ** 2, rel=1e-4)
 
@@ -166,8 +166,8 @@ def test_the_area_of_an_object_is_told_at_the_networks_scale(threshold):
 @pytest.mark.parametrize("diameter_px", [9.0, 24.0])
 def test_without_a_diameter_it_is_that_of_what_is_found(threshold, diameter_px):
     image = discs(diameter_px, (600, 640))
-    unasked, features, _ = described_objects(image, threshold)
-    given, expected, _ = described_objects(image, threshold, diameter_px=diameter_px)
+    unasked, features, *_ = described_objects(image, threshold)
+    given, expected, *_ = described_objects(image, threshold, diameter_px=diameter_px)
     assert np.asarray(unasked).max() == np.asarray(given).max()
     assert np.exp(features[:, 2].mean() - expected[:, 2].mean()) == pytest.approx(1, rel=0.15)
 

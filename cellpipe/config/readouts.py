@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cellpipe.config.candidates import candidates
 from cellpipe.config.stages import declared
 from cellpipe.errors import BadConfig
 from cellpipe.image.units import Scale
@@ -183,7 +184,11 @@ def _of_stages(config: Mapping[str, Any]) -> list[str]:
 
 def _probabilities(config: Mapping[str, Any]) -> list[str]:
     """Probabilities that the segmentation gives; those of the others are empty columns."""
-    nuclei = config["segment"]["nuclei"]
+    given = [_given_by(nuclei) for nuclei in candidates(config["segment"])]
+    return [name for name in given[0] if all(name in others for others in given)]
+
+
+def _given_by(nuclei: Mapping[str, Any]) -> list[str]:
     if nuclei["engine"] == "classical":
         return []
     if nuclei["engine"] == "cellpipe" and load_card(nuclei["weights"]).calibration is not None:

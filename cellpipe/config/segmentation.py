@@ -12,6 +12,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cellpipe.config.candidates import AUTO, candidates, refuse_odd_choice
 from cellpipe.config.channel_sets import named_channels
 from cellpipe.config.stages import declared
 from cellpipe.errors import BadConfig
@@ -67,11 +68,19 @@ def settle(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
     """
     _settle_cells(segment, asked)
     nuclei = segment["nuclei"]
-    used = nuclei["engine"]
-    for name in NAMES:
-        if name != used:
-            nuclei.pop(name, None)
+    refuse_odd_choice(segment, asked)
     _refuse_crossed_areas(nuclei)
+    compared = candidates(segment)
+    for candidate in compared:
+        _check_engine(candidate)
+    used = {nuclei["engine"], *(candidate["engine"] for candidate in compared)}
+    for name in {AUTO, *NAMES} - used:
+        nuclei.pop(name, None)
+
+
+def _check_engine(nuclei: Mapping[str, Any]) -> None:
+    """Check the section `segment.nuclei` with one engine. Raises BadConfig."""
+    used = nuclei["engine"]
     if used in OTHERS:
         foreign_path(used, nuclei["weights"])
     elif nuclei["licence"] is not None:
@@ -133,10 +142,11 @@ def _settle_cells(segment: dict[str, Any], asked: Mapping[str, Any]) -> None:
 
 
 def _check_network_of_cells(segment: Mapping[str, Any]) -> None:
-    cells, engine = segment["cells"], segment["nuclei"]["engine"]
-    if engine in FOREIGN:
+    cells = segment["cells"]
+    foreign = [c["engine"] for c in candidates(segment) if c["engine"] in FOREIGN]
+    if foreign:
         raise BadConfig(
-            seen=f"network for 'segment.cells.method' with the engine '{engine}'",
+            seen=f"network for 'segment.cells.method' with the engine '{foreign[0]}'",
             wanted="nuclei from 'cellpipe' or 'classical', whose environment has our networks",
             do="use another engine or method; or find cells alone: set 'segment.objects' to cells",
         )

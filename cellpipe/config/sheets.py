@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cellpipe.config import stages
+from cellpipe.config.candidates import AUTO, candidates, is_chosen, name_of, with_engine
 from cellpipe.config.files import load_yaml, validated
 from cellpipe.config.objects import read_annotations
 from cellpipe.config.plate_map import read_plate_map
@@ -181,17 +182,26 @@ def restricted(networks: Iterable[Mapping[str, str]]) -> list[dict[str, str]]:
 def segmenting(config: Mapping[str, Any]) -> dict[str, Any]:
     """Options of segmentation that can alter its results: all but the licence of the weights."""
     segment = config["segment"]
-    nuclei = {key: value for key, value in segment["nuclei"].items() if key != "licence"}
+    nuclei = _without_licence(segment["nuclei"])
+    if is_chosen(segment):
+        named = [_without_licence(each) for each in nuclei[AUTO]["candidates"]]
+        nuclei[AUTO] = {**nuclei[AUTO], "candidates": named}
     return {**segment, "nuclei": nuclei}
+
+
+def _without_licence(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key != "licence"}
 
 
 def _cards(config: Mapping[str, Any]) -> dict[str, Card]:
     """Cards of the weights that the config names, by what uses them."""
-    nuclei, cards = config["segment"]["nuclei"], {}
-    cells = config["segment"]["cells"]
-    if nuclei["engine"] != "classical":
-        named = nuclei["engine"], nuclei["weights"], nuclei["licence"]
-        cards["segment"] = refuse_other_kind(weights_card(*named))
+    cards: dict[str, Card] = {}
+    cells, several = config["segment"]["cells"], is_chosen(config["segment"])
+    for number, nuclei in enumerate(candidates(config["segment"]), 1):
+        if nuclei["engine"] != "classical":
+            named = nuclei["engine"], nuclei["weights"], nuclei["licence"]
+            use = f"segment candidate {number}" if several else "segment"
+            cards[use] = refuse_other_kind(weights_card(*named))
     if cells["method"] == "network":
         cards["segment cells"] = load_card(cells["weights"])
     if config["denoise"]["method"] == "learned":
@@ -228,16 +238,28 @@ def weights_of(config: Mapping[str, Any], stage: str) -> dict[str, str]:
     return {card.name: card.digest for use, card in _cards(config).items() if users[use] == stage}
 
 
+def weights_of_engines(config: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Networks of the stage "segment", by the name of the engine that finds the objects."""
+    segment = config["segment"]
+    return {
+        name_of(candidate): weights_of(
+            {**config, "segment": with_engine(segment, candidate)}, "segment"
+        )
+        for candidate in candidates(segment)
+    }
+
+
 def exported_weights(config: Mapping[str, Any]) -> Path:
     """Weights of ours that can be exported as a package: those in use, or the shipped ones."""
-    nuclei = config["segment"]["nuclei"]
-    return weights_path(nuclei["weights"] if nuclei["engine"] == "cellpipe" else "nuclei")
+    own = [n["weights"] for n in candidates(config["segment"]) if n["engine"] == "cellpipe"]
+    return weights_path(own[0] if own else "nuclei")
 
 
 def segment_environment(config: Mapping[str, Any]) -> str:
     """Name of the environment that segmentation runs in: engines of other projects have theirs."""
-    engine = config["segment"]["nuclei"]["engine"]
-    return f"segment_{engine}" if engine in FOREIGN else "segment"
+    engines = [nuclei["engine"] for nuclei in candidates(config["segment"])]
+    foreign = [engine for engine in engines if engine in FOREIGN]
+    return f"segment_{foreign[0]}" if foreign else "segment"
 
 
 def detect_environment(config: Mapping[str, Any]) -> str:

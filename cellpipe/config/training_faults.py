@@ -47,6 +47,14 @@ def refuse_contradictions(filled: Training, defaults: Training, source: str) -> 
             )
     _refuse_shares(filled, source)
     _refuse_initial(filled, source)
+    _refuse_marks(filled, source)
+    if filled["schedule"]["initial_share"] and filled["initial"] is None:
+        raise BadConfig(
+            seen=f"{filled['schedule']['initial_share']:g} for 'schedule.initial_share' and no "
+            f"'initial' in {source}",
+            wanted="weights that the training starts from, to keep a share of",
+            do="name them in 'initial', or remove the option",
+        )
     if filled["kind"] == "linking":
         return
     _refuse_unused(filled, defaults, source)
@@ -109,13 +117,43 @@ def _refuse_shares(filled: Training, source: str) -> None:
         return
     shares = [entry["held_out"] for entry in filled["sets"]]
     without = "train" if all(sum(pair) >= 1 for pair in shares) else ""
-    without = without or ("validate" if all(pair[0] == 0 for pair in shares) else "")
+    simulated = filled["simulation"]["share"] > 0 and filled["simulation"]["held_out_fields"] > 0
+    validating = simulated or any(pair[0] > 0 for pair in shares)
+    without = without or ("" if validating else "validate")
     if without:
         raise BadConfig(
             seen=f"'sets.held_out' in {source}, which leaves no images that {without}",
             wanted="images that train and images that validate",
-            do="write for example [0.15, 0.15] for one of the sets",
+            do="write for example [0.15, 0.15] for one of the sets; where all train, simulated "
+            "fields can validate: 'simulation.held_out_fields'",
         )
+
+
+def _refuse_marks(filled: Training, source: str) -> None:
+    """Sets of points, boxes or scribbles, which only a network that segments can learn from."""
+    for entry in filled["sets"]:
+        truth = entry.get("truth", "outlines")
+        if truth == "outlines":
+            continue
+        where = f"'truth: {truth}' of the set '{entry['name']}' in {source}"
+        if filled["kind"] != "segmentation":
+            raise BadConfig(
+                seen=f"{where}, of kind: {filled['kind']}",
+                wanted="it for a training of kind: segmentation",
+                do="remove 'truth' from the set",
+            )
+        if max(entry["held_out"]) > 0:
+            raise BadConfig(
+                seen=f"{where} with 'held_out: {list(entry['held_out'])}'",
+                wanted="held_out: [0, 0]: a network is validated and tested with outlines",
+                do="hold out images of a set with outlines, or simulated fields",
+            )
+        if (truth == "points") != (entry["diameter_px"] is not None):
+            raise BadConfig(
+                seen=f"{where} with 'diameter_px: {entry['diameter_px']}'",
+                wanted="the typical diameter of objects that points mark, and none for other marks",
+                do="correct 'diameter_px' of the set",
+            )
 
 
 def _refuse_initial(filled: Training, source: str) -> None:

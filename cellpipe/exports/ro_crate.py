@@ -24,6 +24,7 @@ DESCRIPTIONS = {
     "quarantine.tsv": "what was left out, and why",
     "warnings.tsv": "doubts about the data: likely causes, what to do",
     "light.json": "light over the field, by channel, and whether images were corrected by it",
+    "engine.json": "engines that were compared on a sample, and the one that was chosen",
     "places.parquet": "where each field lies in its well",
     "report.html": "the page of the plate",
     "figures": "figures",

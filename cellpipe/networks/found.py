@@ -22,6 +22,7 @@ class Found(NamedTuple):
         where it finds objects of any size, or they are unknown, None
     shown : what the first channel shows, where the engine computed that
     expected : how good it is, predicted; NaN where the engine cannot tell
+    scale : at which the engine saw the image: below 1 it was reduced; NaN where that is not known
 
     Probabilities that an engine does not give are NaN.
     """
@@ -33,6 +34,7 @@ class Found(NamedTuple):
     known_px: tuple[float, float] | None = None
     shown: Shown | None = None
     expected: Expected = Expected()
+    scale: float = float("nan")
 
     def probable(self, least: float | None = None) -> np.ndarray:
         """Objects that are at least so probably real, bool (n,); None: `least_probability`."""

@@ -45,14 +45,14 @@ def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
 
     Options are those of `described_objects`.
     """
-    labels, features, shown = described_objects(pixels, network, **options)
+    labels, features, shown, scale = described_objects(pixels, network, **options)
     stored, reach = network.card.calibration, reachable_px(network.card.diameter_px)
     if stored is None:
         unknown = np.full(len(features), np.nan, np.float32)
-        return Found(labels, features[:, 0], unknown, known_px=reach, shown=shown)
+        return Found(labels, features[:, 0], unknown, known_px=reach, shown=shown, scale=scale)
     known = Calibration.of_card(stored)
     probability = known.probability(features)
-    found = Found(labels, features[:, 0], probability, known.least, reach, shown)
+    found = Found(labels, features[:, 0], probability, known.least, reach, shown, scale=scale)
     if network.card.expectation is None:
         return found
     image = image_features(probability, found.probability, found.probable())
@@ -68,10 +68,11 @@ def described_objects(
     tile_px: int = 2048,
     precision: Precision = "float32",
     augment: bool = False,
-) -> tuple[Plane, np.ndarray, Shown | None]:
+) -> tuple[Plane, np.ndarray, Shown | None, float]:
     """Labels uint32 (Y, X), 1..n, and the `object_features` (n, F) of what the network drew.
 
-    And what the first channel shows, where the network's grey scale is taken from that.
+    And what the first channel shows, where the network's grey scale is taken from that; and the
+    scale at which the image was seen.
 
     `pixels` are (Y, X), or (C, Y, X) for a network of several channels, in its card's order.
     `diameter_px` is typical of the objects; without it, it is estimated from the image. If the
@@ -105,7 +106,7 @@ def described_objects(
         labels, features = stitch(
             shape, whole, lambda t: objects_at_exposures(look, image, t.outer, known), into
         )
-        return labels, features, shown
+        return labels, features, shown, scale
     # neither the network's input nor its rescaled output is larger than a tile
     edge_px = max(round(tile_px / max(scale, 1.0)), 4 * halo_px)
     tiles = tile_grid(shape, edge_px, halo_px, STRIDE_PX)
@@ -114,7 +115,7 @@ def described_objects(
     labels, features = stitch(
         shape, tiles, lambda tile: objects_at_exposures(look, image, tile.outer), into
     )
-    return labels, features, shown
+    return labels, features, shown, scale
 
 
 def _found_scale(views: Views, network: Network, shown: Shown | None) -> float:

@@ -52,6 +52,7 @@ from cellpipe.quality.movies import (
 )
 from cellpipe.quality.places import counted_twice, fields_not_placed
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
+from cellpipe.quality.scales import differing_scales
 from cellpipe.quality.sizes import odd_sizes
 from cellpipe.quality.stacks import focus_at_the_end
 
@@ -90,6 +91,7 @@ CHECKS: tuple[Check, ...] = (
     odd_steps,
     gain_changes,
     odd_sizes,
+    differing_scales,
     uneven_light,
     light_not_confirmed,
     fields_not_placed,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cellpipe.correct.light import Light
+    from cellpipe.run.frames.choice import Choice
     from cellpipe.run.made import StageMade
     from cellpipe.run.plan.compared import Compared
 
@@ -42,6 +43,8 @@ class ReportContent:
     quarantine : well field t stage status reason remedy of whatever was left out
     files : sentences on what became of the files of the plate
     light : of the plate, where it was looked for; field_shape : (Y, X) of its fields
+    engine : of the plate, where it was chosen; compared : uint16 (1 + engines, Y, X), a part of a
+        frame and the labels of each engine that was compared
     warnings : kind where seen likely_cause do, of the plate as a whole
     not_made : rule what reason do of exports and kymographs that could not be made
     stages : what ran, and with what; options : stage → its options
@@ -73,6 +76,8 @@ class ReportContent:
     files: Sequence[str] = ()
     warnings: pd.DataFrame | None = None
     light: Light | None = None
+    engine: Choice | None = None
+    compared: NDArray | None = None
     field_shape: tuple[int, int] = (1, 1)
     not_made: pd.DataFrame | None = None
     stages: Sequence[StageMade] = ()

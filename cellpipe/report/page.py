@@ -13,6 +13,7 @@ from markupsafe import Markup
 from cellpipe.report import (
     assay,
     costs,
+    engine,
     expected,
     judgement,
     light,
@@ -97,6 +98,7 @@ def _dynamics(content: ReportContent) -> dict[str, Any]:
         "quality": strips,
         "flagged": flagged,
         "doubts": record.doubted_frames(fields),
+        "engine": engine.chosen_engine(content),
         "expected": expected.expected_segmentation(content),
         "lights": light.light_pictures(content),
         "light_table": light.light_table(content),

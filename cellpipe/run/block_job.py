@@ -42,13 +42,19 @@ class BlockJob:
     on_bad_image: str
 
     @staticmethod
-    def of(snakemake: Any, stage: str, whole_fields: bool = False) -> BlockJob:
+    def of(
+        snakemake: Any,
+        stage: str,
+        whole_fields: bool = False,
+        weights: Mapping[str, str] | None = None,
+    ) -> BlockJob:
         """From a rule with the inputs `layout` and `blocks`, the output `table`, the param `code`
         and, of a stage with networks, `weights` (name → digest).
 
         Every other input whose name ends in ``_table`` is the block table of an earlier stage.
 
         `whole_fields` : whether the stage needs whole movies, and so blocks of whole fields
+        `weights` : of the networks in use, where the rule cannot know them
         """
         cut = Cut.read(snakemake.input.blocks)
         blocks = cut.field_blocks if whole_fields else cut.blocks
@@ -60,7 +66,10 @@ class BlockJob:
             upstream=tuple(
                 Path(path) for name, path in snakemake.input.items() if name.endswith("_table")
             ),
-            made=Made.here(snakemake.params.code, snakemake.params.get("weights")),
+            made=Made.here(
+                snakemake.params.code,
+                snakemake.params.get("weights") if weights is None else weights,
+            ),
             on_bad_image=snakemake.params.get("on_bad_image", "quarantine"),
         )
 

@@ -23,7 +23,8 @@ class Segmentation(NamedTuple):
     object_probability : float32 (n,), of being a real object; NaN if unknown.
     sorted_out : what was found and then dropped
     shown : what the first channel shows, where the engine looked at that
-    expected : F1 that is expected; NaN where that is not known"""
+    expected : F1 that is expected; NaN where that is not known
+    scale : at which the engine saw the image; NaN where that is not known"""
 
     labels: Plane
     probability: np.ndarray
@@ -31,6 +32,7 @@ class Segmentation(NamedTuple):
     sorted_out: SortedOut = SortedOut()
     shown: Shown | None = None
     expected: Expected = Expected()
+    scale: float = float("nan")
 
 
 def segment_nuclei(
@@ -100,7 +102,7 @@ def segment_nuclei(
     labels = Image.of(found.labels, "yx")
     kept = labels.by_block(lambda place: table[labels[place]], np.uint32)
     of_kept = found.probability[old - 1], found.object_probability[old - 1]
-    return Segmentation(kept, *of_kept, out, found.shown, found.expected)
+    return Segmentation(kept, *of_kept, out, found.shown, found.expected, found.scale)
 
 
 def _has_contrast(image: Image) -> bool:

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from cellpipe.training.elastic import bent_offsets, random_displacement
 
+UNKNOWN = -1  # the label of pixels that nobody said anything of
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -74,7 +76,7 @@ def crop(
 
     image (C, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root of area; bend (2, crop,
     crop) in crop pixels. Returns image, maps (offsets and sizes turned, scaled and bent with the
-    crop) and valid (1, crop, crop).
+    crop) and valid (1, crop, crop): 0 beyond the image, and where the labels are `UNKNOWN`.
     """
     channels = len(image)
     height, width = image.shape[-2:]
@@ -102,6 +104,8 @@ def crop(
     sharp = F.grid_sample(
         maps[[0, 2, 3, 4]][None], grid, "nearest", "reflection", align_corners=False
     )[0]
+    valid = valid * (sharp[:1] != UNKNOWN)
+    sharp[:1].clamp_(min=0)
     turned = torch.tensor(np.linalg.inv(matrix), dtype=torch.float32)
     offsets = torch.einsum("ij,jyx->iyx", turned, sharp[1:3])
     if bend is not None:

@@ -73,7 +73,7 @@ def found_objects(network: Network, pairs: pd.DataFrame) -> tuple[pd.DataFrame, 
     tables, labelled = [], Counter[str]()
     for pair in pairs.itertuples():
         pixels, truth = pair.pair.read()
-        labels, features, _ = described_objects(pixels, network)
+        labels, features, *_ = described_objects(pixels, network)
         table = pd.DataFrame(features, columns=list(FEATURES))
         real = np.zeros(len(table), bool)
         compared = overlap(truth, np.asarray(labels))

@@ -132,7 +132,7 @@ def worst_images(network: nn.Module, pairs: pd.DataFrame, scores: pd.DataFrame) 
 def train_denoising(plan: Plan, pairs: pd.DataFrame, checkpoint: Path) -> Trained:
     """Train on the side "train", choose on "validation", score both held-out sides."""
     learn = pairs[pairs.side == "train"]
-    images = [torch.from_numpy(normalise(p[0]))[None] for p, _ in read_all(learn, channels=1)]
+    images = [torch.from_numpy(normalise(p[0]))[None] for p, *_ in read_all(learn, channels=1)]
     fields = simulate_fields(plan.simulation, plan.schedule.seed)
     simulated = [torch.from_numpy(normalise(pixels[0]))[None] for pixels, _ in fields]
     share = plan.simulation.share

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from cellpipe.training.parts import Freeze, add_dropout, seed_dropout, set_frozen
-from cellpipe.training.schedule import Schedule, reproducible
+from cellpipe.training.schedule import Schedule, has_bfloat16, reproducible
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,12 @@ class Run:
         self, network: nn.Module, schedule: Schedule, checkpoint: Path, freeze: Freeze
     ) -> None:
         self.schedule, self.checkpoint, self.freeze = schedule, checkpoint, freeze
+        self.mixed = schedule.mixed_precision and has_bfloat16(schedule.device)
+        if schedule.mixed_precision and not self.mixed:
+            log.info("float32 instead of mixed precision: no instructions for bfloat16 here")
         self.network = network.to(schedule.device).train()
         self.average = copy.deepcopy(network).eval()
+        self.initial = copy.deepcopy(self.average.state_dict())
         self.best = copy.deepcopy(self.average.state_dict())
         add_dropout(self.network, schedule.dropout)  # after the copy, which only predicts
         self.optimizer = schedule.optimizer_of(network)
@@ -81,7 +85,7 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = schedule.learning_rate_at(step, self.progress.fraction(schedule))
         # bfloat16 has float32's range, so gradients need no scaling, on the CPU or on a GPU
-        with torch.autocast(schedule.device, torch.bfloat16, enabled=schedule.mixed_precision):
+        with torch.autocast(schedule.device, torch.bfloat16, enabled=self.mixed):
             predicted = self.network(in_memory_order(images))
         parts = loss(predicted.float(), targets, valid)
         self.optimizer.zero_grad(set_to_none=True)
@@ -108,14 +112,27 @@ class Run:
             else:
                 kept.copy_(new)
 
+    @torch.no_grad()
+    def to_keep(self) -> nn.Module:
+        """The average of the weights, with the share of the initial ones that the schedule says."""
+        share = self.schedule.initial_share
+        if not share:
+            return self.average
+        mixed = copy.deepcopy(self.average)
+        for name, value in mixed.state_dict().items():
+            if value.is_floating_point():
+                value.lerp_(self.initial[name], share)
+        return mixed
+
     def validate(self, score: Score) -> None:
-        value = score(self.average)
+        kept = self.to_keep()
+        value = score(kept)
         progress = self.progress
         progress.curve.append({"step": progress.step, "score": value, **self.losses})
         log.info("step %d score %.4f, best %.4f", progress.step, value, progress.best_score)
         if value >= progress.best_score:
             progress.best_score, progress.best_step = value, progress.step
-            self.best = copy.deepcopy(self.average.state_dict())
+            self.best = copy.deepcopy(kept.state_dict())
 
     def save(self) -> None:
         """Write the checkpoint to a temporary name and rename it: it is never half there."""

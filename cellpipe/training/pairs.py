@@ -17,8 +17,10 @@ import tifffile
 from cellpipe.errors import BadConfig
 from cellpipe.files.written_tables import read_written
 from cellpipe.readers.truth.whole_labels import as_labels
+from cellpipe.training import weak
 
 TIFF = (".tif", ".tiff")
+MOST_COLOURS = 4  # red, green, blue and opacity
 LABEL_SUFFIXES = (".png", *TIFF)
 
 
@@ -34,6 +36,9 @@ class PairSet:
     weight : how often crops are sampled from here, against the other sets' 1
     planes : images of a stack (Z, Y, X) with labels (Z, Y, X), at most: planes at even distances
         between the first and the last with objects
+    truth : what the labels are; of points and boxes one table for all images, with the column
+        `file` and those of `weak.COLUMNS`, in pixels
+    diameter_px : of the objects that points mark
     """
 
     name: str
@@ -47,6 +52,8 @@ class PairSet:
     weight: float = 1.0
     planes: int = 8
     channel: int | None = None
+    truth: weak.Truth = "outlines"
+    diameter_px: float | None = None
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -64,23 +71,39 @@ class FilePair:
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Pixels (C, Y, X), and labels (Y, X) uint32, relabelled 1..n."""
-        labels = as_labels(self._of(_read(self.label)), str(self.label))
-        planes = [_planes(path, self._of(_read(path)), labels.shape) for path in self.images]
-        if self.channel is not None:
-            planes = [self._channel(path, of) for path, of in zip(self.images, planes, strict=True)]
-        return np.concatenate(planes), compact(labels)
+        labels = as_labels(_of_stack(_read(self.label), self.plane), str(self.label))
+        return _channels(self.images, labels.shape, self.channel, self.plane), compact(labels)
 
-    def _channel(self, path: Path, planes: np.ndarray) -> np.ndarray:
-        if not 0 <= (self.channel or 0) < len(planes):
-            raise BadConfig(
-                seen=f"{path.name} with {len(planes)} channel(s), and 'channel: {self.channel}'",
-                wanted="a channel of the image, counted from 0",
-                do="correct 'channel' of the set in the training config",
-            )
-        return planes[[self.channel or 0]]
 
-    def _of(self, pixels: np.ndarray) -> np.ndarray:
-        return pixels if self.plane is None else pixels[self.plane]
+@dataclass(frozen=True)
+class MarkedPair:
+    """Files of one image whose objects are marked, but not outlined.
+
+    marks : points (n, 2), boxes (n, 4), or the path of an image of scribbles
+    """
+
+    images: tuple[Path, ...]
+    truth: weak.Truth
+    marks: np.ndarray | Path
+    channel: int | None = None
+    diameter_px: float | None = None
+
+    def marked(self) -> tuple[np.ndarray, weak.Marked]:
+        """Pixels (C, Y, X), and what is known of the objects."""
+        if isinstance(self.marks, Path):
+            scribbles = as_labels(_read(self.marks), str(self.marks))
+            pixels = _channels(self.images, scribbles.shape, self.channel)
+            return pixels, weak.of_scribbles(scribbles, pixels)
+        pixels = _channels(self.images, None, self.channel)
+        shape = (pixels.shape[1], pixels.shape[2])
+        if self.truth == "boxes":
+            return pixels, weak.of_boxes(self.marks, shape)
+        return pixels, weak.of_points(self.marks, shape, float(self.diameter_px or 0))
+
+    def read(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels (C, Y, X), and guessed labels (Y, X)."""
+        pixels, marked = self.marked()
+        return pixels, marked.labels
 
 
 def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
@@ -103,6 +126,11 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
         group = twin.where(twin != "", table["file"])
         group = group.map(lambda name: Path(name).stem)
     images = [tuple(root / f / name for f in pair_set.folders) for name in table["file"]]
+    if pair_set.truth != "outlines":
+        pairs = _marked(pair_set, root, table["file"].tolist(), images)
+        listed = pd.DataFrame({"file": table["file"], "pair": pairs, "group": group})
+        shapes = [pair.marked()[1].labels.shape for pair in pairs]
+        return listed.assign(shape=shapes, set=pair_set.name, weight=pair_set.weight)
     labels = [_label_file(root / pair_set.labels, stem) for stem in stems]
     _refuse_missing(pair_set.name, [path for files in images for path in files] + labels)
     rows: list[tuple[str, FilePair, str, tuple[int, ...]]] = []
@@ -119,6 +147,44 @@ def list_pairs(pair_set: PairSet, root: Path) -> pd.DataFrame:
     return listed.assign(set=pair_set.name, weight=pair_set.weight)
 
 
+def _marked(
+    pair_set: PairSet, root: Path, names: Sequence[str], images: Sequence[tuple[Path, ...]]
+) -> list[MarkedPair]:
+    """Pairs of a set whose labels are points, boxes or scribbles."""
+    marks: list[np.ndarray | Path]
+    if pair_set.truth == "scribbles":
+        marks = [_label_file(root / pair_set.labels, Path(name).stem) for name in names]
+        files = [path for path in marks if isinstance(path, Path)]
+    else:
+        columns = weak.COLUMNS[pair_set.truth]
+        _refuse_absent(root / pair_set.labels, pair_set.name)
+        written = read_written(root / pair_set.labels, pair_set.truth, header=("file", *columns))
+        written.require(["file", *columns])
+        numbers = written.numbers(columns).to_numpy()
+        of = written.cells["file"].to_numpy()
+        _refuse_unmarked(pair_set, names, set(of))
+        marks = [numbers[of == name] for name in names]
+        files = []
+    _refuse_missing(pair_set.name, [*(path for own in images for path in own), *files])
+    return [
+        MarkedPair(own, pair_set.truth, mark, pair_set.channel, pair_set.diameter_px)
+        for own, mark in zip(images, marks, strict=True)
+    ]
+
+
+def _refuse_unmarked(pair_set: PairSet, names: Sequence[str], marked: set[str]) -> None:
+    """An image without a mark would be learned from as one without objects."""
+    without, unknown = sorted(set(names) - marked), sorted(marked - set(names))
+    if without or unknown:
+        few = ", ".join([*without, *unknown][:3])
+        raise BadConfig(
+            seen=f"set {pair_set.name}: {len(without)} image(s) without a row in "
+            f"{pair_set.labels}, {len(unknown)} row(s) of no image: {few}",
+            wanted="one or more rows for each image, with the name of its file",
+            do="mark the objects of every image, or leave the image out",
+        )
+
+
 def even_planes(labels: np.ndarray, most: int) -> list[int]:
     """Planes of a stack of labels (Z, Y, X) at even distances, from those that hold objects.
 
@@ -132,20 +198,27 @@ def even_planes(labels: np.ndarray, most: int) -> list[int]:
     return [int(held[int(place)]) for place in places]
 
 
-def read_all(pairs: pd.DataFrame, channels: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pixels (C, Y, X) and labels (Y, X) of each pair.
+def read_all(
+    pairs: pd.DataFrame, channels: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+    """Pixels (C, Y, X) and labels (Y, X) of each pair; and where these are certain, bool (Y, X),
+    None for all of them.
 
     Raises BadConfig for an image of more or fewer channels, by name.
     """
     for row in pairs.itertuples():
-        pixels, labels = row.pair.read()
+        known = None
+        if isinstance(row.pair, MarkedPair):
+            pixels, (labels, known) = row.pair.marked()
+        else:
+            pixels, labels = row.pair.read()
         if len(pixels) != channels:
             raise BadConfig(
                 seen=f"{row.file} of set {row.set} with {len(pixels)} channel(s)",
                 wanted=f"{channels}, as 'network.inputs' is",
                 do="correct inputs, or images or channels of the set",
             )
-        yield pixels, labels
+        yield pixels, labels, known
 
 
 def read_pair(image: Path, label: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +247,37 @@ def _shape(path: Path) -> tuple[int, ...]:
         return file.series[0].shape
 
 
-def _planes(path: Path, pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _of_stack(pixels: np.ndarray, plane: int | None) -> np.ndarray:
+    return pixels if plane is None else pixels[plane]
+
+
+def _channels(
+    images: Sequence[Path], shape: tuple[int, ...] | None, channel: int | None, z: int | None = None
+) -> np.ndarray:
+    """Pixels (C, Y, X) of files, one per channel or with several, or one channel of each.
+
+    shape : (Y, X) of the labels; without it, a short last axis is that of colours
+    """
+    planes = [_planes(path, _of_stack(_read(path), z), shape) for path in images]
+    if channel is not None:
+        planes = [_channel(path, of, channel) for path, of in zip(images, planes, strict=True)]
+    return np.concatenate(planes)
+
+
+def _channel(path: Path, planes: np.ndarray, channel: int) -> np.ndarray:
+    if not 0 <= channel < len(planes):
+        raise BadConfig(
+            seen=f"{path.name} with {len(planes)} channel(s), and 'channel: {channel}'",
+            wanted="a channel of the image, counted from 0",
+            do="correct 'channel' of the set in the training config",
+        )
+    return planes[[channel]]
+
+
+def _planes(path: Path, pixels: np.ndarray, shape: tuple[int, ...] | None) -> np.ndarray:
+    if shape is None:
+        colours = pixels.ndim == 3 and pixels.shape[-1] <= MOST_COLOURS
+        shape = pixels.shape[:2] if colours else pixels.shape[-2:]
     if pixels.shape == shape and pixels.ndim == 2:
         return pixels[None]
     if pixels.ndim == 3 and pixels.shape[1:] == shape:

@@ -27,6 +27,7 @@ from cellpipe.segment.engines.cellpipe import CellpipeEngine
 from cellpipe.segment.nuclei import segment_nuclei
 from cellpipe.training import calibration, expectation
 from cellpipe.training.augment import (
+    UNKNOWN,
     Augmentation,
     crop,
     disturb,
@@ -53,8 +54,8 @@ USUAL = GreyScale()
 
 @dataclass(frozen=True)
 class Example:
-    """One training image: image (C, Y, X), maps (5, Y, X) = labels, distance, offset y and x, root
-    of the object's area.
+    """One training image: image (C, Y, X), maps (5, Y, X) = labels (`UNKNOWN` where nobody said),
+    distance, offset y and x, root of the object's area.
 
     weight: how often it is sampled, against images of the same size.
     """
@@ -86,12 +87,19 @@ def make_example(
     labels: np.ndarray,
     scale: GreyScale = USUAL,
     weight: float = 1.0,
+    known: np.ndarray | None = None,
 ) -> Example:
-    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X)."""
+    """An example from pixels (Y, X) or (C, Y, X), and labels (Y, X).
+
+    known : bool (Y, X), where the labels are certain; elsewhere nothing is learned
+    """
     image = scale.bring(pixels if pixels.ndim == 3 else pixels[None])
     areas = np.bincount(labels.ravel())[1:]
     diameter_px = typical_diameter_px(areas) if len(areas) else 20.0
-    maps = np.concatenate([labels[None].astype(np.float32), centre_maps(labels)])
+    seen = labels.astype(np.float32)
+    if known is not None:
+        seen = np.where(known, seen, UNKNOWN).astype(np.float32)
+    maps = np.concatenate([seen[None], centre_maps(labels)])
     return Example(torch.from_numpy(image), torch.from_numpy(maps), diameter_px, weight)
 
 
@@ -166,10 +174,10 @@ def worst_images(network: Network, pairs: pd.DataFrame, scores: pd.DataFrame) ->
 def read_examples(plan: Plan, learn: pd.DataFrame) -> tuple[list[Example], Simulated, GreyScale]:
     """Real and simulated examples, and the grey scale that was fitted to the real ones."""
     real = list(read_all(learn, plan.network.inputs))
-    scale = plan.normalisation.fit([pixels for pixels, _ in real])
+    scale = plan.normalisation.fit([pixels for pixels, *_ in real])
     examples = [
-        make_example(pixels, labels, scale, weight)
-        for (pixels, labels), weight in zip(real, learn["weight"], strict=True)
+        make_example(pixels, labels, scale, weight, known)
+        for (pixels, labels, known), weight in zip(real, learn["weight"], strict=True)
     ]
     if plan.balance == "sets":
         examples = balanced(examples, learn["set"].tolist())

@@ -16,7 +16,7 @@ from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize, square_edge
 from cellpipe.segment import UNSEEN_CELLS
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
-from cellpipe.segment.engines import NAMES, BlockEngine, load_engine
+from cellpipe.segment.engines import NAMES, BlockEngine, Engine, load_engine
 from cellpipe.segment.findings import faint_outside, object_findings, signal_outside
 from cellpipe.segment.nuclei import Segmentation, segment_nuclei
 from cellpipe.segment.probabilities import OF_OBJECTS
@@ -30,15 +30,21 @@ def load_networks(segment: Options, device: str, threads: int) -> Options:
 
     Without networks, torch is not imported.
     """
-    nuclei, cells = segment["nuclei"], segment.get("cells", {})
+    cells, networks = segment.get("cells", {}), dict[str, Any](cells=None)
+    networks["nuclei"] = load_engine_of(segment, device, threads)
+    if cells.get("method") == "network":
+        networks["cells"] = load_engine(
+            "cellpipe", cells["weights"], device=device, threads=threads
+        )
+    return networks
+
+
+def load_engine_of(segment: Options, device: str, threads: int) -> Engine:
+    """The engine that finds the objects."""
+    nuclei = segment["nuclei"]
     name = nuclei["engine"]
     own = nuclei.get(name, {})  # options of this engine alone
-    place: dict[str, Any] = {"device": device, "threads": threads}
-    networks: dict[str, Any] = {"cells": None}
-    networks["nuclei"] = load_engine(name, nuclei["weights"], **place, **own)
-    if cells.get("method") == "network":
-        networks["cells"] = load_engine("cellpipe", cells["weights"], **place)
-    return networks
+    return load_engine(name, nuclei["weights"], device=device, threads=threads, **own)
 
 
 def refuse_unknown_scale(networks: Options, length_known: bool) -> None:
@@ -184,6 +190,7 @@ def _figures(found: Segmentation, seen: Plane) -> dict[str, Any]:
     return {
         "n_nuclei": n,
         "nuclei_probability": float(np.mean(found.probability)) if n else float("nan"),
+        "working_scale": round(found.scale, 4),
         **findings,
         "sharpness": sharpness(shown),
         **{name: column.astype("<f4").tobytes() for name, column in _of_objects(found).items()},

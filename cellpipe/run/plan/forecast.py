@@ -24,7 +24,7 @@ Point = tuple[float, float]
 # jobs that are alike differ so much on a machine that others use too: in seconds, and in memory
 NOISE, NOISE_OF_MEMORY = 0.1, 0.01
 BY_WELL = ("write_report", "plot_figures")  # a picture and a line of curves for each well
-SAMPLED = ("estimate_light",)  # a sample of the fields, however many there are
+SAMPLED = ("estimate_light", "choose_engine")  # a sample of the fields, however many there are
 BY_FIELD = (
     "lay_out_plate",
     "lay_out_denoised",
