@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from cellpipe.config.inspected import asked_of_images, refuse_by_inspection
+from cellpipe.config.inspected import (
+    asked_of_images,
+    lost_to_segmentation,
+    refuse_by_inspection,
+)
 from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import BadImage
 from cellpipe.files.places import refuse_overlap
@@ -131,5 +135,6 @@ with speaking(snakemake):
         f"channel '{channel}' {lacking_in_words(of, n_wells)}"
         for channel, of in inspection.get("lacking", {}).items()
     ]
+    lacking += lost_to_segmentation(snakemake.config, inspection)
     for line in [*inspection["notes"], *lacking, *account.warnings(inspection["files"])]:
         warn(line)

@@ -30,6 +30,8 @@ with speaking(snakemake):
     most_mpx = segment.whole_up_to_mpx(options, networks)
 
     def read(unit, t):
+        where = f"{unit.well} field {unit.field} frame {t}"
+        segment.refuse_absent(options, source.channels_at(unit.well, t), where)
         frame = project_frame(source, unit.well, unit.field, t, channels)
         return light.even(frame, channels, t).cut(most_mpx, scratch)
 

@@ -19,6 +19,7 @@ from cellpipe.config import sheets
 from cellpipe.config.names import refuse_unknown_names
 from cellpipe.config.plate_config import config_of_plate, needed_channels
 from cellpipe.errors import BadConfig
+from cellpipe.run.frames.segment import segmented_channels
 
 SCHEMAS = Path(__file__).parents[1] / "config/schemas"
 OLD = {"dna": {"source": "7"}, "reporter": {"source": "2", "color": "00FF00"}}
@@ -91,6 +92,17 @@ def test_a_plate_without_what_segmentation_needs_is_refused_in_words(old, row, s
         config_of_plate(config(old), {**ROW, **row})
     assert seen in refused.value.seen
     assert refused.value.do.startswith(do)
+
+
+@pytest.mark.parametrize("method", ["ring", "off"])
+def test_a_channel_of_cells_that_the_method_does_not_take_is_not_needed(method):
+    """What is left of `grow` in the config refused the plate, and quarantined frames without it."""
+    given = config({"dna": {"source": "7"}}, segment={"cells": {"method": method}})
+    assert given["segment"]["cells"]["channel"] == "reporter"
+    assert needed_channels(given) == {"dna": "segment.nuclei.channel"}
+    own, _ = config_of_plate(given, ROW)
+    assert set(own["channels"]) == {"dna"}
+    assert segmented_channels(own["segment"]) == ["dna"]
 
 
 def test_a_channel_that_only_a_set_has_concerns_the_other_plates_where_it_is_asked_for():

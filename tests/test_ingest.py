@@ -82,6 +82,14 @@ def test_a_plane_of_another_kind_is_refused_with_its_file(wrong):
         ingest.refuse_other(wrong, "images/x.tif", (4, 5), "uint16")
 
 
+@pytest.mark.parametrize(("wanted", "binned"), [((8, 10), True), ((9, 11), True), ((8, 5), False)])
+def test_a_channel_that_was_binned_is_told_what_helps(wanted, binned):
+    with pytest.raises(BadImage) as fault:
+        ingest.refuse_other(np.zeros((4, 5), np.uint16), "images/x.tif", wanted, "uint16")
+    assert ("binned 2 × 2, leave it out of 'channels'" in fault.value.do) is binned
+    assert fault.value.do.endswith("export the field again with the camera settings of the others")
+
+
 def test_equal_pixels_have_equal_digests_and_others_have_not():
     frame = np.arange(24, dtype=np.uint16).reshape(1, 1, 4, 6)
     strided = np.repeat(frame, 2, axis=3)[..., ::2]

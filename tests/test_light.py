@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from drawn_light import SHAPE, fields, vignette, wells
 
+from cellpipe.correct import two_way
 from cellpipe.correct.decide import FEWEST_FIELDS, decision, judged
 from cellpipe.correct.light import ChannelLight
+from cellpipe.correct.offset import refined
 from cellpipe.correct.profile import find_light
-from cellpipe.correct.surface import light_of
+from cellpipe.correct.shades import GRID, divide
+from cellpipe.correct.surface import Fit, light_of
 
 
 def judge(images: np.ndarray, method: str = "auto", **options: object) -> ChannelLight:
@@ -45,6 +48,28 @@ def test_the_dark_level_is_where_background_and_objects_agree(offset: float) -> 
     found = find_light(fields(vignette(), offset=offset), wells(24))
     assert found.dark_seen
     assert found.dark_level == pytest.approx(offset, abs=6)
+
+
+def test_backgrounds_of_several_levels_show_the_dark_level_to_a_grey_value() -> None:
+    """By dark and bright parts alone it was up to 4 off, and the light 3 % at the corners."""
+    for seed in range(4):
+        images = fields(vignette(), seed=seed)
+        found = find_light(images, wells(24))
+        assert found.dark_level == pytest.approx(100, abs=1.5)
+        assert error(judge(images), vignette()) < 0.02
+
+
+def test_a_dark_level_that_is_uncertain_is_left_as_dark_and_bright_parts_show_it() -> None:
+    """Even light shows none: all parts agree at any level."""
+    fit, flat = Fit((GRID, GRID)), np.ones(SHAPE, np.float32)
+    parts = divide(fields(1.0), flat, 0.0, np.inf)
+    data = two_way.logarithms(parts, 50.0)
+    assert refined(parts, data, two_way.robust(fit, data, 0.003), 50.0) is None
+    parts = divide(fields(vignette()), light_of(np.zeros((9, 9)), SHAPE), 0.0, np.inf)
+    data = two_way.logarithms(parts, 90.0)
+    better = refined(parts, data, two_way.robust(fit, data, 0.003), 90.0)
+    assert better is not None
+    assert abs(better - 100) < 5
 
 
 def test_a_dark_level_that_is_given_is_taken() -> None:

@@ -19,7 +19,7 @@ from running import MOVIE, Run, with_changes
 from scipy import ndimage
 
 from cellpipe import open_plate
-from cellpipe.config.inspected import refuse_by_inspection
+from cellpipe.config.inspected import lost_to_segmentation, refuse_by_inspection
 from cellpipe.correct.light import ChannelLight, Light
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.inspect.find import find_plates
@@ -36,6 +36,7 @@ from cellpipe.readers.units.scales import time_step
 from cellpipe.run.frames.ingest import Frame, figures_of_taken, in_place
 from cellpipe.run.frames.measure import measure_frame
 from cellpipe.run.frames.project import project_frame
+from cellpipe.run.frames.segment import refuse_absent
 from cellpipe.run.plates.classify import without_sparse
 from cellpipe.run.plates.light import read_small, together
 from cellpipe.track.detections import from_table
@@ -310,6 +311,41 @@ def test_spots_that_could_not_be_linked_are_refused_before_any_of_them_is_sought
     with pytest.raises(BadConfig, match="3 frames or more between") as fault:
         refuse_by_inspection({"detect": {**detect, "track": True}}, plate)
     assert "set 'detect.max_gap_frames' to 3" in fault.value.do
+
+
+@pytest.mark.parametrize(
+    ("part", "there", "do"),
+    [
+        ("cells", ["dna"], "set 'segment.cells.method' to ring"),
+        ("nuclei", ["gfp"], "nothing, if the microscope was set so"),
+        ("", ["dna", "gfp"], ""),
+    ],
+)
+def test_a_frame_without_what_segmentation_needs_names_a_remedy(part, there, do):
+    nuclei, cells = ({"channel": c, "extra_channels": []} for c in ("dna", "gfp"))
+    segment = {"objects": "nuclei", "nuclei": nuclei, "cells": cells | {"method": "grow"}}
+    if not part:
+        return refuse_absent(segment, there, "B02 field 1 frame 3")
+    with pytest.raises(BadImage, match=r"was not taken \(B02 field 1 frame 3\)") as fault:
+        refuse_absent(segment, there, "B02 field 1 frame 3")
+    assert f"'segment.{part}'" in fault.value.wanted
+    assert fault.value.do.startswith(do)
+    ring = segment | {"cells": cells | {"method": "ring"}}
+    if part == "cells":
+        refuse_absent(ring, there, "B02 field 1 frame 3")
+
+
+def test_what_segmentation_loses_by_a_sparse_channel_is_said_at_the_start():
+    nuclei, cells = ({"channel": c, "extra_channels": []} for c in ("dna", "gfp"))
+    config = {"segment": {"nuclei": nuclei, "cells": cells | {"method": "grow"}},
+              "stitch": {"method": "off", "channel": None},
+              "detect": {"channel": None}}  # fmt: skip
+    fields = [{"well": well, "n_t": 4} for well in ("B02", "B03", "B03")]
+    plan = {"not_taken": {"gfp": [1, 3]}, "lacking": {"gfp": ["B02"]}, "fields": fields}
+    (sentence,) = lost_to_segmentation(config, plan)
+    assert "2 of 4 frames and all frames of 1 of 2 wells lack it" in sentence
+    assert sentence.endswith("set 'segment.cells.method' to ring to keep them")
+    assert list(lost_to_segmentation(config, {"fields": fields})) == []
 
 
 # ---- the whole workflow

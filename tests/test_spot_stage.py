@@ -74,5 +74,7 @@ def test_too_few_spots_are_named_and_cells_come_first() -> None:
     assert found["stage_from"].eq("cells").all()
     assert not jumps(found).any()
     assert not list(stage_not_sought({}, {"fields": found}))
+    two = told.assign(stage_shift_y_um=np.where(told["t"] == 0, 0.0, np.nan))  # of two cells
+    assert stage_of_spots(two, movie(40)[1], **LIMITS)["stage_from"].eq("spots").all()
     still = fields[fields["t"] == 0]
     assert stage_of_spots(still, spots[spots["t"] == 0], **LIMITS)["stage_from"].eq("").all()

@@ -198,3 +198,61 @@ def test_cells_that_a_jump_brings_and_takes_are_known_at_its_two_frames_alone() 
     costs = chances(moved, sigma_um=1.0, max_distance_um=LIMITS["max_distance_um"])
     assert costs.start[moved.came_in].max() < costs.start[~moved.came_in].min() - 1
     assert costs.end[moved.went_out].max() < costs.end[~moved.went_out].min() - 1
+
+
+def walking(seed: int, n: int, step_um: float, drift_um: np.ndarray) -> pd.DataFrame:
+    """Cells that wander, each for itself, seen by a view of 300 µm whose stage moves by
+    `drift_um` (T, 2) before each frame; `n` of them are in the view."""
+    rng = np.random.default_rng(seed)
+    at, frames = rng.uniform(-150, 450, (4 * n, 2)), []
+    for t, moved in enumerate(np.cumsum(drift_um, axis=0)):
+        at = at + rng.normal(0, step_um, at.shape)
+        seen = at + moved
+        seen = seen[((seen > 0) & (seen < 300)).all(axis=1) & (rng.random(len(at)) > 0.05)]
+        frames.append(pd.DataFrame({"t": t, "y_um": seen[:, 0], "x_um": seen[:, 1]}))
+    cells = pd.concat(frames, ignore_index=True)
+    return cells.assign(label=cells.groupby("t").cumcount() + 1)
+
+
+def far_um(cells: pd.DataFrame) -> np.ndarray:
+    """How far the stage was found to go over the movie, (2,)."""
+    shifts = stage_shifts(cells, **LIMITS)
+    return shifts[["stage_shift_y_um", "stage_shift_x_um"]].fillna(0).sum().to_numpy()
+
+
+@pytest.mark.parametrize(
+    ("n", "step_um", "um", "off_um"),
+    [(60, 1.0, 0.3, 4.0), (30, 1.0, 0.3, 6.0), (6, 0.3, 0.5, 6.0), (100, 0.5, 0.1, 2.0)],
+)
+def test_drift_that_no_single_frame_shows_is_found_from_all(n, step_um, um, off_um) -> None:
+    """Every step is within its error, and was left out: of 18 µm over the movie, 4 to 8 were found.
+    The mean of n cells wanders by itself."""
+    off = []
+    for seed in range(4):
+        drift = np.tile([um, 0.0], (60, 1))
+        found = far_um(walking(seed, n, step_um, drift))
+        assert jumps_of(walking(seed, n, step_um, drift)).empty
+        off.append(found - [59 * um, 0])
+    assert np.abs(off).max() < off_um
+    assert abs(np.mean(off, axis=0)[0]) < off_um / 2
+
+
+def test_drift_of_a_part_of_a_movie_and_none() -> None:
+    """A plate that cools settles in the first 40 of 120 frames."""
+    for seed in range(3):
+        drift = np.where(np.arange(120)[:, None] < 40, [0.6, -0.4], 0.0)
+        shifts = stage_shifts(walking(seed, 60, 1.0, drift), **LIMITS).set_index("t")
+        by_frame = shifts[["stage_shift_y_um", "stage_shift_x_um"]]
+        assert by_frame.loc[1:39].sum().to_numpy() == pytest.approx([23.4, -15.6], abs=5)
+        assert by_frame.loc[60:].sum().to_numpy() == pytest.approx([0, 0], abs=5)
+        assert np.abs(far_um(walking(seed, 60, 1.0, np.zeros((60, 2))))).max() < 2
+
+
+def test_of_too_few_cells_the_shift_is_unknown_and_not_0() -> None:
+    cells = walking(1, 30, 0.5, np.zeros((20, 2)))
+    few = cells[(cells["t"] < 10) | (cells["label"] <= 2)]
+    shifts = stage_shifts(few, **LIMITS).set_index("t")
+    unknown = shifts["stage_shift_y_um"].isna()
+    assert unknown[unknown].index.tolist() == list(range(10, 20))
+    assert shifts.loc[0, "stage_shift_y_um"] == 0
+    assert (shifts[JUMPED] == 0).all(axis=None)

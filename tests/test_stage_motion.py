@@ -88,3 +88,6 @@ def test_a_notebook_gets_it_in_pixels_and_micrometres(tmp_path: Path, um: float 
 
 def test_what_is_followed_nowhere_is_noted_nowhere() -> None:
     assert transforms(pd.DataFrame({"well": ["B02"], "field": [1], "t": [0]}), Scale()) == {}
+    few = fields().query("well == 'B02'").sort_values("t")  # the first frame is 0 by definition
+    few.loc[few["t"] > 0, ["stage_shift_y_um", "stage_shift_x_um"]] = np.nan
+    assert transforms(few, Scale()) == {}

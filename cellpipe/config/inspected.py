@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from cellpipe.config.channel_sets import channels_of
+from cellpipe.config.plate_config import needed_channels
 from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.image.units import Scale
@@ -66,6 +67,28 @@ def _refuse_wide_gaps(detect: Section, inspection: Section) -> None:
             wanted="spots that can be linked from one frame of the channel to the next",
             do=f"set 'detect.max_gap_frames' to {gap} or more, or 'detect.track' to false",
         )
+
+
+def lost_to_segmentation(config: Section, inspection: Section) -> Iterator[str]:
+    """A sentence for each channel that segmentation needs and that some frames or wells lack.
+
+    These frames are quarantined, in all of their channels.
+    """
+    n_t = max((field["n_t"] for field in inspection["fields"]), default=1)
+    n_wells = len({field["well"] for field in inspection["fields"]})
+    for channel, option in needed_channels(config).items():
+        if not option.startswith("segment."):
+            continue
+        absent = len(inspection.get("not_taken", {}).get(channel, ()))
+        wells = len(inspection.get("lacking", {}).get(channel, ()))
+        lost = [f"{absent} of {n_t} frames"] * bool(absent)
+        lost += [f"all frames of {wells} of {n_wells} wells"] * bool(wells)
+        if lost:
+            remedy = "; set 'segment.cells.method' to ring to keep them" * ("cells" in option)
+            yield (
+                f"segmentation needs channel '{channel}' ('{option}'): {' and '.join(lost)} lack "
+                f"it and are quarantined{remedy}"
+            )
 
 
 def refuse_lost_inspection(config: Section, plates: Mapping[str, Section]) -> None:

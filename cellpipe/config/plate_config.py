@@ -16,6 +16,7 @@ from cellpipe.config.stages import Stage, declared
 from cellpipe.errors import BadConfig
 from cellpipe.profiles.counts import SPOT_COUNTS, SPOT_TRACK_COUNTS
 from cellpipe.profiles.dynamics import PARTICLE_READOUTS
+from cellpipe.segment import UNSEEN_CELLS
 
 Section = Mapping[str, Any]
 OF_SPOTS = {"spot_count", *SPOT_COUNTS, *SPOT_TRACK_COUNTS, *PARTICLE_READOUTS}
@@ -26,7 +27,7 @@ def needed_channels(config: Section) -> dict[str, str]:
     needed: dict[str, str] = {}
     segment = config["segment"]
     for part in ("nuclei", "cells"):
-        if part == "cells" and segment[part].get("method") == "off":
+        if part == "cells" and segment[part].get("method") in UNSEEN_CELLS:
             continue
         for option in ("channel", "extra_channels"):
             given = segment[part].get(option) or []

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cellpipe.correct import ground, two_way
+from cellpipe.correct import ground, offset, two_way
 from cellpipe.correct.shades import GRID, PLACES, Parts, divide
 from cellpipe.correct.surface import Fit, light_of
 
@@ -83,14 +83,16 @@ def find_light(
     """
     fit, shape = Fit((GRID, GRID)), images.shape[1:]
     flat, light = np.ones(shape, np.float32), np.zeros(PLACES)
-    dark, seen = dark_level or 0.0, dark_level is not None
+    dark, seen, better = dark_level or 0.0, dark_level is not None, None
     for turn in range(ROUNDS):
         parts = divide(images, flat, dark, top)
         if dark_level is None and turn:
-            dark, seen = _dark_level(fit, parts, dark, light)
+            dark, seen = (better, True) if better else _dark_level(fit, parts, dark, light)
         data = two_way.logarithms(parts, dark)
         # the light of the last turn is a start from which few turns are enough
         shown = two_way.robust(fit, data, STIFFNESS[0], light, turns=3 if turn else 8)
+        if dark_level is None and turn and seen:
+            better = offset.refined(parts, data, shown, dark)
         settled = np.abs(shown.light - light).mean() < SETTLED
         light, flat = shown.light, light_of(shown.coefficients, shape)
         if turn > 1 and settled:

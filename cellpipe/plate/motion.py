@@ -64,7 +64,7 @@ def transforms(fields: pd.DataFrame, scale: Scale) -> dict[tuple[str, int], dict
     found = {}
     for (well, field), own in fields.groupby(["well", "field"], sort=False):
         motion = stage_motion(own)
-        if len(motion) > 1 and motion["known"].any():
+        if motion["known"].sum() > 1:  # of the first frame it is 0 by definition
             found[str(well), int(field)] = _noted(motion, scale)
     return found
 

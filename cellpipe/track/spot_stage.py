@@ -50,7 +50,7 @@ def stage_of_spots(
     for place, rows in found.groupby(["well", "field"], sort=False):
         if rows["t"].nunique() < 2:
             continue
-        if rows[COLUMNS[0]].notna().any():
+        if rows[COLUMNS[0]].notna().sum() > 1:  # the first frame alone is no movement
             found.loc[rows.index, "stage_from"] = "cells"
             continue
         own = spots.iloc[of_spots.get(place, np.zeros(0, int))]

@@ -8,12 +8,13 @@
 The common shift between frames is taken out before cells are linked, always. A *jump* is a shift
 that does not fit the rest of the movie: the stage slipped, or somebody touched the plate. What is
 no jump may be drift of the stage, or cells that migrate together: the cells alone cannot show
-which.
+which. Drift that no single frame shows is found from many together (`cellpipe.track.drift`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from scipy.ndimage import uniform_filter
 from scipy.spatial import cKDTree
 
 from cellpipe.track.detections import Detections, Pair, from_table
+from cellpipe.track.drift import local_drift
 from cellpipe.track.motion import mutual_pairs, sample_of
 
 MIN_PAIRS_FOR_DRIFT = 10
@@ -46,7 +48,9 @@ class Shifts:
 
     t : int array, shape (K,)
     shift_um : float array, shape (K, 2), y and x, against the frame before; 0 for the first, and
-        where there are too few cells, or frames are too far apart
+        where it is not known
+    known : bool array, shape (K,); False where there are too few cells, or frames are too far
+        apart, and frames around show no drift
     jumps : bool array, shape (K,)
     jump_um : float array, shape (K, 2), the part of the shift that is a jump; 0 elsewhere
     cell_step_um : float array, shape (K,), median step of single cells relative to it; NaN where
@@ -55,6 +59,7 @@ class Shifts:
 
     t: np.ndarray
     shift_um: np.ndarray
+    known: np.ndarray
     jumps: np.ndarray
     jump_um: np.ndarray
     cell_step_um: np.ndarray
@@ -79,14 +84,15 @@ def stage_shifts(cells: pd.DataFrame, max_distance_um: float, max_gap_frames: in
     Returns
     -------
     DataFrame
-        t (int32), stage_shift_y_um, stage_shift_x_um (against the frame before that holds cells),
-        stage_jump_y_um, stage_jump_x_um (the part of it that is a jump; 0 for none), cell_step_um
-        (median step of single cells relative to it; NaN where unknown)
+        t (int32), stage_shift_y_um, stage_shift_x_um (against the frame before that holds cells;
+        NaN where unknown), stage_jump_y_um, stage_jump_x_um (the part of it that is a jump; 0 for
+        none), cell_step_um (median step of single cells relative to it; NaN where unknown)
     """
     detections, _ = from_table(cells[["t", "label", "y_um", "x_um"]], max_gap_frames)
     shifts = common_shifts(detections, max_distance_um)
     columns = {"t": shifts.t.astype(np.int32)}
-    for name, values in (("shift", shifts.shift_um), ("jump", shifts.jump_um)):
+    seen_um = np.where(shifts.known[:, None], shifts.shift_um, np.nan)
+    for name, values in (("shift", seen_um), ("jump", shifts.jump_um)):
         columns |= {f"stage_{name}_{axis}_um": values[:, i] for i, axis in enumerate("yx")}
     return pd.DataFrame({**columns, "cell_step_um": shifts.cell_step_um})
 
@@ -95,24 +101,27 @@ def common_shifts(detections: Detections, max_distance_um: float) -> Shifts:
     """Shifts between frames that follow each other, and which of them are jumps."""
     t, first = np.unique(detections.t, return_index=True)
     number = {int(row): k for k, row in enumerate(first)}
-    measured_um, spread_um, n_frames = (
-        np.zeros((len(t), 2)),
-        np.zeros(len(t)),
-        np.zeros(len(t), int),
-    )
-    sure = np.zeros(len(t), bool)
+    seen_um, error_um = np.zeros((len(t), 2)), np.full((len(t), 2), np.inf)
+    spread_um, n_frames = np.zeros(len(t)), np.zeros(len(t), int)
+    n_pairs, enough = np.zeros(len(t), int), np.zeros(len(t), bool)
     for pair in detections.pairs():
         k = number[pair.b.start]
-        n_frames[k] = pair.n
-        measured_um[k], spread_um[k], sure[k] = _shift(
-            detections.position_um, pair, max_distance_um
-        )
-    shift_um = np.where(sure[:, None], measured_um, 0.0)
-    jumps, usual_um = find_jumps(measured_um, spread_um, n_frames, max_distance_um)
-    jumps &= sure
+        seen = _shift(detections.position_um, pair, max_distance_um)
+        seen_um[k], error_um[k], spread_um[k] = seen.median_um, seen.error_um, seen.spread_um
+        n_frames[k], n_pairs[k], enough[k] = pair.n, seen.n_pairs, seen.enough
+    frames_seen = np.where(n_pairs > 0, n_frames, 0)
+    jumps, usual_um = find_jumps(seen_um, spread_um, frames_seen, max_distance_um)
+    usual_error_um = _usual_errors(error_um, n_pairs)
+    drift_um = local_drift(seen_um, usual_error_um, n_frames, jumps) * n_frames[:, None]
+    certain = enough & (np.abs(seen_um) > 3 * error_um).any(axis=1)
+    jumps &= certain
+    differs = enough & (np.abs(seen_um - drift_um) > 3 * error_um).any(axis=1)
+    shift_um = np.where((differs | jumps)[:, None], seen_um, drift_um)
+    known = (n_pairs > 0) | drift_um.any(axis=1)
+    known[:1] = True
     jump_um = np.where(jumps[:, None], shift_um - usual_um * n_frames[:, None], 0.0)
-    step_um = np.where(spread_um > 0, MEDIAN_LENGTH * spread_um, np.nan)
-    return Shifts(t, shift_um, jumps, jump_um, step_um)
+    step_um = np.where(enough & (spread_um > 0), MEDIAN_LENGTH * spread_um, np.nan)
+    return Shifts(t, shift_um, known, jumps, jump_um, step_um)
 
 
 def find_jumps(
@@ -158,37 +167,57 @@ def _shaken(shift_um: np.ndarray, spread_um: np.ndarray) -> bool:
     return bool(far and undone < SHAKEN)
 
 
-def _shift(
-    position_um: np.ndarray, pair: Pair, max_distance_um: float
-) -> tuple[np.ndarray, float, bool]:
-    """The shift (2,) between two frames, the spread of single cells about it, whether it is
-    certain.
+class _Seen(NamedTuple):
+    """What the cells of two frames show.
 
-    The median step of mutual neighbours, from where the cells clearly are. Too few cells, or a
-    median within its own error, are not certain: no shift is taken out.
+    median_um : (2,), the median step of mutual neighbours, from where the cells clearly are
+    error_um : (2,), of it; infinite where there is none
+    spread_um : of single cells about it, mean of both axes
+    n_pairs : of cells; 0 for too few
+    enough : whether there are so many that the frame shows a shift by itself
     """
+
+    median_um: np.ndarray
+    error_um: np.ndarray
+    spread_um: float
+    n_pairs: int
+    enough: bool
+
+
+UNSEEN = _Seen(np.zeros(2), np.full(2, np.inf), 0.0, 0, False)
+
+
+def _shift(position_um: np.ndarray, pair: Pair, max_distance_um: float) -> _Seen:
+    """The shift between two frames."""
     a, b = position_um[pair.a], position_um[pair.b]
     reach_um = max_distance_um * float(np.sqrt(pair.n))
-    fewest, least = min(len(a), len(b)), MIN_PAIRS_FOR_DRIFT
-    if fewest < MIN_PAIRS_FOR_JUMP:
-        return np.zeros(2), 0.0, False
-    shift = _clearly_voted(a, b, reach_um)
-    if shift is not None:
-        least = MIN_PAIRS_FOR_JUMP
-    elif fewest < least:
-        return np.zeros(2), 0.0, False
+    if min(len(a), len(b)) < MIN_PAIRS_FOR_JUMP:
+        return UNSEEN
+    voted = _clearly_voted(a, b, reach_um)
     asked = sample_of(len(a))
-    if shift is None:  # a faint lead of one place is chance: it shifted frames of crowded movies
-        shift = np.zeros(2)
+    # a faint lead of one place is chance: it shifted frames of crowded movies
+    shift = np.zeros(2) if voted is None else voted
     for _ in range(2):
         i, j = mutual_pairs(a + shift, b, reach_um, asked)
-        if len(i) < least:
-            return np.zeros(2), 0.0, False
+        if len(i) < MIN_PAIRS_FOR_JUMP:
+            return UNSEEN
         shift = np.median(b[j] - a[i], axis=0)
     residual = b[j] - a[i] - shift
     spread = 1.48 * np.median(np.abs(residual), axis=0)
+    enough = voted is not None or len(i) >= MIN_PAIRS_FOR_DRIFT
     error = 1.25 * spread / np.sqrt(len(i))
-    return shift, float(spread.mean()), bool((np.abs(shift) > 3 * error).any())
+    return _Seen(shift, error, float(spread.mean()), len(i), enough)
+
+
+def _usual_errors(error_um: np.ndarray, n_pairs: np.ndarray) -> np.ndarray:
+    """Errors (K, 2) of which none is less than usual for its number of cells: by a few cells that
+    happen to agree, one frame would decide alone."""
+    there = n_pairs > 0
+    if not there.any():
+        return error_um
+    of_one = error_um * np.sqrt(np.maximum(n_pairs, 1))[:, None]
+    usual = np.median(of_one[there], axis=0)
+    return np.maximum(of_one, usual) / np.sqrt(np.maximum(n_pairs, 1))[:, None]
 
 
 def _clearly_voted(a: np.ndarray, b: np.ndarray, reach_um: float) -> np.ndarray | None:

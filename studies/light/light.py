@@ -2,6 +2,7 @@
 
     CELLPIPE_DATA=… python studies/light/light.py                 # cellpipe alone
     CELLPIPE_DATA=… python studies/light/light.py --basic PYTHON  # with BaSiCPy in its environment
+    python studies/light/light.py --seeds 4                       # planted light alone, more fields
 
 BaSiCPy (Peng et al., Nat. Commun. 8:14836, 2017) wants an older SciPy, so it runs in an environment
 of its own: ``python -m venv basic; basic/bin/pip install torch basicpy==2.0.0 tifffile``. PYTHON is
@@ -279,12 +280,30 @@ def even_plates(seeds: int = 8) -> list[tuple[bool, float]]:
     return found
 
 
+def of_seeds(seeds: int, only: str) -> None:
+    """Errors of planted light by fields of several seeds: what one seed shows may be luck."""
+    print("planted light, 3:1: error, % (root mean square, largest), of each seed; dark level")
+    for name, changed in PLANTED.items():
+        rows = []
+        for seed in range(1, seeds + 1) if only in name else ():
+            images, light = planted_plate(seed=seed, **changed)
+            found, dark, _ = by_cellpipe(images)
+            rows.append((*error(found, light), float(np.median(dark))))
+        if rows:
+            rms, most, _ = np.array(rows).T
+            each = "  ".join(f"{r:.2f} {m:.2f} ({d:.1f})" for r, m, d in rows)
+            print(f"  {name:32} {rms.mean():.2f} {np.median(most):.2f} {most.max():.2f}   {each}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--basic", metavar="PYTHON", help="Python with BaSiCPy")
     parser.add_argument("--tuned", action="store_true", help="BaSiC's autotune too; a minute each")
     parser.add_argument("--only", default="", help="images whose name contains this")
+    parser.add_argument("--seeds", type=int, default=0, help="planted light of so many seeds alone")
     given = parser.parse_args()
+    if given.seeds:
+        return of_seeds(given.seeds, given.only)
     contenders: dict[str, Callable[[np.ndarray], Found]] = {"cellpipe": by_cellpipe}
     if given.basic:
         contenders["BaSiC"] = by_basic(given.basic)

@@ -110,7 +110,19 @@ def refuse_other(plane: np.ndarray, name: str, shape: Sequence[int], dtype: str)
     raise BadImage(
         seen=f"{name} is {plane.shape[0]} × {plane.shape[1]}, {plane.dtype}",
         wanted=f"{shape[0]} × {shape[1]}, {dtype}, like the rest of the plate",
-        do="export the field again with the camera settings of the others",
+        do=_if_binned(plane.shape, shape)
+        + "export the field again with the camera settings of the others",
+    )
+
+
+def _if_binned(seen: Sequence[int], wanted: Sequence[int]) -> str:
+    """What to do with a channel whose pixels are 2, 3 … times as large; "" for other sizes."""
+    times = round(wanted[0] / max(seen[0], 1))
+    if times < 2 or any(n // times != own for own, n in zip(seen, wanted, strict=True)):
+        return ""
+    return (
+        f"if the whole channel was binned {times} × {times}, leave it out of 'channels', or "
+        f"enlarge its images {times} times before; else "
     )
 
 

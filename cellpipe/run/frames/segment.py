@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from cellpipe.image.object_levels import shown_in
 from cellpipe.image.quality import image_quality
 from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize, square_edge
+from cellpipe.segment import UNSEEN_CELLS
 from cellpipe.segment.cells import cells_of_nuclei, grow_cells
 from cellpipe.segment.engines import NAMES, BlockEngine, Engine, load_engine
 from cellpipe.segment.findings import faint_outside, object_findings, signal_outside
@@ -63,9 +64,34 @@ def segmented_channels(segment: Options) -> list[str]:
 
 
 def seen_by(segment: Options, part: str) -> list[str]:
-    """Channels from which "nuclei" are found, or "cells" predicted, in the network's order."""
+    """Channels from which "nuclei" are found, or "cells" grown or predicted, in their order.
+
+    A ring around a nucleus needs none, whatever `channel` is left from another method.
+    """
     options = segment[part]
+    if options.get("method") in UNSEEN_CELLS:
+        return []
     return [options["channel"], *options["extra_channels"]] if options["channel"] else []
+
+
+def refuse_absent(segment: Options, there: Collection[str], where: str) -> None:
+    """Raise BadImage for a frame without a channel that segmentation needs.
+
+    there : channels that the frame has; where : its place, for the message
+    """
+    for part in ("nuclei", "cells"):
+        for channel in seen_by(segment, part):
+            if channel in there:
+                continue
+            raise BadImage(
+                seen=f"channel '{channel}' was not taken ({where})",
+                wanted=f"a frame that has it, for 'segment.{part}'",
+                do="set 'segment.cells.method' to ring to keep it; or copy the missing files, if "
+                "it was taken, then run again"
+                if part == "cells" and segment["objects"] == "nuclei"
+                else "nothing, if the microscope was set so; else copy the missing files, then "
+                "run again",
+            )
 
 
 def segment_frame(
