@@ -29,12 +29,41 @@ class Expected(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Familiar:
+    """What images look like to a network that learned from such.
+
+    Of an image the mean `calibration.object_features` of its objects (F,) are compared with those
+    of known images: Mahalanobis distance, in units that 19 of 20 known images stay within.
+
+    mean : (F,); precision : inverse covariance (F, F), divided by the squared unit
+    images : that these were found from
+    """
+
+    mean: tuple[float, ...]
+    precision: tuple[tuple[float, ...], ...]
+    images: int
+
+    @classmethod
+    def of_card(cls, stored: Mapping[str, Any]) -> Familiar:
+        rows = tuple(tuple(row) for row in stored["precision"])
+        return cls(tuple(stored["mean"]), rows, int(stored["images"]))
+
+    def distance(self, features: np.ndarray) -> float:
+        """Of the features of objects (n, F); NaN without one."""
+        if not len(features):
+            return float("nan")
+        apart = features.mean(axis=0, dtype=np.float64) - np.array(self.mean)
+        return float(np.sqrt(max(apart @ np.array(self.precision) @ apart, 0.0)))
+
+
+@dataclass(frozen=True)
 class Expectation:
     """F1 = intercept + features @ coefficients, between 0 and 1.
 
     coefficients : one per feature
     below, above : from the prediction to the ends of its interval
     scores : of held-out images, by side: rank correlation, error, share within the interval
+    familiar : see `Familiar`, as a card holds it; None where it is not known
     """
 
     features: tuple[str, ...]
@@ -43,6 +72,7 @@ class Expectation:
     below: float
     above: float
     scores: Mapping[str, Mapping[str, float]]
+    familiar: Mapping[str, Any] | None = None
 
     @classmethod
     def of_card(cls, stored: Mapping[str, Any]) -> Expectation:

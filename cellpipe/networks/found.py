@@ -22,6 +22,8 @@ class Found(NamedTuple):
         where it finds objects of any size, or they are unknown, None
     shown : what the first channel shows, where the engine computed that
     expected : how good it is, predicted; NaN where the engine cannot tell
+    distance : from the images that the engine learned from, see `networks.expected.Familiar`; NaN
+        where it cannot tell
     scale : at which the engine saw the image: below 1 it was reduced; NaN where that is not known
 
     Probabilities that an engine does not give are NaN.
@@ -35,6 +37,7 @@ class Found(NamedTuple):
     shown: Shown | None = None
     expected: Expected = Expected()
     scale: float = float("nan")
+    distance: float = float("nan")
 
     def probable(self, least: float | None = None) -> np.ndarray:
         """Objects that are at least so probably real, bool (n,); None: `least_probability`."""

@@ -26,7 +26,7 @@ from cellpipe.networks.diameter import (
     reachable_px,
     working_scale,
 )
-from cellpipe.networks.expected import Expectation, image_features
+from cellpipe.networks.expected import Expectation, Familiar, image_features
 from cellpipe.networks.exposures import objects_at_exposures
 from cellpipe.networks.found import Found
 from cellpipe.networks.load import Network
@@ -55,8 +55,12 @@ def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:
     found = Found(labels, features[:, 0], probability, known.least, reach, shown, scale=scale)
     if network.card.expectation is None:
         return found
-    image = image_features(probability, found.probability, found.probable())
-    return found._replace(expected=Expectation.of_card(network.card.expectation).of(image))
+    real = found.probable()
+    good = Expectation.of_card(network.card.expectation)
+    found = found._replace(expected=good.of(image_features(probability, found.probability, real)))
+    if good.familiar is None:
+        return found
+    return found._replace(distance=Familiar.of_card(good.familiar).distance(features[real]))
 
 
 def described_objects(

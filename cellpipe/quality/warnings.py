@@ -56,6 +56,7 @@ from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale,
 from cellpipe.quality.scales import differing_scales
 from cellpipe.quality.sizes import odd_sizes
 from cellpipe.quality.stacks import focus_at_the_end
+from cellpipe.quality.strange import strange_images
 
 COLUMNS = ("kind", "where", "seen", "likely_cause", "do")
 Inspection = Mapping[str, Any]
@@ -74,6 +75,7 @@ CHECKS: tuple[Check, ...] = (
     odd_scale,
     impossible_objects,
     doubtful_objects,
+    strange_images,
     dropped_objects,
     saturated_channels,
     nothing_found,

@@ -24,7 +24,8 @@ class Segmentation(NamedTuple):
     sorted_out : what was found and then dropped
     shown : what the first channel shows, where the engine looked at that
     expected : F1 that is expected; NaN where that is not known
-    scale : at which the engine saw the image; NaN where that is not known"""
+    scale : at which the engine saw the image; NaN where that is not known
+    distance : from the images that the engine learned from; NaN where that is not known"""
 
     labels: Plane
     probability: np.ndarray
@@ -33,6 +34,7 @@ class Segmentation(NamedTuple):
     shown: Shown | None = None
     expected: Expected = Expected()
     scale: float = float("nan")
+    distance: float = float("nan")
 
 
 def segment_nuclei(
@@ -101,8 +103,16 @@ def segment_nuclei(
     table, old = numbering(keep)
     labels = Image.of(found.labels, "yx")
     kept = labels.by_block(lambda place: table[labels[place]], np.uint32)
-    of_kept = found.probability[old - 1], found.object_probability[old - 1]
-    return Segmentation(kept, *of_kept, out, found.shown, found.expected, found.scale)
+    return Segmentation(
+        kept,
+        found.probability[old - 1],
+        found.object_probability[old - 1],
+        sorted_out=out,
+        shown=found.shown,
+        expected=found.expected,
+        scale=found.scale,
+        distance=found.distance,
+    )
 
 
 def _has_contrast(image: Image) -> bool:

@@ -7,6 +7,7 @@ too much like those that were learned from, so that hardly one is bad. The side 
 from __future__ import annotations
 
 import logging
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,7 @@ from cellpipe.networks.infer import find_objects
 from cellpipe.networks.load import Network
 from cellpipe.networks.scale_search import Seen
 from cellpipe.networks.views import kept
+from cellpipe.training import familiar
 
 log = logging.getLogger(__name__)
 PENALTY = 1.0  # on squared coefficients of standardised features, as that of so many images
@@ -50,7 +52,11 @@ def fit(network: Network, pairs: pd.DataFrame, fields: pd.DataFrame) -> Expectat
             do="give more images, or a larger share of them in held_out, or simulate some: "
             "'simulation.expectation_fields'",
         )
-    return scored(linear(known[list(FEATURES)].to_numpy(float), known["f1"].to_numpy()), images)
+    fitted = linear(known[list(FEATURES)].to_numpy(float), known["f1"].to_numpy())
+    known_images = familiar.fit(network, pairs)
+    if known_images is not None:
+        fitted = replace(fitted, familiar=asdict(known_images))
+    return scored(fitted, images)
 
 
 def judged_images(network: Network, pairs: pd.DataFrame) -> pd.DataFrame:

@@ -191,6 +191,7 @@ def _figures(found: Segmentation, seen: Plane) -> dict[str, Any]:
         "n_nuclei": n,
         "nuclei_probability": float(np.mean(found.probability)) if n else float("nan"),
         "working_scale": round(found.scale, 4),
+        "domain_distance": found.distance,
         **findings,
         "sharpness": sharpness(shown),
         **{name: column.astype("<f4").tobytes() for name, column in _of_objects(found).items()},
