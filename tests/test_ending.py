@@ -124,6 +124,7 @@ def test_every_result_of_the_docs_is_made(tmp_path: Path) -> None:
         "kymographs": {"lines": "lines.tsv"},
         "correct": {"method": "auto"},
         "stitch": {"method": "positions"},
+        "segment": {"nuclei": {"engine": "auto"}},
     }
     run = Run(tmp_path, with_changes(MOVIE, changes))
     said = run.run(options=("-n", "--quiet", "host"))

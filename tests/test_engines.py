@@ -40,6 +40,7 @@ from engine_models import (
 )
 from instanseg_models import write_package
 
+from cellpipe.config.candidates import AUTO
 from cellpipe.config.files import load_yaml, validated
 from cellpipe.errors import BadConfig, BadImage, CellpipeError
 from cellpipe.metrics.labels import average_precision
@@ -243,7 +244,9 @@ def test_an_engine_without_its_weights_stops_before_the_first_job() -> None:
 def test_the_schema_knows_the_engines() -> None:
     schema = load_yaml(ROOT / "config/schemas/config.schema.yaml")
     nuclei = schema["properties"]["segment"]["properties"]["nuclei"]["properties"]
-    assert nuclei["engine"]["enum"] == list(NAMES)
+    assert [name for name in nuclei["engine"]["enum"] if name != AUTO] == list(NAMES)
+    compared = nuclei["auto"]["properties"]["candidates"]["items"]["properties"]
+    assert compared["engine"]["enum"] == list(NAMES)
     assert nuclei["bioimageio"]["properties"]["output"]["enum"] == ["auto", *DECODE]
     assert validated({}, nuclei["cellpose"], source="x")["flow_threshold"] == 0.4
 

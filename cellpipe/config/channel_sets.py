@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from cellpipe.errors import BadConfig
+from cellpipe.segment import UNSEEN_CELLS
 
 Section = Mapping[str, Any]
 
@@ -43,3 +44,17 @@ def named_channels(config: Section) -> list[str]:
     """Names of the channels of all plates, each once."""
     sets = [config["channels"], *config.get("channel_sets", {}).values()]
     return list(dict.fromkeys(name for one in sets for name in one))
+
+
+def segmented_channels(config: Section) -> dict[str, str]:
+    """Channels that segmentation cannot do without: name → the option that names it."""
+    needed: dict[str, str] = {}
+    segment = config["segment"]
+    for part in ("nuclei", "cells"):
+        if part == "cells" and segment[part].get("method") in UNSEEN_CELLS:
+            continue
+        for option in ("channel", "extra_channels"):
+            given = segment[part].get(option) or []
+            for name in [given] if isinstance(given, str) else given:
+                needed.setdefault(name, f"segment.{part}.{option}")
+    return needed

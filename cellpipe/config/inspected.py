@@ -14,8 +14,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from cellpipe.config.channel_sets import channels_of
-from cellpipe.config.plate_config import needed_channels
+from cellpipe.config.channel_sets import channels_of, segmented_channels
 from cellpipe.config.plate_map import read_plate_map
 from cellpipe.errors import BadConfig, Unreachable
 from cellpipe.image.units import Scale
@@ -76,9 +75,7 @@ def lost_to_segmentation(config: Section, inspection: Section) -> Iterator[str]:
     """
     n_t = max((field["n_t"] for field in inspection["fields"]), default=1)
     n_wells = len({field["well"] for field in inspection["fields"]})
-    for channel, option in needed_channels(config).items():
-        if not option.startswith("segment."):
-            continue
+    for channel, option in segmented_channels(config).items():
         absent = len(inspection.get("not_taken", {}).get(channel, ()))
         wells = len(inspection.get("lacking", {}).get(channel, ()))
         lost = [f"{absent} of {n_t} frames"] * bool(absent)

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from cellpipe.config.channel_sets import channels_of, named_channels
+from cellpipe.config.channel_sets import channels_of, named_channels, segmented_channels
 from cellpipe.config.files import load_schema
 from cellpipe.config.stages import Stage, declared
 from cellpipe.errors import BadConfig
 from cellpipe.profiles.counts import SPOT_COUNTS, SPOT_TRACK_COUNTS
 from cellpipe.profiles.dynamics import PARTICLE_READOUTS
-from cellpipe.segment import UNSEEN_CELLS
 
 Section = Mapping[str, Any]
 OF_SPOTS = {"spot_count", *SPOT_COUNTS, *SPOT_TRACK_COUNTS, *PARTICLE_READOUTS}
@@ -24,15 +23,7 @@ OF_SPOTS = {"spot_count", *SPOT_COUNTS, *SPOT_TRACK_COUNTS, *PARTICLE_READOUTS}
 
 def needed_channels(config: Section) -> dict[str, str]:
     """Channels that no plate can do without: name → the option that names it."""
-    needed: dict[str, str] = {}
-    segment = config["segment"]
-    for part in ("nuclei", "cells"):
-        if part == "cells" and segment[part].get("method") in UNSEEN_CELLS:
-            continue
-        for option in ("channel", "extra_channels"):
-            given = segment[part].get(option) or []
-            for name in [given] if isinstance(given, str) else given:
-                needed.setdefault(name, f"segment.{part}.{option}")
+    needed = segmented_channels(config)
     stitch = config["stitch"]
     if stitch["method"] == "register" and stitch["channel"]:
         needed.setdefault(stitch["channel"], "stitch.channel")

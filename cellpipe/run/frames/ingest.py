@@ -152,7 +152,7 @@ def frame_figures(
         figures[f"{channel}_top"], figures[f"{channel}_at_top"] = top.value, top.share
         blank, equal = zip(*(blank_share(plane) for plane in stack), strict=True)
         figures[f"{channel}_blank"], figures[f"{channel}_equal"] = max(blank), min(equal)
-        figures[f"{channel}_lines"] = max(lines_of_one_value(plane) for plane in stack)
+        figures[f"{channel}_lines"] = float(max(lines_of_one_value(p) for p in stack))
         levels = level_figures(stack)
         figures |= {f"{channel}_{name}": value for name, value in levels.items()}
     return figures
