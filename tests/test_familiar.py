@@ -11,8 +11,9 @@ import pytest
 from cellpipe.networks.expected import Expectation, Familiar
 from cellpipe.networks.infer import find_objects
 from cellpipe.networks.load import load_network
-from cellpipe.quality.strange import STRANGE, strange_images
+from cellpipe.quality.strange import FEWEST, STRANGE, strange_images
 from cellpipe.simulate import PlateDesign, simulate_field
+from cellpipe.simulate.kinds import simulate_scene
 from cellpipe.training import familiar
 
 SIDES = np.array(["train", "validation"] * 200)
@@ -55,11 +56,16 @@ def test_shipped_networks_know_fields_of_their_kind(name: str) -> None:
 
 
 def test_what_the_default_network_never_saw_is_at_a_distance() -> None:
+    """Dark nuclei on bright ground: what it finds there are pieces of the ground."""
     network = load_network("nuclei")
-    field = simulate_field(PlateDesign(seed=3), "B02", 1)
-    dark = field.pixels[0].max() - field.pixels[0].astype(np.float32)
-    found = find_objects(dark, network)
-    assert len(found.probability) == 0 or found.distance > STRANGE
+    rng = np.random.default_rng(5)
+    dark = []
+    while len(dark) < 5:
+        pixels = simulate_scene(rng, (192, 192), "nuclei").pixels.astype(np.float32)
+        found = find_objects(pixels.max() - pixels, network)
+        if found.probable().sum() >= FEWEST:
+            dark.append(found.distance)
+    assert np.median(dark) > STRANGE
 
 
 def fields(distances: list[float], n_nuclei: int = 20) -> pd.DataFrame:
