@@ -8,7 +8,7 @@ from cellpipe.run.frames import denoise, segment
 from cellpipe.run.frames.light import read_light
 from cellpipe.run.frames.project import project_frame
 from cellpipe.run.job import log, say, speaking
-from cellpipe.run.plates.engine import choose, sentences
+from cellpipe.run.plates.engine import EDGE_PX, choose, middle, sentences
 from cellpipe.run.receipts import good_frames
 
 with speaking(snakemake):
@@ -20,14 +20,15 @@ with speaking(snakemake):
     light = read_light(snakemake.input.light)
 
     def read(frame):
-        image = light.even(project_frame(source, *frame, channels), channels, frame[2])
-        return denoise.denoise_frame(image, denoising, denoiser)
+        even = light.even(project_frame(source, *frame, channels), channels, frame[2])
+        return denoise.denoise_frame(middle(even, EDGE_PX), denoising, denoiser)
 
     choice, shown = choose(
         options,
         sorted(good_frames(snakemake.input.tables)),
         read,
         plate.scale.pixel_size,
+        length_known=plate.scale.length_known,
         device=snakemake.params.device,
         threads=snakemake.threads,
         seed=snakemake.params.seed,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 from skimage.draw import disk
 
+from cellpipe.errors import BadConfig, BadImage
+from cellpipe.image.axes import Image
 from cellpipe.networks.scale_search import agreement
+from cellpipe.run.plates import engine as of_plates
 from cellpipe.segment.comparison import (
     MARGIN,
     SCALES,
@@ -146,3 +150,62 @@ def test_dark_nuclei_go_to_the_network_that_knows_them() -> None:
     known, general = np.mean(f1, axis=0)
     assert compared.best == 1
     assert general > known + 0.3
+
+
+SEGMENT: dict[str, Any] = {
+    "objects": "nuclei",
+    "nuclei": {
+        "channel": "dna",
+        "engine": "auto",
+        "auto": {"images": 4, "candidates": []},
+        "licence": None,
+    },
+}
+PLACE: dict[str, Any] = {"length_known": True, "device": "cpu", "threads": 1, "seed": 1}
+FRAMES = [("B02", field, 0) for field in (1, 2, 3, 4)]
+
+
+def test_frames_that_cannot_be_used_are_counted_and_end_nothing() -> None:
+    nuclei = np.where(THREE > 0, 900, 100) + np.random.default_rng(1).normal(0, 5, THREE.shape)
+
+    def read(frame: tuple[str, int, int]) -> Image:
+        if frame[1] == 1:
+            raise BadImage(seen="a cut file", wanted="a whole one", do="copy it again")
+        broken = np.full(THREE.shape, np.nan)  # which engines refuse
+        return Image.of((broken if frame[1] == 2 else nuclei)[None], "cyx")
+
+    choice, shown = of_plates.choose(SEGMENT, FRAMES, read, 0.5, **PLACE)
+    assert [frame[1] for frame in choice.frames] == [3, 4]
+    assert "2 of 4 images of the sample could not be used" in choice.why
+    assert len(shown) == 4
+    nothing, none = of_plates.choose(SEGMENT, FRAMES[:2], read, 0.5, **PLACE)
+    assert (nothing.name, len(nothing.frames), none.size) == ("nuclei", 0, 0)
+    assert "2 of 2 images" in nothing.why
+
+
+def test_a_candidate_for_a_known_scale_is_refused_where_it_is_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would be compared at a wrong one."""
+
+    class Scaled:
+        pixel_size_um = 0.5
+
+    monkeypatch.setattr(of_plates.of_frame, "load_engine_of", lambda *place: Scaled())
+    with pytest.raises(BadConfig, match="pixel size is unknown"):
+        of_plates.choose(SEGMENT, [], lambda frame: None, 1.0, **{**PLACE, "length_known": False})
+
+
+def test_no_more_of_a_large_frame_is_read_than_is_compared() -> None:
+    class Watched:
+        shape, dtype, read = (1, 50_000, 50_000), np.dtype(np.uint16), 0
+
+        def __getitem__(self, place: Any) -> np.ndarray:
+            y, x = place[1:]
+            self.read += (y.stop - y.start) * (x.stop - x.start)
+            return np.zeros((1, y.stop - y.start, x.stop - x.start), np.uint16)
+
+    watched = Watched()
+    part = of_plates.middle(Image(watched, "cyx", block_px=4096), 1024)
+    assert part.shape == (1, 1024, 1024)
+    assert watched.read == part.size

@@ -59,7 +59,7 @@ def of_domain(pictures: list[Image], programs: dict[str, Program], most: int) ->
     """The choice on a sample of the images, and the AP@0.5 of each candidate on all."""
     finders = [finder(name) for name in programs]
     sample = [pictures[k] for k in spread(range(len(pictures)), most)]
-    seen = [seen_by_all(finders, middle(image.pixels, EDGE_PX)) for image in sample]
+    seen = [seen_by_all(finders, middle(image.pixels[None], EDGE_PX)[0]) for image in sample]
     compared = weighed(list(programs), seen)
     change = changes()["unchanged"]
     tables = {name: judge(each, pictures, change)[0] for name, each in programs.items()}

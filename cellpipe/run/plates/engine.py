@@ -22,7 +22,7 @@ Options = Mapping[str, Any]
 EDGE_PX = 1024  # of the middle of a frame that engines are compared on
 SHOWN_PX = 320  # edge of the part of a frame that the report shows
 
-# frame (well, field, t) → pixels of `segment.seen_by(…, "nuclei")`, (C, Y, X)
+# frame (well, field, t) → the middle of its pixels of `segment.seen_by(…, "nuclei")`, (C, Y, X)
 Read = Callable[[Frame], Image]
 
 
@@ -32,6 +32,7 @@ def choose(
     read: Read,
     pixel_size_um: PixelSize,
     *,
+    length_known: bool,
     device: str,
     threads: int,
     seed: int,
@@ -41,30 +42,35 @@ def choose(
     Parameters
     ----------
     frames : that can be used, of the whole plate
-    read : pixels of a frame; a frame that raises BadImage is left out
-    pixel_size_um : edge of a pixel, or (y, x)
+    read : of a frame; one that raises BadImage, or makes an engine raise it, is left out
+    pixel_size_um : edge of a pixel, or (y, x); length_known : whether that is in µm
 
     Returns
     -------
     choice : the engine, and the figures of all
     shown : uint16 (1 + candidates, Y, X), a part of one frame in grey values 0 to 65535, and the
         labels of each candidate there; (0, 0, 0) where no frame could be read
+
+    Raises
+    ------
+    BadConfig : a candidate for pixels of a size in µm, where that of the plate is unknown
     """
     several = [with_engine(options, each) for each in candidates(options)]
     names = [name_of(segment["nuclei"]) for segment in several]
     finders = [
-        Candidate(name, _finder(segment, pixel_size_um, device, threads))
+        Candidate(name, _finder(segment, pixel_size_um, length_known, device, threads))
         for name, segment in zip(names, several, strict=True)
     ]
     used, seen, shown = [], [], np.zeros((0, 0, 0), np.uint16)
-    spread = -1.0
+    spread, n_bad = -1.0, 0
     at: Frame | tuple[()] = ()
     for frame in sampled(list(frames), options["nuclei"]["auto"]["images"], seed):
         try:
-            pixels = middle(_squares(read(frame).whole(), pixel_size_um), EDGE_PX)
+            pixels = _squares(read(frame).whole(), pixel_size_um)
+            one = seen_by_all(finders, pixels if len(pixels) > 1 else pixels[0])
         except BadImage:
-            continue  # it will be named when its turn comes
-        one = seen_by_all(finders, pixels if len(pixels) > 1 else pixels[0])
+            n_bad += 1  # it will be named when its turn comes
+            continue
         used.append(frame)
         seen.append(one)
         if (differ := float(np.ptp(one.n_objects))) > spread:
@@ -72,7 +78,7 @@ def choose(
     compared = weighed(names, seen)
     choice = Choice(
         name=names[compared.best],
-        why=reason(compared),
+        why=reason(compared) + bad_words(n_bad, len(used)),
         judged=[each.as_dict() for each in compared.judged],
         frames=[list(frame) for frame in used],
         n_images=compared.n_images,
@@ -97,6 +103,13 @@ def reason(compared: Weighed) -> str:
     return f"its score is {first.score:.2f}, that of the next, {near.name}, {near.score:.2f}"
 
 
+def bad_words(n_bad: int, n_used: int) -> str:
+    """What became of images of the sample that could not be used; "" where all could."""
+    if not n_bad:
+        return ""
+    return f"; {n_bad} of {n_bad + n_used} images of the sample could not be used"
+
+
 def sentences(choice: Choice) -> list[str]:
     """What was chosen and why, and the figures of each engine."""
     lines = [f"engine {choice.name}: {choice.why}"]
@@ -110,10 +123,10 @@ def sentences(choice: Choice) -> list[str]:
     return lines
 
 
-def middle(pixels: np.ndarray, edge_px: int) -> np.ndarray:
-    """The middle of an image (C, Y, X), at most a square of that edge."""
-    y, x = (max(0, (n - edge_px) // 2) for n in pixels.shape[-2:])
-    return pixels[..., y : y + edge_px, x : x + edge_px]
+def middle(image: Image | np.ndarray, edge_px: int) -> np.ndarray:
+    """The middle of an image (C, Y, X), at most a square of that edge; no more of it is read."""
+    y, x = (max(0, (n - edge_px) // 2) for n in image.shape[-2:])
+    return np.asarray(image[:, y : y + edge_px, x : x + edge_px])
 
 
 def _squares(pixels: np.ndarray, size_um: PixelSize) -> np.ndarray:
@@ -121,9 +134,10 @@ def _squares(pixels: np.ndarray, size_um: PixelSize) -> np.ndarray:
 
 
 def _finder(
-    segment: Options, pixel_size_um: PixelSize, device: str, threads: int
+    segment: Options, pixel_size_um: PixelSize, length_known: bool, device: str, threads: int
 ) -> Callable[[np.ndarray, float], Segmentation]:
     engine = of_frame.load_engine_of(segment, device, threads)
+    of_frame.refuse_unknown_scale({"nuclei": engine}, length_known)
     options = of_frame.nuclei_options(segment)
     edge_um = min(pixel_size_um) if isinstance(pixel_size_um, tuple) else pixel_size_um
 
