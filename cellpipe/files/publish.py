@@ -42,8 +42,9 @@ def published(path: str | Path, *, synced: bool = True) -> Iterator[Path]:
             _replace_folder(aside, path)
         else:
             os.replace(aside, path)
-    finally:
+    except BaseException:
         remove_quietly(aside, path.parent)
+        raise
 
 
 def _refuse_lost_folder(path: Path) -> None:

@@ -197,13 +197,12 @@ def _standing_out(
     Other `things` (Y, X) are no rim: dim objects may be in a crowd.
     """
     out = np.zeros(parts.shape, bool)
+    large = np.bincount(parts.ravel()) >= least
     for i, box in enumerate(ndimage.find_objects(parts), start=1):
-        if box is None:
+        if box is None or not large[i]:
             continue
         y, x = (slice(max(0, cut.start - RIM_BINS), cut.stop + RIM_BINS) for cut in box)
         own = parts[y, x] == i
-        if own.sum() < least:
-            continue
         around = ndimage.binary_dilation(own, iterations=RIM_BINS) & ~things[y, x]
         rim, mean = above[y, x][around], above[y, x][own].mean()
         darker = rim < DARKER_RIM * mean

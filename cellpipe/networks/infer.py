@@ -37,7 +37,7 @@ from cellpipe.networks.scale_search import SQUARE_PX, estimated_scale, middle, p
 from cellpipe.networks.views import Views
 
 STRIDE_PX = 16
-HALO_PX = 128  # reach of the receptive field (112 px) and a multiple of the stride
+HALO_PX = 128  # reach of the receptive field (118 px) and a multiple of the stride
 
 
 def find_objects(pixels: Plane, network: Network, **options: Any) -> Found:

@@ -137,7 +137,8 @@ class UNet(nn.Module):
             x = F.interpolate(self.lateral[i](x), scale_factor=2.0, mode="nearest")
             # added in place, and no skip kept beyond its use: they are most of a tile's memory
             x = self.up[i](x.add_(skips.pop()))
-        x = F.pixel_shuffle(self.head(x), self.config.stem)  # (B, fine or outputs, Y, X)
+        x = self.head(x).contiguous()  # maps one after the other: they are shuffled faster so
+        x = F.pixel_shuffle(x, self.config.stem)  # (B, fine or outputs, Y, X)
         return self.draw(self.near(torch.cat([x, image], 1))) if self.config.fine else x
 
     def _last_layer(self) -> tuple[str, int]:

@@ -209,7 +209,8 @@ def _link(link: Path, target: Path, owned: Path) -> None:
 def _remove_other_version(folder: Path, files: trees.Files, owned: Path) -> None:
     """A plate laid out again in the other NGFF version must not be both."""
     for name in set(_METADATA) - set(files):
-        remove(folder / name, owned)
+        if os.path.lexists(folder / name):
+            remove(folder / name, owned)
 
 
 def _folders(folder: Path) -> list[Path]:
