@@ -19,6 +19,7 @@ from test_channels import settled
 
 from cellpipe.config import sheets
 from cellpipe.errors import BadConfig, CellpipeError
+from cellpipe.measure.columns import STANDARD
 from cellpipe.metrics.calibration import brier_score, expected_calibration_error, reliability
 from cellpipe.networks.calibration import FEATURES, Calibration, object_features
 from cellpipe.networks.card import load_card
@@ -206,7 +207,7 @@ def test_rows_bear_the_probability_of_their_label(calibrated):
     networks = segment.load_networks(options, "cpu", 1)
     pixels = Drawn(seed=51).pixels
     layers, figures = segment.segment_frame(pixels, 1.0, options, networks)
-    measuring = {"subtract_background": False, "ratios": {}}
+    measuring = {**STANDARD, "subtract_background": False, "ratios": {}}
     rows = measure.measure_frame(layers["nuclei"], None, pixels, ["dna"], 1.0, measuring)
     rows = with_probabilities(rows, figures)
     assert rows["object_probability"].between(0, 1).all()

@@ -14,12 +14,13 @@ from cellpipe.correct.decide import judged
 from cellpipe.correct.light import ChannelLight, Light
 from cellpipe.correct.sample import groups_of, level_for, sampled, small, spread
 from cellpipe.image.axes import Image
+from cellpipe.measure.columns import STANDARD
 from cellpipe.quality.light import brightest_to_darkest, uneven_light
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.run.frames.measure import measure_frame
 
 SHAPE = (128, 160)
-MEASURING = {"ratios": {}, "subtract_background": False}
+MEASURING = {**STANDARD, "ratios": {}, "subtract_background": False}
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,8 @@ import pytest
 
 from cellpipe.errors import BadConfig
 from cellpipe.measure.cells import measure_cells
-from cellpipe.measure.objects import (
-    STATISTICS,
-    check_ratios,
-    measure_objects,
-    measured_columns,
-)
+from cellpipe.measure.columns import STATISTICS, measured_columns
+from cellpipe.measure.objects import check_ratios, measure_objects
 from cellpipe.simulate import PlateDesign, simulate_field
 
 CHANNELS = ["dna", "reporter", "spots"]

@@ -28,6 +28,7 @@ from cellpipe.image.rescale import nearest, resize
 from cellpipe.image.scratch import Scratch
 from cellpipe.image.tiles import every_nth
 from cellpipe.measure.cells import measure_cells
+from cellpipe.measure.columns import STANDARD
 from cellpipe.metrics.labels import average_precision
 from cellpipe.networks.infer import find_objects
 from cellpipe.networks.load import load_network
@@ -132,7 +133,7 @@ def test_cells_of_a_network_are_shared_across_blocks(monkeypatch):
 @pytest.mark.parametrize("subtract", [True, False])
 def test_rows_of_regions_are_those_of_the_whole_frame(tmp_path, with_cells, subtract):
     cells = grow_cells(NUCLEI, pixel_size_um=0.5, max_distance_um=4.0) if with_cells else None
-    options = {"subtract_background": subtract, "ratios": RATIOS if with_cells else {}}
+    options = {**STANDARD, "subtract_background": subtract, "ratios": RATIOS if with_cells else {}}
     whole = measure.measure_frame(NUCLEI, cells, PIXELS, ["dna", "gfp"], 0.5, options)
     nuclei, pixels = in_blocks(NUCLEI, tmp_path), in_blocks(PIXELS, tmp_path)
     around = None if cells is None else in_blocks(cells, tmp_path)

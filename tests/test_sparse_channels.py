@@ -24,6 +24,7 @@ from cellpipe.correct.light import ChannelLight, Light
 from cellpipe.errors import BadConfig, BadImage
 from cellpipe.inspect.find import find_plates
 from cellpipe.inspect.plate import inspect_plate
+from cellpipe.measure.columns import STANDARD
 from cellpipe.plate.lay_out import write_provenance
 from cellpipe.readers.accounting import holes, sparse
 from cellpipe.readers.accounting.holes import stack_sizes
@@ -267,7 +268,7 @@ def test_figures_and_measurements_of_what_was_not_taken_are_empty():
     cells = np.where(labels > 0, labels, 0).astype(np.uint32)
     ratios = {"both": {"numerator": "gfp_mean", "denominator": "dna_mean"}}
     ratios["one"] = {"numerator": "dna_max", "denominator": "dna_mean"}
-    options = {"ratios": ratios, "subtract_background": True}
+    options = {**STANDARD, "ratios": ratios, "subtract_background": True}
     light = Light({"gfp": ChannelLight("gfp", gain=[2.0], offset=[0.0])})
     known = ["dna", "gfp"], 0.5, options
     whole = measure_frame(labels, cells, pixels[:, 0], *known, light=light)

@@ -7,7 +7,7 @@ nuclei            refused: segmentation needs it
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from cellpipe.config.channel_sets import channels_of, named_channels, segmented_channels
@@ -49,7 +49,7 @@ def config_of_plate(config: Section, row: Section) -> tuple[dict[str, Any], list
     off = [stage for stage in off if stage.runs(config)]
     for stage in off:
         own[stage.name] = {**config[stage.name], "channel": None}
-    lost = {*_columns(absent)}
+    lost = _columns(absent, config)
     lost |= {column for stage in off for column in stage.columns(config)}
     lost |= OF_SPOTS if any(stage.name == "detect" for stage in off) else set()
     ratios, fewer = config["measure"]["ratios"], {}
@@ -77,7 +77,9 @@ def _matters(config: Section, channel: str) -> bool:
         asked |= {parts["numerator"], parts["denominator"]}
     asked |= {*profile["readouts"], profile["hit_readout"]}
     sought = [config[stage.name]["channel"] for stage in _by_channel() if stage.runs(config)]
-    return channel in (*config["channels"], *sought) or not asked.isdisjoint(_columns([channel]))
+    return channel in (*config["channels"], *sought) or not asked.isdisjoint(
+        _columns([channel], config)
+    )
 
 
 def _sentences(absent: Collection[str], gone: Collection[str], row: Section) -> Iterator[str]:
@@ -109,9 +111,13 @@ def _by_channel() -> list[Stage]:
     return [stage for stage in declared() if "channel" in sections[stage.name]["properties"]]
 
 
-def _columns(channels: Iterable[str]) -> set[str]:
-    """Columns that measuring makes of these channels alone."""
-    from cellpipe.measure.objects import measured_columns
+def _columns(channels: Collection[str], config: Section) -> set[str]:
+    """Columns that measuring makes of these channels, and of pairs of them with others."""
+    from cellpipe.measure.columns import measured_columns
 
-    both = [measured_columns(list(of), with_cells=True) for of in (channels, ())]
-    return {*both[0]} - {*both[1]} | {f"{channel}_saturated" for channel in channels}
+    every = dict.fromkeys([*named_channels(config), *channels])
+    with_them, without = (
+        {*measured_columns(list(of), with_cells=True, measuring=config["measure"])}
+        for of in (every, [name for name in every if name not in channels])
+    )
+    return with_them - without | {f"{channel}_saturated" for channel in channels}

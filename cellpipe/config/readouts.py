@@ -141,19 +141,19 @@ def _with_cells(config: Mapping[str, Any], channels: Iterable[str]) -> list[str]
     """Columns that measuring would make if cells around nuclei were segmented."""
     if config["segment"]["objects"] != "nuclei":
         return []
-    from cellpipe.measure import objects
+    from cellpipe.measure import columns as known
 
-    columns = objects.measured_columns(list(channels), with_cells=True)
+    columns = known.measured_columns(list(channels), with_cells=True, measuring=config["measure"])
     return [column for column in columns if column not in ("label", "touches_border")]
 
 
 def measured_columns(config: Mapping[str, Any], channels: Iterable[str]) -> list[str]:
     """Columns of the cell table that measuring makes of these channels."""
-    from cellpipe.measure import objects
+    from cellpipe.measure import columns as known
 
     segment = config["segment"]
     parts = segment["objects"] == "nuclei" and segment["cells"]["method"] != "off"
-    columns = objects.measured_columns(list(channels), with_cells=parts)
+    columns = known.measured_columns(list(channels), with_cells=parts, measuring=config["measure"])
     return [column for column in columns if column not in ("label", "touches_border")]
 
 

@@ -15,6 +15,7 @@ from cellpipe.correct.illumination import background_levels
 from cellpipe.image.axes import Image
 from cellpipe.image.tiles import Place, Plane, blocks, boxes_of, widened
 from cellpipe.image.units import PixelSize, edges
+from cellpipe.measure.complete import Complete
 from cellpipe.measure.objects import check_together, measure_parts
 
 
@@ -27,6 +28,7 @@ def measure_cells(
     ratios: Mapping[str, Mapping[str, str]] | None = None,
     *,
     subtract_background: bool = False,
+    complete: Complete | None = None,
 ) -> pd.DataFrame:
     """The wide table of a frame: each nucleus with its cell, its cytoplasm and their ratios.
 
@@ -41,6 +43,7 @@ def measure_cells(
     ratios : {name: {"numerator": column, "denominator": column}}
         Columns to divide; 0 in the denominator gives NaN.
     subtract_background : measure above the median outside of cells, see `background_levels`
+    complete : the set "cell_painting", and by what it is measured; None: the set "standard"
 
     Returns
     -------
@@ -67,10 +70,12 @@ def measure_cells(
             seen = seen.astype(np.float32)
             seen -= levels[:, None, None]
         cell = around[0] if around else None
-        table = measure_parts(own, cell, seen, channels, pixel_size_um, ratios or {})
+        table = measure_parts(own, cell, seen, channels, pixel_size_um, ratios or {}, complete)
         y, x = edges(pixel_size_um)
-        table["y_um"] += region[0].start * y
-        table["x_um"] += region[1].start * x
+        for part in ("", "cell_", "cytoplasm_"):
+            if f"{part}y_um" in table:
+                table[f"{part}y_um"] += region[0].start * y
+                table[f"{part}x_um"] += region[1].start * x
         return table
 
     tables = [rows_of(*region) for region in _regions(layers)]

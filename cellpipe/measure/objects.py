@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,35 +17,9 @@ from cellpipe.errors import BadConfig
 from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize
 from cellpipe.measure import shape
-
-STATISTICS = ("mean", "std", "min", "max", "sum")
-SHAPE_COLUMNS = (
-    "y_um",
-    "x_um",
-    "area_um2",
-    "perimeter_um",
-    "eccentricity",
-    "major_axis_um",
-    "minor_axis_um",
-    "solidity",
-    "touches_border",
-)
-
-
-@dataclass(frozen=True)
-class Members:
-    """The pixels of a label image's objects, sorted by object.
-
-    label : array, uint32, shape (N,), ascending
-    flat : array, int64, shape (P,); places in the flattened image, row by row within an object
-    start : array, int64, shape (N,); where each object's pixels begin in ``flat``
-    count : array, int64, shape (N,)
-    """
-
-    label: np.ndarray
-    flat: np.ndarray
-    start: np.ndarray
-    count: np.ndarray
+from cellpipe.measure.columns import STATISTICS
+from cellpipe.measure.complete import Complete
+from cellpipe.measure.members import Members, gather, without
 
 
 def measure_objects(
@@ -81,7 +54,11 @@ def measure_objects(
 
 
 def _columns_of(
-    labels: np.ndarray, pixels: np.ndarray, channels: Sequence[str], pixel_size_um: PixelSize
+    labels: np.ndarray,
+    pixels: np.ndarray,
+    channels: Sequence[str],
+    pixel_size_um: PixelSize,
+    complete: Complete | None = None,
 ) -> dict[str, np.ndarray]:
     """Columns of `measure_objects`. A table is made of all at once: one by one costs more than
     the measurement."""
@@ -89,9 +66,25 @@ def _columns_of(
     members = gather(labels)
     return {
         "label": members.label,
-        **measure_shape(labels, members, pixel_size_um),
+        **measure_shape(labels.shape, members, pixel_size_um),
         **measure_intensity(members, pixels, channels),
+        **_more(members, pixels, channels, pixel_size_um, complete),
     }
+
+
+def _more(
+    members: Members,
+    pixels: np.ndarray,
+    channels: Sequence[str],
+    pixel_size_um: PixelSize,
+    complete: Complete | None,
+) -> dict[str, np.ndarray]:
+    """Columns of the set "cell_painting" beyond the standard ones."""
+    if complete is None:
+        return {}
+    from cellpipe.measure.families import complete_columns  # compiles: only where it is asked for
+
+    return complete_columns(members, pixels, channels, pixel_size_um, complete)
 
 
 def measure_parts(
@@ -101,25 +94,17 @@ def measure_parts(
     channels: Sequence[str],
     pixel_size_um: PixelSize,
     ratios: Mapping[str, Mapping[str, str]],
+    complete: Complete | None = None,
 ) -> pd.DataFrame:
     """Rows of `cellpipe.measure.cells.measure_cells` for arrays."""
-    columns = _columns_of(nuclei, pixels, channels, pixel_size_um)
+    columns = _columns_of(nuclei, pixels, channels, pixel_size_um, complete)
     if cells is not None:
         check_together(cells, pixels, channels)
         whole = gather(cells)
         for name, part in (("cell", whole), ("cytoplasm", without(whole, nuclei > 0))):
-            own = measure_part(part, columns["label"], pixels, channels, pixel_size_um)
+            own = measure_part(part, columns["label"], pixels, channels, pixel_size_um, complete)
             columns |= {f"{name}_{key}": column for key, column in own.items()}
     return pd.DataFrame(columns | divide(columns, ratios))
-
-
-def measured_columns(channels: Sequence[str], *, with_cells: bool) -> list[str]:
-    """Columns that ``measure_cells`` makes, ratios aside; for checks before a run."""
-    intensities = [f"{channel}_{name}" for channel in channels for name in STATISTICS]
-    columns = ["label", *SHAPE_COLUMNS, *intensities]
-    for part in ("cell", "cytoplasm") if with_cells else ():
-        columns += [f"{part}_{column}" for column in ("area_um2", *intensities)]
-    return columns
 
 
 def check_ratios(ratios: Mapping[str, Mapping[str, str]], columns: Sequence[str]) -> None:
@@ -147,51 +132,16 @@ def check_together(labels: Plane, pixels: Plane, channels: Sequence[str]) -> Non
         )
 
 
-def gather(labels: np.ndarray) -> Members:
-    """Sort the labelled pixels of an image by object, keeping raster order within each."""
-    flat = np.flatnonzero(labels)
-    label, owner = ranks_of(labels.ravel()[flat])
-    if len(label) < 2**16:
-        owner = owner.astype(np.uint16)  # numpy sorts 16 bits by radix, ten times faster
-    flat = flat[np.argsort(owner, kind="stable")]
-    count = np.bincount(owner, minlength=len(label))
-    return Members(label.astype(np.uint32), flat, np.cumsum(count) - count, count)
-
-
-def ranks_of(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values in order, and the place of each value among them."""
-    largest = int(value.max(initial=0))
-    if largest > max(10 * len(value), 2**20):
-        # a table from values to places would be larger than the image: sort instead
-        return np.unique(value, return_inverse=True)
-    place = np.zeros(largest + 1, dtype=np.int64)
-    place[value] = 1
-    label = np.flatnonzero(place)
-    place[label] = np.arange(len(label))
-    return label, place[value]
-
-
-def without(members: Members, covered: np.ndarray) -> Members:
-    """The same objects less the pixels that a mask (Y, X) covers; objects left empty go."""
-    kept = ~covered.ravel()[members.flat]
-    # running number of kept pixels, so that its steps over an object count those of the object
-    running = np.concatenate([[0], np.cumsum(kept)])
-    count = running[members.start + members.count] - running[members.start]
-    left = count > 0
-    count = count[left]
-    return Members(members.label[left], members.flat[kept], np.cumsum(count) - count, count)
-
-
 def measure_shape(
-    labels: np.ndarray, members: Members, pixel_size_um: PixelSize
+    frame: tuple[int, ...], members: Members, pixel_size_um: PixelSize
 ) -> dict[str, np.ndarray]:
-    """Columns of ``SHAPE_COLUMNS``, each of shape (N,)."""
-    y, x = np.divmod(members.flat, labels.shape[1])
+    """Columns of `columns.STANDARD_SHAPE`, each of shape (N,), in a frame of shape (Y, X)."""
+    y, x = np.divmod(members.flat, frame[1])
     # in units of the edge, or of the shorter one
     edge, (y_edge, x_edge) = _unit_and_edges(pixel_size_um)
     placed_y, placed_x = (y, x) if y_edge == x_edge else (y * y_edge, x * x_edge)
     ellipse = shape.ellipse(placed_y, placed_x, members.start, members.count)
-    ranks = shape.ranked(labels.shape, y, x, members.count)
+    ranks = shape.ranked(frame, y, x, members.count)
     crofton = shape.crofton(y_edge, x_edge)
     return {
         "y_um": ellipse.y_px * edge,
@@ -247,15 +197,25 @@ def measure_part(
     pixels: np.ndarray,
     channels: Sequence[str],
     pixel_size_um: PixelSize,
+    complete: Complete | None = None,
 ) -> dict[str, np.ndarray]:
-    """Area and intensities of a part of each labelled object: area 0 and NaN where it has none."""
-    columns = {"area_um2": members.count * _area_um2(pixel_size_um)}
+    """Area and intensities of a part of each labelled object: area 0 and NaN where it has none.
+
+    complete : all shapes, and the other columns of the set "cell_painting", too
+    """
+    if complete is None:
+        columns = {"area_um2": members.count * _area_um2(pixel_size_um)}
+    else:
+        columns = measure_shape(pixels.shape[1:], members, pixel_size_um)
     columns |= measure_intensity(members, pixels, channels)
+    columns |= _more(members, pixels, channels, pixel_size_um, complete)
     place = pd.Index(members.label).get_indexer(pd.Index(label))
     found = place >= 0
     aligned = {}
     for name, column in columns.items():
-        aligned[name] = np.full(len(label), 0.0 if name == "area_um2" else np.nan)
+        nothing = 0.0 if name in ("area_um2", "touches_border") else np.nan
+        kind = column.dtype if column.dtype in (bool, np.float32) else np.float64
+        aligned[name] = np.full(len(label), nothing, kind)
         aligned[name][found] = column[place[found]]
     return aligned
 

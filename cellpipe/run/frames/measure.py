@@ -14,7 +14,8 @@ from cellpipe.image.saturation import shares_of_objects, top_of
 from cellpipe.image.tiles import Plane
 from cellpipe.image.units import PixelSize
 from cellpipe.measure.cells import measure_cells
-from cellpipe.measure.objects import measured_columns
+from cellpipe.measure.columns import COMPLETE, measured_columns
+from cellpipe.measure.complete import Complete, full_scale_of
 
 Options = Mapping[str, Any]
 
@@ -45,7 +46,7 @@ def measure_frame(
     """
     if absent:
         taken = [channel for channel in channels if channel not in absent]
-        ratios = _ratios_of(measuring["ratios"], taken)
+        ratios = _ratios_of(measuring, taken)
         known = taken, pixel_size_um, {**measuring, "ratios": ratios}, objects
         rows = measure_frame(nuclei, cells, pixels, *known, light=light, t=t)
         whole = _types(channels, measuring, objects, cells is not None)
@@ -60,6 +61,7 @@ def measure_frame(
         pixel_size_um,
         measuring["ratios"],
         subtract_background=measuring["subtract_background"],
+        complete=_complete(measuring, image),
     )
     rows.insert(0, "object", pd.Series(objects, rows.index, dtype="str"))
     shares = shares_of_objects(nuclei, image, rows["label"].to_numpy(np.int64), tops)
@@ -67,10 +69,19 @@ def measure_frame(
     return rows.assign(**named)
 
 
-def _ratios_of(ratios: Mapping[str, Mapping[str, str]], channels: Sequence[str]) -> dict[str, Any]:
+def _complete(measuring: Options, image: Image) -> Complete | None:
+    """What the set "cell_painting" is measured by; None for the set "standard"."""
+    if measuring["set"] != COMPLETE:
+        return None
+    full_scale = measuring["full_scale"] or full_scale_of(image.dtype)
+    return Complete(full_scale, tuple(measuring["texture_px"]), image.one_block)
+
+
+def _ratios_of(measuring: Options, channels: Sequence[str]) -> dict[str, Any]:
     """The ratios whose parts are measured in these channels."""
-    there = {*measured_columns(channels, with_cells=True)}
-    return {name: parts for name, parts in ratios.items() if there.issuperset(parts.values())}
+    there = {*measured_columns(channels, with_cells=True, measuring=measuring)}
+    named = measuring["ratios"].items()
+    return {name: parts for name, parts in named if there.issuperset(parts.values())}
 
 
 def _types(

@@ -17,7 +17,7 @@ from cellpipe.classify.cells import (
     training_set_from_annotations,
     training_set_from_controls,
 )
-from cellpipe.measure.objects import measured_columns
+from cellpipe.measure.columns import measured_columns
 
 Options = Mapping[str, Any]
 NONE_LACKING: Mapping[str, Any] = {}
