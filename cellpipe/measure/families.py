@@ -62,7 +62,8 @@ def complete_columns(
         figures = colocalisation.colocalisation(start, first, second)
         names = [column.name.format(a=a, b=b) for column in PAIR]
         columns |= {name: figures[:, k] for k, name in enumerate(names)}
-    return {name: column.astype(np.float32) for name, column in columns.items()}
+    named = more_columns(channels, by.texture_px)
+    return {name: columns[name].astype(np.float32) for name in named}
 
 
 def _nothing(channels: Sequence[str], texture_px: Sequence[int]) -> dict[str, np.ndarray]:
