@@ -46,7 +46,7 @@ with speaking(snakemake):
 
     def no_rows():
         blank, unit = np.zeros((8, 8), np.uint32), job.units[0]
-        pixels = np.zeros((len(plate.channels_at(unit.well, 0)), 8, 8))
+        pixels = np.zeros((len(plate.channels_at(unit.well, 0)), 8, 8), np.uint16)
         return write(unit, 0, compute(unit, 0, (blank, blank if with_cells else None, pixels)))
 
     work = Work(

@@ -151,3 +151,22 @@ def test_planes_that_are_blank_in_part_are_named_and_whole_ones_elsewhere() -> N
     assert row["where"] == "channel dna: B03"
     assert row["seen"].startswith("up to 40 % of a plane")
     assert list(blank_parts({}, {"fields": fields[:1]})) == []
+
+
+def textured(level: float, n: int = 20) -> pd.DataFrame:
+    """Cells whose mean grey level is `level` of 255."""
+    named = {"dna_mean": 200.0, "dna_max": 400.0, "dna_texture_sum_average_3_00": 2 * level}
+    return nuclei(12, n, **named)
+
+
+def test_textures_of_hardly_any_grey_levels_are_named_with_what_to_set() -> None:
+    (row,) = plate_warnings({**KNOWN, "channels": ["dna"]}, {"cells": textured(1.5)}).itertuples()
+    assert (row.kind, row.where) == ("coarse textures", "dna")
+    assert "level 1.5 of 255" in row.seen
+    assert "'measure.full_scale'" in row.do
+    assert "400" in row.do
+
+
+@pytest.mark.parametrize("cells", [textured(9), nuclei(12, dna_mean=200.0, dna_max=400.0)])
+def test_textures_of_many_levels_and_tables_without_textures_are_not(cells: pd.DataFrame) -> None:
+    assert kinds({**KNOWN, "channels": ["dna"]}, cells=cells) == []

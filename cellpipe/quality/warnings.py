@@ -57,6 +57,7 @@ from cellpipe.quality.scales import differing_scales
 from cellpipe.quality.sizes import odd_sizes
 from cellpipe.quality.stacks import focus_at_the_end
 from cellpipe.quality.strange import strange_images
+from cellpipe.quality.textures import coarse_textures
 
 COLUMNS = ("kind", "where", "seen", "likely_cause", "do")
 Inspection = Mapping[str, Any]
@@ -100,6 +101,7 @@ CHECKS: tuple[Check, ...] = (
     light_not_confirmed,
     fields_not_placed,
     counted_twice,
+    coarse_textures,
     empty_columns,
 )
 
