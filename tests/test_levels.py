@@ -198,6 +198,26 @@ def test_a_channel_in_place_of_another_and_two_that_were_exchanged_are_named() -
     assert (found["where"], "1 of 30 fields" in found["seen"]) == (row["where"], True)
 
 
+def test_channels_of_a_well_without_cells_are_exchanged_by_what_its_other_field_has() -> None:
+    tables = plate()
+    fields = tables["fields"].copy()
+    columns = {a: [c for c in fields if c.startswith(f"{a}_")] for a in CHANNELS}
+    dark = fields.index[:2]  # both fields of the first well: nothing but the camera's offsets
+    assert fields.loc[dark, "well"].nunique() == 1
+    for place, shift in zip(dark, (0.0, 0.02), strict=True):
+        for channel, offset in (("dna", 124.0), ("gfp", 116.0)):
+            named = {"background": offset, "mean": offset + 14 + shift, "noise": offset / 13}
+            for name, value in named.items():
+                fields.loc[place, f"{channel}_{name}"] = value
+    assert not list(levels.exchanged_channels({}, {"fields": fields}))
+    both = fields.copy()
+    for one, other in (("dna", "gfp"), ("gfp", "dna")):
+        both.loc[dark[1], columns[one]] = fields.loc[dark[1], columns[other]].to_numpy()
+    (row,) = levels.exchanged_channels({}, {"fields": both})
+    assert row["where"] == f"channels dna and gfp: {fields['well'][0]}"
+    assert "one has the levels of gfp as dna" in row["seen"]
+
+
 def test_a_treatment_that_makes_one_channel_the_brighter_one_exchanges_nothing() -> None:
     def induced(well, field, channel, image):
         bright = channel == "dna" and well in ("B05", "E02")

@@ -65,6 +65,16 @@ def test_no_token_is_one_frame_and_order_does_not_matter():
     assert frames([3, 1, 2])[0] == [2, 0, 1]
 
 
+@pytest.mark.parametrize("tokens", [[2, 3, 4, 5], [25, 26, 28]])
+def test_a_movie_that_begins_late_says_so(tokens):
+    assert f"begin at {tokens[0]}, which is taken as frame 0" in frames(tokens)[1]
+
+
+@pytest.mark.parametrize("tokens", [[0, 1, 2], [1, 2, 3], [5, 5, 5], [600, 900, 1200]])
+def test_one_that_begins_with_0_or_1_or_counts_no_frames_does_not(tokens):
+    assert "begin at" not in frames(tokens)[1]
+
+
 def test_planes_are_numbered_by_channel_and_lost_ones_are_named():
     tokens = pd.Series([1, 2, 4, 5, 3.0, np.nan])
     channels = pd.Series([*"aaaa", "b", "c"])

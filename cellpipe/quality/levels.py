@@ -24,6 +24,7 @@ DEVIATIONS = 6.0  # healthy fields of eight plates, real and simulated, are with
 STEPS = 0.15  # relative
 GAIN = 1.3  # times as high from some well on
 WITHIN = 6.0  # deviations of the wells before and after, by which both are apart
+APART = 0.1  # logarithms of both channels together, by which two fields of a well are not alike
 LIGHT = 0.85  # exponent of noise over level: 1 where a gain changed, 0.5 where the light did
 _MAD = 1.4826
 
@@ -196,7 +197,18 @@ def exchanged_channels(
         if len(both) < FEWEST:
             continue
         rows = by_channel[one].loc[both]
-        odd = _like_each_other(_signature(rows, one), _signature(rows, other))
+        a, b = _signature(rows, one), _signature(rows, other)
+        odd = _like_each_other(a, b)
+        turned = _turned_in_a_well(rows, a, b, odd)
+        if turned.any() and turned.mean() < 0.5:
+            yield {
+                "kind": "exchanged channels",
+                "where": f"channels {one} and {other}: {places(rows[turned])}",
+                "seen": f"of fields or frames of a well that follow each other, one has the "
+                f"levels of {other} as {one}, and those of {one} as {other}",
+                "likely_cause": "files of two channels that were exchanged in one of them",
+                "do": "look at the images; correct the names of the files, then run again",
+            }
         if odd.any() and odd.mean() < 0.5:
             rows = rows[odd]
             yield {
@@ -224,6 +236,27 @@ def _like_each_other(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     others = np.stack([_distance(a, b), _distance(b, a)])
     both = (others < 1.5 * own).all(axis=0) & (others.sum(axis=0) < own.sum(axis=0))
     return turned & both
+
+
+def _turned_in_a_well(
+    fields: pd.DataFrame, a: np.ndarray, b: np.ndarray, named_already: np.ndarray
+) -> np.ndarray:
+    """Fields or frames whose channels are those of the one before or after, exchanged; bool (N,).
+
+    Wells without cells differ from all others of a plate, and are alike among themselves to less
+    than their channels are: by level, by noise and by mean.
+    """
+    named, crossed = (
+        np.abs(a[1:] - one[:-1]) + np.abs(b[1:] - other[:-1]) for one, other in ((a, b), (b, a))
+    )
+    well = fields["well"].to_numpy()
+    pairs = (well[1:] == well[:-1]) & ~named_already[1:] & ~named_already[:-1]
+    pairs &= ((named > APART) & (crossed < 0.4 * named)).all(axis=1)
+    pairs &= crossed.sum(axis=1) < 0.15 * named.sum(axis=1)
+    turned = np.zeros(len(fields), bool)
+    turned[1:] |= pairs
+    turned[:-1] |= pairs
+    return turned
 
 
 def _signature(fields: pd.DataFrame, channel: str) -> np.ndarray:

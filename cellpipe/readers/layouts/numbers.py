@@ -58,7 +58,8 @@ def frames_of(tokens: pd.Series, *, count: bool = False) -> tuple[pd.Series, lis
             f"time points {listed(there)} are taken as one frame per {step:g}: the time step is "
             "that between two frames"
         )
-    if count and there[0] > 1:
+    counted = count or (step == 1 and len(there) > 1)
+    if counted and there[0] > 1:
         notes.append(
             f"time points begin at {there[0]}, which is taken as frame 0: if earlier ones were "
             "lost, all times are counted from too late"
