@@ -1,4 +1,4 @@
-"""Write the pages of options in docs/ from the schemas, and the list of layouts (make options)."""
+"""Write the pages of options and measurements in docs/, and the list of layouts (make options)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cellpipe.config.files import load_schema
 from cellpipe.config.options import table
+from cellpipe.measure import dictionary
 from cellpipe.readers import formats
 
 ROOT = Path(__file__).parents[1]
@@ -51,6 +52,36 @@ def page(name: str) -> str:
     return "\n".join(parts)
 
 
+MEASUREMENTS = """\
+# Measurements
+
+What `cells.parquet` holds of each nucleus, of its cell and of its cytoplasm. Names of a cell begin
+with `cell_`, those of a cytoplasm with `cytoplasm_`; of a nucleus, or of cells that are segmented
+alone, they have no prefix. In the set `standard`, cells and cytoplasms have their area and
+intensities alone.
+
+`measure.set: cell_painting` measures what CellProfiler does for Cell Painting, by its definitions:
+some 100 shapes of each part, 150 columns of each channel and 9 of each pair of channels, as float32.
+Intensities are those above the background (`measure.subtract_background`). What differs, and by how
+much, is measured in [studies/measurements](../studies/measurements/README.md).
+
+- **Textures** compare grey levels, 256 between 0 and `measure.full_scale` (by default the largest
+  value of the files' type, as CellProfiler has it). A camera of 12 bits in files of 16 needs
+  `full_scale: 4095`; a plate whose textures rest on hardly any levels has a warning.
+- **Empty** are textures of objects that are thinner than the distance, the centre of mass and rings
+  of an object without light, correlations of a channel without spread, and granularity in frames
+  above `segment.whole_frame_mpx`: it depends on all of a frame.
+- Lengths are in pixels where the pixel size is unknown (`area_px2`, `outline_px`).
+"""
+
+
+def measurements() -> str:
+    """The page of measurements, as it must be in docs/."""
+    note = NOTE.format("cellpipe/measure/columns.py")
+    parts = [f"## {heading}\n\n{rows}\n" for heading, rows in dictionary.tables().items()]
+    return "\n".join([MEASUREMENTS, note + "\n", *parts])
+
+
 def with_layouts(text: str) -> str:
     """A text with its list of layouts as it must be."""
     before, rest = text.split(LAYOUTS[0])
@@ -62,5 +93,6 @@ if __name__ == "__main__":
     for name in PAGES:
         (ROOT / "docs").mkdir(exist_ok=True)
         (ROOT / "docs" / name).write_text(page(name), encoding="utf-8")
+    (ROOT / "docs/measurements.md").write_text(measurements(), encoding="utf-8")
     readme = ROOT / "config" / "README.md"
     readme.write_text(with_layouts(readme.read_text(encoding="utf-8")), encoding="utf-8")

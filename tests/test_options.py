@@ -38,6 +38,11 @@ def test_the_page_of_options_is_made_from_the_schema(name: str) -> None:
     assert written == WRITING["page"](name), "run `make options`"
 
 
+def test_the_page_of_measurements_is_made_from_the_columns() -> None:
+    written = (ROOT / "docs/measurements.md").read_text(encoding="utf-8")
+    assert written == WRITING["measurements"](), "run `make options`"
+
+
 @pytest.mark.parametrize("option", OPTIONS)
 def test_an_option_has_a_meaning_a_tier_and_a_default_that_is_valid(option: Option) -> None:
     schema = dict(option.schema)
