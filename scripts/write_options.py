@@ -61,7 +61,7 @@ alone, they have no prefix. In the set `standard`, cells and cytoplasms have the
 intensities alone.
 
 `measure.set: cell_painting` measures what CellProfiler does for Cell Painting, by its definitions:
-some 100 shapes of each part, 150 columns of each channel and 9 of each pair of channels, as float32.
+some 100 shapes of a part, 150 columns of each channel and 9 of each pair of channels, as float32.
 Intensities are those above the background (`measure.subtract_background`). What differs, and by how
 much, is measured in [studies/measurements](../studies/measurements/README.md).
 
