@@ -17,7 +17,7 @@ from skimage.morphology import dilation, disk, erosion, reconstruction
 from skimage.segmentation import find_boundaries
 
 from cellpipe.errors import BadImage
-from cellpipe.measure import granularity
+from cellpipe.measure import grains
 from cellpipe.measure.cells import measure_cells
 from cellpipe.measure.columns import DIRECTIONS, STANDARD, TEXTURES, ZERNIKE, measured_columns
 from cellpipe.measure.complete import Complete
@@ -195,7 +195,8 @@ def test_light_in_rings_and_wedges(field, table):
         to_edge = ndimage.distance_transform_edt(mask)  # the frame's border is no edge
         middle = tuple(np.argwhere(to_edge == to_edge[mask].max())[0])
         ways = MCP_Geometric(np.where(mask, 1.0, np.inf)).find_costs([middle])[0]
-        ring = np.minimum((4 * ways / (ways + to_edge + 0.001))[mask], 4).astype(int)
+        way, rest = ways[mask], to_edge[mask]
+        ring = np.minimum(4 * way / (way + rest + 0.001), 4).astype(int)
         down, right = (y - middle[0])[mask], (x - middle[1])[mask]
         wedge = (down > 0) + 2 * (right > 0) + 4 * (np.abs(down) > np.abs(right))
         for channel, image in zip(CHANNELS, field.pixels.astype(float), strict=True):
@@ -396,5 +397,5 @@ def test_the_full_scale_is_that_of_the_pixels_or_of_the_config(field):
 
 def test_a_tiny_frame_has_no_granularity():
     labels = np.ones((7, 40), np.uint32)
-    found = granularity.granularity(labels, np.arange(280), np.array([0]), np.array([280]))
+    found = grains.granularity(labels, np.arange(280), np.array([0]), np.array([280]))
     assert np.isnan(found).all()

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from cellpipe.image.units import PixelSize, edges
-from cellpipe.measure import colocalisation, granularity, outline, pixels, radial, texture, zernike
+from cellpipe.measure import colocalisation, grains, outline, pixels, radial, texture, zernike
 from cellpipe.measure.columns import GRAINS, PAIR, RINGS, TEXTURES, ZERNIKE, more_columns
 from cellpipe.measure.complete import Complete
 from cellpipe.measure.members import Members
@@ -50,12 +50,8 @@ def complete_columns(
         sums = zernike.moments(members.flat, start, shape[1], circle, value)
         own |= _named("zernike_magnitude", zernike.light_magnitudes(sums, members.count))
         own |= _named("zernike_phase", zernike.light_phases(sums))
-        grains = (plane, members.flat, members.start, members.count)
-        spectrum = (
-            granularity.granularity(*grains)
-            if by.whole
-            else granularity.unknown(len(members.count))
-        )
+        of_plane = (plane, members.flat, members.start, members.count)
+        spectrum = grains.granularity(*of_plane) if by.whole else grains.unknown(len(members.count))
         own |= {f"granularity_{k + 1}": spectrum[:, k] for k in range(GRAINS)}
         columns |= {f"{channel}_{name}": column for name, column in own.items()}
     for (a, first), (b, second) in combinations(zip(channels, values, strict=True), 2):
