@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cellpipe.classify.classifier import feature_columns
 from cellpipe.config.plate_map import read_plate_map, validate_plate_map
 from cellpipe.errors import BadConfig
+from cellpipe.measure.columns import cellprofiler_names, measured_columns
 from cellpipe.profiles.cytominer import compartment_name
 from cellpipe.profiles.wells import (
     aggregate_wells,
@@ -208,6 +210,46 @@ def test_plates_with_next_to_nothing_go_through(left):
     normalised = normalise_profiles(profiles)
     assert list(normalised.columns) == list(profiles.columns)
     assert len(select_profile_features(normalised)) == cells["well"].nunique()
+
+
+def test_profiles_bear_cellprofilers_names_where_it_has_the_feature():
+    cells, plate_map = profile_plate()
+    cells = cells.assign(
+        cell_dna_texture_contrast_5_02=1.0, cytoplasm_dna_gfp_k_2=2.0, ratio=3.0, cell_y_um=4.0
+    )
+    profiles = well_profiles(cells, plate_map, ["dna", "gfp"])
+    expected = {
+        "Nuclei_Intensity_MeanIntensity_dna",
+        "Cells_Intensity_MeanIntensity_gfp",
+        "Cells_Intensity_IntegratedIntensity_gfp",
+        "Nuclei_AreaShape_Area",
+        "Cells_Texture_Contrast_dna_5_02_256",
+        "Cytoplasm_Correlation_K_gfp_dna",
+        "Nuclei_ratio",  # which CellProfiler has not
+    }
+    assert expected == {name for name in profiles if not name.startswith("Metadata_")}
+    ours = well_profiles(cells, plate_map)
+    np.testing.assert_array_equal(
+        profiles["Cells_Intensity_MeanIntensity_gfp"], ours["Cells_gfp_mean"]
+    )
+    kept = {*select_profile_features(normalise_profiles(profiles))}
+    same = {"Cells_Intensity_MeanIntensity_gfp", "Cells_Intensity_IntegratedIntensity_gfp"}
+    assert len(kept & same) == 1  # pycytominer takes them for features, and one says it all
+
+
+def test_no_two_columns_share_a_name_of_cellprofiler():
+    options = {"set": "cell_painting", "texture_px": [3, 5]}
+    columns = measured_columns(["dna", "gfp", "er"], with_cells=False, measuring=options)
+    names = cellprofiler_names(["dna", "gfp", "er"], columns)
+    assert len(names) == len(set(names.values()))
+    without = {*columns} - {*names}
+    assert without == {"label", "perimeter_um", "touches_border"}
+
+
+def test_where_a_part_lies_is_no_feature():
+    cells, _ = profile_plate()
+    places = {f"{part}_{axis}_um": 1.0 for part in ("cell", "cytoplasm") for axis in "yx"}
+    assert feature_columns(cells.assign(**places)) == feature_columns(cells)
 
 
 def test_compartment_names():

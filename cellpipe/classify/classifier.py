@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellpipe.errors import BadConfig
+from cellpipe.measure.columns import split
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,7 +40,7 @@ def feature_columns(cells: pd.DataFrame) -> list[str]:
     return [
         str(c)
         for c in cells
-        if c not in NO_FEATURES
+        if split(str(c))[1] not in NO_FEATURES  # nor those of a part, as cell_y_um
         and not str(c).endswith("_saturated")  # describes the camera, not the cell
         and pd.api.types.is_numeric_dtype(cells[c])
         and not pd.api.types.is_bool_dtype(cells[c])

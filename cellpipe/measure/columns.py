@@ -11,7 +11,8 @@ shape no channel. Nothing heavy is imported here: configs are checked by these n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -44,6 +45,7 @@ ZERNIKE_ORDER = 9
 ZERNIKE = tuple((n, m) for n in range(ZERNIKE_ORDER + 1) for m in range(n + 1) if (n - m) % 2 == 0)
 RAW = tuple((p, q) for p in range(3) for q in range(4))
 NORMALISED = tuple((p, q) for p in range(4) for q in range(4) if p + q >= 2)
+_TEXTURE = re.compile(r"_texture_\w+_(\d+)_\d\d$")
 PIXELS = "px"  # moments and inertia: powers of pixels
 
 
@@ -232,6 +234,36 @@ def more_columns(channels: Sequence[str], texture_px: Sequence[int] = (3,)) -> l
     names += [column.name.format(c=c) for c in channels for column in of_channel]
     pairs = combinations(channels, 2)
     return names + [column.name.format(a=a, b=b) for a, b in pairs for column in PAIR]
+
+
+def split(column: str) -> tuple[str, str]:
+    """Part ("" for a nucleus, "cell", "cytoplasm") and the rest of the name of a column."""
+    for part in ("cell", "cytoplasm"):
+        if column.startswith(f"{part}_"):
+            return part, column.removeprefix(f"{part}_")
+    return "", column
+
+
+def cellprofiler_names(channels: Sequence[str], columns: Iterable[str]) -> dict[str, str]:
+    """CellProfiler's names of those columns of a part that have one, without a compartment.
+
+    channels : of the plate; columns : of its cell table, by which distances textures are known
+    """
+    distances = {found[1] for name in columns if (found := _TEXTURE.search(name))}
+    shapes = (*STANDARD_SHAPE, *shape_columns())
+    lights = (*STANDARD_CHANNEL, *channel_columns(sorted(map(int, distances))))
+    named = {column.name: column.cellprofiler for column in shapes}
+    named |= {
+        column.name.format(c=c): column.cellprofiler.format(c=c)
+        for c in channels
+        for column in lights
+    }
+    named |= {
+        column.name.format(a=a, b=b): column.cellprofiler.format(a=a, b=b)
+        for a, b in combinations(channels, 2)
+        for column in PAIR
+    }
+    return {name: theirs for name, theirs in named.items() if theirs}
 
 
 def measured_columns(

@@ -7,28 +7,40 @@ Methods 22, 677 (2025).
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cellpipe.classify.classifier import feature_columns
+from cellpipe.measure.columns import cellprofiler_names, split
 from cellpipe.statistics.spread import MIN_CONTROLS, spread_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+COMPARTMENTS = {"": "Nuclei", "cell": "Cells", "cytoplasm": "Cytoplasm"}
+OUR_NAMES: Mapping[str, str] = MappingProxyType({})
 
-def well_profiles(cells: pd.DataFrame, plate_map: pd.DataFrame) -> pd.DataFrame:
+
+def well_profiles(
+    cells: pd.DataFrame, plate_map: pd.DataFrame, named_for: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Augmented well profiles: Metadata_* columns, then the median of every measured feature.
 
     Features bear the compartment first, as the field's tools expect: Nuclei_dna_mean,
     Cells_actin_mean, Cytoplasm_actin_mean. Only wells that hold cells have a profile.
+
+    named_for : channels of the plate, to write CellProfiler's names where it has the feature
+        (Nuclei_Intensity_MeanIntensity_dna); values and their units stay. None: our names
     """
     from pycytominer import aggregate, annotate
 
     features = feature_columns(cells)
     whole = "object" in cells and cells["object"].eq("cells").any()
-    named = {column: compartment_name(column, whole_cells=whole) for column in features}
+    theirs = {} if named_for is None else cellprofiler_names(named_for, features)
+    named = {name: compartment_name(name, whole_cells=whole, names=theirs) for name in features}
     table = cells[["plate", "well", *features]].rename(columns=named)
     table = table.astype(dict.fromkeys(named.values(), "float64"))
     table = table.replace([np.inf, -np.inf], np.nan)  # ratios to nothing, as in medians of wells
@@ -173,13 +185,19 @@ def profile_features(profiles: pd.DataFrame) -> list[str]:
     return [c for c in profiles if not str(c).startswith("Metadata_")]
 
 
-def compartment_name(column: str, *, whole_cells: bool = False) -> str:
+def compartment_name(
+    column: str, *, whole_cells: bool = False, names: Mapping[str, str] = OUR_NAMES
+) -> str:
     """cell_gfp_mean -> Cells_gfp_mean; what bears no compartment was measured in the nucleus, or
-    in the whole cell where cells are found without nuclei."""
-    for prefix, compartment in (("cell_", "Cells_"), ("cytoplasm_", "Cytoplasm_")):
-        if column.startswith(prefix):
-            return compartment + column.removeprefix(prefix)
-    return f"Cells_{column}" if whole_cells else f"Nuclei_{column}"
+    in the whole cell where cells are found without nuclei.
+
+    names : other names of columns of a part, such as `columns.cellprofiler_names`
+    """
+    part, own = split(column)
+    compartment = COMPARTMENTS[part]
+    if not part and whole_cells:
+        compartment = COMPARTMENTS["cell"]
+    return f"{compartment}_{names.get(own, own)}"
 
 
 def metadata_columns(profiles: pd.DataFrame) -> list[str]:

@@ -74,7 +74,10 @@ def profile_plate(
     for readout, reason in (unmade or {}).items():
         statistics.loc[statistics["readout"] == readout, "note"] = reason
     described = plate_map.merge(wells[["well", "incomplete"]], how="left", on="well")
-    augmented = profiles.well_profiles(tables["cells"], described)
+    named_for = (
+        (inspection or {}).get("channels", []) if options["names"] == "cellprofiler" else None
+    )
+    augmented = profiles.well_profiles(tables["cells"], described, named_for)
     references = feature_references(augmented)
     normalised = profiles.normalise_profiles(augmented, references)
     selected = profiles.select_profile_features(normalised)
