@@ -21,6 +21,8 @@ rule measure_block:
         "<benchmarks>/measure_block/{plate}/{block}.tsv"
     conda:
         "../envs/measure.yaml"
+    resources:
+        mem_mb=memory(4000 if config["measure"]["set"] == "cell_painting" else 2000),
     params:
         options=of_config("measure"),
         labels=LABELS,

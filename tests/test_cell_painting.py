@@ -397,5 +397,7 @@ def test_the_full_scale_is_that_of_the_pixels_or_of_the_config(field):
 
 def test_a_tiny_frame_has_no_granularity():
     labels = np.ones((7, 40), np.uint32)
-    found = grains.granularity(labels, np.arange(280), np.array([0]), np.array([280]))
+    flat, start, count = np.arange(280), np.array([0]), np.array([280])
+    means = grains.means_of_sample(labels.shape, flat, count)
+    found = grains.granularity(labels, flat, start, count, means)
     assert np.isnan(found).all()

@@ -42,6 +42,7 @@ def complete_columns(
     columns |= outline.moments(members.flat, start, shape[1])
     edge = pixels.edge_of(rank, members.flat)
     rings = radial.rings_of(rank, members.flat, start, opened)
+    means = grains.means_of_sample(shape, members.flat, members.count) if by.whole else None
     values = [plane.ravel()[members.flat].astype(np.float64) for plane in image]
     for channel, plane, value in zip(channels, image, values, strict=True):
         own = _of_light(members, start, edge, plane, pixel_size_um)
@@ -50,8 +51,10 @@ def complete_columns(
         sums = zernike.moments(members.flat, start, shape[1], circle, value)
         own |= _named("zernike_magnitude", zernike.light_magnitudes(sums, members.count))
         own |= _named("zernike_phase", zernike.light_phases(sums))
-        of_plane = (plane, members.flat, members.start, members.count)
-        spectrum = grains.granularity(*of_plane) if by.whole else grains.unknown(len(members.count))
+        spectrum = grains.unknown(len(members.count))
+        if means is not None:
+            of_plane = plane, members.flat, members.start, members.count
+            spectrum = grains.granularity(*of_plane, means)
         own |= {f"granularity_{k + 1}": spectrum[:, k] for k in range(GRAINS)}
         columns |= {f"{channel}_{name}": column for name, column in own.items()}
     for (a, first), (b, second) in combinations(zip(channels, values, strict=True), 2):

@@ -22,7 +22,11 @@ LEAST_EDGE_PX = 8  # of a frame: two pixels are left of it in the sample
 
 
 def granularity(
-    pixels: np.ndarray, flat: np.ndarray, start: np.ndarray, count: np.ndarray
+    pixels: np.ndarray,
+    flat: np.ndarray,
+    start: np.ndarray,
+    count: np.ndarray,
+    means: sparse.csr_array,
 ) -> np.ndarray:
     """Percent of each object's mean grey value that each step takes away, (N, 16).
 
@@ -31,15 +35,15 @@ def granularity(
     Parameters
     ----------
     pixels : (Y, X), the whole frame: grains are those of its surroundings
-    flat, start, count : see `objects.Members`
+    flat, start, count : see `members.Members`
+    means : see `means_of_sample`, the same for all channels
     """
     spectrum = unknown(len(count))
     if not len(count) or min(pixels.shape) < LEAST_EDGE_PX:
         return spectrum
     seen = pixels.astype(np.float64)
-    small = _smaller(seen, [int(n * SAMPLE) for n in seen.shape])
+    small = _smaller(seen, _shape_of_sample(seen.shape))
     small = np.maximum(small - _background(small), 0)
-    means = _means(seen.shape, small.shape, flat, count)
     before = np.add.reduceat(seen.ravel()[flat], start) / count
     whole = np.maximum(before, np.finfo(float).eps)
     cross = ndimage.generate_binary_structure(2, 1)
@@ -56,6 +60,10 @@ def granularity(
 def unknown(n: int) -> np.ndarray:
     """The spectrum of objects of which it is not known, (n, 16)."""
     return np.full((n, GRAINS), np.nan)
+
+
+def _shape_of_sample(shape: tuple[int, ...]) -> list[int]:
+    return [int(n * SAMPLE) for n in shape]
 
 
 def _smaller(image: np.ndarray, shape: list[int]) -> np.ndarray:
@@ -82,14 +90,15 @@ def _background(small: np.ndarray) -> np.ndarray:
     return opened
 
 
-def _means(
-    shape: tuple[int, ...], small: tuple[int, ...], flat: np.ndarray, count: np.ndarray
+def means_of_sample(
+    shape: tuple[int, ...], flat: np.ndarray, count: np.ndarray
 ) -> sparse.csr_array:
     """Means over the objects of a frame (Y, X), from its sample: (N, pixels of the sample).
 
     A pixel between those of the sample is interpolated from four of them, the corners of both being
     the same.
     """
+    small = _shape_of_sample(shape)
     object_of = np.repeat(np.arange(len(count)), count)
     sides = []
     for index, whole, part in zip(np.divmod(flat, shape[1]), shape, small, strict=True):
