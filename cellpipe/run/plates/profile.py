@@ -75,7 +75,7 @@ def profile_plate(
         statistics.loc[statistics["readout"] == readout, "note"] = reason
     described = plate_map.merge(wells[["well", "incomplete"]], how="left", on="well")
     named_for = (
-        (inspection or {}).get("channels", []) if options["names"] == "cellprofiler" else None
+        (inspection or {}).get("channels", []) if options.get("names") == "cellprofiler" else None
     )
     augmented = profiles.well_profiles(tables["cells"], described, named_for)
     references = feature_references(augmented)
