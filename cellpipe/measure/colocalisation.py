@@ -28,6 +28,7 @@ THRESHOLD = 0.15  # of the brightest pixel of the object
 def colocalisation(start: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """`FEATURES` of each object, (N, 9).
 
+    Correlation and slope are of the values as they are; for the others, those below 0 count as 0.
     A channel without any spread has no correlation (NaN) and no slope; where no pixel is above both
     thresholds, all but these are 0.
 
@@ -55,6 +56,7 @@ def _colocalisation(
                 out[k, 0] = ab / np.sqrt(aa * bb)
         ranks_a, ranks_b = _ranks(a), _ranks(b)
         n_ranks = max(ranks_a.max(), ranks_b.max()) + 1
+        a, b = np.maximum(a, 0.0), np.maximum(b, 0.0)
         least_a, least_b = THRESHOLD * a.max(), THRESHOLD * b.max()
         sum_a = sum_b = both_a = both_b = weighted_a = weighted_b = 0.0
         squares_a = squares_b = products = 0.0

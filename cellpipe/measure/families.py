@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 
-from cellpipe.image.units import PixelSize, edges
+from cellpipe.image.units import PixelSize, square_edge
 from cellpipe.measure import colocalisation, grains, outline, pixels, radial, texture, zernike
 from cellpipe.measure.columns import GRAINS, PAIR, RINGS, TEXTURES, ZERNIKE, more_columns
 from cellpipe.measure.complete import Complete
@@ -24,8 +24,12 @@ def complete_columns(
 ) -> dict[str, np.ndarray]:
     """Columns `columns.more_columns` of a part, float32, each of shape (N,).
 
-    image : (C, Y, X), of which negative grey values count as 0 for textures
+    image : (C, Y, X). Above a background grey values may be negative; there is no negative light,
+        so what is a share of the light, or lies where it is, counts them as 0
+
+    Raises BadConfig where pixels are not square: outlines, rings and moments would be wrong.
     """
+    edge_um = square_edge(pixel_size_um, "the set 'cell_painting'")
     start = np.append(members.start, len(members.flat))
     shape = image.shape[1:]
     rank = np.full(shape, -1, np.int32)
@@ -35,7 +39,7 @@ def complete_columns(
     if not len(members.count):
         return _nothing(channels, by.texture_px)
     closed, opened = outline.edge_distances(rank, members.flat)
-    columns = _shapes(members, start, rank, closed, pixel_size_um)
+    columns = _shapes(members, start, rank, closed, edge_um)
     circle = zernike.circles(members.flat, start, shape[1])
     plain = zernike.moments(members.flat, start, shape[1], circle, None)
     columns |= _named("zernike", zernike.shape_magnitudes(plain, circle))
@@ -43,9 +47,10 @@ def complete_columns(
     edge = pixels.edge_of(rank, members.flat)
     rings = radial.rings_of(rank, members.flat, start, opened)
     means = grains.means_of_sample(shape, members.flat, members.count) if by.whole else None
-    values = [plane.ravel()[members.flat].astype(np.float64) for plane in image]
-    for channel, plane, value in zip(channels, image, values, strict=True):
-        own = _of_light(members, start, edge, plane, pixel_size_um)
+    lights = [np.maximum(plane, 0) for plane in image]
+    values = [light.ravel()[members.flat].astype(np.float64) for light in lights]
+    for channel, plane, light, value in zip(channels, image, lights, values, strict=True):
+        own = _of_light(members, start, edge, plane, edge_um)
         own |= _textures(members, start, rank, plane, by)
         own |= _radial(radial.radial(start, rings, value))
         sums = zernike.moments(members.flat, start, shape[1], circle, value)
@@ -53,12 +58,13 @@ def complete_columns(
         own |= _named("zernike_phase", zernike.light_phases(sums))
         spectrum = grains.unknown(len(members.count))
         if means is not None:
-            of_plane = plane, members.flat, members.start, members.count
+            of_plane = light, members.flat, members.start, members.count
             spectrum = grains.granularity(*of_plane, means)
         own |= {f"granularity_{k + 1}": spectrum[:, k] for k in range(GRAINS)}
         columns |= {f"{channel}_{name}": column for name, column in own.items()}
-    for (a, first), (b, second) in combinations(zip(channels, values, strict=True), 2):
-        figures = colocalisation.colocalisation(start, first, second)
+    planes = [plane.ravel() for plane in image]
+    for (a, first), (b, second) in combinations(zip(channels, planes, strict=True), 2):
+        figures = colocalisation.colocalisation(start, first[members.flat], second[members.flat])
         names = [column.name.format(a=a, b=b) for column in PAIR]
         columns |= {name: figures[:, k] for k, name in enumerate(names)}
     named = more_columns(channels, by.texture_px)
@@ -74,13 +80,10 @@ def _shapes(
     start: np.ndarray,
     rank: np.ndarray,
     to_edge: np.ndarray,
-    pixel_size_um: PixelSize,
+    edge_um: float,
 ) -> dict[str, np.ndarray]:
-    """Outline, boxes, radii and Feret's diameters; of pixels that are not square, as if they were
-    of the mean edge."""
-    y_edge, x_edge = edges(pixel_size_um)
-    area_um2 = y_edge * x_edge
-    edge_um = np.sqrt(area_um2)
+    """Outline, boxes, radii and Feret's diameters."""
+    area_um2 = edge_um**2
     n, width = len(members.count), rank.shape[1]
     y, x = np.divmod(members.flat, width)
     length = outline.outline_length(rank, members.flat, start)
@@ -112,11 +115,10 @@ def _of_light(
     start: np.ndarray,
     edge: np.ndarray,
     plane: np.ndarray,
-    pixel_size_um: PixelSize,
+    edge_um: float,
 ) -> dict[str, np.ndarray]:
     figures = pixels.intensities(members.flat, start, edge, plane)
-    y_edge, x_edge = edges(pixel_size_um)
-    y, x = figures[:, -2] * y_edge, figures[:, -1] * x_edge
+    y, x = figures[:, -2] * edge_um, figures[:, -1] * edge_um
     named = dict(zip(pixels.FEATURES, figures.T, strict=True))
     return {k: named[k] for k in pixels.OF_GREY_VALUES} | {"mass_displacement_um": np.hypot(y, x)}
 

@@ -30,11 +30,11 @@ def granularity(
 ) -> np.ndarray:
     """Percent of each object's mean grey value that each step takes away, (N, 16).
 
-    NaN for a frame of less than eight pixels along an edge.
+    NaN for a frame of less than eight pixels along an edge, and for an object without light.
 
     Parameters
     ----------
-    pixels : (Y, X), the whole frame: grains are those of its surroundings
+    pixels : (Y, X), not negative, the whole frame: grains are those of its surroundings
     flat, start, count : see `members.Members`
     means : see `means_of_sample`, the same for all channels
     """
@@ -45,7 +45,7 @@ def granularity(
     small = _smaller(seen, _shape_of_sample(seen.shape))
     small = np.maximum(small - _background(small), 0)
     before = np.add.reduceat(seen.ravel()[flat], start) / count
-    whole = np.maximum(before, np.finfo(float).eps)
+    whole = np.where(before > 0, before, np.nan)
     cross = ndimage.generate_binary_structure(2, 1)
     eroded = small
     for step in range(GRAINS):

@@ -47,6 +47,8 @@ def intensities(
     """`FEATURES` of each object in one channel, (N, 11): mass_y and mass_x are the way from the
     centroid to the centre of mass, in pixels.
 
+    Grey values below 0, as above a background, have no mass.
+
     Without an edge (an object that fills the frame) its features are NaN, without light the centre
     of mass is.
 
@@ -84,13 +86,14 @@ def _intensities(
         total = y_sum = x_sum = y_mass = x_mass = 0.0
         for place in range(first, last):
             y, x = flat[place] // width, flat[place] % width
-            total += value[place]
+            light = max(value[place], 0.0)
+            total += light
             y_sum += y
             x_sum += x
-            y_mass += y * value[place]
-            x_mass += x * value[place]
+            y_mass += y * light
+            x_mass += x * light
         n = last - first
-        if total != 0:
+        if total > 0:
             out[k, 9], out[k, 10] = y_mass / total - y_sum / n, x_mass / total - x_sum / n
 
 
