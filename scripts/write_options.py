@@ -68,9 +68,9 @@ much, is measured in [studies/measurements](../studies/measurements/README.md).
 - **Textures** compare grey levels, 256 between 0 and `measure.full_scale` (by default the largest
   value of the files' type, as CellProfiler has it). A camera of 12 bits in files of 16 needs
   `full_scale: 4095`; a plate whose textures rest on hardly any levels has a warning.
-- **Below the background** grey values are negative. What is a share of the light (rings, granularity,
-  overlap, Manders' and rank-weighted coefficients, Zernike moments, centre of mass, textures) counts
-  them as 0; sums, quartiles, edges and correlations take them as they are.
+- **Below the background** grey values are negative. What is a share of the light (rings,
+  granularity, overlap, Manders' and rank-weighted coefficients, Zernike moments, centre of mass,
+  textures) counts them as 0; sums, quartiles, edges and correlations take them as they are.
 - **Empty** are textures of objects that are thinner than the distance, the centre of mass and rings
   of an object without light, correlations of a channel without spread, and granularity in frames
   above `segment.whole_frame_mpx`: it depends on all of a frame.
