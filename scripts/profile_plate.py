@@ -110,10 +110,12 @@ with speaking(snakemake):
         snakemake.wildcards.plate, tables, plate_map, options, readouts,
         inspection, unmade_readouts(readouts),
     )  # fmt: skip
-    wells, statistics, features = (
-        with_true_names(table, scale) for table in (made.wells, made.statistics, made.features)
+    wells, hits, statistics, features = (
+        with_true_names(table, scale)
+        for table in (made.wells, made.hits, made.statistics, made.features)
     )
     publish_table(output.wells, scale.published(wells))
+    publish_table(output.hits, hits)
     publish_table(output.statistics, statistics)
     publish_table(output.profiles, scale.published(made.augmented))
     publish_table(output.normalised, scale.published(made.normalised))

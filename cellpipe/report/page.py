@@ -15,6 +15,7 @@ from cellpipe.report import (
     costs,
     engine,
     expected,
+    hits,
     judgement,
     light,
     motion,
@@ -62,7 +63,11 @@ def layer_columns(content: ReportContent) -> list[str]:
     wells = content.wells
     if wells is None:
         return []
-    forms = [f"{r}{s}" for s in ("", "_normalised", "_robust_z") for r in content.readouts]
+    forms = [
+        f"{r}{s}"
+        for s in ("", "_corrected", "_normalised", "_robust_z", "_b_score")
+        for r in content.readouts
+    ]
     wanted = dict.fromkeys([*forms, "cells_per_field", "n_cells"])
     return [c for c in wanted if c in wells and wells[c].notna().any()]
 
@@ -75,6 +80,7 @@ def _assay(content: ReportContent) -> dict[str, Any]:
     largest = max((float(row["importance"]) for row in top), default=0.0) or 1.0
     return {
         "unjudged": judgement.judgement_table(content),
+        "hits": hits.hits_table(content),
         "controls": assay.controls_table(content),
         "doses": assay.dose_charts(content),
         "confusion": assay.confusion_cells(confusion) if usable else None,

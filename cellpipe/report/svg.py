@@ -14,7 +14,7 @@ from cellpipe.figures.tracks import lineage_places
 from cellpipe.report.wording import number
 from cellpipe.statistics.dose_curve import DoseResponse
 from cellpipe.statistics.dose_groups import dosed_wells, of_group
-from cellpipe.statistics.position_effects import finite
+from cellpipe.statistics.robust import finite
 
 if TYPE_CHECKING:
     import pandas as pd
