@@ -31,13 +31,13 @@ def prediction_p(
     if known.size < 2 or known.std(ddof=1) == 0:
         return np.full(values.shape, np.nan)
     error = float(known.std(ddof=1)) * np.sqrt(1 + 1 / known.size)
-    return _tail((values - float(known.mean())) / error, known.size - 1, direction)
+    return tail_p((values - float(known.mean())) / error, known.size - 1, direction)
 
 
 def robust_p(z: ArrayLike, n: int, direction: Direction = "both") -> NDArray[np.float64]:
     """p of robust z scores (N,), whose centre and spread are those of `n` wells: Student's t with
     n - 1 degrees of freedom. NaN where z is."""
-    return _tail(np.asarray(z, float), max(1, n - 1), direction)
+    return tail_p(np.asarray(z, float), max(1, n - 1), direction)
 
 
 def false_discovery_rate(p: ArrayLike) -> NDArray[np.float64]:
@@ -51,7 +51,8 @@ def false_discovery_rate(p: ArrayLike) -> NDArray[np.float64]:
     return q
 
 
-def _tail(t: NDArray, free: int, direction: Direction) -> NDArray[np.float64]:
+def tail_p(t: NDArray, free: int, direction: Direction) -> NDArray[np.float64]:
+    """p of Student's t (N,), one- or two-sided."""
     from scipy import stats
 
     if direction == "both":

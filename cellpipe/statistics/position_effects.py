@@ -18,6 +18,7 @@ Wells that are not alike (controls, hits that are known) are given an effect and
 from __future__ import annotations
 
 import warnings
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,7 @@ NEVER = float("nan")
 MAX_ROUNDS = 50
 TOLERANCE = 1e-6  # of the largest value
 SPAN = 0.3  # share of the wells that a point of the surface is fitted to
+SHARES = tuple(np.linspace(1, 0, 11))  # of the effects of rows, and of columns
 ROBUST_ROUNDS = 4
 OUTLIER = 6.0  # medians of |residual| beyond which a well has no weight (Cleveland 1979)
 LEAST_OTHERS = 0.05  # of a well's fit that must be others', or their effect on it is not known
@@ -99,8 +101,9 @@ def two_way_effects(plate: ArrayLike, alike: ArrayLike | None = None) -> NDArray
     """Effect (R, C) of row and column at every well, of wells that are fitted by the others.
 
     From the median polish on, means weighted by the bisquare of residuals, so that hits have no
-    part. Parameters as of `median_polish`. The overall level is part of it; rows and columns
-    without wells that are alike add nothing.
+    part; as much of rows, and of columns, as predicts wells best that are not fitted. Parameters as
+    of `median_polish`. The overall level is part of it; rows and columns without wells that are
+    alike add nothing.
     """
     values = _fitted(plate, alike)
     known = np.isfinite(values)
@@ -122,9 +125,34 @@ def two_way_effects(plate: ArrayLike, alike: ArrayLike | None = None) -> NDArray
             overall += step
             if abs(step) <= TOLERANCE * max(abs(overall), 1e-300):
                 break
-    own = _leverage(weights)
-    drawn = (numbers - effect) * own / np.maximum(1 - own, LEAST_OTHERS)
-    return effect - np.where(known, drawn, 0.0)
+    # without the part of each well in its own row and column
+    own_row, own_column = _leverage(weights)
+    drawn = (numbers - effect) / np.maximum(1 - own_row - own_column, LEAST_OTHERS)
+    of_rows = np.where(known, rows[:, None] - drawn * own_row, rows[:, None])
+    of_columns = np.where(known, columns[None, :] - drawn * own_column, columns[None, :])
+    by_row, by_column = _shares(values - overall, of_rows, of_columns)
+    return overall + by_row * of_rows + by_column * of_columns
+
+
+def _shares(values: NDArray, rows: NDArray, columns: NDArray) -> tuple[float, float]:
+    """Shares of the effects (R, C) of rows and columns by which wells are predicted best.
+
+    0 where there are none, so that nothing but noise would be subtracted. Each well is predicted by
+    the others, so that the best prediction is no matter of fitting; wells beyond three spreads
+    (hits) count as three.
+    """
+    known = np.isfinite(values)
+    values, rows, columns = values[known], rows[known], columns[known]
+    spread = mad(values - rows - columns)
+    if not spread > 0:
+        return 1.0, 1.0
+    far = (3 * spread) ** 2
+
+    def missed(shares: tuple[float, float]) -> float:
+        rest = values - shares[0] * rows - shares[1] * columns
+        return float(np.minimum(rest**2, far).mean())
+
+    return min(product(SHARES, SHARES), key=missed)
 
 
 def _mean(values: NDArray, weights: NDArray, axis: int) -> NDArray[np.float64]:
@@ -133,12 +161,13 @@ def _mean(values: NDArray, weights: NDArray, axis: int) -> NDArray[np.float64]:
     return (weights * values).sum(axis=axis) / np.where(total > 0, total, 1.0)
 
 
-def _leverage(weights: NDArray) -> NDArray[np.float64]:
-    """Share of a well (R, C) in its own fit by row and column."""
+def _leverage(weights: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Shares of a well (R, C) in its own fit by row, and by column."""
     of_row, of_column = weights.sum(axis=1)[:, None], weights.sum(axis=0)[None, :]
+    both = weights / max(weights.sum(), 1e-300) / 2  # the overall level is in each once
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = weights * (1 / of_row + 1 / of_column - 1 / weights.sum())
-    return np.clip(np.nan_to_num(own), 0.0, 1.0)
+        shares = weights / of_row - both, weights / of_column - both
+    return np.clip(np.nan_to_num(shares[0]), 0, 1), np.clip(np.nan_to_num(shares[1]), 0, 1)
 
 
 def _bisquare(residual: NDArray, of: NDArray) -> NDArray[np.float64]:

@@ -2,8 +2,9 @@
 
 python studies/screens/plates.py [--plates 100] [--effect 5]
 
-384 wells, 16 of them negative controls; 5 % of the samples are hits. "effects": an edge of 1.5
-standard deviations, a gradient of 2, and one row 2 too low; "flat": none of these; "clean": no hits.
+384 wells, 32 of them negative controls; 5 % of the samples are hits. "effects": an edge of 1.5
+standard deviations, a gradient of 2, and one row 2 too low; "flat": none of these; "clean": no
+hits.
 """
 
 from __future__ import annotations
