@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellpipe.statistics.robust import finite
 
+MAD_EFFICIENCY = 0.37
 Direction = Literal["up", "down", "both"]
 
 
@@ -35,9 +36,13 @@ def prediction_p(
 
 
 def robust_p(z: ArrayLike, n: int, direction: Direction = "both") -> NDArray[np.float64]:
-    """p of robust z scores (N,), whose centre and spread are those of `n` wells: Student's t with
-    n - 1 degrees of freedom. NaN where z is."""
-    return tail_p(np.asarray(z, float), max(1, n - 1), direction)
+    """p of robust z scores (N,), whose centre and spread are median and MAD of `n` wells.
+
+    By Student's t with 0.37 (n - 1) degrees of freedom: a MAD varies as much as the standard
+    deviation of so many fewer wells (Rousseeuw & Croux, J. Am. Stat. Assoc. 88, 1273, 1993). NaN
+    where z is.
+    """
+    return tail_p(np.asarray(z, float), max(1.0, MAD_EFFICIENCY * (n - 1)), direction)
 
 
 def false_discovery_rate(p: ArrayLike) -> NDArray[np.float64]:
@@ -51,7 +56,7 @@ def false_discovery_rate(p: ArrayLike) -> NDArray[np.float64]:
     return q
 
 
-def tail_p(t: NDArray, free: int, direction: Direction) -> NDArray[np.float64]:
+def tail_p(t: NDArray, free: float, direction: Direction) -> NDArray[np.float64]:
     """p of Student's t (N,), one- or two-sided."""
     from scipy import stats
 
