@@ -122,16 +122,15 @@ def _reasons(samples: pd.DataFrame, table: pd.DataFrame, null: Null) -> pd.Serie
     """Why each treatment cannot be judged; "" where it can."""
     import pandas as pd
 
-    said = pd.Series("", index=table.index, dtype="object")
-    if null.why:
-        return said.mask(table["effect"].notna(), null.why).mask(table["effect"].isna(), "no value")
-    if "hit_reason" not in samples:
-        return said.mask(table["n_wells"].eq(0), "no value")
+    said = pd.Series("", index=table.index, dtype="object").mask(table["effect"].notna(), null.why)
     lacking = samples[samples["z"].isna()]
-    for treatment, own in lacking.groupby("treatment"):
+    reasons = (
+        lacking["hit_reason"] if "hit_reason" in lacking else lacking["well"].map(lambda _: "")
+    )
+    reasons = reasons.fillna("").replace("", "no value")
+    for treatment, own in reasons.groupby(lacking["treatment"]):
         if table.at[treatment, "n_wells"] == 0:
-            words = own["hit_reason"].fillna("").replace("", "no value").unique()
-            said[treatment] = named([str(word) for word in words])
+            said[treatment] = named([str(words) for words in own.unique()])
     return said
 
 
