@@ -4,8 +4,8 @@ python studies/screens/screens.py [--screens 20] [--effect 3]
 
 3 library plates of 384 wells in 2 replicates, each with a level and a spread of its own, an edge of
 1.5 standard deviations, a gradient of 2, one row 2 too low (alike on all plates, or half of it each
-plate's own) and 4 dead wells; "flat": without effects of position. Ideal: known noise, no effects of
-position, no dead wells; the same false discovery rate.
+plate's own) and 4 dead wells; "flat": without effects of position. Ideal: known noise, no effects
+of position, no dead wells; the same false discovery rate.
 """
 
 from __future__ import annotations
