@@ -66,7 +66,7 @@ def test_the_list_of_hits_of_a_plate_is_that_of_its_wells(screen: Run) -> None:
 
 
 def test_a_second_run_has_nothing_to_do_and_a_lost_page_is_made_again(screen: Run) -> None:
-    assert "join_plates" not in screen.run("all")
+    assert "join plates" not in screen.run("all")
     (screen.folder / "results/screens/S/report.html").unlink()
-    assert "join_plates" in screen.run("all")
+    assert "join plates S" in screen.run("all")
     assert (screen.folder / "results/screens/S/report.html").is_file()
