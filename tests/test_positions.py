@@ -9,6 +9,7 @@ import pytest
 from cellpipe.profiles.counts import comparable
 from cellpipe.profiles.hits import call_hits, normalise_wells
 from cellpipe.profiles.positions import correct_positions
+from cellpipe.quality.positions import effects_of_position
 from cellpipe.simulate.screens import ScreenDesign, simulate_screen
 from cellpipe.statistics.edge import edge_test
 from cellpipe.statistics.plate import plate_statistics
@@ -86,6 +87,7 @@ def test_the_surface_is_the_plane_through_the_near_wells():
 
 
 DESIGN = ScreenDesign(plates=1, replicates=1, effect=5)
+FLAT = ScreenDesign(plates=1, replicates=1, effect=5, edge=0, gradient=0, row=0)
 
 
 def wells_of(design: ScreenDesign, seed: int) -> pd.DataFrame:
@@ -186,3 +188,19 @@ def test_edge_test_of_corrected_noise_is_calibrated():
         for plate in map(noise, range(60))
     ]
     assert np.mean(np.array(p) < 0.05) < 0.15
+
+
+@pytest.mark.parametrize(("design", "low", "high"), [(DESIGN, 0.2, 0.6), (FLAT, 0.0, 0.06)])
+def test_the_share_of_the_place_is_known_and_warned_of(design, low, high):
+    for seed in range(5):
+        wells = wells_of(design, seed)
+        positions = correct_positions(wells, ["signal"], "off")
+        assert low <= positions.share["signal"] <= high
+        assert "signal_corrected" not in positions.wells
+        table = plate_statistics(
+            comparable(wells, ["signal"]), ["signal"], position_share=positions.share
+        )
+        warnings = list(effects_of_position({}, {"statistics": table}))
+        assert [row["where"] for row in warnings] == (["signal"] if design is DESIGN else [])
+        corrected = table.assign(edge_p_corrected=0.5)
+        assert not list(effects_of_position({}, {"statistics": corrected}))

@@ -20,7 +20,12 @@ from numpy.typing import NDArray
 
 from cellpipe.profiles.counts import comparable, corrected_column, is_count
 from cellpipe.statistics.alike import treatment_names
-from cellpipe.statistics.position_effects import b_score, local_surface, two_way_effects
+from cellpipe.statistics.position_effects import (
+    b_score,
+    explained_share,
+    local_surface,
+    two_way_effects,
+)
 from cellpipe.statistics.reference import named
 from cellpipe.wells import row_column
 
@@ -36,11 +41,14 @@ class Positions(NamedTuple):
     """`wells` with corrected readouts, and of each readout what there is to say of it.
 
     before : as `wells`, but without the corrections
+    share : of the variance of wells treated alike, what rows and columns explain before; NaN where
+        no wells treated alike lie over the plate
     """
 
     wells: pd.DataFrame
     before: pd.DataFrame
     notes: dict[str, str]
+    share: dict[str, float]
 
 
 def correct_positions(
@@ -56,33 +64,35 @@ def correct_positions(
     wells : one row per well: well, control, condition, dose, the readouts
     method : "off", "rows_columns" or "loess" (a smooth surface)
     """
-    before, notes = wells, dict[str, str]()
-    if method == "off" or wells.empty:
-        return Positions(wells, before, notes)
+    notes, share, new = dict[str, str](), dict[str, float](), dict[str, NDArray]()
+    if wells.empty:
+        return Positions(wells, wells, notes, share)
     places = np.array([row_column(well) for well in wells["well"]]) - 1
-    shape = tuple(places.max(axis=0) + 1)
+    at, shape = tuple(places.T), tuple(places.max(axis=0) + 1)
     compared = comparable(wells, readouts)
-    new: dict[str, NDArray] = {}
     for readout in readouts:
         values = compared[readout].to_numpy("float64")
         alike, why_not = _wells_alike(compared, values, places, dose_column)
+        plate, fitted = np.full(shape, np.nan), np.zeros(shape, bool)
+        plate[at], fitted[at] = values, alike
+        share[readout] = float("nan") if why_not else explained_share(plate, fitted)
+        if method == "off":
+            continue
         if why_not:
             notes[readout] = f"positions are not corrected: {why_not}"
             continue
-        plate, fitted = np.full(shape, np.nan), np.zeros(shape, bool)
-        plate[tuple(places.T)], fitted[tuple(places.T)] = values, alike
         effect, unknown = _effect(plate, fitted, method)
-        own = effect[tuple(places.T)]
         usual = float(np.median(values[alike]))
         if is_count(readout) and usual > 0:
-            new[corrected_column(readout)] = values * usual / np.maximum(usual + own, 0.1 * usual)
+            factor = usual / np.maximum(usual + effect[at], 0.1 * usual)
+            new[corrected_column(readout)] = values * factor
         else:
-            new[corrected_column(readout)] = values - own
+            new[corrected_column(readout)] = values - effect[at]
         if method == "rows_columns":
-            new[f"{readout}_b_score"] = b_score(plate, fitted)[tuple(places.T)]
-        here = unknown[tuple(places.T)] & np.isfinite(values)
+            new[f"{readout}_b_score"] = b_score(plate, fitted)[at]
+        here = unknown[at] & np.isfinite(values)
         notes[readout] = _said(method, int(alike.sum()), wells["well"][here])
-    return Positions(wells.assign(**new), before, notes)
+    return Positions(wells.assign(**new), wells, notes, share)
 
 
 def _wells_alike(

@@ -47,6 +47,7 @@ def plate_statistics(
     against: Against = "negative_controls",
     uncorrected: pd.DataFrame | None = None,
     remarks: Mapping[str, str] | None = None,
+    position_share: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """The plate's statistics.tsv: a row of kind "controls" per readout, then "dose_response" rows.
 
@@ -64,6 +65,8 @@ def plate_statistics(
     uncorrected : `wells` with the values before positions on the plate were corrected, where they
         were; the edge test is then of before and after
     remarks : further notes on readouts
+    position_share : of each readout, the share of the variance of wells treated alike that rows
+        and columns explain
 
     Raises
     ------
@@ -81,6 +84,7 @@ def plate_statistics(
     for name in readouts:
         notes = [*control_notes(wells, name, left.get(name, ()), against), said.get(name, "")]
         edges = _edges(wells, before, name, dose_column)
+        edges["position_share"] = (position_share or {}).get(name, NEVER)
         rows.append(_control_row(wells, name) | edges | {"note": "; ".join(filter(None, notes))})
     for readout in readouts if has_doses else ():
         for own in dose_groups(wells, str(dose_column), group_column, readout):

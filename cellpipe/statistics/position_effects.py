@@ -134,6 +134,23 @@ def two_way_effects(plate: ArrayLike, alike: ArrayLike | None = None) -> NDArray
     return overall + by_row * of_rows + by_column * of_columns
 
 
+def explained_share(plate: ArrayLike, alike: ArrayLike | None = None) -> float:
+    """Share of the variance of wells (0 to 1) that rows and columns predict; NaN without variance.
+
+    Each well is predicted by the others, so that it is about 0 for noise. Wells beyond three
+    spreads (hits) count as three. Parameters as of `median_polish`.
+    """
+    values = _fitted(plate, alike)
+    known = np.isfinite(values)
+    usual = median(values)
+    apart, spread = values[known] - usual, mad(values)
+    if not spread > 0:
+        return NEVER
+    rest, far = (values - two_way_effects(values))[known], (3 * spread) ** 2
+    missed = np.minimum(rest**2, far).mean() / np.minimum(apart**2, far).mean()
+    return float(max(0.0, 1 - missed))
+
+
 def _shares(values: NDArray, rows: NDArray, columns: NDArray) -> tuple[float, float]:
     """Shares of the effects (R, C) of rows and columns by which wells are predicted best.
 

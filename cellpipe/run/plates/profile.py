@@ -86,6 +86,7 @@ def profile_plate(
         against=against,
         uncorrected=comparable(positions.before, readouts) if corrected else None,
         remarks=positions.notes,
+        position_share=positions.share,
     )
     for readout, reason in (unmade or {}).items():
         statistics.loc[statistics["readout"] == readout, "note"] = reason
