@@ -19,6 +19,7 @@ from scipy import stats
 
 from cellpipe.profiles.hits import normalise_wells
 from cellpipe.profiles.positions import correct_positions
+from cellpipe.profiles.screens.positions import share_positions
 from cellpipe.profiles.screens.treatments import judge_treatments
 from cellpipe.simulate.screens import ScreenDesign, simulate_screen
 
@@ -75,7 +76,7 @@ def _screen(design: ScreenDesign, seed: int, method: str, against: str) -> tuple
         own = correct_positions(wells, ["signal"], method).wells
         own = normalise_wells(own, ["signal"], against)
         tables.append(own.assign(plate=f"{library}-{number}", plate_map=library))
-    wells = pd.concat(tables, ignore_index=True)
+    wells, _ = share_positions(pd.concat(tables, ignore_index=True), "signal", against)
     options = {"against": against, "max_fdr": MAX_FDR, "min_effect": MIN_EFFECT}
     table = judge_treatments(wells, "signal", **options).table
     effects = wells[wells["control"].eq("")].groupby("condition")["effect"].first()

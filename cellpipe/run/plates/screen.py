@@ -11,6 +11,7 @@ from cellpipe.errors import CellpipeError
 from cellpipe.image.units import Scale
 from cellpipe.profiles.screens.join import join_wells
 from cellpipe.profiles.screens.plates import plates_beside, replicate_correlations
+from cellpipe.profiles.screens.positions import share_positions
 from cellpipe.profiles.screens.treatments import COLUMNS, judge_treatments
 
 Options = Mapping[str, Any]
@@ -58,8 +59,10 @@ def join_plates(
         none = pd.DataFrame(columns=["plate", "other", "n", "pearson", "spearman"])
         return Screen(joined.wells, empty, plates_beside(joined.wells, statistics, ""), none, notes)
     readout = _published(asked, wells)
+    together, said = share_positions(joined.wells, readout, profile["compare_with"])
+    notes += [said] if said else []
     judged = judge_treatments(
-        joined.wells,
+        together,
         readout,
         against=profile["compare_with"],
         direction=profile["hit_direction"],
@@ -82,10 +85,10 @@ def join_plates(
             " (and doses) are the same, or where they share a plate map"
         )
     return Screen(
-        joined.wells,
+        together,
         judged.table,
-        plates_beside(joined.wells, statistics, readout),
-        replicate_correlations(joined.wells, f"{readout}_robust_z"),
+        plates_beside(together, statistics, readout),
+        replicate_correlations(together, f"{readout}_robust_z"),
         notes,
     )
 
