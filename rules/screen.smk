@@ -1,7 +1,8 @@
 """Plates of a screen together: treatments over their replicates, plates beside each other.
 
-in     results/P/wells.parquet, statistics.tsv of all plates of a screen
-out    results/screens/S/wells.parquet, hits.tsv, plates.tsv, replicates.tsv, report.html
+in     results/P/wells.parquet, statistics.tsv, profiles/ of all plates of a screen
+out    results/screens/S/wells.parquet, hits.tsv, plates.tsv, replicates.tsv, profiles.parquet,
+       features.tsv, activity.tsv, report.html
 """
 
 
@@ -10,6 +11,7 @@ rule join_plates:
     input:
         wells=of_screen(f"{RESULTS}/{{plate}}/wells.parquet"),
         statistics=of_screen(f"{RESULTS}/{{plate}}/statistics.tsv"),
+        profiles=of_screen(f"{RESULTS}/{{plate}}/profiles/normalised.parquet"),
     output:
         wells="<results>/screens/{screen}/wells.parquet",
         hits=report(
@@ -25,6 +27,9 @@ rule join_plates:
             labels={"screen": "{screen}", "shows": "plates"},
         ),
         replicates="<results>/screens/{screen}/replicates.tsv",
+        profiles="<results>/screens/{screen}/profiles.parquet",
+        features="<results>/screens/{screen}/features.tsv",
+        activity="<results>/screens/{screen}/activity.tsv",
         report=report(
             "<results>/screens/{screen}/report.html",
             caption="captions/screen.rst",
@@ -49,6 +54,7 @@ rule join_plates:
         },
         profile=config["profile"],
         screen=config["screen"],
+        seed=config["seed"],
         code=code_of("join_plates"),
     script:
         "../scripts/join_plates.py"

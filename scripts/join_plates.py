@@ -1,28 +1,37 @@
 """Join the plates of a screen: treatments over their wells, plates beside each other, the page."""
 
-from pathlib import Path
-
 from cellpipe.files.publish import publish_table, publish_text
 from cellpipe.files.tables import read_statistics, read_table
 from cellpipe.report.screen import ScreenContent, render_screen
 from cellpipe.run.job import log, speaking
 from cellpipe.run.plates.screen import join_plates
 
+
+def of_plates(paths, read):
+    """Tables by plate; the inputs are in the order of the plates."""
+    return {name: read(path) for name, path in zip(snakemake.params.plates, paths, strict=True)}
+
+
 with speaking(snakemake):
     output, plates = snakemake.output, snakemake.params.plates
-    by_plate = {Path(path).parent.name: path for path in snakemake.input.wells}
-    statistics = {Path(path).parent.name: path for path in snakemake.input.statistics}
+    given = snakemake.input
     joined = join_plates(
-        {plate: read_table(by_plate[plate]) for plate in plates},
-        {plate: read_statistics(statistics[plate]) for plate in plates},
+        {plate: read_table(path) for plate, path in zip(plates, given.wells, strict=True)},
+        {
+            plate: read_statistics(path)
+            for plate, path in zip(plates, given.statistics, strict=True)
+        },
+        {plate: read_table(path) for plate, path in zip(plates, given.profiles, strict=True)},
         plates,
-        snakemake.params.profile,
-        snakemake.params.screen,
+        {name: snakemake.params[name] for name in ("profile", "screen", "seed")},
     )
     publish_table(output.wells, joined.wells)
     publish_table(output.hits, joined.hits)
     publish_table(output.plates, joined.plates)
     publish_table(output.replicates, joined.replicates)
+    publish_table(output.profiles, joined.profiles)
+    publish_table(output.features, joined.features)
+    publish_table(output.activity, joined.activity)
     content = ScreenContent(snakemake.wildcards.screen, joined, snakemake.params.profile)
     publish_text(output.report, render_screen(content))
     for note in joined.notes:

@@ -20,12 +20,30 @@ from cellpipe.run.plates.screen import join_plates
 from cellpipe.simulate.screens import ScreenDesign, simulate_screen
 from cellpipe.statistics.plate import plate_statistics
 
+OPTIONS = {"screen": {"min_effect": 1.5, "batch_correction": "off"}, "seed": 1}
 PROFILE = {
     "hit_readout": "signal", "hit_direction": "both", "hit_max_fdr": 0.05,
     "compare_with": "samples",
 }  # fmt: skip
-SCREEN = {"min_effect": 1.5}
 TRUTH = ["effect", "row_number", "column_number"]
+
+
+def joined_of(wells, statistics, sheet, **profile):
+    """The screen of tables, with a small profile of each well."""
+    rng = np.random.default_rng(1)
+    profiles = {
+        plate: pd.DataFrame(
+            {
+                "Metadata_Plate": plate, "Metadata_Well": table["well"],
+                "Metadata_control": table["control"], "Nuclei_signal": table["signal_robust_z"],
+                "Nuclei_noise": rng.normal(size=len(table)),
+            }
+        )
+        for plate, table in wells.items()
+        if "signal_robust_z" in table
+    }  # fmt: skip
+    options = {**OPTIONS, "profile": {**PROFILE, **profile}}
+    return join_plates(wells, statistics, profiles, sheet, options)
 
 
 def drawn(design: ScreenDesign, seed: int):
@@ -51,7 +69,7 @@ def drawn(design: ScreenDesign, seed: int):
 @pytest.fixture(scope="module")
 def screen():
     wells, statistics, sheet, planted = drawn(ScreenDesign(plates=2, hit_share=0.1), 1)
-    return join_plates(wells, statistics, sheet, PROFILE, SCREEN), planted
+    return joined_of(wells, statistics, sheet), planted
 
 
 def test_every_well_is_there_with_its_batch_and_replicate(screen):
@@ -121,19 +139,19 @@ def test_a_column_that_a_plate_lacks_is_named():
 
 def test_plates_without_replicates_controls_or_readout_end_in_words():
     wells, statistics, sheet, _ = drawn(ScreenDesign(plates=2, replicates=1), 2)
-    joined = join_plates(wells, statistics, sheet, PROFILE, SCREEN)
+    joined = joined_of(wells, statistics, sheet)
     assert any("no treatment has a second well" in note for note in joined.notes)
     assert joined.replicates.empty
     assert "Replicates" not in render_screen(ScreenContent("S", joined, PROFILE))
-    off = join_plates(wells, statistics, sheet, {**PROFILE, "hit_readout": None}, SCREEN)
+    off = joined_of(wells, statistics, sheet, hit_readout=None)
     assert any("names no readout" in note for note in off.notes)
     assert "no readout" in render_screen(ScreenContent("S", off, PROFILE))
     few = {plate: table.head(3) for plate, table in wells.items()}
-    joined = join_plates(few, statistics, sheet, PROFILE, SCREEN)
+    joined = joined_of(few, statistics, sheet)
     assert any("8 are needed" in note for note in joined.notes)
     render_screen(ScreenContent("S", joined, PROFILE))
     with pytest.raises(CellpipeError, match="no plate of the screen has the readout"):
-        join_plates(wells, statistics, sheet, {**PROFILE, "hit_readout": "other"}, SCREEN)
+        joined_of(wells, statistics, sheet, hit_readout="other")
 
 
 def test_plates_in_pixels_and_in_micrometres_are_not_one_screen():
@@ -144,7 +162,7 @@ def test_plates_in_pixels_and_in_micrometres_are_not_one_screen():
             columns={c: c.replace("signal", f"area_{unit}") for c in names}
         )
     with pytest.raises(CellpipeError, match="different units"):
-        join_plates(wells, statistics, sheet, {**PROFILE, "hit_readout": "area_um2"}, SCREEN)
+        joined_of(wells, statistics, sheet, hit_readout="area_um2")
 
 
 def test_correlations_of_too_few_or_equal_values_are_empty():

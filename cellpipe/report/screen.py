@@ -54,6 +54,7 @@ def render_screen(content: ScreenContent) -> str:
         scatter=replicate_chart(screen, column, pair) if pair else None,
         pair=" and ".join(pair) if pair else "",
         correlations=correlation_table(screen.replicates),
+        activity=activity_table(screen.activity),
         maps=maps[:MOST_MAPS],
         more_maps=max(0, len(maps) - MOST_MAPS),
         limit=number(LIMIT),
@@ -124,6 +125,20 @@ def hits_table(hits: pd.DataFrame) -> Table | None:
     columns = ["rank", "treatment", "", "effect", "% of control", "score", "p", "q", "wells", ""]
     numeric = [True, False, False, *[True] * 6, False]
     return Table(columns, rows, numeric, len(known) - len(shown))
+
+
+def activity_table(activity: pd.DataFrame) -> Table | None:
+    """Active treatments, the most active first, and some that are not."""
+    if activity.empty:
+        return None
+    shown = activity.head(min(MOST_HITS, max(10, int(activity["active"].sum()) + 5)))
+    rows = [
+        [row["treatment"], "active" if row["active"] else "not shown to be", count(row["n_wells"]),
+         number(row["map"], 2), p_value(row["p"]), p_value(row["q"])]
+        for row in shown.to_dict("records")
+    ]  # fmt: skip
+    columns = ["treatment", "", "wells", "mean average precision", "p", "q"]
+    return Table(columns, rows, [False, False, True, True, True, True], len(activity) - len(shown))
 
 
 def plates_table(plates: pd.DataFrame) -> Table:

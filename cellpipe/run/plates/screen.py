@@ -9,12 +9,14 @@ import pandas as pd
 
 from cellpipe.errors import CellpipeError
 from cellpipe.image.units import Scale
+from cellpipe.profiles.screens.activity import activity, join_profiles
 from cellpipe.profiles.screens.join import join_wells
 from cellpipe.profiles.screens.plates import plates_beside, replicate_correlations
 from cellpipe.profiles.screens.positions import share_positions
 from cellpipe.profiles.screens.treatments import COLUMNS, judge_treatments
 
 Options = Mapping[str, Any]
+Tables = Mapping[str, pd.DataFrame]
 
 
 class Screen(NamedTuple):
@@ -24,73 +26,91 @@ class Screen(NamedTuple):
     hits: pd.DataFrame
     plates: pd.DataFrame
     replicates: pd.DataFrame
+    profiles: pd.DataFrame
+    features: pd.DataFrame
+    activity: pd.DataFrame
     notes: list[str]
 
 
 def join_plates(
-    wells: Mapping[str, pd.DataFrame],
-    statistics: Mapping[str, pd.DataFrame],
-    sheet: Mapping[str, Mapping[str, Any]],
-    profile: Options,
-    screen: Options,
+    wells: Tables,
+    statistics: Tables,
+    profiles: Tables,
+    sheet: Mapping[str, Options],
+    options: Options,
 ) -> Screen:
-    """Join plates, and judge treatments by `profile.hit_readout` over all their wells.
+    """Join plates; judge treatments by `profile.hit_readout`, and by their whole profiles.
 
     Parameters
     ----------
-    wells, statistics : wells.parquet and statistics.tsv of each plate
+    wells, statistics, profiles : wells.parquet, statistics.tsv and profiles/normalised.parquet of
+        each plate
     sheet : of each plate its row of the sheet of plates
-    profile, screen : the sections of these names of the config
+    options : profile, screen: the sections of these names of the config; seed
 
     Raises
     ------
     CellpipeError
         The readout is in µm on some plates and in pixels on others.
     """
+    profile, screen = options["profile"], options["screen"]
     joined = join_wells(wells, sheet)
     notes = [
         f"{column}: empty on {', '.join(plates)}, which do not have it"
         for column, plates in joined.lacking.items()
     ]
-    asked = profile["hit_readout"]
-    if not asked:
+    readout, together = "", joined.wells
+    hits = pd.DataFrame(columns=list(COLUMNS))
+    if profile["hit_readout"]:
+        readout = _published(profile["hit_readout"], wells)
+        together, said = share_positions(joined.wells, readout, profile["compare_with"])
+        hits, more = _judged(together, readout, profile, screen)
+        notes += [*filter(None, [said]), *more]
+    else:
         notes.append("no hits: 'profile.hit_readout' names no readout")
-        empty = pd.DataFrame(columns=list(COLUMNS))
-        none = pd.DataFrame(columns=["plate", "other", "n", "pearson", "spearman"])
-        return Screen(joined.wells, empty, plates_beside(joined.wells, statistics, ""), none, notes)
-    readout = _published(asked, wells)
-    together, said = share_positions(joined.wells, readout, profile["compare_with"])
-    notes += [said] if said else []
+    whole = join_profiles(profiles, sheet, joined.wells, screen["batch_correction"])
+    active, why_not = activity(whole.profiles, profile["hit_max_fdr"] or 1.0, options["seed"])
+    notes += [f"profiles: {note}" for note in [*whole.notes, *filter(None, [why_not])]]
+    return Screen(
+        wells=together,
+        hits=hits,
+        plates=plates_beside(together, statistics, readout),
+        replicates=replicate_correlations(together, f"{readout}_robust_z"),
+        profiles=whole.profiles,
+        features=whole.features,
+        activity=active,
+        notes=notes,
+    )
+
+
+def _judged(
+    wells: pd.DataFrame, readout: str, profile: Options, screen: Options
+) -> tuple[pd.DataFrame, list[str]]:
+    """Treatments by rank, and what they were compared with."""
     judged = judge_treatments(
-        together,
+        wells,
         readout,
         against=profile["compare_with"],
         direction=profile["hit_direction"],
         max_fdr=profile["hit_max_fdr"],
         min_effect=screen["min_effect"],
     )
-    null = judged.null
-    whose = "samples" if profile["compare_with"] == "samples" else "negative control wells"
-    notes.append(
-        f"no p values: {null.why}"
-        if null.why
-        else f"the mean of n wells without effect varies by √({null.between:.2f}² +"
-        f" {null.within:.2f}² / n) robust standard deviations: by the {whose}, and by what"
-        " replicates differ by"
-    )
-    few = judged.table["n_wells"].max() if len(judged.table) else 0
-    if few < 2:
+    null, notes = judged.null, []
+    if null.why:
+        notes.append(f"no p values: {null.why}")
+    else:
+        whose = "samples" if profile["compare_with"] == "samples" else "negative control wells"
+        notes.append(
+            f"the mean of n wells without effect varies by √({null.between:.2f}² +"
+            f" {null.within:.2f}² / n) robust standard deviations: by the {whose}, and by what"
+            " replicates differ by"
+        )
+    if len(judged.table) and judged.table["n_wells"].max() < 2:
         notes.append(
             "no treatment has a second well: plates are replicates of each other where conditions"
             " (and doses) are the same, or where they share a plate map"
         )
-    return Screen(
-        together,
-        judged.table,
-        plates_beside(together, statistics, readout),
-        replicate_correlations(together, f"{readout}_robust_z"),
-        notes,
-    )
+    return judged.table, notes
 
 
 def _published(readout: str, wells: Mapping[str, pd.DataFrame]) -> str:
