@@ -93,6 +93,8 @@ rule profile_plate:
         "<benchmarks>/profile_plate/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
+    resources:
+        mem_mb=memory(4000),
     params:
         options=of_config("profile"),
         readouts=readouts,

@@ -46,6 +46,21 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
         ) from fault
 
 
+def numeric_columns(path: str | Path) -> list[str]:
+    """Names of the columns of numbers of a Parquet file, in its order; truth values are none."""
+    schema = pq.read_schema(path)
+    return [
+        field.name
+        for field in schema
+        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    ]
+
+
+def column_names(path: str | Path) -> list[str]:
+    """Names of the columns of a Parquet file, in its order."""
+    return list(pq.read_schema(path).names)
+
+
 def read_statistics(path: str | Path) -> pd.DataFrame:
     """statistics.tsv of a plate; names of groups and notes are text, whatever their form."""
     import pandas as pd

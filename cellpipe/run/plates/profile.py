@@ -10,6 +10,7 @@ import pandas as pd
 from cellpipe.profiles import wells as profiles
 from cellpipe.profiles.counts import comparable, why_incomplete
 from cellpipe.profiles.cytominer import account_of_features, feature_references
+from cellpipe.profiles.features import Features
 from cellpipe.profiles.left_out import left_out_of_wells, tables_that_count
 from cellpipe.profiles.positions import correct_positions
 from cellpipe.profiles.ranking import HIT_COLUMNS, ranked_hits
@@ -38,6 +39,7 @@ def profile_plate(
     readouts: Sequence[str],
     inspection: Mapping[str, Any] | None = None,
     unmade: Mapping[str, str] | None = None,
+    features: Features | None = None,
 ) -> Profile:
     """Summarise a plate by well, normalise, call hits, fit curves; and its morphological profiles.
 
@@ -50,6 +52,7 @@ def profile_plate(
     options : the section `profile` of the config
     readouts : columns of wells that are evaluated
     inspection : of the plate: what it lists, and the size of a pixel
+    features : of the cells, where ``cells`` does not hold all of them
     unmade : readouts that no well has, with the reason (fractions of classes without a classifier)
     """
     from cellpipe.statistics.plate import plate_statistics  # here: training a classifier needs none
@@ -94,7 +97,7 @@ def profile_plate(
     named_for = (
         (inspection or {}).get("channels", []) if options.get("names") == "cellprofiler" else None
     )
-    augmented = profiles.well_profiles(tables["cells"], described, named_for)
+    augmented = profiles.well_profiles(tables["cells"], described, named_for, features)
     references = feature_references(augmented)
     normalised = profiles.normalise_profiles(augmented, references)
     selected = profiles.select_profile_features(normalised)
