@@ -2,7 +2,7 @@
 
 in     results/P/wells.parquet, statistics.tsv, profiles/ of all plates of a screen
 out    results/screens/S/wells.parquet, hits.tsv, plates.tsv, replicates.tsv, profiles.parquet,
-       features.tsv, activity.tsv, report.html
+       features.tsv, activity.tsv, consensus.parquet, similarity.tsv, report.html
 """
 
 
@@ -30,6 +30,8 @@ rule join_plates:
         profiles="<results>/screens/{screen}/profiles.parquet",
         features="<results>/screens/{screen}/features.tsv",
         activity="<results>/screens/{screen}/activity.tsv",
+        consensus="<results>/screens/{screen}/consensus.parquet",
+        similarity="<results>/screens/{screen}/similarity.tsv",
         report=report(
             "<results>/screens/{screen}/report.html",
             caption="captions/screen.rst",

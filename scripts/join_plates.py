@@ -32,6 +32,8 @@ with speaking(snakemake):
     publish_table(output.profiles, joined.profiles)
     publish_table(output.features, joined.features)
     publish_table(output.activity, joined.activity)
+    publish_table(output.consensus, joined.consensus)
+    publish_table(output.similarity, joined.similarity)
     content = ScreenContent(snakemake.wildcards.screen, joined, snakemake.params.profile)
     publish_text(output.report, render_screen(content))
     for note in joined.notes:

@@ -30,13 +30,11 @@ TRUTH = ["effect", "row_number", "column_number"]
 
 def joined_of(wells, statistics, sheet, **profile):
     """The screen of tables, with a small profile of each well."""
-    rng = np.random.default_rng(1)
     profiles = {
         plate: pd.DataFrame(
             {
                 "Metadata_Plate": plate, "Metadata_Well": table["well"],
                 "Metadata_control": table["control"], "Nuclei_signal": table["signal_robust_z"],
-                "Nuclei_noise": rng.normal(size=len(table)),
             }
         )
         for plate, table in wells.items()

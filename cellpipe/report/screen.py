@@ -18,7 +18,7 @@ from cellpipe.report.plate_view import shades
 from cellpipe.report.template import part, template
 from cellpipe.report.wording import count, number, p_value, plural, spoken
 from cellpipe.run.plates.screen import Screen
-from cellpipe.statistics.reference import controls_of
+from cellpipe.statistics.reference import controls_of, named
 from cellpipe.wells import plate_shape, row_column
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def render_screen(content: ScreenContent) -> str:
         pair=" and ".join(pair) if pair else "",
         correlations=correlation_table(screen.replicates),
         activity=activity_table(screen.activity),
+        similarity=similarity_chart(screen.similarity),
+        clusters=clusters_table(screen.similarity),
         maps=maps[:MOST_MAPS],
         more_maps=max(0, len(maps) - MOST_MAPS),
         limit=number(LIMIT),
@@ -139,6 +141,30 @@ def activity_table(activity: pd.DataFrame) -> Table | None:
     ]  # fmt: skip
     columns = ["treatment", "", "wells", "mean average precision", "p", "q"]
     return Table(columns, rows, [False, False, True, True, True, True], len(activity) - len(shown))
+
+
+def similarity_chart(similar: pd.DataFrame) -> Markup | None:
+    """The map of treatments, those that are active or hits marked."""
+    known = similar.dropna(subset=["map_1", "map_2"])
+    if known.empty:
+        return None
+    marked = (known["hit"].fillna(False) | known["active"].fillna(False)).to_numpy(bool)
+    x, y = known[["map_1", "map_2"]].to_numpy(float).T
+    return svg.dots(x, y, marked, ("UMAP 1", "UMAP 2"))
+
+
+def clusters_table(similar: pd.DataFrame) -> Table | None:
+    """Clusters of treatments with alike profiles, the largest first."""
+    clustered = similar[similar["cluster"] > 0]
+    if clustered.empty:
+        return None
+    rows = [
+        [count(number), count(len(own)), count(int(own["active"].fillna(False).sum())),
+         count(int(own["hit"].fillna(False).sum())), named([str(t) for t in own["treatment"]])]
+        for number, own in clustered.groupby("cluster")
+    ]  # fmt: skip
+    columns = ["cluster", "treatments", "active", "hits", "which"]
+    return Table(columns, rows[:MOST_HITS], [True] * 4 + [False], max(0, len(rows) - MOST_HITS))
 
 
 def plates_table(plates: pd.DataFrame) -> Table:

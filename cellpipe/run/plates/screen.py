@@ -13,6 +13,7 @@ from cellpipe.profiles.screens.activity import activity, join_profiles
 from cellpipe.profiles.screens.join import join_wells
 from cellpipe.profiles.screens.plates import plates_beside, replicate_correlations
 from cellpipe.profiles.screens.positions import share_positions
+from cellpipe.profiles.screens.similarity import consensus_profiles, similar_treatments
 from cellpipe.profiles.screens.treatments import COLUMNS, judge_treatments
 
 Options = Mapping[str, Any]
@@ -29,6 +30,8 @@ class Screen(NamedTuple):
     profiles: pd.DataFrame
     features: pd.DataFrame
     activity: pd.DataFrame
+    consensus: pd.DataFrame
+    similarity: pd.DataFrame
     notes: list[str]
 
 
@@ -70,7 +73,10 @@ def join_plates(
         notes.append("no hits: 'profile.hit_readout' names no readout")
     whole = join_profiles(profiles, sheet, joined.wells, screen["batch_correction"])
     active, why_not = activity(whole.profiles, profile["hit_max_fdr"] or 1.0, options["seed"])
-    notes += [f"profiles: {note}" for note in [*whole.notes, *filter(None, [why_not])]]
+    consensus = consensus_profiles(whole.profiles)
+    similar, why_no_map = similar_treatments(consensus, options["seed"])
+    whys = [*whole.notes, *filter(None, [why_not, why_no_map])]
+    notes += [f"profiles: {note}" for note in whys]
     return Screen(
         wells=together,
         hits=hits,
@@ -79,8 +85,20 @@ def join_plates(
         profiles=whole.profiles,
         features=whole.features,
         activity=active,
+        consensus=consensus,
+        similarity=_with_calls(similar, hits, active),
         notes=notes,
     )
+
+
+def _with_calls(similar: pd.DataFrame, hits: pd.DataFrame, active: pd.DataFrame) -> pd.DataFrame:
+    """Treatments of the map with `hit` and `active`, empty where that is not known."""
+    calls = [("hit", hits, hits["hit"]), ("active", active, active["active"])]
+    for column, table, called in calls:
+        known = dict(zip(table["treatment"], called.astype("boolean"), strict=True))
+        values = [known.get(treatment, pd.NA) for treatment in similar["treatment"]]
+        similar = similar.assign(**{column: pd.array(values, dtype="boolean")})
+    return similar
 
 
 def _judged(
