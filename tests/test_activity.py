@@ -131,6 +131,25 @@ def test_with_few_controls_components_are_sphered_or_nothing_and_it_is_said():
     assert any("not sphered" in note for note in joined.notes)
 
 
+def test_few_controls_allow_no_small_p():
+    """Three controls on each of two plates are nine pairs: a perfect rank is no discovery."""
+    profiles, wells, sheet = drawn(7)
+    for table in profiles.values():
+        negative = table.index[table["Metadata_control"].eq("negative")]
+        table.loc[negative[3:], "Metadata_control"] = "positive"
+    joined = join_profiles(profiles, sheet, wells)
+    table, _ = activity(joined.profiles, 0.05, 1)
+    assert table["active"].isna().all()
+    assert table["p"].isna().all()
+    assert table["reason"].str.contains("9 ways to take control wells").all()
+    with_five, wells, sheet = drawn(7)
+    for table in with_five.values():
+        negative = table.index[table["Metadata_control"].eq("negative")]
+        table.loc[negative[5:], "Metadata_control"] = "positive"
+    table, _ = activity(join_profiles(with_five, sheet, wells).profiles, 0.05, 1)
+    assert table["p"].min() >= 1 / 26
+
+
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [

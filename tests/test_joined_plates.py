@@ -146,7 +146,7 @@ def test_plates_without_replicates_controls_or_readout_end_in_words():
     assert "no readout" in render_screen(ScreenContent("S", off, PROFILE))
     few = {plate: table.head(3) for plate, table in wells.items()}
     joined = joined_of(few, statistics, sheet)
-    assert any("8 are needed" in note for note in joined.notes)
+    assert any("16 are needed" in note for note in joined.notes)
     render_screen(ScreenContent("S", joined, PROFILE))
     with pytest.raises(CellpipeError, match="no plate of the screen has the readout"):
         joined_of(wells, statistics, sheet, hit_readout="other")

@@ -60,9 +60,10 @@ def test_p_is_students_with_the_stated_error():
 
 
 def test_too_few_or_equal_wells_are_a_named_gap():
-    assert (
-        "3 treatments without effect" in null_of([1, 2, 3], [1, 2, 3], [True] * 3, mostly=False).why
-    )
+    few = null_of([1, 2], [1, 2], [True] * 2, mostly=False)
+    assert "2 treatments without effect, 3 are needed" in few.why
+    few = null_of(np.arange(15), np.arange(15), [True] * 15, mostly=True)
+    assert "16 are needed" in few.why
     same = null_of(np.ones(40), np.repeat(np.arange(20), 2), np.ones(40, bool), mostly=False)
     assert "the same value" in same.why
 

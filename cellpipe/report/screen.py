@@ -24,6 +24,7 @@ from cellpipe.wells import plate_shape, row_column
 if TYPE_CHECKING:
     import pandas as pd
 
+ACTIVE = {"True": "active", "False": "not shown to be"}
 MOST_HITS, MOST_MAPS = 100, 60
 LIMIT = 5.0  # robust z at the ends of the colours
 
@@ -133,14 +134,17 @@ def activity_table(activity: pd.DataFrame) -> Table | None:
     """Active treatments, the most active first, and some that are not."""
     if activity.empty:
         return None
-    shown = activity.head(min(MOST_HITS, max(10, int(activity["active"].sum()) + 5)))
+    n_active = int(activity["active"].fillna(False).sum())
+    shown = activity.head(min(MOST_HITS, max(10, n_active + 5)))
     rows = [
-        [row["treatment"], "active" if row["active"] else "not shown to be", count(row["n_wells"]),
-         number(row["map"], 2), p_value(row["p"]), p_value(row["q"])]
+        [row["treatment"], ACTIVE.get(str(row["active"]), "cannot be judged"),
+         count(row["n_wells"]), number(row["map"], 2), p_value(row["p"]), p_value(row["q"]),
+         row["reason"]]
         for row in shown.to_dict("records")
     ]  # fmt: skip
-    columns = ["treatment", "", "wells", "mean average precision", "p", "q"]
-    return Table(columns, rows, [False, False, True, True, True, True], len(activity) - len(shown))
+    columns = ["treatment", "", "wells", "mean average precision", "p", "q", "why not"]
+    numeric = [False, False, True, True, True, True, False]
+    return Table(columns, rows, numeric, len(activity) - len(shown))
 
 
 def similarity_chart(similar: pd.DataFrame) -> Markup | None:

@@ -19,9 +19,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellpipe.statistics.discoveries import Direction, tail_p
 from cellpipe.statistics.robust import central_normal, mad
+from cellpipe.statistics.spread import MIN_CONTROLS
 
 LEAST_PAIRS = 8  # wells beyond the first of their treatment; fewer determine no spread
-LEAST_NULL = 8  # treatments without effect
+# treatments without effect: controls as for a plate (Student's t bears with few), samples so many
+# that their middle is known
+LEAST_NULL, LEAST_SAMPLES = MIN_CONTROLS, 16
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,10 @@ def null_of(
     without = np.asarray(without_effect, bool) & np.isfinite(values)
     within, extra = _within(values, treatment)
     means, n = _means(values[without], treatment[without])
-    if means.size < LEAST_NULL:
-        why = f"{means.size} treatments without effect, {LEAST_NULL} are needed"
+    least = LEAST_SAMPLES if mostly else LEAST_NULL
+    if means.size < least:
+        what = "treatments, of which most have no effect" if mostly else "treatments without effect"
+        why = f"{means.size} {what}, {least} are needed"
         return Null(np.nan, np.nan, np.nan, 0, why)
     usual = int(np.bincount(n).argmax())  # means of as many replicates are compared
     of_usual = means[n == usual]

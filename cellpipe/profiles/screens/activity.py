@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 TREATMENT = "Metadata_Treatment"
 NULL_SIZE = 2_000  # draws of controls that a precision is compared with
+LEAST_NULL = 19  # sets of control wells: fewer allow no p of 0.05
 LEAST_CONTROLS = 8  # negative controls of a batch, to sphere by
 CONTROLS_PER_DIRECTION = 2
-ACTIVITY = ("treatment", "n_wells", "map", "p", "q", "active")
+ACTIVITY = ("treatment", "n_wells", "map", "p", "q", "active", "reason")
 
 
 class Profiles(NamedTuple):
@@ -191,12 +192,19 @@ def activity(profiles: pd.DataFrame, max_fdr: float, seed: int) -> tuple[pd.Data
     }
     rows = []
     for treatment in several:
-        null = nulls[_design(wells[treatment], plates)]
-        p = (1 + np.sum(null >= score[treatment] - 1e-12)) / (1 + len(null))
-        rows.append((treatment, len(wells[treatment]), score[treatment], p))
-    table = pd.DataFrame(rows, columns=["treatment", "n_wells", "map", "p"])
+        design = _design(wells[treatment], plates)
+        null, p, reason = nulls[design], np.nan, ""
+        if len(null) < LEAST_NULL:
+            reason = (
+                f"{len(null)} ways to take control wells for a treatment of {sum(design)} wells on"
+                f" {len(design)} plates, {LEAST_NULL} are needed"
+            )
+        else:
+            p = (1 + np.sum(null >= score[treatment] - 1e-12)) / (1 + len(null))
+        rows.append((treatment, len(wells[treatment]), score[treatment], p, reason))
+    table = pd.DataFrame(rows, columns=["treatment", "n_wells", "map", "p", "reason"])
     table["q"] = false_discovery_rate(table["p"])
-    table["active"] = table["q"] <= max_fdr
+    table["active"] = (table["q"] <= max_fdr).astype("boolean").mask(table["reason"].ne(""))
     return table.sort_values(
         ["q", "map", "treatment"], ascending=[True, False, True], kind="stable", ignore_index=True
     )[list(ACTIVITY)], ""
@@ -237,11 +245,12 @@ def _null(
 ) -> NDArray[np.float64]:
     """Mean average precisions of control wells that are taken for treatments of a design.
 
-    Empty where plates, or controls of a plate, are too few for the design: p is then 1.
+    Each set of wells counts once, so that few controls allow no small p; empty where plates, or
+    controls of a plate, are too few for the design.
     """
     rng = np.random.default_rng([seed, *design])
     names = sorted(own)
-    drawn = []
+    drawn: dict[tuple[int, ...], float] = {}
     for _ in range(NULL_SIZE):
         chosen = [names[k] for k in rng.permutation(len(names))[: len(design)]]
         if len(chosen) < len(design) or any(
@@ -251,5 +260,7 @@ def _null(
         wells = np.concatenate(
             [rng.permutation(own[name])[:n] for name, n in zip(chosen, design, strict=True)]
         )
-        drawn.append(mean_average_precision(units, wells, plates, own))
-    return np.array(drawn)
+        key = tuple(sorted(int(well) for well in wells))
+        if key not in drawn:
+            drawn[key] = mean_average_precision(units, wells, plates, own)
+    return np.array(list(drawn.values()))
