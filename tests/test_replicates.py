@@ -51,6 +51,18 @@ def test_what_replicates_share_is_told_from_what_they_do_not(between, within, mo
     assert alone == pytest.approx(np.sqrt(between**2 + within**2), rel=0.06)
 
 
+def test_treatments_with_an_effect_do_not_widen_the_null():
+    """The replicates of strong doses differ by more than all controls together."""
+    rng = np.random.default_rng(4)
+    treatment = np.repeat(np.arange(40), 2)
+    control = treatment < 20
+    strong = 100 * (treatment - 19) * (1 + 0.2 * rng.normal(size=80))
+    values = np.where(control, rng.normal(size=80), strong)
+    null = null_of(values, treatment, control, mostly=False)
+    assert null.error(2) < 1.2
+    assert null.p([100.0], [2], "both")[0] < 1e-6
+
+
 def test_p_is_students_with_the_stated_error():
     null = drawn_null(0.5, 1.0, False, 3)
     t = (2.0 - null.centre) / np.sqrt(null.between**2 + null.within**2 / 2)

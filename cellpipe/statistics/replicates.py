@@ -66,11 +66,12 @@ def null_of(
     mostly : whether only most of these are without effect (samples): then the middle of their
         means decides, else mean and standard deviation
 
-    The spread within treatments is that of all wells with replicates, by the MAD.
+    The spread within treatments is that of their replicates, by the MAD. Treatments with an effect
+    have no part: what they do may vary more than what nothing does.
     """
     values, treatment = np.asarray(values, float), np.asarray(treatment)
     without = np.asarray(without_effect, bool) & np.isfinite(values)
-    within, extra = _within(values, treatment)
+    within, extra = _within(values[without], treatment[without])
     means, n = _means(values[without], treatment[without])
     least = LEAST_SAMPLES if mostly else LEAST_NULL
     if means.size < least:
