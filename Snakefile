@@ -53,6 +53,7 @@ include: "rules/stitch.smk"
 include: "rules/kymograph.smk"
 include: "rules/verify.smk"
 include: "rules/profile.smk"
+include: "rules/screen.smk"
 include: "rules/export.smk"
 include: "rules/report.smk"
 include: "rules/evaluate.smk"
@@ -72,6 +73,7 @@ rule all:
     input:
         expand("<results>/{plate}/complete.txt", plate=PLATES),
         all_results,
+        results_of_screens,
 
 
 onsuccess:

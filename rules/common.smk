@@ -76,6 +76,7 @@ DENOISE_ON_THE_WAY = (
 )
 MOVIES = config["track"]["enabled"]
 STAGES = stages.running(config)
+SCREENS = sheets.screens(SHEET)
 JUDGED = [plate for plate in PLATES if SHEET[plate]["truth"]]
 # of a benchmark: a cluster's profile states no number of cores for a machine
 CORES = workflow.resource_settings.cores or 4
@@ -92,6 +93,7 @@ DEPLOYMENT = sorted(
 
 wildcard_constraints:
     plate="|".join(PLATES),
+    screen="|".join(SCREENS) or "a^",  # of no screen
     block=r"\d{4}",
 
 

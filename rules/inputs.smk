@@ -194,6 +194,23 @@ def all_results(wildcards):
     return paths
 
 
+def of_screen(path):
+    """A file of each plate of a screen, in the order of the sheet of plates."""
+    return lambda wildcards: [
+        path.replace("{plate}", plate) for plate in SCREENS[wildcards.screen]
+    ]
+
+
+def results_of_screens(wildcards):
+    """Every result of every screen."""
+    paths = [
+        str(path).replace("{screen}", screen)
+        for screen in SCREENS
+        for path in rules.join_plates.output
+    ]
+    return [flag(path, PATH_MODIFIER_FLAG) for path in paths]
+
+
 def not_made_lists(wildcards):
     """What rules that make several things could not make: a list of each."""
     figures = f"{RESULTS}/{wildcards.plate}/not_made/plot_figures.json"

@@ -68,4 +68,13 @@ def say_how_it_ended():
         for plate, of_plate in stopped.items()
     }
     plates = [plate for plate in PLATES if plate in summarised]
-    print(end_of_run(Path(config["results"]), plates, ready), file=sys.stderr)
+    joined = {job.wildcards_dict.get("screen") for job in workflow.dag.jobs}
+    print(
+        end_of_run(
+            Path(config["results"]),
+            plates,
+            ready,
+            [screen for screen in SCREENS if screen in joined],
+        ),
+        file=sys.stderr,
+    )

@@ -2,7 +2,7 @@
 
 in     results/P/blocks/*/0000.parquet …, plate map
 out    results/P/cells.parquet, fields, tracks, spots, spot_tracks, msd, quarantine.tsv
-       results/P/wells.parquet, statistics.tsv, profiles/, warnings.tsv
+       results/P/wells.parquet, hits.tsv, statistics.tsv, profiles/, warnings.tsv
 """
 
 
@@ -65,6 +65,12 @@ rule profile_plate:
         plate_map=of_plate("plate_map"),
     output:
         wells="<results>/{plate}/wells.parquet",
+        hits=report(
+            "<results>/{plate}/hits.tsv",
+            caption="captions/hits.rst",
+            category="Tables",
+            labels={"plate": "{plate}", "shows": "wells by rank, hits first"},
+        ),
         statistics=report(
             "<results>/{plate}/statistics.tsv",
             caption="captions/statistics.rst",
@@ -87,6 +93,8 @@ rule profile_plate:
         "<benchmarks>/profile_plate/{plate}.tsv"
     conda:
         "../envs/analysis.yaml"
+    resources:
+        mem_mb=memory(4000),
     params:
         options=of_config("profile"),
         readouts=readouts,

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pandas as pd
 
+from cellpipe.classify.classifier import is_feature
 from cellpipe.config.plate_map import read_plate_map
 from cellpipe.files.publish import publish_table
-from cellpipe.files.tables import read_table
+from cellpipe.files.tables import column_names, numeric_columns, read_table
 from cellpipe.image.units import Scale
+from cellpipe.measure.columns import measured_columns
 from cellpipe.profiles.counts import incomplete_wells
+from cellpipe.profiles.features import Features, kept_in_memory
 from cellpipe.profiles.hits import hit_counts, not_judged
 from cellpipe.quality.warnings import plate_warnings
 from cellpipe.run.job import log, speaking
@@ -88,14 +91,32 @@ def with_true_names(table, scale):
     return table.assign(**{c: table[c].fillna("").map(named_truly) for c in texts})
 
 
+def read_cells(path, scale, channels, asked):
+    """(cells with the columns that are kept in memory, features of which others are read later)."""
+    numbers = [scale.computed_column(name) for name in numeric_columns(path)]
+    features = [name for name in numbers if is_feature(name)]
+    columns = [scale.computed_column(name) for name in column_names(path)]
+    standard = measured_columns(channels, with_cells=True)
+    kept = kept_in_memory(columns, features, standard, asked)
+
+    def read(names):
+        return scale.computed(read_table(path, [scale.column(name) for name in names]))
+
+    cells = read(kept) if len(kept) < len(columns) else scale.computed(read_table(path))
+    return cells, Features(features, read)
+
+
 with speaking(snakemake):
     output = snakemake.output
-    names = ("cells", "fields", "tracks", "spots", "spot_tracks", "msd")
+    names = ("fields", "tracks", "spots", "spot_tracks", "msd")
     inspection = json.loads(Path(snakemake.input.inspection).read_text())
     scale = Scale.from_dict(inspection)
     tables = {name: scale.computed(read_table(snakemake.input[name])) for name in names}
     readouts = [scale.computed_column(name) for name in snakemake.params.readouts]
     options = with_computed_names(snakemake.params.options, scale)
+    tables["cells"], cell_features = read_cells(
+        snakemake.input.cells, scale, inspection["channels"], [*readouts, *options["readouts"]]
+    )
     tables["quarantine"] = pd.read_csv(snakemake.input.quarantine, sep="\t", dtype={"well": str})
     if snakemake.input.light:
         from cellpipe.correct.light import Light  # here: most plates are not corrected
@@ -108,12 +129,14 @@ with speaking(snakemake):
     plate_map = mapped[mapped["well"].isin(imaged)].reset_index(drop=True)
     made = profile_plate(
         snakemake.wildcards.plate, tables, plate_map, options, readouts,
-        inspection, unmade_readouts(readouts),
+        inspection, unmade_readouts(readouts), cell_features,
     )  # fmt: skip
-    wells, statistics, features = (
-        with_true_names(table, scale) for table in (made.wells, made.statistics, made.features)
+    wells, hits, statistics, features = (
+        with_true_names(table, scale)
+        for table in (made.wells, made.hits, made.statistics, made.features)
     )
     publish_table(output.wells, scale.published(wells))
+    publish_table(output.hits, hits)
     publish_table(output.statistics, statistics)
     publish_table(output.profiles, scale.published(made.augmented))
     publish_table(output.normalised, scale.published(made.normalised))
@@ -127,6 +150,7 @@ with speaking(snakemake):
     if snakemake.input.plate_map:
         found["plate_map"] = mapped
     known = {**inspection, "left_out": list(snakemake.params.left_out)}
+    known["empty_columns"] = cell_features.empty
     known["restricted_weights"] = list(snakemake.params.restricted)
     warnings = plate_warnings(known, found)
     publish_table(output.warnings, warnings)

@@ -10,7 +10,7 @@ from cellpipe import figures
 from cellpipe.config.dose_units import dose_unit
 from cellpipe.errors import BadImage
 from cellpipe.files.publish import publish_text
-from cellpipe.files.tables import read_confusion, read_statistics, read_table
+from cellpipe.files.tables import read_confusion, read_hits, read_statistics, read_table
 from cellpipe.image.units import words_of
 from cellpipe.plate.plate import Plate
 from cellpipe.quality.places import facts_of_overlap
@@ -146,6 +146,7 @@ with speaking(snakemake):
         wells=wells,
         dose_unit=dose_unit(wells),
         readouts=[scale.column(name) for name in snakemake.params.readouts],
+        hits=read_hits(snakemake.input.hits),
         statistics=read_statistics(snakemake.input.statistics),
         group_column=snakemake.params.dose_group,
         confusion=optional(snakemake.input.confusion, read_confusion),

@@ -7,6 +7,7 @@ import pandas as pd
 from drawn_tables import draw_plate, draw_scene, draw_tracks
 
 from cellpipe.figures import thumbnail_with_outlines
+from cellpipe.profiles.ranking import ranked_hits
 from cellpipe.report import ReportContent
 from cellpipe.run.made import StageMade
 
@@ -59,6 +60,7 @@ def draw_content() -> ReportContent:
                "Format": "OME-Zarr 0.5"},
         wells=plate["wells"],
         readouts=plate["readouts"],
+        hits=ranked_hits(plate["wells"], "gfp_ratio", "both"),
         statistics=plate["statistics"],
         group_column="row",
         dose_unit="nM",

@@ -33,6 +33,7 @@ DISTRIBUTIONS = {
     "threadpoolctl": "scikit-learn",  # which depends on it
     "markupsafe": "jinja2",  # which depends on it
     "tensorflow": "tensorflow-cpu",
+    "umap": "umap-learn",
     **dict.fromkeys(("google_crc32c", "numcodecs"), "zarr"),  # which depends on them
     "bioimageio": "bioimageio.core",  # and bioimageio.spec, on which it depends
 }

@@ -22,6 +22,10 @@ OPTIONS = {
     "readouts": ["area_um2"],
     "hit_readout": "cells_per_field",
     "hit_threshold": 3,
+    "hit_direction": "both",
+    "hit_max_fdr": 0.05,
+    "compare_with": "negative_controls",
+    "position_effects": "off",
     "min_imaged_share": 0.8,
     "dose_group": None,
 }
@@ -94,7 +98,7 @@ def test_such_a_field_is_not_a_hit_nor_part_of_the_well(column, value, reason) -
     kept = wells_of(tables, ()).loc["B05"]
     assert kept["n_fields"] == 2
     assert kept["cells_per_field_robust_z"] < -3  # as it was before: wrong
-    pooled = ["area_um2_se"]  # of cells of the whole plate
+    pooled = ["area_um2_se", "hit_q"]  # of cells of the whole plate
     other, found = (wells_of(t).drop("B05").drop(columns=pooled) for t in (plate(), tables))
     pd.testing.assert_frame_equal(other, found)
 

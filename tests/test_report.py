@@ -81,7 +81,7 @@ def test_page_is_well_formed_and_every_link_leads_somewhere():
     read = Reader(page())
     assert len(read.ids) == len(set(read.ids))
     assert {link[1:] for link in read.links} <= set(read.ids)
-    assert len(read.links) == 12
+    assert len(read.links) == 13
     assert len(read.pictures) == 48 + 1  # a well each, and the empty frame of the enlargement
     assert all(picture["alt"] for picture in read.pictures[:48])
 

@@ -28,6 +28,8 @@ from cellpipe.wells import well_at
 
 OPTIONS = {
     "readouts": ["area_um2"], "dose_group": None, "hit_readout": "area_um2", "hit_threshold": 3,
+    "hit_direction": "both", "hit_max_fdr": 0.05, "compare_with": "negative_controls",
+    "position_effects": "off",
     "min_imaged_share": 0.8,
 }  # fmt: skip
 

@@ -7,20 +7,13 @@ import pandas as pd
 import pytest
 
 from cellpipe.errors import BadConfig
+from cellpipe.statistics.alike import treatments
+from cellpipe.statistics.controls import cv, signal_to_background, ssmd, z_prime, z_prime_robust
+from cellpipe.statistics.dose_response import fit_dose_response, monotonic_test
+from cellpipe.statistics.edge import edge_test
 from cellpipe.statistics.notes import control_notes
-from cellpipe.statistics.plate import (
-    _treatments,
-    b_score,
-    cv,
-    edge_test,
-    fit_dose_response,
-    monotonic_test,
-    plate_statistics,
-    signal_to_background,
-    ssmd,
-    z_prime,
-    z_prime_robust,
-)
+from cellpipe.statistics.plate import plate_statistics
+from cellpipe.statistics.position_effects import b_score
 from cellpipe.wells import well_at
 
 DOSES = np.r_[0, 0, np.geomspace(1, 256, 9)]
@@ -296,4 +289,4 @@ def test_misspelt_readout_is_refused_with_the_nearest():
 def test_samples_of_a_library_are_one_stratum_and_wells_with_doses_one_for_each_dose():
     wells = pd.DataFrame({"condition": [*"abcdef", *["drug"] * 6], "control": ""})
     wells["dose"] = [np.nan] * 6 + [1.0, 1.0, 10.0, 10.0, 100.0, 100.0]
-    assert _treatments(wells, "dose").tolist() == [0] * 6 + [1, 1, 2, 2, 3, 3]
+    assert treatments(wells, "dose").tolist() == [0] * 6 + [1, 1, 2, 2, 3, 3]

@@ -264,3 +264,18 @@ def test_logs_of_a_run_come_alone_or_as_a_list(tmp_path: Path) -> None:
     path.write_text("Error in rule segment_block")
     assert story_of(path) == story_of([path, tmp_path / "none"]) == path.read_text()
     assert story_of([]) == ""
+
+
+def test_a_screen_ends_with_its_hits_or_with_why_it_was_not_joined(tmp_path):
+    folder, logs = tmp_path / "screens/S", tmp_path / "logs/join_plates"
+    logs.mkdir(parents=True)
+    (logs / "S.log").write_text("2026 ERROR plates of one screen with different units\n")
+    said = end_of_run(tmp_path, [], {}, ["S"])
+    assert "S: plates are not joined" in said
+    assert "different units" in said
+    folder.mkdir(parents=True)
+    (folder / "report.html").touch()
+    (folder / "hits.tsv").write_text("rank\thit\n1\tTrue\n2\tFalse\n3\t\n")
+    said = end_of_run(tmp_path, [], {}, ["S"])
+    assert "1 hits of 3 treatments, 1 cannot be judged" in said
+    assert str(folder / "report.html") in said

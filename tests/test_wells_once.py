@@ -27,7 +27,8 @@ from cellpipe.simulate.well import SimulatedWell, WellDesign, simulate_well
 UM, SIDE = 0.5, (256, 256)
 OPTIONS: dict[str, Any] = {
     "readouts": ["area_um2", "n_cells", "cells_per_mm2"], "min_imaged_share": 0.8,
-    "hit_readout": "", "hit_threshold": 3.0, "dose_group": None,
+    "hit_readout": "", "hit_threshold": 3.0, "dose_group": None, "hit_direction": "both",
+    "hit_max_fdr": 0.05, "compare_with": "negative_controls", "position_effects": "off",
 }  # fmt: skip
 
 

@@ -40,11 +40,16 @@ def feature_columns(cells: pd.DataFrame) -> list[str]:
     return [
         str(c)
         for c in cells
-        if split(str(c))[1] not in NO_FEATURES  # nor those of a part, as cell_y_um
-        and not str(c).endswith("_saturated")  # describes the camera, not the cell
+        if is_feature(str(c))
         and pd.api.types.is_numeric_dtype(cells[c])
         and not pd.api.types.is_bool_dtype(cells[c])
     ]
+
+
+def is_feature(name: str) -> bool:
+    """Whether a numeric column of a cells table was measured of the cell."""
+    # nor those of a part, as cell_y_um; saturation describes the camera, not the cell
+    return split(name)[1] not in NO_FEATURES and not name.endswith("_saturated")
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from cellpipe.segment.engines import FOREIGN
 from cellpipe.segment.engines.licences import restriction
 from cellpipe.segment.engines.weights import weights_card
 
+SCREENS = "screens"  # folder of the results of screens, beside those of plates
 PATHS = ("images", "plate_map", "annotations", "truth")  # columns of the sheet of plates
 
 
@@ -88,6 +89,12 @@ def read_plates(
                 "one plate would overwrite the other",
                 do=f"rename the plate in row {line}",
             )
+        if checked["plate"].lower() == SCREENS:
+            raise BadConfig(
+                seen=f"a plate named '{checked['plate']}' in {path} row {line}",
+                wanted="another name: this is the folder of the results of screens",
+                do="rename it",
+            )
         for key in PATHS:
             checked[key] = local_path(os.path.expandvars(checked[key]))
         refuse_odd_paths({f"{sheet} row {line}, {key}": checked[key] for key in PATHS})
@@ -102,6 +109,15 @@ def read_plates(
     if not plates:
         raise BadConfig(seen=f"no plate in {path}", wanted="a row per plate", do="add one")
     return plates
+
+
+def screens(plates: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Plates of each screen that the sheet names, in its order."""
+    found: dict[str, list[str]] = {}
+    for plate, row in plates.items():
+        if row["screen"]:
+            found.setdefault(row["screen"], []).append(plate)
+    return found
 
 
 def _same_without_case(name: str, others: Iterable[str]) -> str | None:

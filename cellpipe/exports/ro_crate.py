@@ -20,6 +20,7 @@ DESCRIPTIONS = {
     "inspection.json": "fields, channels, scale and its sources, as stored in the files",
     "cells.parquet": "one row per cell and time",
     "wells.parquet": "one row per well",
+    "hits.tsv": "sample wells by rank, hits first",
     "statistics.tsv": "one row per readout",
     "quarantine.tsv": "what was left out, and why",
     "warnings.tsv": "doubts about the data: likely causes, what to do",

@@ -17,7 +17,7 @@ from cellpipe.figures.style import (
     spoken,
 )
 from cellpipe.statistics.controls import z_prime
-from cellpipe.statistics.position_effects import finite
+from cellpipe.statistics.robust import finite
 from cellpipe.wells import plate_shape, row_column, row_name
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # columns of the lists of a plate that hold words and names
 TEXTS = {
     "plate", "well", "layer", "stage", "status", "kind", "file", "path", "where", "seen", "fault",
-    "reason", "likely_cause", "do", "remedy", "condition", "name",
+    "reason", "likely_cause", "do", "remedy", "condition", "name", "readout",
 }  # fmt: skip
 
 
@@ -46,6 +46,21 @@ def read_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
         ) from fault
 
 
+def numeric_columns(path: str | Path) -> list[str]:
+    """Names of the columns of numbers of a Parquet file, in its order; truth values are none."""
+    schema = pq.read_schema(path)
+    return [
+        field.name
+        for field in schema
+        if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+    ]
+
+
+def column_names(path: str | Path) -> list[str]:
+    """Names of the columns of a Parquet file, in its order."""
+    return list(pq.read_schema(path).names)
+
+
 def read_statistics(path: str | Path) -> pd.DataFrame:
     """statistics.tsv of a plate; names of groups and notes are text, whatever their form."""
     import pandas as pd
@@ -70,6 +85,17 @@ def read_listing(path: str | Path) -> pd.DataFrame:
         path, sep="\t", dtype=dict.fromkeys(texts, "str"), keep_default_na=False, na_values=[""]
     )
     return table.fillna(dict.fromkeys(texts, ""))
+
+
+def read_hits(path: str | Path) -> pd.DataFrame:
+    """hits.tsv of a plate, or of a screen: as `read_listing`, with a hit that may be unknown."""
+    import pandas as pd
+
+    table = read_listing(path)
+    if "hit" not in table:
+        return table
+    known = {"True": True, "False": False}
+    return table.assign(hit=pd.array([known.get(str(v)) for v in table["hit"]], dtype="boolean"))
 
 
 def read_confusion(path: str | Path) -> pd.DataFrame:

@@ -136,8 +136,12 @@ class Scale:
 
     def computed(self, table: pd.DataFrame) -> pd.DataFrame:
         """A published table with the names with which stages compute."""
-        names = {str(name): self.computed_column(str(name)) for name in table}
-        table = table.rename(columns=names)
+        import pandas as pd
+
+        names = [self.computed_column(str(name)) for name in table]
+        if names != list(table):
+            table = table.copy(deep=False)  # a table of cells may be a large part of the memory
+            table.columns = pd.Index(names)
         if not self.time_known and "lag_frames" in table and "lag_s" not in table:
             after = table.columns.get_loc("lag_frames") + 1
             table.insert(after, "lag_s", table["lag_frames"].astype("float64"))

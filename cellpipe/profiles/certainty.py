@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe.statistics.position_effects import mad
+from cellpipe.statistics.discoveries import prediction_p
+from cellpipe.statistics.robust import mad
 from cellpipe.statistics.spread import FEW_CONTROLS, FEW_CONTROLS_P, Spread
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def why_uncertain(
     if not few:
         return reasons
     if counts is None:
-        p = _t_test(values, values[negative])
+        p = pd.Series(prediction_p(values, values[negative]), values.index)
     else:
         usual = float(np.nanmedian(counts[negative]))
         alike = _anscombe(counts, usual) < threshold
@@ -103,7 +104,8 @@ def why_uncertain(
             f" {spread.n} negative controls cannot tell more"
         )
         roots = np.sqrt(counts)  # whose spread depends less on how many there are
-        p = _t_test(roots, roots[negative]).mask(_far_beyond(counts, counts[negative]), 0.0)
+        p = pd.Series(prediction_p(roots, roots[negative]), roots.index)
+        p = p.mask(far_beyond(counts, counts[negative]), 0.0)
     for at in reasons.index[(p > FEW_CONTROLS_P) & reasons.eq("")]:
         reasons[at] = (
             f"robust z passes, but {spread.n} negative controls cannot tell their spread well"
@@ -112,7 +114,7 @@ def why_uncertain(
     return reasons
 
 
-def _far_beyond(counts: pd.Series, controls: pd.Series) -> pd.Series:
+def far_beyond(counts: pd.Series, controls: pd.Series) -> pd.Series:
     """Whether counts are a third of the smallest control's or less, or three times the largest's.
 
     A well in which next to nothing is left needs no spread to be distinguished.
@@ -123,13 +125,3 @@ def _far_beyond(counts: pd.Series, controls: pd.Series) -> pd.Series:
 def _anscombe(counts: pd.Series, usual: float) -> pd.Series:
     """Standard deviations between Poisson counts (Anscombe, Biometrika 35, 246, 1948)."""
     return 2 * (np.sqrt(counts + 0.375) - np.sqrt(usual + 0.375)).abs()
-
-
-def _t_test(values: pd.Series, controls: pd.Series) -> pd.Series:
-    """Two-sided p of each value as one more of the controls (prediction interval)."""
-    from scipy import stats  # here: the check of a config needs none
-
-    known = controls[np.isfinite(controls)]
-    error = float(known.std(ddof=1)) * np.sqrt(1 + 1 / len(known))
-    t = (values - float(known.mean())).abs() / error
-    return 2 * t.map(lambda one: float(stats.t.sf(one, len(known) - 1)))

@@ -48,6 +48,11 @@ def raw_count_of(readout: str) -> str:
     return readout if readout in RAW_COUNTS else f"n_{readout.partition('_per_')[0]}"
 
 
+def corrected_column(readout: str) -> str:
+    """Name of a readout without what wells owe to their place on the plate."""
+    return f"{readout}_corrected"
+
+
 def objects_per_well(
     rows: pd.DataFrame, frames: pd.DataFrame, ground: pd.DataFrame, mm2_per_px: float, name: str
 ) -> pd.DataFrame:
@@ -120,12 +125,15 @@ def comparable(wells: pd.DataFrame, readouts: Sequence[str]) -> pd.DataFrame:
     """`wells` with values that can be compared with each other, for hits and statistics.
 
     Raw counts are brought to the fields (and, of divisions, frames) that the plate's wells usually
-    have; wells that are incomplete (`why_incomplete`) lose their values.
+    have; wells that are incomplete (`why_incomplete`) lose their values. Where positions on the
+    plate were corrected, the corrected values are compared.
     """
     compared = wells.copy()
     for readout in readouts:
         values = compared[readout].astype("float64")
-        if readout in RAW_COUNTS and "imaged_fields" in compared:
+        if corrected_column(readout) in wells:
+            values = wells[corrected_column(readout)].astype("float64")
+        elif readout in RAW_COUNTS and "imaged_fields" in compared:
             values = values / _share(compared, readout)
         compared[readout] = values.mask(why_incomplete(wells, readout).ne(""))
     return compared

@@ -15,17 +15,22 @@ import numpy as np
 
 from cellpipe.classify.classifier import feature_columns
 from cellpipe.measure.columns import cellprofiler_names, split
+from cellpipe.profiles.features import Features
 from cellpipe.statistics.spread import MIN_CONTROLS, spread_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COMPARTMENTS = {"": "Nuclei", "cell": "Cells", "cytoplasm": "Cytoplasm"}
+KEYS = ["Metadata_Plate", "Metadata_Well"]
 OUR_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def well_profiles(
-    cells: pd.DataFrame, plate_map: pd.DataFrame, named_for: Sequence[str] | None = None
+    cells: pd.DataFrame,
+    plate_map: pd.DataFrame,
+    named_for: Sequence[str] | None = None,
+    features: Features | None = None,
 ) -> pd.DataFrame:
     """Augmented well profiles: Metadata_* columns, then the median of every measured feature.
 
@@ -34,28 +39,46 @@ def well_profiles(
 
     named_for : channels of the plate, to write CellProfiler's names where it has the feature
         (Nuclei_Intensity_MeanIntensity_dna); values and their units stay. None: our names
+    features : of the cells, where not all are columns of `cells`
     """
-    from pycytominer import aggregate, annotate
+    import pandas as pd
+    from pycytominer import annotate
 
-    features = feature_columns(cells)
+    features = features or Features(feature_columns(cells))
     whole = "object" in cells and cells["object"].eq("cells").any()
-    theirs = {} if named_for is None else cellprofiler_names(named_for, features)
-    named = {name: compartment_name(name, whole_cells=whole, names=theirs) for name in features}
-    table = cells[["plate", "well", *features]].rename(columns=named)
-    table = table.astype(dict.fromkeys(named.values(), "float64"))
-    table = table.replace([np.inf, -np.inf], np.nan)  # ratios to nothing, as in medians of wells
-    table = table.rename(columns={"plate": "Metadata_Plate", "well": "Metadata_Well"})
-    keys = ["Metadata_Plate", "Metadata_Well"]
-    table[keys] = table[keys].astype(str)
-    table["Metadata_ObjectNumber"] = np.arange(len(table))  # what pycytominer counts
-    profiles = aggregate(
-        table, strata=keys, features=list(named.values()), operation="median",
-        compute_object_count=True,
-    )  # fmt: skip
+    theirs = {} if named_for is None else cellprofiler_names(named_for, features.names)
+    named = {n: compartment_name(n, whole_cells=whole, names=theirs) for n in features.names}
+    keys = pd.DataFrame(
+        {
+            "Metadata_Plate": cells["plate"].astype(str),
+            "Metadata_Well": cells["well"].astype(str),
+            "Metadata_ObjectNumber": np.arange(len(cells)),  # what pycytominer counts
+        },
+        index=cells.index,
+    )
+    parts = [_medians(keys, part.rename(columns=named)) for part in features.in_parts(cells)]
+    profiles = parts[0] if parts else _medians(keys, cells[[]])
+    for part in parts[1:]:
+        own = part.set_index(KEYS).reindex(pd.MultiIndex.from_frame(profiles[KEYS]))
+        profiles = pd.concat(
+            [profiles, own.drop(columns="Metadata_Object_Count").reset_index(drop=True)], axis=1
+        )
     metadata = plate_map.astype({"well": str}).rename(columns={"well": "Metadata_Well"})
     return annotate(
         profiles, platemap=metadata, join_on=["Metadata_Well", "Metadata_Well"],
         add_metadata_id_to_platemap=True,
+    )  # fmt: skip
+
+
+def _medians(keys: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """Medians by well; ratios to nothing do not count, as in medians of wells."""
+    import pandas as pd
+    from pycytominer import aggregate
+
+    numbers = values.astype("float64").replace([np.inf, -np.inf], np.nan)
+    return aggregate(
+        pd.concat([keys, numbers], axis=1), strata=KEYS, features=list(values), operation="median",
+        compute_object_count=True,
     )  # fmt: skip
 
 
@@ -68,13 +91,14 @@ def normalise_profiles(
     deviation takes its place. Features without any spread there are not normalised: they stay as
     empty columns, and `feature_references` names them with the reason.
     """
+    import pandas as pd
+
     references = feature_references(profiles) if references is None else references
     features = profile_features(profiles)
     centre, scale = (references[c].to_numpy("float64") for c in ("centre", "scale"))
     values = (profiles[features].to_numpy("float64") - centre) / scale
-    normalised = profiles[metadata_columns(profiles)].copy()
-    normalised[features] = values
-    return normalised
+    normalised = pd.DataFrame(values, profiles.index, features)
+    return pd.concat([profiles[metadata_columns(profiles)], normalised], axis=1)
 
 
 def feature_references(profiles: pd.DataFrame) -> pd.DataFrame:

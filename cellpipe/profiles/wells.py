@@ -178,7 +178,10 @@ def _class_fractions(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _medians(cells: pd.DataFrame, readouts: list[str]) -> pd.DataFrame:
-    whole = cells[~cells["touches_border"].astype(bool)] if "touches_border" in cells else cells
+    needed = [c for c in ("well", "field", "t", "touches_border", *readouts) if c in cells]
+    whole = cells[list(dict.fromkeys(needed))]
+    if "touches_border" in whole:
+        whole = whole[~whole["touches_border"].astype(bool)]
     values = whole[readouts].astype("float64").replace([np.inf, -np.inf], np.nan)
     medians, frames = values.groupby(whole["well"]).median(), _frames_of_wells(whole)
     errors = {f"{name}_se": median_errors(values[name], whole["well"], frames) for name in readouts}

@@ -153,6 +153,7 @@ def empty_columns(
         return
     numbers = cells.select_dtypes("number")
     empty = [str(c) for c in numbers if numbers[c].isna().all() and c not in MAY_BE_EMPTY]
+    empty += [c for c in inspection.get("empty_columns", ()) if c not in empty]
     parts: dict[str, list[str]] = {"cytoplasm_": [], "cell_": [], "": []}
     for name in empty:
         parts[next(part for part in parts if name.startswith(part))].append(name)

@@ -52,6 +52,7 @@ from cellpipe.quality.movies import (
     stage_not_sought,
 )
 from cellpipe.quality.places import counted_twice, fields_not_placed
+from cellpipe.quality.positions import effects_of_position
 from cellpipe.quality.scale import empty_columns, impossible_objects, odd_scale, unknown_units
 from cellpipe.quality.scales import differing_scales
 from cellpipe.quality.sizes import odd_sizes
@@ -72,6 +73,7 @@ CHECKS: tuple[Check, ...] = (
     doses_of_another_name,
     controls_of_another_name,
     cells_one_column_on,
+    effects_of_position,
     unknown_units,
     odd_scale,
     impossible_objects,

@@ -12,7 +12,7 @@ from cellpipe.profiles.counts import comparable
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import Chart, Table, rows_of_kind
-from cellpipe.report.wording import count, number, p_value, percent, spoken
+from cellpipe.report.wording import NOTHING, count, number, p_value, percent, spoken
 from cellpipe.statistics.dose_curve import N_PARAMETERS
 
 if TYPE_CHECKING:
@@ -37,11 +37,18 @@ def controls_table(content: ReportContent) -> Table | None:
             number(row["signal_to_background"]),
             percent(row["cv_negative"]),
             percent(row["cv_positive"]),
-            p_value(row["edge_p"]),
+            _edge(row),
         ]
         for _, row in rows.iterrows()
     ]
     return Table(columns, body, [False, False] + [True] * 7)
+
+
+def _edge(row: Mapping[str, Any]) -> str:
+    """p of the edge test; where positions are corrected, before and after."""
+    before = p_value(row["edge_p"])
+    after = p_value(row.get("edge_p_corrected"))
+    return before if after == NOTHING else f"{before} → {after}"
 
 
 def z_score(value: float) -> str:

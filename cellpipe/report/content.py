@@ -32,6 +32,7 @@ class ReportContent:
 
     facts : name → value, shown under the title (images, channels, pixel size …)
     wells : the wells table; readouts : its columns to show, the most important one first
+    hits : hits.tsv, sample wells by rank
     statistics : statistics.tsv
     confusion, classifier_scores, importance : of the cross-validated classifier
     features : profiles/features.tsv, what each feature of the profiles was normalised to
@@ -56,6 +57,7 @@ class ReportContent:
     facts: Mapping[str, str] = field(default_factory=dict)
     wells: pd.DataFrame | None = None
     readouts: Sequence[str] = ()
+    hits: pd.DataFrame | None = None
     statistics: pd.DataFrame | None = None
     dose_column: str = "dose"
     group_column: str | None = None

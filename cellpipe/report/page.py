@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-from functools import cache
-from importlib import resources
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from cellpipe.report import (
@@ -15,6 +12,7 @@ from cellpipe.report import (
     costs,
     engine,
     expected,
+    hits,
     judgement,
     light,
     motion,
@@ -24,7 +22,8 @@ from cellpipe.report import (
 )
 from cellpipe.report.content import ReportContent
 from cellpipe.report.plate_view import contact_sheet, plate_view
-from cellpipe.report.wording import number, percent, plural, spoken
+from cellpipe.report.template import part, template
+from cellpipe.report.wording import number, spoken
 
 
 def render_report(content: ReportContent) -> str:
@@ -34,10 +33,10 @@ def render_report(content: ReportContent) -> str:
     comes from users is escaped, so names with quotes or tags are only names. The same content
     gives the same page.
     """
-    return _template().render(
+    return template("report.html").render(
         page=content,
-        style=Markup(_part("report.css")),
-        script=Markup(_part("report.js")),
+        style=Markup(part("report.css")),
+        script=Markup(part("report.js")),
         key_numbers=overview.key_numbers(content),
         **_plate(content),
         **_assay(content),
@@ -62,7 +61,11 @@ def layer_columns(content: ReportContent) -> list[str]:
     wells = content.wells
     if wells is None:
         return []
-    forms = [f"{r}{s}" for s in ("", "_normalised", "_robust_z") for r in content.readouts]
+    forms = [
+        f"{r}{s}"
+        for s in ("", "_corrected", "_normalised", "_robust_z", "_b_score")
+        for r in content.readouts
+    ]
     wanted = dict.fromkeys([*forms, "cells_per_field", "n_cells"])
     return [c for c in wanted if c in wells and wells[c].notna().any()]
 
@@ -75,6 +78,7 @@ def _assay(content: ReportContent) -> dict[str, Any]:
     largest = max((float(row["importance"]) for row in top), default=0.0) or 1.0
     return {
         "unjudged": judgement.judgement_table(content),
+        "hits": hits.hits_table(content),
         "controls": assay.controls_table(content),
         "doses": assay.dose_charts(content),
         "confusion": assay.confusion_cells(confusion) if usable else None,
@@ -140,17 +144,3 @@ def as_json(value: Any) -> Markup:
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
-
-
-def _part(name: str) -> str:
-    return resources.files("cellpipe.report").joinpath(name).read_text(encoding="utf-8")
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters.update(number=number, percent=percent, spoken=spoken)
-    environment.globals["plural"] = plural
-    return environment.from_string(_part("report.html"))

@@ -77,7 +77,7 @@ def shades(name: str) -> list[str]:
 
 def _layer(wells: pd.DataFrame, column: str) -> dict[str, Any]:
     values = wells[column].astype(float).to_numpy()
-    low, high, colours = colour_limits(values, diverging=column.endswith("_robust_z"))
+    low, high, colours = colour_limits(values, diverging=column.endswith(("_robust_z", "_b_score")))
     whole = np.issubdtype(wells[column].dtype, np.integer) or column in RAW_COUNTS
     return {
         "label": spoken(column),

@@ -14,7 +14,7 @@ from cellpipe.figures.tracks import lineage_places
 from cellpipe.report.wording import number
 from cellpipe.statistics.dose_curve import DoseResponse
 from cellpipe.statistics.dose_groups import dosed_wells, of_group
-from cellpipe.statistics.position_effects import finite
+from cellpipe.statistics.robust import finite
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,6 +132,38 @@ def _curve(frame: Frame, fit: DoseResponse, first: float, last: float, colour: s
         f'<polyline class="{colour}" points="{points}"/>'
         f'<line class="{colour} tick" x1="{centre:.1f}" x2="{centre:.1f}" y1="{foot}"'
         f' y2="{foot - 9}"><title>EC50 {number(fit.ec50)}</title></line>'
+    )
+
+
+def dots(x: NDArray, y: NDArray, marked: NDArray, axes: tuple[str, str]) -> Markup:
+    """A dot for each pair (N,), those that are marked on top and in their own colour.
+
+    axes : names of the horizontal and of the vertical axis
+    """
+    ends = []
+    for values in (x, y):
+        pad = 0.04 * (np.ptp(values) or 1.0)
+        ends.append((float(values.min() - pad), float(values.max() + pad)))
+    frame = Frame(*ends)
+    frame.top = 30  # room for the name of the vertical axis
+    foot, right = frame.height - frame.bottom, frame.width - frame.right
+    parts = [value_grid(frame), axis_name(frame, axes[0])]
+    parts += [
+        f'<text x="{frame.x(tick):.1f}" y="{foot + 18}" text-anchor="middle">{tick:g}</text>'
+        for tick in nice_ticks(*frame.x_range)
+    ]
+    parts.append(
+        f'<line class="axis" x1="{frame.left}" x2="{right}" y1="{foot}" y2="{foot}"/>'
+        f'<text class="name" x="4" y="14">{escape(axes[1])}</text>'
+    )
+    for colour, which in (("sample", ~marked), ("positive", marked)):
+        parts += [
+            f'<circle class="{colour}" cx="{frame.x(a):.1f}" cy="{frame.y(b):.1f}" r="2.4"/>'
+            for a, b in zip(x[which], y[which], strict=True)
+        ]
+    return Markup(
+        f'<svg class="chart" viewBox="0 0 {frame.width} {frame.height}" role="img"'
+        f' aria-label="{escape(axes[1])} against {escape(axes[0])}">{"".join(parts)}</svg>'
     )
 
 

@@ -86,6 +86,8 @@ def spoken(column: Any) -> str:
     for suffix, said in (
         ("_normalised", " % of control"),
         ("_robust_z", " robust z"),
+        ("_b_score", " B-score"),
+        ("_corrected", " corrected for position"),
         *UNITS.items(),
     ):
         if text.endswith(suffix):

@@ -55,7 +55,8 @@ def speaking(snakemake: Any) -> Iterator[list[Path]]:
         log.info("done")
         if snakemake.wildcards.get("block") is None:  # blocks report their own progress
             took = duration(time.monotonic() - started)
-            say(f"{title(rule)} {snakemake.wildcards.get('plate', ''):<12} done in {took}")
+            named = snakemake.wildcards.get("plate", snakemake.wildcards.get("screen", ""))
+            say(f"{title(rule)} {named:<12} done in {took}")
     except CellpipeError as fault:
         log.error("%s", fault)
         say(stopped(fault))

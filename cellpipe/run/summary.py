@@ -198,13 +198,19 @@ def _files(n: int) -> str:
     return f"{n:,} file{'s' * (n != 1)}"
 
 
-def end_of_run(results: Path, plates: Iterable[str], stopped: Mapping[str, list[str]]) -> str:
+def end_of_run(
+    results: Path,
+    plates: Iterable[str],
+    stopped: Mapping[str, list[str]],
+    screens: Iterable[str] = (),
+) -> str:
     """What is printed when a run ends.
 
     Parameters
     ----------
     plates : those that the run was to bring to their summary
     stopped : plate → rules whose jobs failed or were not started
+    screens : those whose plates the run was to join
     """
     lines: list[str] = []
     for plate in plates:
@@ -215,7 +221,26 @@ def end_of_run(results: Path, plates: Iterable[str], stopped: Mapping[str, list[
             lines += [f"  {line}" for line in why if line] or [f"  see {results / 'logs'}"]
         elif path.is_file():
             lines += told(json.loads(path.read_text(encoding="utf-8")), results / plate)
+    for screen in screens:
+        lines += _told_of_screen(screen, results / "screens" / screen, results / "logs")
     return "\n".join(["", *lines]) if lines else ""
+
+
+def _told_of_screen(screen: str, folder: Path, logs: Path) -> list[str]:
+    """The page of a screen and its hits, or why there is none."""
+    if not (folder / "report.html").is_file():
+        why = _why(logs / "join_plates", screen)
+        return [f"{screen}: plates are not joined", *([f"  {why}"] if why else [])]
+    import csv  # most runs have no screen
+
+    with (folder / "hits.tsv").open(encoding="utf-8", newline="") as file:
+        called = [row["hit"] for row in csv.DictReader(file, delimiter="\t")]
+    n_hits, unknown = called.count("True"), called.count("")
+    lines = [f"{screen}: {(folder / 'report.html').resolve()}"]
+    lines.append(f"  {n_hits:,} hits of {len(called):,} treatments")
+    if unknown:
+        lines[-1] += f", {unknown:,} cannot be judged: see {folder / 'hits.tsv'}"
+    return lines
 
 
 def _why(logs: Path, plate: str) -> str:

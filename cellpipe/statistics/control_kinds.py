@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cellpipe.statistics.position_effects import median
+from cellpipe.statistics.robust import median
 from cellpipe.statistics.spread import SAME_WITHIN
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from cellpipe.statistics.position_effects import finite, mad
+from cellpipe.statistics.robust import finite, mad
 from cellpipe.statistics.spread import SAME_WITHIN, apart
 
 NEVER = float("nan")

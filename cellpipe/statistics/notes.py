@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cellpipe.statistics.controls import signal_to_background, ssmd, z_prime
-from cellpipe.statistics.position_effects import finite
-from cellpipe.statistics.reference import controls_of, named, reference_of, why_few
+from cellpipe.statistics.reference import Against, controls_of, named, reference_of, why_few
+from cellpipe.statistics.robust import finite
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def control_notes(wells: pd.DataFrame, readout: str, left_out: Sequence[str] = ()) -> list[str]:
+def control_notes(
+    wells: pd.DataFrame,
+    readout: str,
+    left_out: Sequence[str] = (),
+    against: Against = "negative_controls",
+) -> list[str]:
     """Sentences: "no <scores>: <reason>", remarks on the controls, and incomplete wells.
 
     Parameters
     ----------
     wells : as `cellpipe.profiles.counts.comparable` makes them: values of incomplete wells are NaN
     left_out : names of these wells
+    against : what robust z compares with
     """
-    reference = reference_of(wells, readout)
+    reference = reference_of(wells, readout, against)
     empty: dict[str, list[str]] = {}  # reason → scores
     for score, reason in (
         ("Z′", _why_no_z_prime(wells, readout)),

@@ -3,7 +3,7 @@
 Every function takes well values and returns numbers; what a plate map does not determine is NaN,
 with the reason in the column `note`.
 
-Z′ and SSMD: controls; B-score and edge test: position_effects; curves: dose_response.
+Z′ and SSMD: controls; rows, columns, surfaces: position_effects; rim: edge; curves: dose_response.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellpipe.errors import BadConfig
+from cellpipe.statistics.alike import treatments
 from cellpipe.statistics.controls import (
     NEVER,
     cv,
@@ -26,19 +27,14 @@ from cellpipe.statistics.controls import (
     z_prime_robust,
 )
 from cellpipe.statistics.dose_groups import DoseGroup, dose_groups
-from cellpipe.statistics.dose_response import DoseResponse, fit_dose_response, monotonic_test
+from cellpipe.statistics.dose_response import DoseResponse, fit_dose_response
+from cellpipe.statistics.edge import edge_test
 from cellpipe.statistics.notes import control_notes
-from cellpipe.statistics.position_effects import EdgeTest, b_score, edge_test, finite, mad
-from cellpipe.statistics.reference import controls_of, reference_of
+from cellpipe.statistics.reference import Against, controls_of, reference_of
+from cellpipe.statistics.robust import finite
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = [
-    "DoseResponse", "EdgeTest", "b_score", "cv", "edge_test", "fit_dose_response", "mad",
-    "monotonic_test", "plate_statistics", "signal_to_background", "ssmd", "z_prime",
-    "z_prime_robust",
-]  # fmt: skip
 
 
 def plate_statistics(
@@ -48,6 +44,10 @@ def plate_statistics(
     dose_column: str | None = "dose",
     group_column: str | None = None,
     left_out: Mapping[str, Sequence[str]] | None = None,
+    against: Against = "negative_controls",
+    uncorrected: pd.DataFrame | None = None,
+    remarks: Mapping[str, str] | None = None,
+    position_share: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """The plate's statistics.tsv: a row of kind "controls" per readout, then "dose_response" rows.
 
@@ -61,6 +61,12 @@ def plate_statistics(
 
     left_out : of each readout
         Names of wells that are incomplete and have no value for that.
+    against : what robust z compares with
+    uncorrected : `wells` with the values before positions on the plate were corrected, where they
+        were; the edge test is then of before and after
+    remarks : further notes on readouts
+    position_share : of each readout, the share of the variance of wells treated alike that rows
+        and columns explain
 
     Raises
     ------
@@ -73,7 +79,13 @@ def plate_statistics(
     has_doses = dose_column in wells and bool(wells[dose_column].gt(0).any())
     _require_columns(wells, readouts + [c for c in (dose_column, group_column) if c and has_doses])
     left = left_out or {}
-    rows = [_control_row(wells, name, dose_column, left.get(name, ())) for name in readouts]
+    before, said = uncorrected if uncorrected is not None else wells, remarks or {}
+    rows = []
+    for name in readouts:
+        notes = [*control_notes(wells, name, left.get(name, ()), against), said.get(name, "")]
+        edges = _edges(wells, before, name, dose_column)
+        edges["position_share"] = (position_share or {}).get(name, NEVER)
+        rows.append(_control_row(wells, name) | edges | {"note": "; ".join(filter(None, notes))})
     for readout in readouts if has_doses else ():
         for own in dose_groups(wells, str(dose_column), group_column, readout):
             head = {"readout": readout, "kind": "dose_response", "group": own.group}
@@ -96,19 +108,27 @@ def _curve(own: DoseGroup, readout: str) -> DoseResponse:
     return replace(fit, note="; ".join(filter(None, [fit.note, own.remark])))
 
 
-def _control_row(
-    wells: pd.DataFrame, readout: str, dose_column: str | None, left_out: Sequence[str]
-) -> dict:
+def _edges(
+    wells: pd.DataFrame, before: pd.DataFrame, readout: str, dose_column: str | None
+) -> dict[str, float]:
+    """The edge test of the values as measured, and, where positions are corrected, of these."""
+    strata, places = treatments(wells, dose_column), _positions(wells)
+    edge = edge_test(before[readout].astype(float), *places, strata=strata)
+    found = {"edge_p": edge.p, "edge_shift": edge.shift}
+    if before is not wells:
+        after = edge_test(wells[readout].astype(float), *places, strata=strata)
+        found |= {"edge_p_corrected": after.p, "edge_shift_corrected": after.shift}
+    return found
+
+
+def _control_row(wells: pd.DataFrame, readout: str) -> dict:
     control, values = controls_of(wells), wells[readout].astype(float)
     positive, negative = (values[control == kind] for kind in ("positive", "negative"))
-    edge = edge_test(values, *_positions(wells), strata=_treatments(wells, dose_column))
     return {
         "readout": readout, "kind": "controls", "group": "",
         **_separation(wells, readout, positive, negative),
         "cv_negative": cv(negative), "cv_positive": cv(positive),
         "n_negative": finite(negative).size, "n_positive": finite(positive).size,
-        "edge_p": edge.p, "edge_shift": edge.shift,
-        "note": "; ".join(control_notes(wells, readout, left_out)),
     }  # fmt: skip
 
 
@@ -129,22 +149,6 @@ def _positions(wells: pd.DataFrame) -> tuple[NDArray, NDArray]:
 
     places = [row_column(well) for well in wells["well"]]
     return np.array([r for r, _ in places]), np.array([c for _, c in places])
-
-
-def _treatments(wells: pd.DataFrame, dose_column: str | None) -> NDArray:
-    """Stratum of each well: wells treated alike share one, and so do a library's many samples."""
-    import pandas as pd
-
-    named = [c for c in ("control", "condition", "group", dose_column) if c and c in wells]
-    key = pd.Series("", index=wells.index)
-    for column in named:
-        key += wells[column].astype("string").fillna("").astype(str) + "\t"
-    sample = wells["control"].fillna("").eq("") if "control" in wells else key.eq(key)
-    if dose_column and dose_column in wells:
-        sample &= wells[dose_column].isna()
-    if key[sample].nunique() > sample.sum() / 3:  # one compound a well: most do nothing
-        key[sample] = "sample"
-    return pd.factorize(key)[0]
 
 
 def _require_columns(wells: pd.DataFrame, columns: list[str]) -> None:

@@ -6,13 +6,13 @@ Reasons are sentences for a person; every score that is left empty has one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cellpipe.statistics.control_kinds import mixed_controls
-from cellpipe.statistics.position_effects import finite, median
+from cellpipe.statistics.robust import finite, median
 from cellpipe.statistics.spread import (
     FEW_CONTROLS,
     FEW_CONTROLS_P,
@@ -27,6 +27,7 @@ from cellpipe.statistics.spread import (
 if TYPE_CHECKING:
     import pandas as pd
 
+Against = Literal["negative_controls", "samples"]
 MAX_NAMED = 12  # wells that a sentence names
 NOISE_ERRORS = 3.0  # standard errors by which medians of the controls must differ
 MEDIAN_ERROR = 1.2533  # of a median of normal values, in standard errors of their mean
@@ -37,6 +38,7 @@ class Reference:
     """Controls of one readout.
 
     negative : centre and spread of the negative control wells
+    baseline : centre and spread of what robust z compares with: the negative controls, or samples
     positive : median of the positive ones, NaN where a percentage of control has no meaning
     no_z, no_percent : why there is no robust z, no percentage of control; "" where there is
     mixed : why controls of a kind cannot be taken together, so that nothing is computed from them
@@ -44,6 +46,7 @@ class Reference:
     """
 
     negative: Spread
+    baseline: Spread
     positive: float
     no_z: str = ""
     no_percent: str = ""
@@ -51,10 +54,14 @@ class Reference:
     remarks: tuple[str, ...] = ()
 
 
-def reference_of(wells: pd.DataFrame, readout: str) -> Reference:
+def reference_of(
+    wells: pd.DataFrame, readout: str, against: Against = "negative_controls"
+) -> Reference:
     """Controls of `readout` in `wells`: control ("negative", "positive", ""), the readout.
 
     Where `wells` has n_cells and incomplete, the reasons use them.
+
+    against : what robust z compares with; "samples": all sample wells of the plate
     """
     control = controls_of(wells)
     values = wells[readout].astype("float64")
@@ -65,18 +72,29 @@ def reference_of(wells: pd.DataFrame, readout: str) -> Reference:
         wells[control == "positive"], readout, "positive", others=spread.centre
     )
     mixed = mixed_negative or mixed_positive
-    no_z = _why_no_spread(wells, readout, spread) or mixed_negative
+    baseline = spread
+    if against == "samples":
+        baseline = spread_of(values[control == ""])
+        no_z = _why_no_spread_of_samples(baseline)
+    else:
+        no_z = _why_no_spread(wells, readout, spread) or mixed_negative
     remarks = [
         note
         for kind, own in (("negative", negative), ("positive", positive))
         if (note := _without_value(wells[control == kind], own, kind))
     ]
-    if spread.method == STANDARD_DEVIATION:
+    whose = "samples" if against == "samples" else "negative controls"
+    if baseline.method == STANDARD_DEVIATION:
         remarks.append(
-            "robust z by the standard deviation of the negative controls: more than half of them"
+            f"robust z by the standard deviation of the {whose}: more than half of them"
             " have the same value, so their MAD is 0"
         )
-    if not no_z and spread.n < FEW_CONTROLS:
+    if against == "samples" and not no_z:
+        remarks.append(
+            f"robust z compares with the {baseline.n} samples of the plate, most of which are taken"
+            " to have no effect"
+        )
+    if against != "samples" and not no_z and spread.n < FEW_CONTROLS:
         remarks.append(
             f"only {spread.n} negative controls: a hit must pass a t test too, and"
             f" {FEW_CONTROLS_P:.0%} of wells without effect pass both by chance"
@@ -86,7 +104,12 @@ def reference_of(wells: pd.DataFrame, readout: str) -> Reference:
     no_percent = no_percent or _why_no_percent(finite(negative), finite(positive))
     high = float("nan") if no_percent else median(positive)
     remarks += [remark for remark in (of_negative, of_positive) if remark]
-    return Reference(spread, high, no_z, no_percent, mixed, tuple(remarks))
+    return Reference(spread, baseline, high, no_z, no_percent, mixed, tuple(remarks))
+
+
+def compared_with(wells: pd.DataFrame, against: Against) -> pd.Series:
+    """Which wells robust z compares with (bool)."""
+    return controls_of(wells).eq("" if against == "samples" else "negative")
 
 
 def controls_of(wells: pd.DataFrame) -> pd.Series:
@@ -111,6 +134,15 @@ def _why_no_spread(wells: pd.DataFrame, readout: str, spread: Spread) -> str:
         f"the {spread.n} negative controls all have the same value ({spread.centre:.4g}), so there"
         " is no spread to compare with"
     )
+
+
+def _why_no_spread_of_samples(spread: Spread) -> str:
+    if np.isfinite(spread.scale):
+        return ""
+    if spread.n < MIN_CONTROLS:
+        have = "well has" if spread.n == 1 else "wells have"
+        return f"only {spread.n} sample {have} a value, {MIN_CONTROLS} are needed"
+    return f"the {spread.n} samples all have the same value ({spread.centre:.4g})"
 
 
 def why_few(wells: pd.DataFrame, readout: str, kind: str, *, least: int) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from cellpipe.statistics.position_effects import finite, mad
+from cellpipe.statistics.robust import finite, mad
 
 MIN_CONTROLS = 3  # wells that a spread can be taken from
 # With fewer, the MAD is so uncertain that 9 to 30 % of normal wells without effect pass a robust z
