@@ -23,7 +23,7 @@ from cellpipe.statistics.plate import plate_statistics
 OPTIONS = {"screen": {"min_effect": 1.5, "batch_correction": "off"}, "seed": 1}
 PROFILE = {
     "hit_readout": "signal", "hit_direction": "both", "hit_max_fdr": 0.05,
-    "compare_with": "samples",
+    "compare_with": "samples", "position_effects": "rows_columns",
 }  # fmt: skip
 TRUTH = ["effect", "row_number", "column_number"]
 
@@ -150,6 +150,16 @@ def test_plates_without_replicates_controls_or_readout_end_in_words():
     render_screen(ScreenContent("S", joined, PROFILE))
     with pytest.raises(CellpipeError, match="no plate of the screen has the readout"):
         joined_of(wells, statistics, sheet, hit_readout="other")
+
+
+def test_effects_of_position_that_are_not_corrected_are_said():
+    wells, statistics, sheet, _ = drawn(ScreenDesign(plates=1), 4)
+    for table in statistics.values():
+        table["position_share"] = 0.4
+    said = joined_of(wells, statistics, sheet, position_effects="off").notes
+    assert any("effects of position on 2 of 2 plates (up to 40%" in note for note in said)
+    said = joined_of(wells, statistics, sheet).notes
+    assert not any("as repeatable as a hit" in note for note in said)
 
 
 def test_plates_in_pixels_and_in_micrometres_are_not_one_screen():

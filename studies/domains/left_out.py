@@ -3,11 +3,11 @@
 CELLPIPE_DATA=path/to/data python studies/domains/left_out.py --work folder
     [--folds histology …] [--steps 1000] [--out table.tsv]
 
-The sets of config/training/nuclei_general.yaml are learned from for some steps, from the weights of
-`nuclei` on, which saw fluorescence alone; in each fold without the sets of one kind, which is judged
-then; in the fold "none" with all of them. A row per fold and domain: AP@0.5 at the scale that is
-found, of all images that the fold did not learn from, and of those that fold "none" did not learn
-from either (held back). A fold whose weights lie in the folder is not trained again.
+The sets of config/training/nuclei_general.yaml are learned from for some steps, from the weights
+of `nuclei` on, which saw fluorescence alone; in each fold without the sets of one kind, which is
+judged then; in the fold "none" with all of them. A row per fold and domain: AP@0.5 at the scale
+that is found, of all images that the fold did not learn from, and of those that fold "none" did not
+learn from either (held back). A fold whose weights lie in the folder is not trained again.
 """
 
 from __future__ import annotations

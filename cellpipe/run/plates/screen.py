@@ -15,6 +15,7 @@ from cellpipe.profiles.screens.plates import plates_beside, replicate_correlatio
 from cellpipe.profiles.screens.positions import share_positions
 from cellpipe.profiles.screens.similarity import consensus_profiles, similar_treatments
 from cellpipe.profiles.screens.treatments import COLUMNS, judge_treatments
+from cellpipe.quality.positions import SHARE
 
 Options = Mapping[str, Any]
 Tables = Mapping[str, pd.DataFrame]
@@ -71,6 +72,7 @@ def join_plates(
         notes += [*filter(None, [said]), *more]
     else:
         notes.append("no hits: 'profile.hit_readout' names no readout")
+    notes += _uncorrected(statistics, readout, profile["position_effects"])
     whole = join_profiles(profiles, sheet, joined.wells, screen["batch_correction"])
     active, why_not = activity(whole.profiles, profile["hit_max_fdr"] or 1.0, options["seed"])
     consensus = consensus_profiles(whole.profiles)
@@ -99,6 +101,25 @@ def _with_calls(similar: pd.DataFrame, hits: pd.DataFrame, active: pd.DataFrame)
         values = [known.get(treatment, pd.NA) for treatment in similar["treatment"]]
         similar = similar.assign(**{column: pd.array(values, dtype="boolean")})
     return similar
+
+
+def _uncorrected(statistics: Tables, readout: str, method: str) -> list[str]:
+    """A note where the place makes much of the readout, and positions are not corrected."""
+    if method != "off":
+        return []
+    found = {}
+    for plate, table in statistics.items():
+        own = table[(table["readout"] == readout) & (table["kind"] == "controls")]
+        if "position_share" in own and own["position_share"].ge(SHARE).any():
+            found[plate] = float(own["position_share"].max())
+    if not found:
+        return []
+    return [
+        f"effects of position on {len(found)} of {len(statistics)} plates (up to"
+        f" {max(found.values()):.0%} of the variance between wells treated alike): what all plates"
+        " have in common is as repeatable as a hit, so that some hits are false; set"
+        " 'profile.position_effects' to rows_columns"
+    ]
 
 
 def _judged(
