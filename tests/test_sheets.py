@@ -64,6 +64,12 @@ def test_rows_come_by_plate_with_their_paths_expanded(tmp_path, monkeypatch):
         ([HEADER, "P\t{}/images\tphoenix"], "did you mean 'phenix'"),
         ([HEADER + "\tplate_map", "P\t{0}/images\tcsv\t{0}/twice.tsv"], "B02 more than once"),
         ([HEADER + "\tplatemap", "P\t{}/images\tcsv\tx"], "plate_map"),
+        ([HEADER, "Screens\t{}/images\tcsv"], "folder of the results of screens"),
+        ([HEADER + "\tscreen", "P\t{}/images\tcsv\ta/b"], "'a/b' for 'screen'"),
+        (
+            [HEADER + "\tscreen", "P\t{}/images\tcsv\tS", "Q\t{}/images\tcsv\ts"],
+            "screens 'S' and 's'",
+        ),
     ],
 )
 def test_a_fault_in_the_sheet_is_said(tmp_path, lines, words):

@@ -95,6 +95,15 @@ def read_plates(
                 wanted="another name: this is the folder of the results of screens",
                 do="rename it",
             )
+        named = [row["screen"] for row in plates.values()]
+        if checked["screen"] not in named and (
+            twin := _same_without_case(checked["screen"], filter(None, named))
+        ):
+            raise BadConfig(
+                seen=f"the screens '{twin}' and '{checked['screen']}' in {path}",
+                wanted="names that differ in more than capitals",
+                do=f"write '{twin}' in row {line} if the plate belongs to it, or rename the screen",
+            )
         for key in PATHS:
             checked[key] = local_path(os.path.expandvars(checked[key]))
         refuse_odd_paths({f"{sheet} row {line}, {key}": checked[key] for key in PATHS})
