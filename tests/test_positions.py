@@ -13,7 +13,12 @@ from cellpipe.quality.positions import effects_of_position
 from cellpipe.simulate.screens import ScreenDesign, simulate_screen
 from cellpipe.statistics.edge import edge_test
 from cellpipe.statistics.plate import plate_statistics
-from cellpipe.statistics.position_effects import local_surface, median_polish, two_way_effects
+from cellpipe.statistics.position_effects import (
+    explained_share,
+    local_surface,
+    median_polish,
+    two_way_effects,
+)
 from cellpipe.statistics.robust import mad
 from cellpipe.wells import well_at
 
@@ -179,6 +184,14 @@ def test_values_without_spread_or_none_at_all_are_a_named_gap(values):
         assert "correct" in positions.notes["signal"]
         known = positions.wells.get("signal_corrected", wells["signal"])
         assert np.isfinite(known[np.isfinite(values)]).all()
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e300])
+def test_effects_are_the_same_in_any_unit(scale):
+    plate = noise(7) + np.linspace(0, 5, 16)[:, None]
+    for effects in (two_way_effects, local_surface):
+        np.testing.assert_allclose(effects(plate * scale) / scale, effects(plate), rtol=1e-6)
+    assert explained_share(plate * scale) == pytest.approx(explained_share(plate))
 
 
 def test_edge_test_of_corrected_noise_is_calibrated():

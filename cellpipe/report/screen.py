@@ -225,7 +225,7 @@ def replicate_chart(screen: Screen, column: str, pair: tuple[str, str]) -> Marku
     samples = screen.wells[controls_of(screen.wells).eq("")]
     table = samples.assign(treatment=name_treatments(samples))
     by_plate = table.pivot_table(index="treatment", columns="plate", values=column, aggfunc="mean")
-    both = by_plate[list(pair)].dropna()
+    both = by_plate[list(pair)].replace([np.inf, -np.inf], np.nan).dropna()
     hits = screen.hits.set_index("treatment")["hit"].astype("boolean").fillna(False)
     marked = hits.reindex(both.index, fill_value=False).to_numpy(bool)
     x, y = both.to_numpy(float).T
@@ -234,7 +234,7 @@ def replicate_chart(screen: Screen, column: str, pair: tuple[str, str]) -> Marku
 
 def rank_chart(hits: pd.DataFrame) -> Markup | None:
     """Scores from the highest to the lowest, hits marked."""
-    known = hits[hits["score"].notna()] if len(hits) else hits
+    known = hits[np.isfinite(hits["score"].astype(float))] if len(hits) else hits
     if len(known) < 3:
         return None
     order = known.sort_values("score", ascending=False, kind="stable")

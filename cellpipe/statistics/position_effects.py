@@ -105,7 +105,7 @@ def two_way_effects(plate: ArrayLike, alike: ArrayLike | None = None) -> NDArray
     of `median_polish`. The overall level is part of it; rows and columns without wells that are
     alike add nothing.
     """
-    values = _fitted(plate, alike)
+    values, unit = _in_units(_fitted(plate, alike))
     known = np.isfinite(values)
     fit = median_polish(values)
     rows, columns = np.nan_to_num(fit.rows), np.nan_to_num(fit.columns)
@@ -131,7 +131,7 @@ def two_way_effects(plate: ArrayLike, alike: ArrayLike | None = None) -> NDArray
     of_rows = np.where(known, rows[:, None] - drawn * own_row, rows[:, None])
     of_columns = np.where(known, columns[None, :] - drawn * own_column, columns[None, :])
     by_row, by_column = _shares(values - overall, of_rows, of_columns)
-    return overall + by_row * of_rows + by_column * of_columns
+    return unit * (overall + by_row * of_rows + by_column * of_columns)
 
 
 def explained_share(plate: ArrayLike, alike: ArrayLike | None = None) -> float:
@@ -140,7 +140,7 @@ def explained_share(plate: ArrayLike, alike: ArrayLike | None = None) -> float:
     Each well is predicted by the others, so that it is about 0 for noise. Wells beyond three
     spreads (hits) count as three. Parameters as of `median_polish`.
     """
-    values = _fitted(plate, alike)
+    values, _ = _in_units(_fitted(plate, alike))
     known = np.isfinite(values)
     usual = median(values)
     apart, spread = values[known] - usual, mad(values)
@@ -204,7 +204,7 @@ def local_surface(
     four times, with bisquare weights by the residuals of the time before (Cleveland & Devlin 1988).
     Parameters as of `median_polish`. NaN with fewer than 8 wells.
     """
-    values = _fitted(plate, alike)
+    values, unit = _in_units(_fitted(plate, alike))
     places = np.argwhere(np.isfinite(values)).astype(float)
     known = values[np.isfinite(values)]
     n = known.size
@@ -222,7 +222,7 @@ def local_surface(
         surface = _planes(everywhere, places, known, weights * robust)
         residual = known - surface[own]
         robust = _bisquare(residual, residual)
-    return surface.reshape(values.shape)
+    return unit * surface.reshape(values.shape)
 
 
 def _planes(at: NDArray, places: NDArray, values: NDArray, weights: NDArray) -> NDArray[np.float64]:
@@ -243,6 +243,12 @@ def _fitted(plate: ArrayLike, alike: ArrayLike | None) -> NDArray[np.float64]:
     if alike is not None:
         values[~np.asarray(alike, bool)] = NEVER
     return values
+
+
+def _in_units(values: NDArray) -> tuple[NDArray[np.float64], float]:
+    """(values in units of the largest, that unit): squares of huge values are no numbers."""
+    unit = _largest(values)
+    return (values / unit, unit) if unit > 0 else (values, 1.0)
 
 
 def _largest(values: NDArray) -> float:
