@@ -109,7 +109,12 @@ def test_every_library_that_the_package_imports_is_a_dependency_and_is_locked() 
     optional = {Requirement(text).name for some in extras.values() for text in some}
     known = {_plain(name) for name in (*wanted, *optional)} | {"tensorflow"}  # tensorflow-cpu
     named = {"PIL": "pillow", "skimage": "scikit-image", "sklearn": "scikit-learn"}
-    named |= {"yaml": "PyYAML", "ctc_metrics": "py-ctcmetrics", "bioimageio": "bioimageio.core"}
+    named |= {
+        "umap": "umap-learn",
+        "yaml": "PyYAML",
+        "ctc_metrics": "py-ctcmetrics",
+        "bioimageio": "bioimageio.core",
+    }
     for path in (*ROOT.glob("cellpipe/**/*.py"), *ROOT.glob("scripts/*.py")):
         for name in _imported(path):
             assert _plain(named.get(name, name)) in known, f"{path.relative_to(ROOT)}: {name}"
