@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cellpipe.profiles.certainty import _far_beyond, median_errors
+from cellpipe.profiles.certainty import far_beyond, median_errors
 
 
 def test_error_of_a_median_is_that_of_theory_and_of_cells_that_are_other_cells() -> None:
@@ -23,5 +23,5 @@ def test_error_of_a_median_is_that_of_theory_and_of_cells_that_are_other_cells()
 
 def test_a_third_of_the_controls_objects_or_three_times_as_many_needs_no_spread() -> None:
     counts = pd.Series([30.0, 31.0, 110.0, 329.0, 330.0])
-    far = _far_beyond(counts, pd.Series([90.0, 110.0]))
+    far = far_beyond(counts, pd.Series([90.0, 110.0]))
     assert far.tolist() == [True, False, False, False, True]
