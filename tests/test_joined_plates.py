@@ -15,6 +15,7 @@ from cellpipe.profiles.hits import call_hits, normalise_wells
 from cellpipe.profiles.positions import correct_positions
 from cellpipe.profiles.screens.join import join_wells
 from cellpipe.profiles.screens.plates import replicate_correlations
+from cellpipe.profiles.screens.treatments import name_treatments
 from cellpipe.report.screen import ScreenContent, render_screen
 from cellpipe.run.plates.screen import join_plates
 from cellpipe.simulate.screens import ScreenDesign, simulate_screen
@@ -189,3 +190,49 @@ def test_correlations_of_too_few_or_equal_values_are_empty():
 def test_screens_of_a_sheet():
     rows = {"P": {"screen": "S"}, "Q": {"screen": ""}, "R": {"screen": "S"}}
     assert screens(rows) == {"S": ["P", "R"]}
+
+
+def test_plate_maps_of_one_name_in_two_folders_are_two_libraries():
+    wells = pd.DataFrame({"well": ["A01"], "signal": [1.0]})
+    maps = {"P": "a/map.tsv", "Q": "b/map.tsv", "R": "./b/map.tsv", "S": "c/other.tsv"}
+    joined = join_wells(
+        {plate: wells.assign(plate=plate) for plate in maps},
+        {plate: {"plate_map": path} for plate, path in maps.items()},
+    )
+    assert joined.wells["plate_map"].tolist() == ["a/map.tsv", "b/map.tsv", "b/map.tsv", "other"]
+
+
+def test_units_and_groups_tell_treatments_apart():
+    """3 nM on one plate and 3 µM on another are no replicates; two spellings of µM are one."""
+    tables = {
+        plate: pd.DataFrame(
+            {"plate": plate, "well": ["A01"], "condition": "drug", "dose": 3.0, "control": "",
+             "unit": unit, "group": group}
+        )
+        for plate, unit, group in (("P", "µM", ""), ("Q", "uM", ""), ("R", "nM", "HeLa"))
+    }  # fmt: skip
+    joined = join_wells(tables, {plate: {"plate_map": "map.tsv"} for plate in tables})
+    names = name_treatments(joined.wells)
+    assert names.tolist() == ["drug at 3 µM", "drug at 3 µM", "drug at 3 nM (HeLa)"]
+
+
+def test_doses_in_several_units_are_said():
+    wells, statistics, sheet, _ = drawn(ScreenDesign(plates=1), 4)
+    for table, unit in zip(wells.values(), ("nM", "µM"), strict=True):
+        table["dose"] = 3.0
+        table["unit"] = unit
+    said = joined_of(wells, statistics, sheet).notes
+    assert any("different units (nM, µM)" in note for note in said)
+    del wells["library-1-2"]["unit"]
+    said = joined_of(wells, statistics, sheet).notes
+    assert any("none on library-1-2" in note for note in said)
+
+
+def test_a_plate_whose_positions_could_not_be_corrected_keeps_its_values():
+    wells, statistics, sheet, _ = drawn(ScreenDesign(plates=2), 5)
+    columns = [c for c in wells["library-2-2"] if str(c) != "signal_corrected"]
+    wells["library-2-2"] = wells["library-2-2"][columns]
+    joined = joined_of(wells, statistics, sheet)
+    assert any("not corrected on library-2-2" in note for note in joined.notes)
+    own = joined.plates.set_index("plate").loc["library-2-2"]
+    assert own["n_without_value"] <= 4  # the dead ones

@@ -14,8 +14,8 @@ from cellpipe.profiles.positions import correct_positions
 from cellpipe.profiles.screens.positions import share_positions
 from cellpipe.profiles.screens.treatments import COLUMNS, judge_treatments, name_treatments
 from cellpipe.simulate.screens import ScreenDesign, simulate_screen
-from cellpipe.statistics.replicates import null_of
-from cellpipe.statistics.robust import central_normal, mad
+from cellpipe.statistics.replicates import Null, null_of, tails_of
+from cellpipe.statistics.robust import central_spread, mad
 
 
 def test_the_middle_of_values_knows_nothing_of_their_hits():
@@ -24,13 +24,13 @@ def test_the_middle_of_values_knows_nothing_of_their_hits():
     for _ in range(30):
         values = rng.normal(3, 2, 960)
         values[:96] += 10
-        drawn.append((*central_normal(values), mad(values)))
+        drawn.append((*central_spread(values), mad(values)))
     centre, spread, by_mad = np.mean(drawn, axis=0)
     assert centre == pytest.approx(3, abs=0.05)
     assert spread == pytest.approx(2, rel=0.02)
     assert by_mad > 2.2
-    assert np.isnan(central_normal([])).all()
-    assert np.isnan(central_normal([1.0, 1.0, 1.0])).all()
+    assert np.isnan(central_spread([])).all()
+    assert np.isnan(central_spread([1.0, 1.0, 1.0])).all()
 
 
 def drawn_null(between: float, within: float, mostly: bool, seed: int):
@@ -189,3 +189,33 @@ def test_dead_wells_leave_one_replicate_or_a_reason():
         (two["effect"] / two["score"]).abs().median(),
     )
     assert ratio[0] > 1.2 * ratio[1]
+
+
+def test_heavy_tails_are_seen_and_normal_ones_are_not():
+    """Differences of two values of t with 5 degrees of freedom are nearer to a normal than they."""
+    rng = np.random.default_rng(7)
+    normal = [tails_of(rng.normal(0, 3, 300)) for _ in range(40)]
+    assert np.isinf(normal).mean() >= 0.85
+    heavy = [tails_of(3 * np.subtract(*rng.standard_t(5, (2, 600)))) for _ in range(40)]
+    assert 5 < np.median(heavy) < 10
+    assert np.isinf(heavy).mean() <= 0.05
+    assert np.isinf(tails_of(np.zeros(40)))
+    assert np.isinf(tails_of(rng.standard_t(2, 29)))
+
+
+def test_p_of_heavy_tails_is_students_with_the_quartiles_of_the_spread():
+    null = Null(centre=0.0, within=np.sqrt(2), between=0.0, free=10**6, tails=6.0)
+    quartile = stats.norm.ppf(0.75)  # of a mean of two: spread 1, 6 degrees of freedom
+    assert null.p([quartile], [2], "both")[0] == pytest.approx(0.5)
+    far = 5 / (quartile / stats.t.ppf(0.75, 6))
+    assert null.p([5.0], [2], "up")[0] == pytest.approx(stats.t.sf(far, 6), rel=1e-9)
+    assert null.p([5.0 / np.sqrt(2)], [4], "up")[0] < null.p([5.0], [2], "up")[0]
+
+
+def test_with_heavy_tails_no_more_hits_are_false():
+    """As noise of wells without effect that is taken for normal, a fifth of the hits would be."""
+    design = replace(DESIGN, tails=5.0, edge=0.0, gradient=0.0, row=0.0)
+    found = np.array([outcome(screen(design, seed, "off")) for seed in range(6)])
+    real, hits, right = found.sum(axis=0)
+    assert (hits - right) / hits <= 0.07
+    assert right / real >= 0.5

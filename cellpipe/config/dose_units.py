@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from cellpipe.errors import BadConfig
@@ -27,6 +27,12 @@ def _units(table: pd.DataFrame) -> Iterator[tuple[str, list[str]]]:
         text = table[column].astype("string").fillna("").str.strip()
         units = {_plain_unit(unit): str(unit) for unit in text[table["dose"].gt(0)] if unit}
         yield column, list(units.values())
+
+
+def one_spelling(units: Iterable[str]) -> dict[str, str]:
+    """Each unit → how the same unit is spelled first: µM and uM are one."""
+    first: dict[str, str] = {}
+    return {unit: first.setdefault(_plain_unit(unit), unit) for unit in units}
 
 
 def refuse_units(table: pd.DataFrame) -> None:

@@ -126,15 +126,17 @@ def comparable(wells: pd.DataFrame, readouts: Sequence[str]) -> pd.DataFrame:
 
     Raw counts are brought to the fields (and, of divisions, frames) that the plate's wells usually
     have; wells that are incomplete (`why_incomplete`) lose their values. Where positions on the
-    plate were corrected, the corrected values are compared.
+    plate were corrected, the corrected values are compared; wells without one, as those of a plate
+    of a screen that could not be corrected, keep their values.
     """
     compared = wells.copy()
     for readout in readouts:
         values = compared[readout].astype("float64")
-        if corrected_column(readout) in wells:
-            values = wells[corrected_column(readout)].astype("float64")
-        elif readout in RAW_COUNTS and "imaged_fields" in compared:
+        if readout in RAW_COUNTS and "imaged_fields" in compared:
             values = values / _share(compared, readout)
+        if corrected_column(readout) in wells:
+            corrected = wells[corrected_column(readout)].astype("float64")
+            values = corrected.where(corrected.notna(), values)
         compared[readout] = values.mask(why_incomplete(wells, readout).ne(""))
     return compared
 

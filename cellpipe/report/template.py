@@ -1,4 +1,4 @@
-"""Templates of pages, and the parts that go into them: style, script, the table."""
+"""Templates of pages, and the parts that go into them: style, script, macros."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cellpipe.report.wording import number, percent, plural, spoken
 
 @cache
 def template(name: str) -> Template:
-    """The template of a page, with the macro `table`."""
+    """The template of a page, with the macros."""
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(number=number, percent=percent, spoken=spoken)
     environment.globals["plural"] = plural
-    return environment.from_string(part("table.html") + part(name))
+    return environment.from_string(part("macros.html") + part(name))
 
 
 def part(name: str) -> str:

@@ -32,6 +32,8 @@ class ScreenDesign:
     shared : share of the position effects that all plates have in common
     dead_wells : wells of a plate without a value
     batch_shift, batch_scale : levels and spreads of replicates vary by these
+    tails : degrees of freedom of the noise of wells (Student's t, standard deviation 1), above 2;
+        infinite: normal
     """
 
     plates: int = 3
@@ -48,6 +50,7 @@ class ScreenDesign:
     dead_wells: int = 4
     batch_shift: float = 5.0
     batch_scale: float = 1.3
+    tails: float = float("inf")
 
 
 def simulate_screen(design: ScreenDesign, seed: int) -> Iterator[tuple[str, int, pd.DataFrame]]:
@@ -63,7 +66,7 @@ def simulate_screen(design: ScreenDesign, seed: int) -> Iterator[tuple[str, int,
         for replicate in range(1, design.replicates + 1):
             wells = layout.copy()
             own = np.sqrt(1 - design.shared**2) * rng.normal(size=place.shape)
-            wells["signal"] = layout["effect"] + rng.normal(size=len(wells))
+            wells["signal"] = layout["effect"] + _noise(design, len(wells), rng)
             wells["signal"] += _position(design, wells, own[0])
             scale = design.batch_scale ** rng.uniform(-1, 1)
             wells["signal"] = 100 + design.batch_shift * rng.normal() + 5 * scale * wells["signal"]
@@ -99,6 +102,13 @@ def _layout(design: ScreenDesign, number: int, rng: np.random.Generator) -> pd.D
             "column_number": columns,
         }
     )
+
+
+def _noise(design: ScreenDesign, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Noise of wells (n,): standard deviation 1, whatever the tails."""
+    if np.isinf(design.tails):
+        return rng.normal(size=n)
+    return np.sqrt((design.tails - 2) / design.tails) * rng.standard_t(design.tails, n)
 
 
 def _position(design: ScreenDesign, wells: pd.DataFrame, own: np.ndarray) -> np.ndarray:

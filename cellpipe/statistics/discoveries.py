@@ -56,7 +56,7 @@ def false_discovery_rate(p: ArrayLike) -> NDArray[np.float64]:
     return q
 
 
-def tail_p(t: NDArray, free: float, direction: Direction) -> NDArray[np.float64]:
+def tail_p(t: NDArray, free: ArrayLike, direction: Direction) -> NDArray[np.float64]:
     """p of Student's t (N,), one- or two-sided."""
     from scipy import stats
 

@@ -8,6 +8,10 @@
 
 Where the place makes most of the difference, a second well in the same place on another plate adds
 hardly anything; a null from the differences of replicates alone would count it in full.
+
+Noise of wells can have heavier tails than a normal, which would make its extremes hits. How heavy,
+the differences of replicates show: Student's t, whose degrees of freedom rise with the number of
+wells that a mean is of (its excess kurtosis, 6 / (free - 4), is divided by it).
 """
 
 from __future__ import annotations
@@ -18,13 +22,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from cellpipe.statistics.discoveries import Direction, tail_p
-from cellpipe.statistics.robust import central_normal, mad
+from cellpipe.statistics.robust import central_spread, mad, quartile_scale
 from cellpipe.statistics.spread import MIN_CONTROLS
 
 LEAST_PAIRS = 8  # wells beyond the first of their treatment; fewer determine no spread
 # treatments without effect: controls as for a plate (Student's t bears with few), samples so many
 # that their middle is known
 LEAST_NULL, LEAST_SAMPLES = MIN_CONTROLS, 16
+LEAST_TAILS = 30  # pairs of replicates; fewer show nothing of tails
+HEAVIER = 2.71  # 2 × log likelihood ratio that one of twenty normal samples exceeds
+SETTLED = 4.0  # degrees of freedom, from which on tails have a kurtosis that means can lessen
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class Null:
     why : the reason, "" where it is known
     centre : of the means of wells without effect
     free : degrees of freedom of the spread
+    tails : degrees of freedom of the Student's t that differences of two wells are of; infinite
+        where a normal distribution describes them as well
     """
 
     centre: float
@@ -41,6 +50,7 @@ class Null:
     between: float
     free: int
     why: str = ""
+    tails: float = float("inf")
 
     def error(self, n: ArrayLike) -> NDArray[np.float64]:
         """Standard deviation of the mean of `n` replicates (N,)."""
@@ -51,7 +61,9 @@ class Null:
     def p(self, means: ArrayLike, n: ArrayLike, direction: Direction) -> NDArray[np.float64]:
         """p of the means (N,) of `n` replicates as those of wells without effect."""
         t = (np.asarray(means, float) - self.centre) / self.error(n)
-        return tail_p(t, self.free, direction)
+        tails = _tails_of_mean(self.tails, n)
+        scaled = t / np.array([quartile_scale(one) for one in tails.ravel()]).reshape(tails.shape)
+        return tail_p(scaled, np.minimum(self.free, tails), direction)
 
 
 def null_of(
@@ -72,6 +84,7 @@ def null_of(
     values, treatment = np.asarray(values, float), np.asarray(treatment)
     without = np.asarray(without_effect, bool) & np.isfinite(values)
     within, extra = _within(values[without], treatment[without])
+    tails = tails_of(_pairs(values[without], treatment[without]))
     means, n = _means(values[without], treatment[without])
     least = LEAST_SAMPLES if mostly else LEAST_NULL
     if means.size < least:
@@ -81,7 +94,7 @@ def null_of(
     usual = int(np.bincount(n).argmax())  # means of as many replicates are compared
     of_usual = means[n == usual]
     if mostly:
-        centre, spread = central_normal(of_usual)
+        centre, spread = central_spread(of_usual, float(_tails_of_mean(tails, usual)))
     else:
         centre, spread = float(of_usual.mean()), float(of_usual.std(ddof=1))
     if extra < LEAST_PAIRS:  # hardly a replicate: what there is between wells is all
@@ -90,7 +103,49 @@ def null_of(
         between = float(np.sqrt(max(0.0, spread**2 - within**2 / usual)))
     if not max(within, between) > 0:
         return Null(np.nan, np.nan, np.nan, 0, "wells without effect all have the same value")
-    return Null(centre, within, between, of_usual.size - 1)
+    return Null(centre, within, between, of_usual.size - 1, tails=tails)
+
+
+def tails_of(differences: ArrayLike) -> float:
+    """Degrees of freedom of the Student's t about 0 that values (N,) are of, by likelihood.
+
+    Infinite where a normal describes them as well (likelihood ratio, 5 %), and with fewer than 30.
+    """
+    from scipy import optimize, stats
+
+    values = np.asarray(differences, float)
+    values = values[np.isfinite(values)]
+    size = float(np.sqrt(np.mean(values**2))) if values.size else 0.0
+    if values.size < LEAST_TAILS or not size > 0:
+        return float("inf")
+    values = values / size  # a standard deviation of 1 about 0
+
+    def unlikely(at: NDArray) -> float:
+        scale, free = np.exp(at)
+        return float(at[0] * values.size - stats.t.logpdf(values / scale, free).sum())
+
+    fit = optimize.minimize(unlikely, [-0.3, np.log(5.0)], method="Nelder-Mead")
+    normal = -float(stats.norm.logpdf(values).sum())
+    return float(np.exp(fit.x[1])) if 2 * (normal - fit.fun) > HEAVIER else float("inf")
+
+
+def _tails_of_mean(tails: float, n: ArrayLike) -> NDArray[np.float64]:
+    """Degrees of freedom of means of n wells, where differences of two are of `tails`."""
+    n = np.asarray(n, float)
+    if tails <= SETTLED or np.isinf(tails):
+        return np.full(n.shape, tails)
+    return SETTLED + (tails - SETTLED) * n / 2
+
+
+def _pairs(values: NDArray, treatment: NDArray) -> NDArray[np.float64]:
+    """Differences of two wells of each treatment, no well in more than one of them."""
+    known = np.isfinite(values)
+    values, treatment = values[known], np.unique(treatment[known], return_inverse=True)[1]
+    order = np.argsort(treatment, kind="stable")
+    values, treatment = values[order], treatment[order]
+    first = np.searchsorted(treatment, treatment)  # where a well's treatment begins
+    odd = (np.arange(len(values)) - first) % 2 == 1
+    return values[odd] - values[np.flatnonzero(odd) - 1]
 
 
 def _within(values: NDArray, treatment: NDArray) -> tuple[float, int]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MAD_TO_SD = 1.4826  # a normal distribution's standard deviation in units of its MAD
-WITHIN_SD, ROUNDS = 2.0, 20  # of `central_normal`
+WITHIN_SD, ROUNDS = 2.0, 20  # of `central_spread`
 _NEVER = float("nan")
 
 
@@ -30,13 +30,14 @@ def finite(values: ArrayLike) -> NDArray[np.float64]:
     return values[np.isfinite(values)]
 
 
-def central_normal(values: ArrayLike) -> tuple[float, float]:
-    """(centre, standard deviation) of the normal that the middle of the values (N,) is of.
+def central_spread(values: ArrayLike, free: float = float("inf")) -> tuple[float, float]:
+    """(centre, spread) of the distribution that the middle of the values (N,) is of.
 
-    Values beyond two standard deviations have no part, however many and however far: a median and a
-    MAD rise with each hit among them (by 5 % where 5 % are hits). Maximum likelihood of a truncated
-    normal, as the empirical null of Efron, J. Am. Stat. Assoc. 99, 96 (2004). NaN where the MAD is
-    0, or without values.
+    Values beyond two spreads have no part, however many and however far: a median and a MAD rise
+    with each hit among them (by 5 % where 5 % are hits). Maximum likelihood of a truncated normal,
+    as the empirical null of Efron, J. Am. Stat. Assoc. 99, 96 (2004), or of a truncated Student's t
+    of `free` degrees of freedom. The spread is scaled like the MAD: the standard deviation of a
+    normal with the same quartiles. NaN where the MAD is 0, or without values.
     """
     from scipy import optimize, stats
 
@@ -44,15 +45,16 @@ def central_normal(values: ArrayLike) -> tuple[float, float]:
     centre, spread = median(values), mad(values)
     if not spread > 0:
         return _NEVER, _NEVER
+    family = stats.t(free) if np.isfinite(free) else stats.norm()
+    unit = quartile_scale(free)
     for _ in range(ROUNDS):
         inside = (values - centre) / spread
         inside = inside[np.abs(inside) <= WITHIN_SD]
-        mean, square = float(inside.mean()), float(np.mean(inside**2))
 
-        def unlikely(at: NDArray, mean: float = mean, square: float = square) -> float:
-            m, s = at[0], np.exp(at[1])
-            share = stats.norm.cdf((WITHIN_SD - m) / s) - stats.norm.cdf((-WITHIN_SD - m) / s)
-            return float((square - 2 * m * mean + m**2) / (2 * s**2) + at[1] + np.log(share))
+        def unlikely(at: NDArray, inside: NDArray = inside) -> float:
+            m, s = at[0], np.exp(at[1]) * unit
+            share = family.cdf((WITHIN_SD - m) / s) - family.cdf((-WITHIN_SD - m) / s)
+            return float(np.log(share * s) - family.logpdf((inside - m) / s).mean())
 
         m, log_s = optimize.minimize(unlikely, [0.0, 0.0], method="Nelder-Mead").x
         step = float(np.clip(np.exp(log_s), 0.5, 2.0))  # flat middles have no bounded fit
@@ -60,3 +62,10 @@ def central_normal(values: ArrayLike) -> tuple[float, float]:
         if abs(m) < 1e-4 and abs(step - 1) < 1e-4:
             break
     return float(centre), float(spread)
+
+
+def quartile_scale(free: float) -> float:
+    """Scale of the Student's t that has the quartiles of a normal of standard deviation 1."""
+    from scipy import stats
+
+    return float(stats.norm.ppf(0.75) / stats.t.ppf(0.75, free))

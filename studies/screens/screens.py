@@ -1,6 +1,6 @@
 """Hits of simulated screens of several plates, and what ideal statistics would find.
 
-python studies/screens/screens.py [--screens 20] [--effect 3]
+python studies/screens/screens.py [--screens 20] [--effect 3] [--seed 0] [--tails 5] [--alone]
 
 3 library plates of 384 wells in 2 replicates, each with a level and a spread of its own, an edge of
 1.5 standard deviations, a gradient of 2, one row 2 too low (alike on all plates, or half of it each
@@ -29,7 +29,9 @@ METHODS = (("off", "negative_controls"), ("off", "samples"), ("rows_columns", "s
 
 def main() -> None:
     options = _options()
-    usual = ScreenDesign(effect=options.effect, hit_share=0.1)
+    usual = ScreenDesign(effect=options.effect, hit_share=0.1, tails=options.tails)
+    seeds = range(options.seed, options.seed + options.screens)
+    methods = METHODS[-1:] if options.alone else METHODS
     flat = replace(usual, edge=0, gradient=0, row=0)
     designs = {
         "10 % hits": usual,
@@ -40,8 +42,8 @@ def main() -> None:
     }
     rows = []
     for name, design in designs.items():
-        for method, against in METHODS:
-            found = [_screen(design, seed, method, against) for seed in range(options.screens)]
+        for method, against in methods:
+            found = [_screen(design, seed, method, against, options.alone) for seed in seeds]
             hits, real, right = (np.array(column) for column in zip(*found, strict=True))
             rows.append(
                 {
@@ -69,14 +71,18 @@ def ideal(design: ScreenDesign) -> float:
     return power
 
 
-def _screen(design: ScreenDesign, seed: int, method: str, against: str) -> tuple[int, int, int]:
+def _screen(
+    design: ScreenDesign, seed: int, method: str, against: str, alone: bool
+) -> tuple[int, int, int]:
     """(hits, treatments with an effect, hits among these) of one screen."""
     tables = []
     for library, number, wells in simulate_screen(design, seed):
         own = correct_positions(wells, ["signal"], method).wells
         own = normalise_wells(own, ["signal"], against)
         tables.append(own.assign(plate=f"{library}-{number}", plate_map=library))
-    wells, _ = share_positions(pd.concat(tables, ignore_index=True), "signal", against)
+    wells = pd.concat(tables, ignore_index=True)
+    if not alone:
+        wells, _ = share_positions(wells, "signal", against)
     options = {"against": against, "max_fdr": MAX_FDR, "min_effect": MIN_EFFECT}
     table = judge_treatments(wells, "signal", **options).table
     effects = wells[wells["control"].eq("")].groupby("condition")["effect"].first()
@@ -89,6 +95,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--screens", type=int, default=20)
     parser.add_argument("--effect", type=float, default=3.0)
+    parser.add_argument("--seed", type=int, default=0, help="of the first; others follow")
+    parser.add_argument("--tails", type=float, default=np.inf, help="degrees of freedom of noise")
+    parser.add_argument("--alone", action="store_true", help="positions as plates show them alone")
     return parser.parse_args()
 
 

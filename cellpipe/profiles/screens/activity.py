@@ -171,7 +171,8 @@ def activity(profiles: pd.DataFrame, max_fdr: float, seed: int) -> tuple[pd.Data
     control = profiles.get("Metadata_control", pd.Series("", profiles.index)).fillna("").astype(str)
     negative, plates = control.eq("negative").to_numpy(), profiles["Metadata_Plate"].to_numpy(str)
     with_controls = [p for p in dict.fromkeys(plates) if (negative & (plates == p)).sum() > 1]
-    judged = control.eq("").to_numpy() & np.isin(plates, with_controls)
+    named = profiles[TREATMENT].ne("").to_numpy()
+    judged = control.eq("").to_numpy() & np.isin(plates, with_controls) & named
     counts = profiles.loc[judged, TREATMENT].value_counts()
     several = sorted(counts.index[counts > 1])
     empty = pd.DataFrame(columns=list(ACTIVITY))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import normpath
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from cellpipe.config.dose_units import dose_unit, one_spelling
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHEET_COLUMNS = ("screen", "batch", "replicate")
+MADE = ("plate_map", "dose_unit")
 
 
 class Joined(NamedTuple):
@@ -26,34 +30,55 @@ class Joined(NamedTuple):
 def join_wells(
     tables: Mapping[str, pd.DataFrame], sheet: Mapping[str, Mapping[str, Any]]
 ) -> Joined:
-    """One table of the wells of several plates: screen, batch, replicate, plate_map, plate, well …
+    """One table of the wells of several plates: SHEET_COLUMNS, MADE, plate, well …
 
     Parameters
     ----------
     tables : wells.parquet of each plate
     sheet : of each plate its row of the sheet of plates; `plate_map` becomes the name of the file:
-        plates that share one hold the same treatments in the same wells
+        plates that share one hold the same treatments in the same wells. `dose_unit` is that of the
+        plate map, "" where it has none
     """
     import pandas as pd
 
     parts, lacking = [], dict[str, list[str]]()
     everything = dict.fromkeys(c for table in tables.values() for c in table)
+    libraries = _libraries({plate: str(sheet[plate].get("plate_map") or "") for plate in tables})
+    units = {plate: dose_unit(table) if "dose" in table else "" for plate, table in tables.items()}
+    spelled = one_spelling(units.values())
     for plate, table in tables.items():
         row = sheet[plate]
         for column in everything:
             if column not in table:
                 lacking.setdefault(str(column), []).append(plate)
-        own = table.drop(columns=[c for c in SHEET_COLUMNS if c in table])
+        own = table.drop(columns=[c for c in (*SHEET_COLUMNS, *MADE) if c in table])
         facts = {name: str(row.get(name) or "") for name in SHEET_COLUMNS}
-        facts["plate_map"] = _library(plate, str(row.get("plate_map") or ""))
+        facts["plate_map"] = libraries[plate]
+        facts["dose_unit"] = spelled[units[plate]]
         parts.append(pd.concat([pd.DataFrame(facts, index=own.index), own], axis=1))
     # tables without a single value of a column would decide its type
     with_type = [part.dropna(axis=1, how="all") for part in parts]
     wells = pd.concat(with_type, ignore_index=True)
-    order = [*SHEET_COLUMNS, "plate_map", *[c for c in everything if c not in SHEET_COLUMNS]]
-    return Joined(wells.reindex(columns=order), lacking)
+    first = (*SHEET_COLUMNS, *MADE)
+    return Joined(
+        wells.reindex(columns=[*first, *[c for c in everything if c not in first]]), lacking
+    )
 
 
-def _library(plate: str, plate_map: str) -> str:
-    """Name of what lies on a plate: its plate map, or the plate itself without one."""
-    return PurePath(plate_map).stem if plate_map else plate
+def _libraries(maps: Mapping[str, str]) -> dict[str, str]:
+    """Name of what lies on each plate: its plate map, or the plate itself without one.
+
+    Files of one name in different folders are different libraries, named by their whole paths.
+    """
+    paths = {plate: normpath(path) for plate, path in maps.items() if path}
+    stems: dict[str, set[str]] = {}
+    for path in paths.values():
+        stems.setdefault(PurePath(path).stem, set()).add(path)
+    return {
+        plate: plate
+        if plate not in paths
+        else PurePath(paths[plate]).stem
+        if len(stems[PurePath(paths[plate]).stem]) == 1
+        else paths[plate]
+        for plate in maps
+    }

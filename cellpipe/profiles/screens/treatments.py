@@ -2,9 +2,10 @@
 
     wells of all plates (robust z within each) ──► one row per treatment ──► hits.tsv of the screen
 
-A treatment is a condition at a dose, on whatever plate; a sample without a condition is its well on
-the plates that share its plate map. Each negative control well counts as such a treatment too: over
-its replicates it shows what a treatment without effect looks like, effects of its place included.
+A treatment is a condition at a dose (of a group), on whatever plate; a sample without a condition
+is its well on the plates that share its plate map. Each negative control well counts as such a
+treatment too: over its replicates it shows what a treatment without effect looks like, effects of
+its place included.
 """
 
 from __future__ import annotations
@@ -34,26 +35,38 @@ class Treatments(NamedTuple):
 
 
 def name_treatments(wells: pd.DataFrame) -> pd.Series:
-    """Treatment of each well: "compound", "compound at 3", or "map: A01" for one without a name.
+    """Treatment of each well: "compound", "compound at 3 µM (group)", "map: A01" without a name.
 
     Control wells are named by their well alone.
 
     Parameters
     ----------
     wells : plate_map (name of the plate map, or of the plate without one), well, control,
-        condition, dose
+        condition, dose, dose_unit, group
     """
     import pandas as pd
 
     place = wells["plate_map"].astype(str) + ": " + wells["well"].astype(str)
     if "condition" not in wells:
         return place
-    condition = wells["condition"].astype("string").fillna("").astype(str).str.strip()
+    condition = _text(wells, "condition")
     dose = pd.Series("", index=wells.index)
     if "dose" in wells:
         dose = wells["dose"].map(lambda one: f" at {one:g}" if one == one else "")
+        unit = _text(wells, "dose_unit")
+        dose += (" " + unit).where(unit.ne("") & dose.ne(""), "")
+    group = _text(wells, "group")
     alone = condition.eq("") | controls_of(wells).ne("")
-    return (condition + dose).where(~alone, place)
+    return (condition + dose + (" (" + group + ")").where(group.ne(""), "")).where(~alone, place)
+
+
+def _text(wells: pd.DataFrame, column: str) -> pd.Series:
+    """A column as text, "" where it is empty or not there."""
+    import pandas as pd
+
+    if column not in wells:
+        return pd.Series("", index=wells.index)
+    return wells[column].astype("string").fillna("").astype(str).str.strip()
 
 
 def judge_treatments(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from cellpipe.errors import CellpipeError
 from cellpipe.image.units import Scale
+from cellpipe.profiles.counts import corrected_column
 from cellpipe.profiles.screens.activity import activity, join_profiles
 from cellpipe.profiles.screens.join import join_wells
 from cellpipe.profiles.screens.plates import plates_beside, replicate_correlations
@@ -16,6 +18,7 @@ from cellpipe.profiles.screens.positions import share_positions
 from cellpipe.profiles.screens.similarity import consensus_profiles, similar_treatments
 from cellpipe.profiles.screens.treatments import COLUMNS, judge_treatments
 from cellpipe.quality.positions import SHARE
+from cellpipe.statistics.reference import named
 
 Options = Mapping[str, Any]
 Tables = Mapping[str, pd.DataFrame]
@@ -69,9 +72,10 @@ def join_plates(
         readout = _published(profile["hit_readout"], wells)
         together, said = share_positions(joined.wells, readout, profile["compare_with"])
         hits, more = _judged(together, readout, profile, screen)
-        notes += [*filter(None, [said]), *more]
+        notes += [*filter(None, [said]), *_not_corrected(joined.wells, readout), *more]
     else:
         notes.append("no hits: 'profile.hit_readout' names no readout")
+    notes += _several_units(joined.wells)
     notes += _uncorrected(statistics, readout, profile["position_effects"])
     whole = join_profiles(profiles, sheet, joined.wells, screen["batch_correction"])
     active, why_not = activity(whole.profiles, profile["hit_max_fdr"] or 1.0, options["seed"])
@@ -101,6 +105,37 @@ def _with_calls(similar: pd.DataFrame, hits: pd.DataFrame, active: pd.DataFrame)
         values = [known.get(treatment, pd.NA) for treatment in similar["treatment"]]
         similar = similar.assign(**{column: pd.array(values, dtype="boolean")})
     return similar
+
+
+def _several_units(wells: pd.DataFrame) -> list[str]:
+    """A note where doses of plates are in different units, or some have none."""
+    if "dose" not in wells or "condition" not in wells:
+        return []
+    dosed = wells[wells["dose"].notna()]
+    units = [unit for unit in dosed["dose_unit"].unique() if unit]
+    without = dosed[dosed["dose_unit"].eq("")]["plate"].unique()
+    if len(units) < 2 and (not units or not len(without)):
+        return []
+    seen = [*units, *([f"none on {named([str(p) for p in without])}"] if len(without) else [])]
+    return [
+        f"doses in different units ({', '.join(seen)}): a condition at the same dose is one"
+        " treatment only where plates have the same unit"
+    ]
+
+
+def _not_corrected(wells: pd.DataFrame, readout: str) -> list[str]:
+    """A note where some plates have no corrected values of the readout, and others have."""
+    column = corrected_column(readout)
+    if column not in wells:
+        return []
+    known = wells.groupby("plate", sort=False)[column].count()
+    lacking = [str(plate) for plate in known.index[known.eq(0)]]
+    if not lacking or len(lacking) == len(known):
+        return []
+    return [
+        f"effects of position are not corrected on {named(lacking)} (the reason is in the plate's"
+        " own notes): values of these plates are as measured"
+    ]
 
 
 def _uncorrected(statistics: Tables, readout: str, method: str) -> list[str]:
@@ -144,6 +179,11 @@ def _judged(
             f" {null.within:.2f}² / n) robust standard deviations: by the {whose}, and by what"
             " replicates differ by"
         )
+        if np.isfinite(null.tails):
+            notes.append(
+                "differences of replicates have heavier tails than a normal distribution"
+                f" (Student's t of {null.tails:.1f} degrees of freedom): p values allow for them"
+            )
     if len(judged.table) and judged.table["n_wells"].max() < 2:
         notes.append(
             "no treatment has a second well: plates are replicates of each other where conditions"
