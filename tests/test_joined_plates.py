@@ -204,16 +204,17 @@ def test_plate_maps_of_one_name_in_two_folders_are_two_libraries():
 
 def test_units_and_groups_tell_treatments_apart():
     """3 nM on one plate and 3 µM on another are no replicates; two spellings of µM are one."""
-    tables = {
-        plate: pd.DataFrame(
-            {"plate": plate, "well": ["A01"], "condition": "drug", "dose": 3.0, "control": "",
-             "unit": unit, "group": group}
-        )
-        for plate, unit, group in (("P", "µM", ""), ("Q", "uM", ""), ("R", "nM", "HeLa"))
-    }  # fmt: skip
-    joined = join_wells(tables, {plate: {"plate_map": "map.tsv"} for plate in tables})
-    names = name_treatments(joined.wells)
-    assert names.tolist() == ["drug at 3 µM", "drug at 3 µM", "drug at 3 nM (HeLa)"]
+    wells, statistics, sheet, _ = drawn(ScreenDesign(plates=2), 6)
+    units = ("µM", "uM", "nM", "nM")
+    for plate, unit, group in zip(wells, units, ("", "", "", "HeLa"), strict=True):
+        wells[plate] = wells[plate].assign(condition="drug", dose=3.0, unit=unit, group=group)
+    joined = joined_of(wells, statistics, sheet)
+    samples = joined.wells[joined.wells["control"].eq("")]
+    names = dict(zip(samples["plate"], name_treatments(samples), strict=True))
+    assert list(names.values()) == [
+        "drug at 3 µM", "drug at 3 µM", "drug at 3 nM", "drug at 3 nM (HeLa)",
+    ]  # fmt: skip
+    assert set(joined.hits["treatment"]) == set(names.values())
 
 
 def test_doses_in_several_units_are_said():

@@ -7,8 +7,6 @@ from os.path import normpath
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from cellpipe.config.dose_units import dose_unit, one_spelling
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -28,7 +26,9 @@ class Joined(NamedTuple):
 
 
 def join_wells(
-    tables: Mapping[str, pd.DataFrame], sheet: Mapping[str, Mapping[str, Any]]
+    tables: Mapping[str, pd.DataFrame],
+    sheet: Mapping[str, Mapping[str, Any]],
+    units: Mapping[str, str] | None = None,
 ) -> Joined:
     """One table of the wells of several plates: SHEET_COLUMNS, MADE, plate, well …
 
@@ -36,16 +36,14 @@ def join_wells(
     ----------
     tables : wells.parquet of each plate
     sheet : of each plate its row of the sheet of plates; `plate_map` becomes the name of the file:
-        plates that share one hold the same treatments in the same wells. `dose_unit` is that of the
-        plate map, "" where it has none
+        plates that share one hold the same treatments in the same wells
+    units : of each plate the unit of its doses, for `dose_unit`; "" where it is not known
     """
     import pandas as pd
 
     parts, lacking = [], dict[str, list[str]]()
     everything = dict.fromkeys(c for table in tables.values() for c in table)
     libraries = _libraries({plate: str(sheet[plate].get("plate_map") or "") for plate in tables})
-    units = {plate: dose_unit(table) if "dose" in table else "" for plate, table in tables.items()}
-    spelled = one_spelling(units.values())
     for plate, table in tables.items():
         row = sheet[plate]
         for column in everything:
@@ -54,7 +52,7 @@ def join_wells(
         own = table.drop(columns=[c for c in (*SHEET_COLUMNS, *MADE) if c in table])
         facts = {name: str(row.get(name) or "") for name in SHEET_COLUMNS}
         facts["plate_map"] = libraries[plate]
-        facts["dose_unit"] = spelled[units[plate]]
+        facts["dose_unit"] = (units or {}).get(plate, "")
         parts.append(pd.concat([pd.DataFrame(facts, index=own.index), own], axis=1))
     # tables without a single value of a column would decide its type
     with_type = [part.dropna(axis=1, how="all") for part in parts]

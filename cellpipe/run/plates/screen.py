@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from cellpipe.config.dose_units import dose_unit, one_spelling
 from cellpipe.errors import CellpipeError
 from cellpipe.image.units import Scale
 from cellpipe.profiles.counts import corrected_column
@@ -61,7 +62,7 @@ def join_plates(
         The readout is in µm on some plates and in pixels on others.
     """
     profile, screen = options["profile"], options["screen"]
-    joined = join_wells(wells, sheet)
+    joined = join_wells(wells, sheet, _units(wells))
     notes = [
         f"{column}: empty on {', '.join(plates)}, which do not have it"
         for column, plates in joined.lacking.items()
@@ -105,6 +106,13 @@ def _with_calls(similar: pd.DataFrame, hits: pd.DataFrame, active: pd.DataFrame)
         values = [known.get(treatment, pd.NA) for treatment in similar["treatment"]]
         similar = similar.assign(**{column: pd.array(values, dtype="boolean")})
     return similar
+
+
+def _units(wells: Tables) -> dict[str, str]:
+    """Unit of the doses of each plate, one spelling of each."""
+    units = {plate: dose_unit(own) if "dose" in own else "" for plate, own in wells.items()}
+    spelled = one_spelling(units.values())
+    return {plate: spelled[unit] for plate, unit in units.items()}
 
 
 def _several_units(wells: pd.DataFrame) -> list[str]:
