@@ -1,13 +1,14 @@
 """Classes of cells.
 
 in     results/P/blocks/measure/0000.parquet …, plate map or annotations
-out    results/P/classifier/                    classifier, confusion matrix, scores, weights
+out    results/P/classifier/                    classifier, confusion matrix, scores, weights,
+                                                kinds that were compared, learning curve
        results/P/blocks/classify/0000.parquet …    class and probability of each cell
 """
 
 
 rule train_classifier:
-    """A classifier of cells is trained on controls or annotations and cross-validated by well."""
+    """A classifier of cells is chosen, trained and judged, by wells that were held out."""
     input:
         tables=block_tables("measure"),
         ingest_tables=block_tables("ingest"),
@@ -30,6 +31,9 @@ rule train_classifier:
             category="Classes",
             labels={"plate": "{plate}", "shows": "weights of the features"},
         ),
+        classes="<results>/{plate}/classifier/classes.tsv",
+        models="<results>/{plate}/classifier/models.tsv",
+        learning_curve="<results>/{plate}/classifier/learning_curve.tsv",
     log:
         "<logs>/train_classifier/{plate}.log",
     benchmark:

@@ -68,6 +68,9 @@ rule write_report:
         confusion=of_classifier("confusion.tsv"),
         scores=of_classifier("scores.json"),
         importance=of_classifier("importance.tsv"),
+        classes=of_classifier("classes.tsv"),
+        models=of_classifier("models.tsv"),
+        learning_curve=of_classifier("learning_curve.tsv"),
         plan=planned,
     output:
         report=report(

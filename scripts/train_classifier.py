@@ -58,7 +58,7 @@ with speaking(snakemake):
         trained = untrained(f"no classifier: {fault.seen}; {fault.do}")
         log.warning("%s. No cell gets a class", trained.judged.note)
     classifier, judged = trained.classifier, trained.judged
-    log.info("balanced accuracy %.3f, by well", judged.balanced_accuracy)
+    log.info("%s: balanced accuracy %.3f, by well", classifier.kind, judged.balanced_accuracy)
     tensors, metadata = classifier.to_tensors()
     with published(snakemake.output.classifier) as aside:
         save_file(tensors, aside, metadata)
@@ -68,10 +68,15 @@ with speaking(snakemake):
     importance = classifier.importance()
     importance["feature"] = importance["feature"].map(scale.column)  # the names of cells.parquet
     publish_table(snakemake.output.importance, importance)
+    publish_table(snakemake.output.classes, judged.classes)
+    publish_table(snakemake.output.models, trained.models)
+    publish_table(snakemake.output.learning_curve, trained.curve)
     scores = {
+        "model": classifier.kind,
         "accuracy": judged.accuracy,
         "balanced_accuracy": judged.balanced_accuracy,
         "f1_macro": judged.f1_macro,
+        "calibration_error": judged.calibration_error,
         "n_cells": trained.n_cells,
         "note": judged.note,
     }

@@ -10,7 +10,13 @@ from cellpipe import figures
 from cellpipe.config.dose_units import dose_unit
 from cellpipe.errors import BadImage
 from cellpipe.files.publish import publish_text
-from cellpipe.files.tables import read_confusion, read_hits, read_statistics, read_table
+from cellpipe.files.tables import (
+    read_confusion,
+    read_hits,
+    read_named,
+    read_statistics,
+    read_table,
+)
 from cellpipe.image.units import words_of
 from cellpipe.plate.plate import Plate
 from cellpipe.quality.places import facts_of_overlap
@@ -155,6 +161,9 @@ with speaking(snakemake):
         )
         or {},
         importance=importance,
+        classes=optional(snakemake.input.classes, read_named),
+        models=optional(snakemake.input.models, read_named),
+        learning_curve=optional(snakemake.input.learning_curve, read_named),
         features=pd.read_csv(snakemake.input.features, sep="\t", keep_default_na=False),
         thumbnails=thumbnails(plate, inspection),
         fields=scale.computed(read_table(snakemake.input.fields)),

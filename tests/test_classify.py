@@ -114,7 +114,7 @@ def test_missing_values_and_artefacts_do_not_stop_it():
 def test_same_cells_same_classifier():
     features, classes, _ = blobs(seed=6)
     first, second = (fit_classifier(features, classes, seed=1, max_per_class=50) for _ in range(2))
-    np.testing.assert_array_equal(first.weights, second.weights)
+    np.testing.assert_array_equal(first.slopes, second.slopes)
     assert first.n_training == 100
 
 

@@ -3,7 +3,8 @@
 Control wells are weak labels: every cell of a positive control is called positive although
 some did not respond. A linear classifier averages over such errors (Piccinini et al., Cell
 Syst. 4, 651, 2017, compares this with labelling by hand). Annotations are points that a person
-clicked; each is given to the nearest cell.
+clicked; each is given to the nearest cell. Which kind of classifier is used, wells decide that none
+of them has seen.
 """
 
 from __future__ import annotations
@@ -14,21 +15,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from cellpipe.classify.choice import CURVE, MODELS_TABLE, Chosen, choose_model, learning_curve
 from cellpipe.classify.classifier import (
     Classifier,
     feature_columns,
     fit_classifier,
     no_classifier,
 )
-from cellpipe.classify.cross_validation import CrossValidation, cross_validate
+from cellpipe.classify.cross_validation import BY_CLASS, CrossValidation, cross_validate
+from cellpipe.classify.models import MODELS
 from cellpipe.errors import BadConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Classifier", "CrossValidation", "TrainingSet", "classify_cells", "columns",
-    "cross_validate", "feature_columns", "fit_classifier", "no_classifier",
+    "BY_CLASS", "CURVE", "MODELS", "MODELS_TABLE", "Chosen", "Classifier", "CrossValidation",
+    "TrainingSet", "choose_model", "classify_cells", "columns", "cross_validate",
+    "feature_columns", "fit_classifier", "learning_curve", "no_classifier",
     "training_set_from_annotations", "training_set_from_controls",
 ]  # fmt: skip
 

@@ -1,8 +1,10 @@
-"""Assign a class to each object from its measurements: a linear classifier with readable weights.
+"""Assign a class to each object from its measurements.
 
-Multinomial logistic regression (Hastie, Tibshirani & Friedman, The Elements of Statistical
-Learning, 2009, ch. 4.4) on standardised features, classes weighted equally. Nothing is pickled:
-a classifier is a few named arrays and a JSON card.
+    features ──► standardised ──► model (logistic, boosting, svm) ──► scores ──► probabilities
+
+Classes count equally however many cells they have, unless asked otherwise: controls and annotations
+are not drawn at the frequency at which cells occur. Nothing is pickled: a classifier is a few named
+arrays and a JSON card.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from cellpipe.classify.calibration import probabilities
+from cellpipe.classify.models import MODELS, Model
 from cellpipe.errors import BadConfig
 from cellpipe.measure.columns import split
 
@@ -30,6 +34,8 @@ NO_FEATURES = frozenset((
     "fingerprint", "time_s", "foreground_probability", "object_probability",
 ))
 # fmt: on
+MAX_PER_CLASS = 20_000  # training cells
+MOST_SLOPES = 500  # cells over which slopes are averaged
 MAX_STANDARD = 8.0  # a standardised value beyond this is an artefact and may not rule the sum
 
 
@@ -54,11 +60,14 @@ def is_feature(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Classifier:
-    """softmax(standardised features @ weights + bias).
+    """softmax(model(standardised features) / temperature).
 
     features, classes : names, F and K of them
     fill, scale : (F,) training median (replaces NaN, is subtracted) and spread
-    weights : (F, K), bias : (K,)
+    model : of the kind `kind` (`MODELS`); None where there is no classifier
+    temperature : from cells that were held out (`cellpipe.classify.calibration`)
+    slopes : (F, K) mean change of the scores by one spread of a feature; importance : (F,) its root
+        mean square over cells and classes
     n_training : cells it was trained on
     reason : why there is none; it then has no features and no classes, and gives none
     """
@@ -67,29 +76,35 @@ class Classifier:
     classes: tuple[str, ...]
     fill: NDArray[np.float64]
     scale: NDArray[np.float64]
-    weights: NDArray[np.float64]
-    bias: NDArray[np.float64]
+    model: Model | None
+    slopes: NDArray[np.float64]
+    size: NDArray[np.float64]
+    kind: str = ""
+    temperature: float = 1.0
     n_training: int = 0
     reason: str = ""
 
-    def probabilities(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        """Class probabilities (N, K) of the rows of a table that has the features.
+    def scores(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Scores (N, K) of the rows of a table that has the features.
 
         Raises
         ------
         BadConfig
             A feature that the classifier was trained on was not measured.
         """
+        assert self.model is not None
         standard = standardise(_matrix(features, self.features), self.fill, self.scale)
-        score = standard @ self.weights + self.bias
-        score = np.exp(score - score.max(axis=1, keepdims=True))
-        return score / score.sum(axis=1, keepdims=True)
+        return np.asarray(self.model.scores(standard), float)
+
+    def probabilities(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Class probabilities (N, K); raises as `scores`."""
+        return probabilities(self.scores(features), self.temperature)
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
         """Columns class (string) and class_probability (float32), index as in `features`."""
         import pandas as pd
 
-        if self.reason:
+        if self.model is None:
             empty = pd.Series("", index=features.index, dtype="string")
             nothing = pd.Series(np.nan, index=features.index, dtype="float32")
             return pd.DataFrame({"class": empty, "class_probability": nothing})
@@ -100,26 +115,27 @@ class Classifier:
         return table
 
     def importance(self) -> pd.DataFrame:
-        """Why it decides so: per feature the weight of one standard deviation, largest first.
+        """Why it decides so: per feature the effect of one standard deviation, largest first.
 
-        Columns feature, importance (root mean square over classes), weight_<class>.
+        Columns feature, importance (root mean square over classes, and over cells unless the model
+        is linear), weight_<class> (mean over cells, about the mean of the classes).
         """
         import pandas as pd
 
-        if self.reason:
+        if self.model is None:
             return pd.DataFrame({"feature": pd.Series(dtype="str"), "importance": np.zeros(0)})
-        centred = self.weights - self.weights.mean(axis=1, keepdims=True)
-        table = pd.DataFrame({"feature": self.features})
-        table["importance"] = np.sqrt((centred**2).mean(axis=1))
+        table = pd.DataFrame({"feature": self.features, "importance": self.size})
         for k, name in enumerate(self.classes):
-            table[f"weight_{name}"] = centred[:, k]
+            table[f"weight_{name}"] = self.slopes[:, k]
         return table.sort_values("importance", ascending=False, ignore_index=True, kind="stable")
 
     def to_tensors(self) -> tuple[dict[str, NDArray], dict[str, str]]:
         """(tensors, metadata) as `safetensors.numpy.save_file` takes them."""
-        tensors = {name: getattr(self, name) for name in ("fill", "scale", "weights", "bias")}
+        tensors = {name: getattr(self, name) for name in ARRAYS}
+        if self.model is not None:
+            tensors |= {f"model.{name}": a for name, a in self.model.to_tensors().items()}
         card: dict[str, object] = {"features": self.features, "classes": self.classes}
-        card["n_training"] = self.n_training
+        card |= {"kind": self.kind, "temperature": self.temperature, "n_training": self.n_training}
         if self.reason:
             card["reason"] = self.reason
         return tensors, {"cellpipe_classifier": json.dumps(card, sort_keys=True)}
@@ -131,26 +147,32 @@ class Classifier:
         """The classifier that `to_tensors` wrote; BadConfig for any other safetensors file."""
         try:
             card = json.loads((metadata or {})["cellpipe_classifier"])
-            arrays = {
-                n: np.asarray(tensors[n], float) for n in ("fill", "scale", "weights", "bias")
-            }
+            arrays = {n: np.asarray(tensors[n], float) for n in ARRAYS}
             features, classes = tuple(card["features"]), tuple(card["classes"])
-            if arrays["weights"].shape != (len(features), len(classes)):
-                raise KeyError("weights of another shape")
+            if arrays["slopes"].shape != (len(features), len(classes)):
+                raise KeyError("slopes of another shape")
+            own = {n.removeprefix("model."): a for n, a in tensors.items() if n[:6] == "model."}
+            model = MODELS[card["kind"]].from_tensors(own) if card["kind"] else None
+            temperature = float(card["temperature"])
         except (KeyError, ValueError, TypeError) as fault:
             raise BadConfig(
                 seen=f"a file without a cellpipe classifier ({fault})",
                 wanted="one written by cellpipe's classifier training",
                 do="delete it and run again: the classifier is trained again",
             ) from fault
-        counted, reason = int(card.get("n_training", 0)), str(card.get("reason", ""))
-        return cls(features, classes, **arrays, n_training=counted, reason=reason)
+        return cls(
+            features, classes, model=model, kind=card["kind"], temperature=temperature, **arrays,
+            n_training=int(card.get("n_training", 0)), reason=str(card.get("reason", "")),
+        )  # fmt: skip
+
+
+ARRAYS = ("fill", "scale", "slopes", "size")
 
 
 def no_classifier(reason: str) -> Classifier:
     """The classifier of a plate that none could be trained for: it gives no cell a class."""
     nothing = np.zeros(0)
-    return Classifier((), (), nothing, nothing, np.zeros((0, 0)), nothing, reason=reason)
+    return Classifier((), (), nothing, nothing, None, np.zeros((0, 0)), nothing, reason=reason)
 
 
 def standardise(matrix: NDArray, fill: NDArray, scale: NDArray) -> NDArray[np.float64]:
@@ -163,9 +185,11 @@ def fit_classifier(
     features: pd.DataFrame,
     classes: ArrayLike,
     *,
+    kind: str = "logistic",
+    balance: bool = True,
     seed: int = 0,
-    strength: float = 1.0,
-    max_per_class: int = 20_000,
+    max_per_class: int = MAX_PER_CLASS,
+    explain: bool = True,
 ) -> Classifier:
     """Train on the rows of `features` (N, F) with class names `classes` (N,).
 
@@ -174,17 +198,17 @@ def fit_classifier(
     features : DataFrame, N rows
         All columns are used (pass ``cells[feature_columns(cells)]``); NaN is allowed.
     classes : array of str, shape (N,)
+    kind : one of `MODELS`
+    balance : whether classes count equally, else by their number of cells
     seed : int
-        Samples `max_per_class` cells of each larger class; otherwise nothing is random.
-    strength : float
-        Inverse of the L2 penalty.
+        Samples `max_per_class` cells of each larger class, and what a model draws.
+    explain : whether `importance` is wanted, which costs time
 
     Raises
     ------
     BadConfig
         Fewer than two classes.
     """
-    from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     classes = np.asarray(classes, dtype=str)
@@ -195,19 +219,31 @@ def fit_classifier(
             wanted="at least two classes with cells in them",
             do="name positive and negative control wells in the plate map, or annotate cells",
         )
-    chosen = _at_most(classes, max_per_class, np.random.default_rng(seed))
-    matrix, classes = _matrix(features, tuple(features.columns))[chosen], classes[chosen]
+    rng = np.random.default_rng(seed)
+    chosen = _at_most(classes, max_per_class, rng)
+    matrix = _matrix(features, tuple(features.columns))[chosen]
     fill, scale = _centre_and_spread(matrix)
-    model = LogisticRegression(C=strength, class_weight="balanced", max_iter=2000, tol=1e-6)
+    standard = standardise(matrix, fill, scale)
+    numbers = np.searchsorted(names, classes[chosen])
+    weights = cell_weights(classes, balance)[chosen]
+    weights *= (np.bincount(np.searchsorted(names, classes)) / np.bincount(numbers))[numbers]
+    slopes, size = np.zeros((matrix.shape[1], len(names))), np.zeros(matrix.shape[1])
     with threadpool_limits(1):  # sums in one order, so the same bytes on any number of cores
-        model.fit(standardise(matrix, fill, scale), classes)
-    weights, bias = model.coef_.T, model.intercept_
-    if len(names) == 2:  # scikit-learn keeps one column for two classes
-        weights, bias = np.c_[-weights / 2, weights / 2], np.r_[-bias / 2, bias / 2]
+        model = MODELS[kind].fit(standard, numbers, weights / weights.mean(), seed)
+        if explain:
+            each = model.slopes(standard[rng.permutation(len(standard))[:MOST_SLOPES]])
+            each = each - each.mean(axis=2, keepdims=True)
+            slopes, size = each.mean(axis=0), np.sqrt((each**2).mean(axis=(0, 2)))
     return Classifier(
-        tuple(map(str, features.columns)), names, fill, scale, np.ascontiguousarray(weights),
-        bias, n_training=int(chosen.size),
+        tuple(map(str, features.columns)), names, fill, scale, model, slopes, size, kind,
+        n_training=int(chosen.size),
     )  # fmt: skip
+
+
+def cell_weights(classes: NDArray, balance: bool) -> NDArray[np.float64]:
+    """Weights (N,) with mean 1: of `classes` that count equally, or of cells that do."""
+    _, at, n = np.unique(classes, return_inverse=True, return_counts=True)
+    return len(classes) / (len(n) * n[at]) if balance else np.ones(len(classes))
 
 
 def _matrix(table: pd.DataFrame, features: Sequence[str]) -> NDArray[np.float64]:

@@ -98,6 +98,15 @@ def read_hits(path: str | Path) -> pd.DataFrame:
     return table.assign(hit=pd.array([known.get(str(v)) for v in table["hit"]], dtype="boolean"))
 
 
+def read_named(path: str | Path) -> pd.DataFrame:
+    """A TSV whose first column holds names, which are text ("NA" and "1" too)."""
+    import pandas as pd
+
+    names = pd.read_csv(path, sep="\t", usecols=[0], dtype="str", keep_default_na=False)
+    table = pd.read_csv(path, sep="\t")
+    return table.assign(**{str(names.columns[0]): names.iloc[:, 0]})
+
+
 def read_confusion(path: str | Path) -> pd.DataFrame:
     """confusion.tsv of a classifier: true classes in rows, predicted ones in columns, as text."""
     import pandas as pd

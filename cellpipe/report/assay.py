@@ -1,4 +1,4 @@
-"""Controls, dose response and classes: does the assay work?"""
+"""Controls and dose response: does the assay work?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cellpipe.profiles.counts import comparable
 from cellpipe.report import svg
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import Chart, Table, rows_of_kind
-from cellpipe.report.wording import NOTHING, count, number, p_value, percent, spoken
+from cellpipe.report.wording import NOTHING, number, p_value, percent, spoken
 from cellpipe.statistics.dose_curve import N_PARAMETERS
 
 if TYPE_CHECKING:
@@ -135,31 +135,3 @@ def _fit_table(fits: pd.DataFrame, content: ReportContent) -> Table:
         rows.append(row + ([str(fit["note"] or "")] if noted else []))
     columns += ["note"] if noted else []
     return Table(columns, rows, [False] + [True] * 6 + [False] * noted)
-
-
-def confusion_cells(
-    confusion: pd.DataFrame,
-) -> list[tuple[str, list[tuple[str, str, float, bool]]]]:
-    """Per true class: (count, share, shade 0 to 1, whether right) of each predicted class."""
-    counts = confusion.to_numpy(float)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return [
-        (str(name), [
-            (count(counts[i, j]), percent(share[i, j]), float(share[i, j]), i == j)
-            for j in range(counts.shape[1])
-        ])
-        for i, name in enumerate(confusion.index)
-    ]  # fmt: skip
-
-
-def class_scores(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, value) of the classifier's scores that are known, in the words of the field."""
-    names = {"f1_macro": "F1, mean of classes", "brier": "Brier score", "n_cells": "training cells"}
-    said = []
-    for name, value in scores.items():
-        text = str(value) if isinstance(value, str) else number(value)
-        if name == "n_cells":
-            text = count(value)
-        if text not in ("", "–"):
-            said.append((names.get(name, spoken(name)), text))
-    return said

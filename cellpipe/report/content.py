@@ -34,7 +34,8 @@ class ReportContent:
     wells : the wells table; readouts : its columns to show, the most important one first
     hits : hits.tsv, sample wells by rank
     statistics : statistics.tsv
-    confusion, classifier_scores, importance : of the cross-validated classifier
+    confusion, classifier_scores, importance : of the cross-validated classifier; classes, models,
+        learning_curve : by class, of the kinds that were compared, with fewer training cells
     features : profiles/features.tsv, what each feature of the profiles was normalised to
     thumbnails : well → uint8 RGB (y, x, 3), from `figures.thumbnail_with_outlines`
     fields : one row per field (and frame) with counts and image quality; `flag` "" where fine
@@ -65,6 +66,9 @@ class ReportContent:
     confusion: pd.DataFrame | None = None
     classifier_scores: Mapping[str, Any] = field(default_factory=dict)
     importance: pd.DataFrame | None = None
+    classes: pd.DataFrame | None = None
+    models: pd.DataFrame | None = None
+    learning_curve: pd.DataFrame | None = None
     features: pd.DataFrame | None = None
     thumbnails: Mapping[str, NDArray] = field(default_factory=dict)
     fields: pd.DataFrame | None = None

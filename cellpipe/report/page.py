@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from cellpipe.report import (
     assay,
+    classes,
     costs,
     engine,
     expected,
@@ -23,7 +24,6 @@ from cellpipe.report import (
 from cellpipe.report.content import ReportContent
 from cellpipe.report.plate_view import contact_sheet, plate_view
 from cellpipe.report.template import part, template
-from cellpipe.report.wording import number, spoken
 
 
 def render_report(content: ReportContent) -> str:
@@ -71,22 +71,12 @@ def layer_columns(content: ReportContent) -> list[str]:
 
 
 def _assay(content: ReportContent) -> dict[str, Any]:
-    confusion = content.confusion
-    usable = confusion is not None and confusion.to_numpy().sum() > 0
-    importance = content.importance
-    top = [] if importance is None else importance.head(10).to_dict("records")
-    largest = max((float(row["importance"]) for row in top), default=0.0) or 1.0
     return {
         "unjudged": judgement.judgement_table(content),
         "hits": hits.hits_table(content),
         "controls": assay.controls_table(content),
         "doses": assay.dose_charts(content),
-        "confusion": assay.confusion_cells(confusion) if usable else None,
-        "class_scores": assay.class_scores(content.classifier_scores),
-        "features": [
-            (spoken(row["feature"]), number(row["importance"], 2), row["importance"] / largest)
-            for row in top
-        ],
+        **classes.classes_section(content),
     }
 
 

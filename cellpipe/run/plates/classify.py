@@ -1,18 +1,24 @@
-"""The classifier of a plate's cells."""
+"""The classifier of a plate's cells: which kind, how good, and whether more cells would help."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from cellpipe.classify.cells import (
+    BY_CLASS,
+    CURVE,
+    MODELS,
+    MODELS_TABLE,
     Classifier,
     CrossValidation,
-    cross_validate,
+    choose_model,
     feature_columns,
     fit_classifier,
+    learning_curve,
     no_classifier,
     training_set_from_annotations,
     training_set_from_controls,
@@ -24,11 +30,17 @@ NONE_LACKING: Mapping[str, Any] = {}
 
 
 class Trained(NamedTuple):
-    """A classifier, how it does on wells that it has not seen, and how many cells it learned of."""
+    """A classifier, how it does on wells that it has not seen, and how many cells it learned of.
+
+    models : kinds that were compared (`choose_model`)
+    curve : with fewer training cells (`learning_curve`)
+    """
 
     classifier: Classifier
     judged: CrossValidation
     n_cells: int
+    models: pd.DataFrame
+    curve: pd.DataFrame
 
 
 def train_classifier(
@@ -47,11 +59,16 @@ def train_classifier(
         training = training_set_from_controls(cells, known, **classes)
     else:
         training = training_set_from_annotations(cells, known, options["max_distance_um"])
-    classifier = fit_classifier(training.features, training.classes, seed=seed)
-    judged = cross_validate(
-        training.features, training.classes, training.groups, seed=seed, n_folds=options["folds"]
+    kinds = tuple(MODELS) if options["model"] == "auto" else (options["model"],)
+    how = {"balance": options["balance"], "seed": seed, "n_folds": options["folds"]}
+    known_cells = training.features, training.classes, training.groups
+    chosen = choose_model(*known_cells, kinds=kinds, **how)
+    classifier = fit_classifier(
+        training.features, training.classes, kind=chosen.kind, balance=options["balance"], seed=seed
     )
-    return Trained(classifier, judged, len(training.classes))
+    classifier = replace(classifier, temperature=chosen.temperature)
+    curve = learning_curve(*known_cells, kind=chosen.kind, judged=chosen.judged, **how)
+    return Trained(classifier, chosen.judged, len(training.classes), chosen.table, curve)
 
 
 def without_sparse(
@@ -92,6 +109,11 @@ def without_sparse(
 def untrained(reason: str) -> Trained:
     """Replaces a classifier that could not be trained on a plate: no class, and the reason."""
     empty = pd.DataFrame(index=pd.Index([], name="truth"))
+    by_class, models, curve = (
+        pd.DataFrame(columns=list(c)) for c in (BY_CLASS, MODELS_TABLE, CURVE)
+    )
     never = float("nan")
-    scores = CrossValidation(empty, never, never, never, never, empty, empty, note=reason)
-    return Trained(no_classifier(reason), scores, 0)
+    scores = CrossValidation(
+        empty, never, never, never, never, never, by_class, empty, empty, note=reason
+    )
+    return Trained(no_classifier(reason), scores, 0, models, curve)

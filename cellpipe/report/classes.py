@@ -1,0 +1,112 @@
+"""Classes of cells: the classifier on wells that it had not seen, and what it decides by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cellpipe.report.content import ReportContent
+from cellpipe.report.parts import Table
+from cellpipe.report.wording import count, number, percent, spoken
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NAMES = {
+    "f1_macro": "F1, mean of classes", "brier": "Brier score", "n_cells": "training cells",
+    "calibration_error": "expected calibration error",
+}  # fmt: skip
+HARDLY = 0.005  # of balanced accuracy
+FEATURES = 10
+
+
+def classes_section(content: ReportContent) -> dict[str, Any]:
+    """What the template shows of classes; all empty on a plate without a classifier."""
+    confusion, importance = content.confusion, content.importance
+    usable = confusion is not None and confusion.to_numpy().sum() > 0
+    top = [] if importance is None else importance.head(FEATURES).to_dict("records")
+    largest = max((float(row["importance"]) for row in top), default=0.0) or 1.0
+    return {
+        "confusion": confusion_cells(confusion) if confusion is not None and usable else None,
+        "class_scores": class_scores(content.classifier_scores),
+        "classes": classes_table(content.classes) if usable else None,
+        "models": models_table(content.models) if usable else None,
+        "more_cells": more_cells(content.learning_curve),
+        "features": [
+            (spoken(row["feature"]), number(row["importance"], 2), row["importance"] / largest)
+            for row in top
+        ],
+    }
+
+
+def confusion_cells(
+    confusion: pd.DataFrame,
+) -> list[tuple[str, list[tuple[str, str, float, bool]]]]:
+    """Per true class: (count, share, shade 0 to 1, whether right) of each predicted class."""
+    counts = confusion.to_numpy(float)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return [
+        (str(name), [
+            (count(counts[i, j]), percent(share[i, j]), float(share[i, j]), i == j)
+            for j in range(counts.shape[1])
+        ])
+        for i, name in enumerate(confusion.index)
+    ]  # fmt: skip
+
+
+def class_scores(scores: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, value) of the classifier's scores that are known, in the words of the field."""
+    said = []
+    for name, value in scores.items():
+        text = str(value) if isinstance(value, str) else number(value)
+        if name == "n_cells":
+            text = count(value)
+        if text not in ("", "–"):
+            said.append((NAMES.get(name, spoken(name)), text))
+    return said
+
+
+def classes_table(classes: pd.DataFrame | None) -> Table | None:
+    """Cells, wells, precision, recall and F1 of each class."""
+    if classes is None or classes.empty:
+        return None
+    rows = [
+        [row["class"], count(row["cells"]), count(row["wells"]),
+         *(number(row[name]) for name in ("precision", "recall", "f1"))]
+        for row in classes.to_dict("records")
+    ]  # fmt: skip
+    columns = ["class", "training cells", "wells", "precision", "recall", "F1"]
+    return Table(columns, rows, [False, *[True] * 5], 0)
+
+
+def models_table(models: pd.DataFrame | None) -> Table | None:
+    """Kinds of classifiers that were compared; None where only one was."""
+    if models is None or len(models) < 2:
+        return None
+    rows = [
+        [row["model"], *(number(row[name]) for name in list(models)[1:4]),
+         "used" if row["chosen"] else ""]
+        for row in models.to_dict("records")
+    ]  # fmt: skip
+    columns = ["classifier", "balanced accuracy", "Brier score", "calibration error", ""]
+    return Table(columns, rows, [False, True, True, True, False], 0)
+
+
+def more_cells(curve: pd.DataFrame | None) -> str:
+    """Whether more training cells would help: what the last doubling of them did."""
+    if curve is None or len(curve) < 2:
+        return ""
+    half, whole = (curve.iloc[k] for k in (-2, -1))
+    gain = float(whole["balanced_accuracy"] - half["balanced_accuracy"])
+    if not np.isfinite(gain):
+        return ""
+    told = (
+        f"Balanced accuracy is {number(half['balanced_accuracy'])} with"
+        f" {count(round(half['n_train']))} training cells and"
+        f" {number(whole['balanced_accuracy'])} with {count(round(whole['n_train']))}: "
+    )
+    if gain < HARDLY:
+        return told + "more cells of these wells would hardly help."
+    return told + "more cells are likely to help."
