@@ -138,6 +138,8 @@ class Classifier:
         card |= {"kind": self.kind, "temperature": self.temperature, "n_training": self.n_training}
         if self.reason:
             card["reason"] = self.reason
+        # safetensors writes memory in whatever order it lies
+        tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
         return tensors, {"cellpipe_classifier": json.dumps(card, sort_keys=True)}
 
     @classmethod
@@ -201,7 +203,7 @@ def fit_classifier(
     kind : one of `MODELS`
     balance : whether classes count equally, else by their number of cells
     seed : int
-        Samples `max_per_class` cells of each larger class, and what a model draws.
+        Samples `max_per_class` cells of each larger class; of what a model leaves to chance.
     explain : whether `importance` is wanted, which costs time
 
     Raises
@@ -233,7 +235,8 @@ def fit_classifier(
         if explain:
             each = model.slopes(standard[rng.permutation(len(standard))[:MOST_SLOPES]])
             each = each - each.mean(axis=2, keepdims=True)
-            slopes, size = each.mean(axis=0), np.sqrt((each**2).mean(axis=(0, 2)))
+            size = np.sqrt((each**2).mean(axis=(0, 2)))
+            slopes = each.mean(axis=0)
     return Classifier(
         tuple(map(str, features.columns)), names, fill, scale, model, slopes, size, kind,
         n_training=int(chosen.size),

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-ROUNDS = 150
+MOST_ROUNDS, PATIENCE = 300, 15
+KEPT_BACK = 5  # one of so many cells of each class decides the number of rounds
 CELLS_PER_LEAF, CELLS_OF_A_SMALL_SET = 20, 2_000  # leaves of smaller sets are smaller in proportion
 SETTINGS: dict[str, Any] = {
     "objective": "multiclass", "learning_rate": 0.1, "num_leaves": 15, "lambda_l2": 1.0,
@@ -33,14 +34,30 @@ class Boosting:
 
     @classmethod
     def fit(cls, features: NDArray, classes: NDArray, weights: NDArray, seed: int) -> Self:
-        """See `Model.fit`; half of the features are drawn for each tree."""
+        """See `Model.fit`; each tree sees half of the features.
+
+        A fifth of the cells decides how many trees there are (the fewest of the greatest
+        likelihood), then all cells train as many: a fixed number would learn small sets by heart.
+        """
         import lightgbm
 
         least = max(1, min(CELLS_PER_LEAF, CELLS_PER_LEAF * len(features) // CELLS_OF_A_SMALL_SET))
         settings = {**SETTINGS, "num_class": int(classes.max()) + 1, "min_data_in_leaf": least}
         settings |= {"seed": seed, "min_data_in_bin": min(3, least)}
-        data = lightgbm.Dataset(features, classes, weight=weights)
-        return cls(lightgbm.train(settings, data, ROUNDS).model_to_string())
+
+        def data(rows: NDArray) -> lightgbm.Dataset:
+            return lightgbm.Dataset(features[rows], classes[rows], weight=weights[rows])
+
+        rounds = MOST_ROUNDS // 4
+        back = _kept_back(classes, np.random.default_rng(seed))
+        if len(np.unique(classes[back])) == settings["num_class"]:
+            stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+            tried = lightgbm.train(
+                settings, data(~back), MOST_ROUNDS, valid_sets=[data(back)], callbacks=[stop]
+            )
+            rounds = max(1, tried.best_iteration)
+        trained = lightgbm.train(settings, data(np.ones(len(classes), bool)), rounds)
+        return cls(trained.model_to_string())
 
     def scores(self, features: NDArray) -> NDArray[np.float64]:
         """See `Model.scores`."""
@@ -74,3 +91,12 @@ class Boosting:
     def from_tensors(cls, tensors: Mapping[str, NDArray]) -> Self:
         """See `Model.from_tensors`."""
         return cls(np.asarray(tensors["trees"], np.uint8).tobytes().decode())
+
+
+def _kept_back(classes: NDArray, rng: np.random.Generator) -> NDArray[np.bool_]:
+    """(N,) a fifth of the cells of each class that has five or more."""
+    back = np.zeros(len(classes), bool)
+    for k in np.unique(classes):
+        own = rng.permutation(np.flatnonzero(classes == k))
+        back[own[: own.size // KEPT_BACK]] = True
+    return back
