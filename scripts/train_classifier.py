@@ -73,6 +73,7 @@ with speaking(snakemake):
     publish_table(snakemake.output.learning_curve, trained.curve)
     scores = {
         "model": classifier.kind,
+        "model_note": trained.not_compared,
         "accuracy": judged.accuracy,
         "balanced_accuracy": judged.balanced_accuracy,
         "f1_macro": judged.f1_macro,

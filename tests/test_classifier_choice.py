@@ -56,6 +56,17 @@ def test_where_a_line_is_right_the_simplest_is_kept():
     assert kinds.count("logistic") >= 9
 
 
+def test_few_wells_decide_nothing():
+    features, classes, wells = rings(2)
+    two = np.where(wells.astype(int) < 6, "A", "B")
+    chosen = choose_model(features, classes, two)
+    assert chosen.kind == "logistic"
+    assert "2 wells" in chosen.why
+    assert len(chosen.table) == 1
+    assert choose_model(features, classes, two, kinds=["svm"]).kind == "svm"
+    assert not choose_model(features, classes, wells).why
+
+
 def test_without_anything_to_learn_the_choice_does_not_look_better_than_chance():
     """The best of three on the same cells would."""
     found = []

@@ -42,7 +42,7 @@ def calibration_error(p: NDArray, truth: NDArray, weights: NDArray) -> float:
     """Expected calibration error of the called classes; NaN without cells.
 
     Mean distance between the probability of the called class and the share that is right, over 15
-    bins of as many cells each (fewer, of 20 cells or more, where cells are few).
+    bins of the same weight (fewer where that is less than 20 cells' that weigh alike).
 
     Parameters
     ----------
@@ -52,7 +52,11 @@ def calibration_error(p: NDArray, truth: NDArray, weights: NDArray) -> float:
         return float("nan")
     called, sure = p.argmax(axis=1), p.max(axis=1)
     order = np.argsort(sure, kind="stable")
-    parts = np.array_split(order, max(1, min(BINS, len(order) // LEAST_PER_BIN)))
+    cells = weights.sum() ** 2 / (weights**2).sum()  # of equal weight, that determine as much
+    n_bins = max(1, min(BINS, int(cells) // LEAST_PER_BIN))
+    before = np.cumsum(weights[order]) - weights[order]
+    at = np.minimum((before * n_bins / weights.sum() + 1e-9).astype(int), n_bins - 1)
+    parts = [order[at == k] for k in np.unique(at)]
     apart = [
         abs(np.average((called == truth)[part] - sure[part], weights=weights[part]))
         * weights[part].sum()

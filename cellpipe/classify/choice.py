@@ -1,10 +1,11 @@
-"""Which classifier: the simplest that no other beats on wells that none has seen; learning curve.
+"""Which classifier: the simplest unless another beats it on wells that none has seen.
 
     each kind ──► cells of held-out wells ──► balanced accuracy, paired by well ──► the choice
 
-One standard error rule: Hastie, Tibshirani & Friedman, The Elements of Statistical Learning, 2009,
-ch. 7.10. The choice is part of what is judged: each fold is predicted by the kind that the other
-folds chose, so that the best of several does not look better than it is.
+One standard error rule: after Hastie, Tibshirani & Friedman, The Elements of Statistical Learning,
+2009, ch. 7.10. The choice is part of what is judged: each fold is predicted by the kind that the
+other folds chose, so that the best of several does not look better than it is. A learning curve
+shows whether more training cells would help.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from cellpipe.classify.cross_validation import (
     CrossValidation,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MODELS_TABLE = ("model", "balanced_accuracy", "brier", "calibration_error", "chosen")
 CURVE = ("share", "n_train", "balanced_accuracy")
+LEAST_WELLS = 6  # fewer decide nothing
 SHARES = (0.125, 0.25, 0.5, 1.0)  # of the training cells, of the learning curve
 LEAST_CELLS = 16  # of the rarest class, for a curve
 
@@ -38,13 +40,14 @@ class Chosen(NamedTuple):
     """The kind that was chosen, and how it does.
 
     judged : of the choice; table : MODELS_TABLE, a row for each kind that was compared
-    temperature : of the chosen kind
+    temperature : of the chosen kind; why : the reason where kinds were not compared, or ""
     """
 
     kind: str
     judged: CrossValidation
     table: pd.DataFrame
     temperature: float
+    why: str = ""
 
 
 def choose_model(
@@ -59,9 +62,16 @@ def choose_model(
 ) -> Chosen:
     """Compare kinds (the simplest first) on held-out wells; parameters as of `hold_out`.
 
-    Where nothing can be held out, the first kind is taken, and `judged.note` gives the reason.
+    With fewer than 6 wells, and where nothing can be held out (`judged.note`), the first is taken.
     """
     import pandas as pd
+
+    n_wells, why = len(set(np.asarray(groups, str).tolist())), ""
+    if len(kinds) > 1 and n_wells < LEAST_WELLS:
+        why = (
+            f"{n_wells} wells with training cells, {LEAST_WELLS} are needed to compare classifiers"
+        )
+        kinds = kinds[:1]
 
     options: dict[str, Any] = {"balance": balance, "seed": seed, "n_folds": n_folds}
     held, note = {}, ""
@@ -69,12 +79,12 @@ def choose_model(
         held[kind], note = hold_out(features, classes, groups, kind=kind, **options)
         if note:
             break
-    chosen = kinds[0] if note else _simplest(held, balance)
+    chosen = kinds[0] if note else _best(held, balance)
     first = held[kinds[0]]
     scores = first.scores.copy()
     for fold, *_ in first.folds:
         own = first.fold == fold
-        best = held[_simplest(held, balance, without=fold)]
+        best = held[_best(held, balance, without=fold)]
         # scores of several kinds are of one scale only once they are calibrated
         scores[own] = best.scores[own] / temperature_of(best, balance, without=fold)
     rows = []
@@ -88,30 +98,34 @@ def choose_model(
         score(first._replace(scores=scores), balance=balance, note=note),
         pd.DataFrame(rows, columns=list(MODELS_TABLE)),
         temperature_of(held[chosen], balance) if not note else 1.0,
+        why,
     )
 
 
-def _simplest(held: dict[str, HeldOut], balance: bool, without: int = -1) -> str:
-    """The first kind that falls short of the best by at most one standard error, over wells."""
+def _best(held: dict[str, HeldOut], balance: bool, without: int = -1) -> str:
+    """The best of the kinds that beat the first by more than one standard error, else the first.
+
+    The error is that over wells, whose cells are alike, but no less than that over single cells:
+    two wells can agree by chance.
+    """
     kinds = list(held)
-    of_well = {kind: _right_by_well(held[kind], balance, without) for kind in kinds}
-    best = max(kinds, key=lambda kind: of_well[kind].sum())
-    for kind in kinds:
-        short = of_well[best] - of_well[kind]
-        n = len(short)
-        error = float(short.std(ddof=1)) * np.sqrt(n) if n > 1 else 0.0
-        if short.sum() <= error + 1e-12:
-            return kind
-    return best
-
-
-def _right_by_well(held: HeldOut, balance: bool, without: int) -> NDArray[np.float64]:
-    """Weight of the cells that are called right, by well."""
-    used = held.known & (held.fold != without)
-    right = held.scores[used].argmax(axis=1) == held.truth[used]
-    weights = class_weights(held, balance)[used]
-    _, well = np.unique(held.groups[used], return_inverse=True)
-    return np.bincount(well, weights * right) / max(weights.sum(), 1e-300)
+    first = held[kinds[0]]
+    used = first.known & (first.fold != without)
+    weights = class_weights(first, balance)[used]
+    weights = weights / max(weights.sum(), 1e-300)
+    _, well = np.unique(first.groups[used], return_inverse=True)
+    right = {
+        kind: weights * (own.scores[used].argmax(axis=1) == own.truth[used])
+        for kind, own in held.items()
+    }
+    chosen, most = kinds[0], 0.0
+    for kind in kinds[1:]:
+        gain = right[kind] - right[kinds[0]]
+        by_well = np.bincount(well, gain)
+        error = max(float(np.sqrt(g.size * g.var(ddof=g.size > 1))) for g in (gain, by_well))
+        if gain.sum() > max(error, most) + 1e-12:
+            chosen, most = kind, float(gain.sum())
+    return chosen
 
 
 def learning_curve(

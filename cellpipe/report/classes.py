@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NAMES = {
     "f1_macro": "F1, mean of classes", "brier": "Brier score", "n_cells": "training cells",
-    "calibration_error": "expected calibration error",
+    "calibration_error": "expected calibration error", "model_note": "classifiers not compared",
 }  # fmt: skip
 HARDLY = 0.005  # of balanced accuracy
 FEATURES = 10

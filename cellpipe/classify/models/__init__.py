@@ -43,7 +43,7 @@ class Model(Protocol):
         ...
 
 
-# the simplest first: it is kept where others are not shown to be better
+# the simplest first: it is kept unless another is shown to be better
 MODELS: dict[str, type[Model]] = {
     "logistic": Logistic,
     "boosting": Boosting,

@@ -34,6 +34,7 @@ class Trained(NamedTuple):
 
     models : kinds that were compared (`choose_model`)
     curve : with fewer training cells (`learning_curve`)
+    not_compared : why kinds were not compared, or ""
     """
 
     classifier: Classifier
@@ -41,6 +42,7 @@ class Trained(NamedTuple):
     n_cells: int
     models: pd.DataFrame
     curve: pd.DataFrame
+    not_compared: str = ""
 
 
 def train_classifier(
@@ -68,7 +70,9 @@ def train_classifier(
     )
     classifier = replace(classifier, temperature=chosen.temperature)
     curve = learning_curve(*known_cells, kind=chosen.kind, judged=chosen.judged, **how)
-    return Trained(classifier, chosen.judged, len(training.classes), chosen.table, curve)
+    return Trained(
+        classifier, chosen.judged, len(training.classes), chosen.table, curve, chosen.why
+    )
 
 
 def without_sparse(
