@@ -65,6 +65,9 @@ def test_few_wells_decide_nothing():
     assert len(chosen.table) == 1
     assert choose_model(features, classes, two, kinds=["svm"]).kind == "svm"
     assert not choose_model(features, classes, wells).why
+    alone, same = choose_model(*rings(2), kinds=["svm"]), cross_validate(*rings(2), kind="svm")
+    assert alone.judged.calibration_error == pytest.approx(same.calibration_error)
+    assert alone.judged.brier == pytest.approx(same.brier)
 
 
 def test_without_anything_to_learn_the_choice_does_not_look_better_than_chance():

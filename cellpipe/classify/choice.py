@@ -95,7 +95,7 @@ def choose_model(
         )
     return Chosen(
         chosen,
-        score(first._replace(scores=scores), balance=balance, note=note),
+        score(first._replace(scores=scores), balance=balance, note=note, calibrate=False),
         pd.DataFrame(rows, columns=list(MODELS_TABLE)),
         temperature_of(held[chosen], balance) if not note else 1.0,
         why,

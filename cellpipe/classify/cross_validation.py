@@ -150,14 +150,17 @@ def class_weights(held: HeldOut, balance: bool) -> NDArray[np.float64]:
     return weights
 
 
-def score(held: HeldOut, *, balance: bool = True, note: str = "") -> CrossValidation:
-    """How good predictions are; each fold's probabilities are calibrated by the other folds."""
+def score(
+    held: HeldOut, *, balance: bool = True, note: str = "", calibrate: bool = True
+) -> CrossValidation:
+    """How good predictions are; `calibrate`: each fold's probabilities by the other folds."""
     import pandas as pd
 
     p = np.full(held.scores.shape, np.nan)
     for fold, *_ in held.folds:
         own = held.fold == fold
-        p[own] = probabilities(held.scores[own], temperature_of(held, balance, without=fold))
+        temperature = temperature_of(held, balance, without=fold) if calibrate else 1.0
+        p[own] = probabilities(held.scores[own], temperature)
     known, names = held.known, np.array(held.names, dtype=object)
     truth, p = held.truth[known], p[known]
     called = p.argmax(axis=1) if len(p) else np.zeros(0, int)
