@@ -38,7 +38,7 @@ with speaking(snakemake):
     measured = read_receipts(snakemake.input.measure_table)
     started = time.perf_counter()
     cells = read_rows([snakemake.input.measure_table])
-    rows = classify_cells(classifier, cells)[[*PLACE, "class", "class_probability"]]
+    rows = classify_cells(classifier, cells)[[*PLACE, "class", "class_probability", "novelty"]]
     seconds = time.perf_counter() - started
     n_frames = max(sum(len(receipt.frames) for receipt in measured), 1)
     receipts = [classified(receipt, seconds / n_frames) for receipt in measured]

@@ -24,22 +24,23 @@ from cellpipe.classify.classifier import (
 )
 from cellpipe.classify.cross_validation import BY_CLASS, CrossValidation, cross_validate
 from cellpipe.classify.models import MODELS
+from cellpipe.classify.novelty import NOVEL, judge_novelty
 from cellpipe.errors import BadConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "BY_CLASS", "CURVE", "MODELS", "MODELS_TABLE", "Chosen", "Classifier", "CrossValidation",
-    "TrainingSet", "choose_model", "classify_cells", "columns", "cross_validate",
-    "feature_columns", "fit_classifier", "learning_curve", "no_classifier",
+    "BY_CLASS", "CURVE", "MODELS", "MODELS_TABLE", "NOVEL", "Chosen", "Classifier",
+    "CrossValidation", "TrainingSet", "choose_model", "classify_cells", "columns", "cross_validate",
+    "feature_columns", "fit_classifier", "judge_novelty", "learning_curve", "no_classifier",
     "training_set_from_annotations", "training_set_from_controls",
 ]  # fmt: skip
 
 
 def columns(options: Mapping[str, Any]) -> list[str]:
     """Columns of numbers that classification adds to the table of cells, for `config.stages`."""
-    return ["class_probability"]
+    return ["class_probability", "novelty"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class TrainingSet:
 
 
 def classify_cells(classifier: Classifier, cells: pd.DataFrame) -> pd.DataFrame:
-    """`cells` with the columns class and class_probability set."""
+    """`cells` with the columns class, class_probability and novelty set."""
     return cells.assign(**classifier.predict(cells))
 
 

@@ -10,7 +10,7 @@ arrays and a JSON card.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellpipe.classify.calibration import probabilities
 from cellpipe.classify.models import MODELS, Model
+from cellpipe.classify.novelty import Familiar
+from cellpipe.classify.standard import centre_and_spread, matrix_of, standardise
 from cellpipe.errors import BadConfig
 from cellpipe.measure.columns import split
 
@@ -29,14 +31,13 @@ if TYPE_CHECKING:
 # fmt: off
 NO_FEATURES = frozenset((
     "plate", "well", "row", "column", "field", "t", "object", "label", "y_um", "x_um",
-    "touches_border", "class", "class_probability", "track_id", "parent_track_id", "generation",
-    "well_y_um", "well_x_um",
+    "touches_border", "class", "class_probability", "novelty",
+    "track_id", "parent_track_id", "generation", "well_y_um", "well_x_um",
     "fingerprint", "time_s", "foreground_probability", "object_probability",
 ))
 # fmt: on
 MAX_PER_CLASS = 20_000  # training cells
 MOST_SLOPES = 500  # cells over which slopes are averaged
-MAX_STANDARD = 8.0  # a standardised value beyond this is an artefact and may not rule the sum
 
 
 def feature_columns(cells: pd.DataFrame) -> list[str]:
@@ -66,6 +67,8 @@ class Classifier:
     fill, scale : (F,) training median (replaces NaN, is subtracted) and spread
     model : of the kind `kind` (`MODELS`); None where there is no classifier
     temperature : from cells that were held out (`cellpipe.classify.calibration`)
+    familiar, reach : training cells, and the distance from them that is a novelty of 1
+        (`cellpipe.classify.novelty`); without a reach novelty is not known
     slopes : (F, K) mean change of the scores by one spread of a feature; importance : (F,) its root
         mean square over cells and classes
     n_training : cells it was trained on
@@ -81,6 +84,8 @@ class Classifier:
     size: NDArray[np.float64]
     kind: str = ""
     temperature: float = 1.0
+    familiar: Familiar | None = None
+    reach: float = float("nan")
     n_training: int = 0
     reason: str = ""
 
@@ -93,7 +98,7 @@ class Classifier:
             A feature that the classifier was trained on was not measured.
         """
         assert self.model is not None
-        standard = standardise(_matrix(features, self.features), self.fill, self.scale)
+        standard = standardise(matrix_of(features, self.features), self.fill, self.scale)
         return np.asarray(self.model.scores(standard), float)
 
     def probabilities(self, features: pd.DataFrame) -> NDArray[np.float64]:
@@ -101,18 +106,28 @@ class Classifier:
         return probabilities(self.scores(features), self.temperature)
 
     def predict(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Columns class (string) and class_probability (float32), index as in `features`."""
+        """Columns class (string), class_probability and novelty (float32), index as `features`."""
         import pandas as pd
 
         if self.model is None:
             empty = pd.Series("", index=features.index, dtype="string")
             nothing = pd.Series(np.nan, index=features.index, dtype="float32")
-            return pd.DataFrame({"class": empty, "class_probability": nothing})
+            return pd.DataFrame(
+                {"class": empty, "class_probability": nothing, "novelty": nothing.copy()}
+            )
         p = self.probabilities(features)
         names = np.array(self.classes, dtype=object)[p.argmax(axis=1)]
         table = pd.DataFrame({"class": pd.Series(names, index=features.index, dtype="string")})
         table["class_probability"] = p.max(axis=1).astype(np.float32)
+        table["novelty"] = self.novelty(features).astype(np.float32)
         return table
+
+    def novelty(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """(N,) how far cells are from all training cells; NaN where that is not known."""
+        if self.familiar is None or not self.reach > 0:
+            return np.full(len(features), np.nan)
+        standard = standardise(matrix_of(features, self.features), self.fill, self.scale)
+        return self.familiar.distances(standard) / self.reach
 
     def importance(self) -> pd.DataFrame:
         """Why it decides so: per feature the effect of one standard deviation, largest first.
@@ -136,8 +151,11 @@ class Classifier:
             tensors |= {f"model.{name}": a for name, a in self.model.to_tensors().items()}
         card: dict[str, object] = {"features": self.features, "classes": self.classes}
         card |= {"kind": self.kind, "temperature": self.temperature, "n_training": self.n_training}
+        card["reach"] = self.reach if np.isfinite(self.reach) else None
         if self.reason:
             card["reason"] = self.reason
+        if self.familiar is not None:
+            tensors["familiar"] = self.familiar.cells
         # safetensors writes memory in whatever order it lies
         tensors = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
         return tensors, {"cellpipe_classifier": json.dumps(card, sort_keys=True)}
@@ -155,7 +173,8 @@ class Classifier:
                 raise KeyError("slopes of another shape")
             own = {n.removeprefix("model."): a for n, a in tensors.items() if n[:6] == "model."}
             model = MODELS[card["kind"]].from_tensors(own) if card["kind"] else None
-            temperature = float(card["temperature"])
+            temperature, reach = float(card["temperature"]), card["reach"]
+            familiar = Familiar(tensors["familiar"]) if "familiar" in tensors else None
         except (KeyError, ValueError, TypeError) as fault:
             raise BadConfig(
                 seen=f"a file without a cellpipe classifier ({fault})",
@@ -164,6 +183,7 @@ class Classifier:
             ) from fault
         return cls(
             features, classes, model=model, kind=card["kind"], temperature=temperature, **arrays,
+            familiar=familiar, reach=float("nan") if reach is None else float(reach),
             n_training=int(card.get("n_training", 0)), reason=str(card.get("reason", "")),
         )  # fmt: skip
 
@@ -175,12 +195,6 @@ def no_classifier(reason: str) -> Classifier:
     """The classifier of a plate that none could be trained for: it gives no cell a class."""
     nothing = np.zeros(0)
     return Classifier((), (), nothing, nothing, None, np.zeros((0, 0)), nothing, reason=reason)
-
-
-def standardise(matrix: NDArray, fill: NDArray, scale: NDArray) -> NDArray[np.float64]:
-    """(N, F) in spreads from the training median; NaN becomes 0, artefacts are clipped."""
-    standard = (np.where(np.isfinite(matrix), matrix, fill) - fill) / scale
-    return np.clip(standard, -MAX_STANDARD, MAX_STANDARD)
 
 
 def fit_classifier(
@@ -204,7 +218,7 @@ def fit_classifier(
     balance : whether classes count equally, else by their number of cells
     seed : int
         Samples `max_per_class` cells of each larger class; of what a model leaves to chance.
-    explain : whether `importance` is wanted, which costs time
+    explain : whether `importance` and novelty are wanted, which cost time
 
     Raises
     ------
@@ -223,8 +237,8 @@ def fit_classifier(
         )
     rng = np.random.default_rng(seed)
     chosen = _at_most(classes, max_per_class, rng)
-    matrix = _matrix(features, tuple(features.columns))[chosen]
-    fill, scale = _centre_and_spread(matrix)
+    matrix = matrix_of(features, tuple(features.columns))[chosen]
+    fill, scale = centre_and_spread(matrix)
     standard = standardise(matrix, fill, scale)
     numbers = np.searchsorted(names, classes[chosen])
     weights = cell_weights(classes, balance)[chosen]
@@ -239,6 +253,7 @@ def fit_classifier(
             slopes = each.mean(axis=0)
     return Classifier(
         tuple(map(str, features.columns)), names, fill, scale, model, slopes, size, kind,
+        familiar=Familiar.fit(standard, numbers, seed) if explain else None,
         n_training=int(chosen.size),
     )  # fmt: skip
 
@@ -247,27 +262,6 @@ def cell_weights(classes: NDArray, balance: bool) -> NDArray[np.float64]:
     """Weights (N,) with mean 1: of `classes` that count equally, or of cells that do."""
     _, at, n = np.unique(classes, return_inverse=True, return_counts=True)
     return len(classes) / (len(n) * n[at]) if balance else np.ones(len(classes))
-
-
-def _matrix(table: pd.DataFrame, features: Sequence[str]) -> NDArray[np.float64]:
-    missing = [name for name in features if name not in table]
-    if missing:
-        raise BadConfig(
-            seen=f"cells without the feature {missing[0]!r}",
-            wanted=f"the {len(features)} features the classifier was trained on",
-            do="measure the same channels and objects as in training, or train again",
-        )
-    matrix = table[list(features)].to_numpy(dtype=float, na_value=np.nan)
-    return np.where(np.isfinite(matrix), matrix, np.nan)
-
-
-def _centre_and_spread(matrix: NDArray) -> tuple[NDArray, NDArray]:
-    known = np.isfinite(matrix)
-    empty = ~known.any(axis=0)
-    matrix = np.where(empty, 0.0, matrix)  # a feature nobody has: 0 everywhere, weight 0
-    fill = np.nanmedian(matrix, axis=0)
-    scale = np.nanstd(matrix, axis=0)
-    return fill, np.where(scale > 1e-12 * np.maximum(np.abs(fill), 1e-300), scale, 1.0)
 
 
 def _at_most(classes: NDArray, limit: int, rng: np.random.Generator) -> NDArray[np.intp]:

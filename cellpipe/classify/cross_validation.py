@@ -1,9 +1,4 @@
-"""How far to trust the classifier: tested on wells it has never seen.
-
-Cells of a well share its staining, focus and neighbours, so they are not independent: with
-cells of one well on both sides of a split, a classifier that merely recognises wells seems
-perfect. Whole wells are left out instead (Roberts et al., Ecography 40, 913, 2017).
-"""
+"""How far to trust the classifier: tested on wells it has never seen (`classify.folds`)."""
 
 from __future__ import annotations
 
@@ -15,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellpipe.classify.calibration import calibration_error, fit_temperature, probabilities
 from cellpipe.classify.classifier import cell_weights, fit_classifier
+from cellpipe.classify.folds import folds_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,18 +109,11 @@ def hold_out(
     """
     classes, groups = np.asarray(classes, dtype=str), np.asarray(groups, dtype=str)
     names = tuple(sorted(set(classes.tolist())))
-    wells_of = {name: len(set(groups[classes == name].tolist())) for name in names}
-    n_folds = min([n_folds, *wells_of.values()])
+    dealt, note = folds_of(classes, groups, n_folds, seed)
     scores, fold_of = np.full((len(classes), len(names)), np.nan), np.zeros(len(classes), int)
     folds: list[tuple[int, str, int, int]] = []
     truth = np.searchsorted(names, classes)
-    if n_folds < 2 or len(names) < 2:
-        alone = ", ".join(name for name in names if wells_of[name] < 2)
-        note = f"a class occurs in a single well only ({alone}), so no well can be held out"
-        return HeldOut(scores, truth, fold_of, groups, names, ()), note
-    for fold, (train, test) in enumerate(_splits(classes, groups, n_folds, seed), start=1):
-        if len(set(classes[train].tolist())) < len(names):
-            continue  # the only wells of a class fell into this fold together
+    for fold, (train, test) in enumerate(dealt, start=1):
         train = _part(train, truth[train], share, seed)
         model = fit_classifier(
             features.iloc[train], classes[train], kind=kind, balance=balance, seed=seed,
@@ -133,7 +122,7 @@ def hold_out(
         scores[test], fold_of[test] = model.scores(features.iloc[test]), fold
         wells = ", ".join(sorted(set(groups[test].tolist())))
         folds.append((fold, wells, train.size, test.size))
-    return HeldOut(scores, truth, fold_of, groups, names, tuple(folds)), ""
+    return HeldOut(scores, truth, fold_of, groups, names, tuple(folds)), note
 
 
 def temperature_of(held: HeldOut, balance: bool, without: int = 0) -> float:
@@ -225,22 +214,3 @@ def _part(train: NDArray, truth: NDArray, share: float, seed: int) -> NDArray[np
         own = train[truth == k]
         parts.append(rng.permutation(own)[: max(2, round(share * own.size))])
     return np.sort(np.concatenate(parts))
-
-
-def _splits(
-    classes: NDArray, groups: NDArray, n_folds: int, seed: int
-) -> list[tuple[NDArray, NDArray]]:
-    """Deal groups to folds, each class's groups in turn, so that every fold has every class."""
-    rng = np.random.default_rng(seed)
-    names, counts = np.unique(classes, return_counts=True)
-    fold_of: dict[str, int] = {}
-    for name in names[np.argsort(counts, kind="stable")]:  # the rarest class is dealt first
-        own = [g for g in sorted(set(groups[classes == name].tolist())) if g not in fold_of]
-        taken = [fold_of[g] for g in set(groups[classes == name].tolist()) if g in fold_of]
-        load = np.bincount(taken, minlength=n_folds)
-        for group in rng.permutation(own):
-            fold = int(np.argmin(load))
-            fold_of[str(group)] = fold
-            load[fold] += 1
-    at = np.array([fold_of[g] for g in groups])
-    return [(np.flatnonzero(at != f), np.flatnonzero(at == f)) for f in range(n_folds)]

@@ -31,7 +31,7 @@ CONTROL_WANTED = "'negative', 'positive' or nothing"
 COMPUTED = (
     "plate", "row", "column", "n_fields", "n_fields_expected", "n_frames", "imaged_fields",
     "imaged_share", "overlap_share", "incomplete", "incomplete_reason", "n_cells",
-    "cells_per_field", "cells_per_mm2", "hit", "hit_reason", "hit_p", "hit_q",
+    "cells_per_field", "cells_per_mm2", "novel_share", "hit", "hit_reason", "hit_p", "hit_q",
 )  # fmt: skip
 
 

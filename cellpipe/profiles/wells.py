@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from cellpipe.classify.novelty import NOVEL
 from cellpipe.profiles.certainty import fraction_errors, median_errors
 from cellpipe.profiles.counts import CELL_COUNTS, objects_per_well
 from cellpipe.profiles.cytominer import (
@@ -95,9 +96,9 @@ def aggregate_wells(
     DataFrame
         plate well row column, the map's columns, what was imaged (see
         `cellpipe.profiles.ground.well_ground`), n_cells cells_per_field cells_per_mm2 (see
-        `cellpipe.profiles.counts`), fraction_<class> of the classified cells, then the readouts,
-        of both with <name>_se, their standard error; NaN where a well has no cells. Counts are NaN
-        where nothing was imaged.
+        `cellpipe.profiles.counts`), fraction_<class> of the classified cells, novel_share of them
+        (like no training cell), then the readouts, of fractions and readouts with <name>_se, their
+        standard error; NaN where a well has no cells. Counts are NaN where nothing was imaged.
 
     Raises
     ------
@@ -134,7 +135,7 @@ def aggregate_wells(
     for column in [name for name in GROUND if name in ground]:
         wells[column] = ground[column].to_numpy()
     counts = objects_per_well(cells, frames, ground, plan.mm2_per_px, "cells")
-    for table in (counts, _class_fractions(cells), _medians(cells, measured)):
+    for table in (counts, _class_fractions(cells), _novel(cells), _medians(cells, measured)):
         for column in table:
             wells[column] = table[column].reindex(at).to_numpy("float64")
     head = ["plate", "well", "row", "column"]
@@ -175,6 +176,17 @@ def _class_fractions(cells: pd.DataFrame) -> pd.DataFrame:
     n = (n / _frames_of_wells(cells).reindex(n.index)).clip(lower=1.0)
     errors = fraction_errors(fractions, n).rename(columns=lambda name: f"{name}_se")
     return pd.concat([fractions, errors], axis=1)
+
+
+def _novel(cells: pd.DataFrame) -> pd.DataFrame:
+    """novel_share: of the cells, those that are like no training cell; empty where not known."""
+    import pandas as pd
+
+    if "novelty" not in cells:
+        return pd.DataFrame()
+    novelty = cells["novelty"].astype("float64")
+    novel = novelty.gt(NOVEL).astype("float64").where(novelty.notna())
+    return pd.DataFrame({"novel_share": novel.groupby(cells["well"].to_numpy(object)).mean()})
 
 
 def _medians(cells: pd.DataFrame, readouts: list[str]) -> pd.DataFrame:

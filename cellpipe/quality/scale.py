@@ -174,7 +174,7 @@ def empty_columns(
 # of engines that do not know them; of plates without a classifier, or without positions of fields,
 # which is reported elsewhere
 MAY_BE_EMPTY = {
-    *("foreground_probability", "object_probability", "class_probability"),
+    *("foreground_probability", "object_probability", "class_probability", "novelty"),
     *("well_y_um", "well_x_um"),
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from cellpipe.report.content import ReportContent
 from cellpipe.report.parts import Table
-from cellpipe.report.wording import count, number, percent, spoken
+from cellpipe.report.wording import count, number, percent, plural, spoken
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,8 @@ NAMES = {
     "calibration_error": "expected calibration error", "model_note": "classifiers not compared",
 }  # fmt: skip
 HARDLY = 0.005  # of balanced accuracy
-FEATURES = 10
+FEATURES, WELLS = 10, 10
+NOVEL_WELL = 0.1  # share of novel cells from which on a well is named
 
 
 def classes_section(content: ReportContent) -> dict[str, Any]:
@@ -33,6 +34,8 @@ def classes_section(content: ReportContent) -> dict[str, Any]:
         "class_scores": class_scores(content.classifier_scores),
         "classes": classes_table(content.classes) if usable else None,
         "models": models_table(content.models) if usable else None,
+        "novel": novel_table(content.wells),
+        "novel_wells": novel_sentence(content.wells),
         "more_cells": more_cells(content.learning_curve),
         "features": [
             (spoken(row["feature"]), number(row["importance"], 2), row["importance"] / largest)
@@ -74,11 +77,41 @@ def classes_table(classes: pd.DataFrame | None) -> Table | None:
         return None
     rows = [
         [row["class"], count(row["cells"]), count(row["wells"]),
-         *(number(row[name]) for name in ("precision", "recall", "f1"))]
+         *(number(row.get(name)) for name in ("precision", "recall", "f1", "novelty_auroc"))]
         for row in classes.to_dict("records")
     ]  # fmt: skip
-    columns = ["class", "training cells", "wells", "precision", "recall", "F1"]
-    return Table(columns, rows, [False, *[True] * 5], 0)
+    columns = ["class", "training cells", "wells", "precision", "recall", "F1", "AUROC if unseen"]
+    return Table(columns, rows, [False, *[True] * 6], 0)
+
+
+def novel_sentence(wells: pd.DataFrame | None) -> str:
+    """How many wells have cells like no training cell; "" where that is not known."""
+    if wells is None or "novel_share" not in wells or not wells["novel_share"].notna().any():
+        return ""
+    n_novel = int(wells["novel_share"].gt(NOVEL_WELL).sum())
+    n_known = int(wells["novel_share"].notna().sum())
+    return (
+        f"In {count(n_novel)} of {plural(n_known, 'well')} more than {NOVEL_WELL:.0%} of the cells"
+        " are like no cell that the classifier was trained on (novelty above 1, which 1 % of"
+        " training cells have in wells that were held out): their classes are doubtful."
+    )
+
+
+def novel_table(wells: pd.DataFrame | None) -> Table | None:
+    """Wells with the most cells that are like no training cell."""
+    if wells is None or "novel_share" not in wells:
+        return None
+    novel = wells[wells["novel_share"].gt(NOVEL_WELL)]
+    if novel.empty:
+        return None
+    order = novel.sort_values("novel_share", ascending=False, kind="stable")
+    rows = [
+        [row["well"], str(row.get("condition") or ""), number(row.get("dose")),
+         percent(row["novel_share"]), count(row["n_cells"])]
+        for row in order.head(WELLS).to_dict("records")
+    ]  # fmt: skip
+    columns = ["well", "condition", "dose", "novel cells", "cells"]
+    return Table(columns, rows, [False, False, True, True, True], max(0, len(order) - WELLS))
 
 
 def models_table(models: pd.DataFrame | None) -> Table | None:

@@ -18,6 +18,7 @@ from cellpipe.classify.cells import (
     choose_model,
     feature_columns,
     fit_classifier,
+    judge_novelty,
     learning_curve,
     no_classifier,
     training_set_from_annotations,
@@ -68,7 +69,10 @@ def train_classifier(
     classifier = fit_classifier(
         training.features, training.classes, kind=chosen.kind, balance=options["balance"], seed=seed
     )
-    classifier = replace(classifier, temperature=chosen.temperature)
+    familiar = judge_novelty(*known_cells, seed=seed, n_folds=options["folds"])
+    classifier = replace(classifier, temperature=chosen.temperature, reach=familiar.reach)
+    by_class = chosen.judged.classes
+    by_class["novelty_auroc"] = by_class["class"].map(familiar.auroc)
     curve = learning_curve(*known_cells, kind=chosen.kind, judged=chosen.judged, **how)
     return Trained(
         classifier, chosen.judged, len(training.classes), chosen.table, curve, chosen.why
