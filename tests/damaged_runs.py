@@ -27,7 +27,7 @@ NAMES = ("wells", "cells", "tracks", "spots", "fields")
 # times; and standard errors, which are pooled over a plate, with the words that give them
 _NEVER = re.compile(r"fingerprint|seconds|_se$|^hit_reason")
 # they depend on the controls of the plate, wherever these are
-_OF_CONTROLS = re.compile(r"class|fraction_|_normalised|_robust_z|^hit")
+_OF_CONTROLS = re.compile(r"class|novel|fraction_|_normalised|_robust_z|^hit")
 
 
 @dataclass(frozen=True)

@@ -48,12 +48,12 @@ class Familiar:
 
     def distances(self, standard: NDArray) -> NDArray[np.float64]:
         """(N,) root mean square difference to the five nearest training cells, in spreads."""
-        known = np.asarray(self.cells, np.float64)
+        known = np.asarray(self.cells, np.float32)
         length = (known**2).sum(axis=1)
         nearest = min(NEIGHBOURS, len(known))
         made = np.empty(len(standard))
         for start in range(0, len(standard), ROWS):
-            rows = np.asarray(standard[start : start + ROWS], np.float64)
+            rows = np.asarray(standard[start : start + ROWS], np.float32)
             square = (rows**2).sum(axis=1)[:, None] + length[None] - 2 * rows @ known.T
             square = np.partition(square, nearest - 1, axis=1)[:, :nearest]
             made[start : start + ROWS] = np.sqrt(np.maximum(square, 0)).mean(axis=1)
