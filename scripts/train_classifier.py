@@ -74,6 +74,7 @@ with speaking(snakemake):
     scores = {
         "model": classifier.kind,
         "model_note": trained.not_compared,
+        "novelty_note": trained.no_novelty,
         "accuracy": judged.accuracy,
         "balanced_accuracy": judged.balanced_accuracy,
         "f1_macro": judged.f1_macro,

@@ -17,6 +17,8 @@ from cellpipe.classify.cells import (
     fit_classifier,
     learning_curve,
 )
+from cellpipe.classify.models.boosting import why_not_loaded
+from cellpipe.errors import BadConfig
 from cellpipe.report.classes import classes_table, models_table, more_cells
 
 
@@ -182,7 +184,7 @@ def test_a_class_of_one_well_is_named_and_the_simplest_is_taken():
     assert chosen.kind == "logistic"
     assert chosen.temperature == 1
     assert np.isnan(chosen.judged.calibration_error)
-    curve = learning_curve(features, classes, wells, kind=chosen.kind, judged=chosen.judged)
+    curve = learning_curve(features, classes, wells, chosen)
     assert curve.empty
 
 
@@ -193,15 +195,32 @@ def test_more_cells_help_where_they_do():
     for part in (few, np.ones(1600, bool)):
         known = features[part], classes[part], wells[part]
         judged = cross_validate(*known, kind="boosting")
-        curve = learning_curve(*known, kind="boosting", judged=judged)
+        curve = learning_curve(*known, choose_model(*known, kinds=["boosting"]))
         assert curve["n_train"].is_monotonic_increasing
         assert curve["balanced_accuracy"].iloc[-1] == judged.balanced_accuracy
         told.append(float(curve["balanced_accuracy"].iloc[-1] - curve["balanced_accuracy"].iloc[0]))
     assert told[0] > 0.1
     curve = pd.DataFrame({"share": [0.5, 1], "n_train": [10, 20], "balanced_accuracy": [0.8, 0.84]})
-    assert "likely to help" in more_cells(curve)
-    assert "hardly" in more_cells(curve.assign(balanced_accuracy=0.8))
-    assert not more_cells(curve.iloc[:0])
+    many = pd.DataFrame({"class": ["a", "b"], "recall": [0.84, 0.84], "cells": [90_000, 90_000]})
+    assert "likely to help" in more_cells(curve, many)
+    assert "hardly" in more_cells(curve.assign(balanced_accuracy=0.8), many)
+    assert "chance" in more_cells(curve, many.assign(cells=30))
+    assert not more_cells(curve.iloc[:0], many)
+    assert not more_cells(curve, None)
+
+
+def test_a_machine_that_cannot_load_boosting_compares_the_others_and_says_so(monkeypatch):
+    from cellpipe.run.plates import classify
+
+    assert classify._kinds("auto") == (tuple(MODELS), "")
+    assert not why_not_loaded()
+    monkeypatch.setattr(classify, "why_not_loaded", lambda: "LightGBM cannot be loaded (libgomp)")
+    kinds, why = classify._kinds("auto")
+    assert kinds == ("logistic", "svm")
+    assert "libgomp" in why
+    assert classify._kinds("svm") == (("svm",), "")
+    with pytest.raises(BadConfig, match="apt install libgomp1"):
+        classify._kinds("boosting")
 
 
 def test_tables_of_the_report():

@@ -83,6 +83,31 @@ def test_a_class_in_one_well_leaves_novelty_unknown():
     assert np.isnan(list(judged.auroc.values())).all()
 
 
+def test_what_one_in_a_hundred_exceeds_needs_a_hundred_cells():
+    features, classes, wells = clouds(8, n=90)
+    judged = judge_novelty(features, classes, wells)
+    assert np.isnan(judged.reach)
+    assert "90 cells were held out, 100 are needed" in judged.why
+
+
+def test_a_cell_without_values_is_not_taken_for_a_usual_one():
+    features, classes, _ = clouds(9, n=300)
+    model = Classifier(
+        **{**vars(fit_classifier(features.assign(none=np.nan), classes)), "reach": 1}
+    )
+    some = features.head(3).assign(none=np.nan)
+    some.iloc[1, :3] = np.nan
+    some.iloc[2, :2] = np.nan
+    assert np.isnan(model.novelty(some)).tolist() == [False, True, False]
+
+
+def test_cells_that_the_border_cuts_have_no_part_in_the_share():
+    cells = pd.DataFrame(
+        {"well": "A01", "novelty": [0.5, 2.0, 3.0], "touches_border": [False, True, False]}
+    )
+    assert _novel(cells)["novel_share"].tolist() == [0.5]
+
+
 def plate(seed: int):
     """Cells of control wells in two classes, and of a well (B01) whose cells are like neither."""
     features, classes, wells = clouds(seed, n=900)

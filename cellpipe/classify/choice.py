@@ -132,9 +132,8 @@ def learning_curve(
     features: pd.DataFrame,
     classes: ArrayLike,
     groups: ArrayLike,
+    chosen: Chosen,
     *,
-    kind: str,
-    judged: CrossValidation,
     balance: bool = True,
     seed: int = 0,
     n_folds: int = 5,
@@ -142,20 +141,22 @@ def learning_curve(
     """CURVE: balanced accuracy with fewer training cells (`n_train`, mean over folds).
 
     Each fold is trained on a share of its training cells, of the same wells; empty where the rarest
-    class has fewer than 16 cells, or nothing can be held out. The last row is `judged`.
+    class has fewer than 16 cells, or nothing can be held out. All rows are of the kind that was
+    chosen, the last as in `chosen.table`.
     """
     import pandas as pd
 
     _, n = np.unique(np.asarray(classes, str), return_counts=True)
-    if judged.note or n.min() < LEAST_CELLS:
+    if chosen.judged.note or n.min() < LEAST_CELLS:
         return pd.DataFrame(columns=list(CURVE))
     rows = []
     for share in SHARES[:-1]:
         held, _ = hold_out(
-            features, classes, groups, kind=kind, balance=balance, seed=seed, n_folds=n_folds,
-            share=share,
+            features, classes, groups, kind=chosen.kind, balance=balance, seed=seed,
+            n_folds=n_folds, share=share,
         )  # fmt: skip
         trained = float(np.mean([n_train for _, _, n_train, _ in held.folds]))
         rows.append((share, trained, score(held, balance=balance).balanced_accuracy))
-    rows.append((1.0, float(judged.folds["n_train"].mean()), judged.balanced_accuracy))
+    whole = chosen.table.set_index("model").at[chosen.kind, "balanced_accuracy"]
+    rows.append((1.0, float(chosen.judged.folds["n_train"].mean()), float(whole)))
     return pd.DataFrame(rows, columns=list(CURVE))

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from cellpipe.classify.calibration import probabilities
 from cellpipe.classify.models import MODELS, Model
-from cellpipe.classify.novelty import Familiar
+from cellpipe.classify.novelty import MOST_MISSING, Familiar
 from cellpipe.classify.standard import centre_and_spread, matrix_of, standardise
 from cellpipe.errors import BadConfig
 from cellpipe.measure.columns import split
@@ -69,8 +69,8 @@ class Classifier:
     temperature : from cells that were held out (`cellpipe.classify.calibration`)
     familiar, reach : training cells, and the distance from them that is a novelty of 1
         (`cellpipe.classify.novelty`); without a reach novelty is not known
-    slopes : (F, K) mean change of the scores by one spread of a feature; importance : (F,) its root
-        mean square over cells and classes
+    slopes : (F, K) mean change of the scores by one spread of a feature; size : (F,) its root mean
+        square over cells and classes
     n_training : cells it was trained on
     reason : why there is none; it then has no features and no classes, and gives none
     """
@@ -123,11 +123,21 @@ class Classifier:
         return table
 
     def novelty(self, features: pd.DataFrame) -> NDArray[np.float64]:
-        """(N,) how far cells are from all training cells; NaN where that is not known."""
+        """(N,) how far cells are from all training cells; NaN where that is not known.
+
+        It is not where more than a fifth of the features have no value: what is missing counts as
+        usual.
+        """
         if self.familiar is None or not self.reach > 0:
             return np.full(len(features), np.nan)
-        standard = standardise(matrix_of(features, self.features), self.fill, self.scale)
-        return self.familiar.distances(standard) / self.reach
+        matrix = matrix_of(features, self.features)
+        varying = self.familiar.cells.std(axis=0) > 0  # others have no value in any training cell
+        missing = ~np.isfinite(matrix[:, varying])
+        known = (
+            missing.mean(axis=1) <= MOST_MISSING if varying.any() else np.zeros(len(matrix), bool)
+        )
+        distances = self.familiar.distances(standardise(matrix, self.fill, self.scale))
+        return np.where(known, distances / self.reach, np.nan)
 
     def importance(self) -> pd.DataFrame:
         """Why it decides so: per feature the effect of one standard deviation, largest first.

@@ -29,6 +29,8 @@ EXCEEDED = 0.01  # share of held-out training cells with a novelty of more than 
 NEIGHBOURS, MOST_CELLS = 5, 3_000
 ROWS = 2_048  # of which distances are taken at once
 LEAST_CELLS = 20  # to determine a distance
+LEAST_HELD = 100  # cells that are held out, for what one in a hundred exceeds
+MOST_MISSING = 0.2  # share of the features; a cell that lacks more would seem to be usual
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Familiar:
         return cls(np.ascontiguousarray(standard[chosen], np.float32))
 
     def distances(self, standard: NDArray) -> NDArray[np.float64]:
-        """(N,) root mean square difference to the five nearest training cells, in spreads."""
+        """(N,) root mean square difference, mean of the five nearest training cells, in spreads."""
         known = np.asarray(self.cells, np.float32)
         length = (known**2).sum(axis=1)
         nearest = min(NEIGHBOURS, len(known))
@@ -64,12 +66,14 @@ class Judged(NamedTuple):
     """How well novel cells would be told, by wells that were held out.
 
     reach : distance that 1 % of training cells exceed, classes counting equally; NaN where unknown
+    why : the reason where it is not known, else ""
     auroc : class → how well its cells would be told from the others', had none of it been in the
         training (area under the ROC curve); NaN where unknown
     """
 
     reach: float
     auroc: dict[str, float]
+    why: str = ""
 
 
 def judge_novelty(
@@ -83,14 +87,15 @@ def judge_novelty(
     """Distances of cells whose wells, and then whose class, were not seen; see `hold_out`."""
     classes = np.asarray(classes, dtype=str)
     names = sorted(set(classes.tolist()))
-    folds, _ = folds_of(classes, np.asarray(groups, dtype=str), n_folds, seed)
+    folds, why = folds_of(classes, np.asarray(groups, dtype=str), n_folds, seed)
     matrix = matrix_of(features, tuple(features.columns))
     held = np.full(len(classes), np.nan)
     for test, distance in _held_out(matrix, classes, folds, "", seed):
         held[test] = distance
     known = np.isfinite(held)
-    if not known.any():
-        return Judged(float("nan"), dict.fromkeys(names, float("nan")))
+    if known.sum() < LEAST_HELD:
+        why = why or f"{known.sum()} cells were held out, {LEAST_HELD} are needed"
+        return Judged(float("nan"), dict.fromkeys(names, float("nan")), why)
     _, at, n = np.unique(classes[known], return_inverse=True, return_counts=True)
     reach = _quantile(held[known], 1 / n[at], 1 - EXCEEDED)
     auroc = {}

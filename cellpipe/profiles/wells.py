@@ -179,12 +179,17 @@ def _class_fractions(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _novel(cells: pd.DataFrame) -> pd.DataFrame:
-    """novel_share: of the cells, those that are like no training cell; empty where not known."""
+    """novel_share: of whole cells, those like no training cell; empty where that is not known.
+
+    Cells that the border cuts are no training cells either, and would be novel for that alone.
+    """
     import pandas as pd
 
     if "novelty" not in cells:
         return pd.DataFrame()
     novelty = cells["novelty"].astype("float64")
+    if "touches_border" in cells:
+        novelty = novelty.mask(cells["touches_border"].astype(bool))
     novel = novelty.gt(NOVEL).astype("float64").where(novelty.notna())
     return pd.DataFrame({"novel_share": novel.groupby(cells["well"].to_numpy(object)).mean()})
 

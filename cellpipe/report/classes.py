@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 NAMES = {
     "f1_macro": "F1, mean of classes", "brier": "Brier score", "n_cells": "training cells",
-    "calibration_error": "expected calibration error", "model_note": "classifiers not compared",
+    "calibration_error": "expected calibration error", "model_note": "not compared",
+    "novelty_note": "novelty not known",
 }  # fmt: skip
 HARDLY = 0.005  # of balanced accuracy
 FEATURES, WELLS = 10, 10
@@ -36,7 +37,7 @@ def classes_section(content: ReportContent) -> dict[str, Any]:
         "models": models_table(content.models) if usable else None,
         "novel": novel_table(content.wells),
         "novel_wells": novel_sentence(content.wells),
-        "more_cells": more_cells(content.learning_curve),
+        "more_cells": more_cells(content.learning_curve, content.classes),
         "features": [
             (spoken(row["feature"]), number(row["importance"], 2), row["importance"] / largest)
             for row in top
@@ -127,10 +128,15 @@ def models_table(models: pd.DataFrame | None) -> Table | None:
     return Table(columns, rows, [False, True, True, True, False], 0)
 
 
-def more_cells(curve: pd.DataFrame | None) -> str:
-    """Whether more training cells would help: what the last doubling of them did."""
-    if curve is None or len(curve) < 2:
+def more_cells(curve: pd.DataFrame | None, classes: pd.DataFrame | None) -> str:
+    """Whether more training cells would help: what the last doubling did, beyond chance.
+
+    Chance: standard error of the mean recall, of as many cells as each class has.
+    """
+    if curve is None or len(curve) < 2 or classes is None or classes.empty:
         return ""
+    recall, n = classes["recall"].to_numpy(float), classes["cells"].to_numpy(float)
+    error = float(np.sqrt((recall * (1 - recall) / np.maximum(n, 1)).sum()) / len(classes))
     half, whole = (curve.iloc[k] for k in (-2, -1))
     gain = float(whole["balanced_accuracy"] - half["balanced_accuracy"])
     if not np.isfinite(gain):
@@ -140,6 +146,8 @@ def more_cells(curve: pd.DataFrame | None) -> str:
         f" {count(round(half['n_train']))} training cells and"
         f" {number(whole['balanced_accuracy'])} with {count(round(whole['n_train']))}: "
     )
-    if gain < HARDLY:
-        return told + "more cells of these wells would hardly help."
-    return told + "more cells are likely to help."
+    if gain > max(HARDLY, 2 * error):
+        return told + "more cells are likely to help."
+    if 2 * error > HARDLY:
+        return told + f"differences up to {number(2 * error, 1)} are chance with so few cells."
+    return told + "more cells of these wells would hardly help."

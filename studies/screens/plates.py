@@ -20,6 +20,7 @@ from cellpipe.profiles.hits import call_hits, normalise_wells
 from cellpipe.profiles.positions import METHODS, correct_positions
 from cellpipe.simulate.screens import ScreenDesign, simulate_screen
 from cellpipe.statistics.discoveries import false_discovery_rate, robust_p
+from cellpipe.statistics.robust import mad
 
 AGAINST = ("negative_controls", "samples")
 B_SCORE, LEAST = "B-score", 3.0
@@ -28,6 +29,9 @@ MAX_FDR = 0.05
 
 def main() -> None:
     options = _options()
+    if options.normal:
+        print(f"{normal_plates(options.normal, options.seed):.3f} of normal plates have a hit")
+        return
     effects = ScreenDesign(plates=1, replicates=1, effect=options.effect, tails=options.tails)
     seeds = range(options.seed, options.seed + options.plates)
     flat = replace(effects, edge=0, gradient=0, row=0)
@@ -47,6 +51,16 @@ def main() -> None:
             }
         )  # fmt: skip
     print(pd.DataFrame(rows).to_string(index=False, float_format="%.3f", na_rep="–"))
+
+
+def normal_plates(n: int, seed: int, wells: int = 320) -> float:
+    """Share of plates of normal values, compared with themselves, that have a hit."""
+    rng = np.random.default_rng(seed)
+    with_hits = 0
+    for values in rng.normal(size=(n, wells)):
+        z = (values - np.median(values)) / mad(values)
+        with_hits += bool((false_discovery_rate(robust_p(z, wells)) <= MAX_FDR).any())
+    return with_hits / n
 
 
 def _plate(design: ScreenDesign, seed: int, method: str, against: str) -> tuple[int, int, int]:
@@ -72,6 +86,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--effect", type=float, default=5.0)
     parser.add_argument("--seed", type=int, default=0, help="of the first; others follow")
     parser.add_argument("--tails", type=float, default=np.inf, help="degrees of freedom of noise")
+    parser.add_argument("--normal", type=int, default=0, help="so many sets of normal values alone")
     return parser.parse_args()
 
 

@@ -26,6 +26,15 @@ SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
+def why_not_loaded() -> str:
+    """Why LightGBM cannot be used on this machine: it needs a system library; "" where it can."""
+    try:
+        import lightgbm  # noqa: F401
+    except OSError as fault:
+        return f"LightGBM cannot be loaded ({fault})"
+    return ""
+
+
 @dataclass(frozen=True)
 class Boosting:
     """`trees`: the model as LightGBM writes it."""

@@ -24,9 +24,12 @@ from cellpipe.classify.cells import (
     training_set_from_annotations,
     training_set_from_controls,
 )
+from cellpipe.classify.models.boosting import why_not_loaded
+from cellpipe.errors import BadConfig
 from cellpipe.measure.columns import measured_columns
 
 Options = Mapping[str, Any]
+BOOSTING = "boosting"
 NONE_LACKING: Mapping[str, Any] = {}
 
 
@@ -35,7 +38,8 @@ class Trained(NamedTuple):
 
     models : kinds that were compared (`choose_model`)
     curve : with fewer training cells (`learning_curve`)
-    not_compared : why kinds were not compared, or ""
+    not_compared : why kinds, or one of them, were not compared; no_novelty : why novelty is not
+        known; or ""
     """
 
     classifier: Classifier
@@ -44,6 +48,7 @@ class Trained(NamedTuple):
     models: pd.DataFrame
     curve: pd.DataFrame
     not_compared: str = ""
+    no_novelty: str = ""
 
 
 def train_classifier(
@@ -62,7 +67,7 @@ def train_classifier(
         training = training_set_from_controls(cells, known, **classes)
     else:
         training = training_set_from_annotations(cells, known, options["max_distance_um"])
-    kinds = tuple(MODELS) if options["model"] == "auto" else (options["model"],)
+    kinds, lacking = _kinds(options["model"])
     how = {"balance": options["balance"], "seed": seed, "n_folds": options["folds"]}
     known_cells = training.features, training.classes, training.groups
     chosen = choose_model(*known_cells, kinds=kinds, **how)
@@ -73,10 +78,29 @@ def train_classifier(
     classifier = replace(classifier, temperature=chosen.temperature, reach=familiar.reach)
     by_class = chosen.judged.classes
     by_class["novelty_auroc"] = by_class["class"].map(familiar.auroc)
-    curve = learning_curve(*known_cells, kind=chosen.kind, judged=chosen.judged, **how)
+    curve = learning_curve(*known_cells, chosen, **how)
     return Trained(
-        classifier, chosen.judged, len(training.classes), chosen.table, curve, chosen.why
-    )
+        classifier, chosen.judged, len(training.classes), chosen.table, curve,
+        "; ".join(filter(None, [chosen.why, lacking])), familiar.why,
+    )  # fmt: skip
+
+
+def _kinds(asked: str) -> tuple[tuple[str, ...], str]:
+    """(kinds of classifiers to compare, why one of them is not).
+
+    Raises BadConfig where the one that the config names cannot be used on this machine.
+    """
+    lacking = why_not_loaded()
+    if not lacking or asked not in ("auto", BOOSTING):
+        return tuple(MODELS) if asked == "auto" else (asked,), ""
+    if asked == BOOSTING:
+        raise BadConfig(
+            seen=f"'classify.model' is boosting, and {lacking}",
+            wanted="LightGBM and the system library that it needs",
+            do="install libgomp (Debian, Ubuntu: apt install libgomp1), or set 'classify.model' to"
+            " logistic or svm",
+        )
+    return tuple(kind for kind in MODELS if kind != BOOSTING), f"boosting is left out: {lacking}"
 
 
 def without_sparse(
